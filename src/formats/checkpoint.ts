@@ -1,0 +1,110 @@
+/** The checkpoint model: what every format's reader produces and everything else consumes. */
+
+export type CheckpointFormat = 'safetensors' | 'gguf';
+
+export interface CheckpointFile {
+  /** Absolute path. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Modification time in ms since the epoch; with `bytes` it tells whether the file is still the one read. */
+  readonly mtimeMs: number;
+}
+
+/** A run of bytes in one of the checkpoint's files, with its type. */
+export interface TensorSpan {
+  readonly name: string;
+  readonly dtype: string;
+  /** Outermost dimension first, for every format. Empty for a scalar. */
+  readonly shape: readonly number[];
+  /** Index into `Checkpoint.files`. */
+  readonly file: number;
+  /** Absolute position in that file. */
+  readonly byteOffset: number;
+  readonly bytes: number;
+}
+
+/**
+ * A weight stored in several tensors. compressed-tensors `pack-quantized`: codes of `bits` bits,
+ * offset by 2^(bits-1), packed along the last dimension into I32 words; w = (q - zeroPoint) * scale.
+ */
+export interface PackedPieces {
+  readonly layout: 'pack-quantized';
+  readonly bits: number;
+  /** I32 [N, ceil(K * bits / 32)]. */
+  readonly packed: TensorSpan;
+  /** F32, BF16 or F16, [N, 1], [N, G] or [1]. */
+  readonly scale: TensorSpan;
+  /** I32 [ceil(N * bits / 32), G], packed along rows; absent for symmetric schemes. */
+  readonly zeroPoint?: TensorSpan | undefined;
+  /** I64 [2]. */
+  readonly shape: TensorSpan;
+}
+
+export interface TensorInfo extends TensorSpan {
+  /** Product of the shape; 1 for a scalar. */
+  readonly elements: number;
+  /** Set when the tensor is a logical weight; dtype then reads like "INT8" and bytes sums all pieces. */
+  readonly pieces?: PackedPieces | undefined;
+  /** Why the values cannot be read (short file, unknown type); absent when they can. */
+  readonly unreadable?: string | undefined;
+}
+
+export type Severity = 'error' | 'warning' | 'info';
+
+export interface Finding {
+  readonly severity: Severity;
+  /** Stable and kebab-cased, e.g. `truncated-data`. */
+  readonly code: string;
+  /** One plain sentence. */
+  readonly message: string;
+  readonly file?: string | undefined;
+  readonly tensor?: string | undefined;
+  readonly byteOffset?: number | undefined;
+}
+
+/** Integers beyond 2^53 and non-finite floats are strings: these values travel as JSON. */
+export type MetadataValue =
+  | string
+  | number
+  | boolean
+  /** A long array is cut to its head; `length` is the true one. */
+  | {
+      readonly type: string;
+      readonly length: number;
+      readonly head: readonly (string | number | boolean)[];
+    };
+
+export interface MetadataEntry {
+  readonly key: string;
+  /** The format's own type name: `string` for safetensors, `u32`, `f32`, `[string]` ... for GGUF. */
+  readonly type: string;
+  readonly value: MetadataValue;
+}
+
+export interface Architecture {
+  /** The class or family as the model says it, e.g. "LlamaForCausalLM" or "llama". */
+  readonly name: string;
+  readonly layers?: number | undefined;
+  readonly hiddenSize?: number | undefined;
+  readonly heads?: number | undefined;
+  readonly kvHeads?: number | undefined;
+  readonly vocabulary?: number | undefined;
+  readonly contextLength?: number | undefined;
+}
+
+export interface Checkpoint {
+  readonly format: CheckpointFormat;
+  /** What to call it: the folder of a Hugging Face model, else the file's base name. */
+  readonly name: string;
+  /** The path that was opened, absolute. */
+  readonly path: string;
+  /** The folder that holds it. */
+  readonly folder: string;
+  readonly files: readonly CheckpointFile[];
+  readonly tensors: readonly TensorInfo[];
+  readonly metadata: readonly MetadataEntry[];
+  /** config.json beside the weights, parsed; undefined when there is none or it is no object. */
+  readonly config?: Readonly<Record<string, unknown>> | undefined;
+  readonly architecture?: Architecture | undefined;
+  readonly findings: readonly Finding[];
+}

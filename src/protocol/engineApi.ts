@@ -1,0 +1,306 @@
+/** What the extension host and the command line ask of the compute process. Only summaries cross. */
+import type {
+  Architecture,
+  CheckpointFile,
+  CheckpointFormat,
+  Finding,
+  MetadataEntry,
+  PackedPieces,
+} from '../formats/checkpoint';
+
+/** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
+export interface TensorColumns {
+  readonly count: number;
+  readonly names: readonly string[];
+  /** The distinct type names; `dtype` indexes it. */
+  readonly dtypes: readonly string[];
+  readonly dtype: Uint16Array;
+  /** Shapes laid end to end, outermost dimension first; row i is shapeEnd[i-1] .. shapeEnd[i]. */
+  readonly shapes: Float64Array;
+  readonly shapeEnd: Uint32Array;
+  readonly elements: Float64Array;
+  readonly bytes: Float64Array;
+  readonly file: Uint32Array;
+  readonly byteOffset: Float64Array;
+  /** Why some tensors' values cannot be read. Lists, not maps: a webview message carries no Map. */
+  readonly unreadable: readonly { readonly index: number; readonly reason: string }[];
+  /** The stored tensors behind logical weights. */
+  readonly pieces: readonly { readonly index: number; readonly pieces: PackedPieces }[];
+}
+
+/** Bytes that the weights take when every parameter is stored in a type: exact, scales and padding left out. */
+export interface WeightMemory {
+  readonly label: 'F32' | 'F16/BF16' | 'INT8' | 'INT4';
+  readonly bytes: number;
+}
+
+export interface Catalogue {
+  readonly format: CheckpointFormat;
+  readonly name: string;
+  readonly path: string;
+  readonly folder: string;
+  readonly files: readonly CheckpointFile[];
+  readonly tensors: TensorColumns;
+  readonly metadata: readonly MetadataEntry[];
+  readonly config?: Readonly<Record<string, unknown>> | undefined;
+  readonly architecture?: Architecture | undefined;
+  readonly findings: readonly Finding[];
+  readonly parameters: number;
+  /** Sum of the tensors' bytes. */
+  readonly bytes: number;
+  readonly memory: readonly WeightMemory[];
+  /** Changes whenever a file's size or time does; requests that carry an old one fail with `changed`. */
+  readonly generation: string;
+}
+
+/** The same, without the tensors: what a hover needs. */
+export interface CheckpointBrief {
+  readonly format: CheckpointFormat;
+  readonly name: string;
+  readonly path: string;
+  readonly fileCount: number;
+  readonly architecture?: Architecture | undefined;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly dtypes: readonly {
+    readonly dtype: string;
+    readonly tensors: number;
+    readonly parameters: number;
+    readonly bytes: number;
+  }[];
+  readonly memory: readonly WeightMemory[];
+  readonly errors: number;
+  readonly warnings: number;
+}
+
+export interface AxisStats {
+  /** Largest |x| of each row or column. */
+  readonly absmax: Float32Array;
+  /** Indices whose absmax is beyond `outlierFactor` times the median of the axis, ascending. */
+  readonly outliers: readonly number[];
+  /** Share (0..1) of the tensor's sum of squares that lies in those rows or columns. */
+  readonly outlierEnergy: number;
+  readonly median: number;
+}
+
+export interface ChannelStats {
+  /** The tensor seen as a matrix: rows = first dimension, columns = the rest. A 1-D tensor is one row. */
+  readonly rows: AxisStats;
+  readonly columns: AxisStats;
+}
+
+export interface DisplayHistogram {
+  /** Lower edge of the first and upper edge of the last bin. */
+  readonly min: number;
+  readonly max: number;
+  readonly counts: Float64Array;
+}
+
+/** Figures over the finite values; NaN and infinities are counted and left out. null: no finite value. */
+export interface TensorStats {
+  readonly name: string;
+  readonly count: number;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  /** Of the population. */
+  readonly std: number | null;
+  readonly absmax: number | null;
+  /** Excess: m4 / std^4 - 3; null when std is 0. */
+  readonly kurtosis: number | null;
+  readonly nan: number;
+  readonly inf: number;
+  readonly zeros: number;
+  /** Counts of |x - mean| > k std. */
+  readonly outliers: { readonly sigma3: number; readonly sigma6: number };
+  readonly percentiles: Readonly<Record<'0.1' | '1' | '50' | '99' | '99.9', number | null>>;
+  readonly histogram: DisplayHistogram | null;
+  readonly channels?: ChannelStats | undefined;
+}
+
+/** Half-open ranges over the tensor seen as a matrix. */
+export interface Region {
+  readonly row0: number;
+  readonly row1: number;
+  readonly column0: number;
+  readonly column1: number;
+}
+
+/** A region folded into rows x columns cells; each cell holds its value of largest magnitude, sign kept. */
+export interface Tile {
+  readonly region: Region;
+  readonly rows: number;
+  readonly columns: number;
+  /** Row-major; NaN where the cell holds a NaN. */
+  readonly values: Float32Array;
+  readonly min: number;
+  readonly max: number;
+}
+
+export type SchemeName = 'int8-absmax' | 'int8-zeropoint';
+export type Granularity = 'tensor' | 'row';
+export type ScaleDtype = 'F32' | 'BF16' | 'F16';
+export type BackendName = 'cpu' | 'ort-cpu' | 'webgpu' | 'cuda' | 'directml' | 'coreml';
+
+export interface SchemeChoice {
+  readonly scheme: SchemeName;
+  readonly granularity: Granularity;
+  /** Type that scales are stored in; by default the tensor's own float type, as pack-quantized demands. */
+  readonly scaleDtype?: ScaleDtype | undefined;
+}
+
+/** One candidate of the backend choice, in order of preference. */
+export interface BackendReport {
+  readonly name: BackendName;
+  readonly available: boolean;
+  /** "WebGPU: NVIDIA H100" or "no GPU adapter: ...": shown to the user as it is. */
+  readonly reason: string;
+}
+
+export interface BackendUse {
+  readonly requested: BackendName | 'auto';
+  readonly used: BackendName;
+  readonly reason: string;
+}
+
+/** How far a quantized tensor is from its original. Sums run in float64 over the tensor in a fixed order. */
+export interface TensorError {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Bytes in the output, all pieces. */
+  readonly bytes: number;
+  readonly mse: number;
+  /** 10 log10(sum x^2 / sum e^2) in dB; null when the error is 0 (then the copy is exact). */
+  readonly sqnr: number | null;
+  readonly maxAbs: number;
+  /** sum x y / sqrt(sum x^2 sum y^2); 1 when both are zero. */
+  readonly cosine: number;
+  /** Mean |error|. */
+  readonly meanAbs: number;
+  readonly note?: string | undefined;
+}
+
+export interface QuantizeRequest extends SchemeChoice {
+  readonly path: string;
+  /** Folder to write; undefined: beside the model, named after the scheme. */
+  readonly out?: string | undefined;
+  readonly backend: BackendName | 'auto';
+  readonly overwrite: boolean;
+  /** Also quantize what the policy keeps (the output head). */
+  readonly pure: boolean;
+  /** Write nothing; sizes are exact, errors are left out. */
+  readonly dryRun: boolean;
+}
+
+export interface QuantizeProgress {
+  readonly tensor: string;
+  readonly tensorsDone: number;
+  readonly tensorsTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+export interface QuantizeReport {
+  readonly source: string;
+  readonly sourceName: string;
+  /** Files written, absolute. */
+  readonly outputs: readonly string[];
+  /** What to open: the index or the only weights file of the output. */
+  readonly open: string;
+  readonly scheme: SchemeName;
+  readonly granularity: Granularity;
+  readonly scaleDtype?: ScaleDtype | undefined;
+  readonly backend: BackendUse;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly seconds: number;
+  /** Every tensor of the model, the kept ones too (from === to, note says why). */
+  readonly tensors: readonly TensorError[];
+}
+
+/** What a quantized tensor is compared with: the same scheme computed on the fly, or a written file. */
+export type Against =
+  | { readonly kind: 'scheme'; readonly choice: SchemeChoice }
+  | { readonly kind: 'file'; readonly path: string };
+
+export interface ErrorTile {
+  readonly region: Region;
+  readonly rows: number;
+  readonly columns: number;
+  /** Value of largest magnitude in each cell, sign kept. */
+  readonly original: Float32Array;
+  readonly dequantized: Float32Array;
+  /** Mean |original - dequantized| of each cell. */
+  readonly error: Float32Array;
+}
+
+export interface ErrorDetail {
+  readonly tensor: TensorError;
+  /** Both over the same bins. */
+  readonly original: DisplayHistogram;
+  readonly dequantized: DisplayHistogram;
+  /** Mean |error| per row and per column. */
+  readonly rowError: Float32Array;
+  readonly columnError: Float32Array;
+}
+
+export type EngineContract = {
+  hello: { params: Record<string, never>; result: { pid: number; workers: number } };
+  open: { params: { path: string }; result: Catalogue };
+  brief: { params: { path: string }; result: CheckpointBrief };
+  backends: { params: Record<string, never>; result: readonly BackendReport[] };
+  stats: {
+    params: {
+      path: string;
+      generation?: string | undefined;
+      /** Indices into the catalogue, in the order wanted. */
+      tensors: readonly number[];
+      channels: boolean;
+    };
+    /** In the order asked for; null where a tensor's values cannot be read. */
+    result: readonly (TensorStats | null)[];
+    progress: {
+      done: number;
+      total: number;
+      index: number;
+      stats: TensorStats | null;
+      bytesDone: number;
+      bytesTotal: number;
+    };
+  };
+  tile: {
+    params: {
+      path: string;
+      generation?: string | undefined;
+      tensor: number;
+      region?: Region | undefined;
+      rows: number;
+      columns: number;
+    };
+    result: Tile;
+  };
+  errors: {
+    params: {
+      path: string;
+      choice: SchemeChoice;
+      tensors?: readonly number[] | undefined;
+      pure?: boolean | undefined;
+    };
+    result: readonly TensorError[];
+    progress: { done: number; total: number; row: TensorError };
+  };
+  errorTile: {
+    params: {
+      path: string;
+      tensor: number;
+      against: Against;
+      region?: Region | undefined;
+      rows: number;
+      columns: number;
+    };
+    result: ErrorTile;
+  };
+  errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
+  quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
+};

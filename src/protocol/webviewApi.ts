@@ -1,0 +1,85 @@
+/** What the webviews and the extension host say to each other. */
+import type { SerializedError } from '../errors';
+import type {
+  Against,
+  Catalogue,
+  ErrorDetail,
+  ErrorTile,
+  QuantizeReport,
+  Region,
+  TensorStats,
+  Tile,
+} from './engineApi';
+
+/** Plain data of settings that the views honour. */
+export interface ViewSettings {
+  /** Sequential colour map. */
+  readonly colorMap: 'viridis' | 'cividis';
+  /** A channel is an outlier beyond this many times the median of its axis. */
+  readonly outlierFactor: number;
+}
+
+/** Asked by the checkpoint page. */
+export type CheckpointHostContract = {
+  /** The page is ready; the host answers with what to show. A refused file is an answer, not a failure. */
+  ready: {
+    params: Record<string, never>;
+    result:
+      | { ok: true; catalogue: Catalogue; settings: ViewSettings; backend: string; trusted: boolean }
+      | { ok: false; error: SerializedError; fileName: string };
+  };
+  /** Statistics of one tensor, channels included. */
+  stats: { params: { tensor: number }; result: TensorStats | null };
+  /** Statistics of the given tensors (all: every index), channels left out; progress comes in batches. */
+  analyze: {
+    params: { tensors: readonly number[] };
+    result: { done: number };
+    progress: { batch: readonly { index: number; stats: TensorStats | null }[]; done: number; total: number };
+  };
+  tile: {
+    params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
+    result: Tile;
+  };
+  /** Runs an action of the host. */
+  action: {
+    params:
+      | { kind: 'quantize' }
+      | { kind: 'openAsText' }
+      | { kind: 'retry' }
+      | { kind: 'showProblems' }
+      | { kind: 'copy'; text: string };
+    result: undefined;
+  };
+};
+
+/** Asked by the host of the checkpoint page. */
+export type CheckpointPageContract = {
+  /** The engine ended and was restarted, or the file changed on disk: shown as a notice. */
+  notice: { params: { kind: 'engine' | 'changed'; message: string }; result: undefined };
+  /** New content after a reload. */
+  reload: { params: Record<string, never>; result: undefined };
+  /** Runs an action of the page, for commands and tests. */
+  run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' }; result: undefined };
+};
+
+/** Asked by the error report page. */
+export type ReportHostContract = {
+  ready: {
+    params: Record<string, never>;
+    result: { report: QuantizeReport; against: Against; catalogue: Catalogue; settings: ViewSettings };
+  };
+  errorTile: {
+    params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
+    result: ErrorTile;
+  };
+  errorDetail: { params: { tensor: number }; result: ErrorDetail };
+  action: {
+    params: { kind: 'openResult' } | { kind: 'openSource' } | { kind: 'copy'; text: string };
+    result: undefined;
+  };
+};
+
+export type ReportPageContract = {
+  /** Selects a tensor by index, for commands and tests. */
+  select: { params: { tensor: number }; result: undefined };
+};
