@@ -1,0 +1,319 @@
+/**
+ * A heatmap on a canvas. Each device pixel takes the colour of the one cell under its centre, so
+ * edges are sharp at any pixel ratio and nothing is blended. Several layers may lie over each other in the
+ * coordinates of one matrix: a coarse overview stays visible until the fine tile has come.
+ */
+import { type ColorScale, colourOf, positionOn, textOver } from './colorMaps';
+import { cssColour } from './colour';
+import { onThemeChange, readTheme, type ThemeColours } from './theme';
+
+/** Half-open ranges in rows and columns of the whole matrix. */
+export interface Extent {
+  readonly row0: number;
+  readonly row1: number;
+  readonly column0: number;
+  readonly column1: number;
+}
+
+/** rows x columns cells that fill an extent evenly; values row by row. */
+export interface HeatmapLayer {
+  readonly extent: Extent;
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array;
+}
+
+/** One cell of a layer. */
+export interface HeatmapCell {
+  readonly row: number;
+  readonly column: number;
+}
+
+export interface HeatmapOptions {
+  readonly scale: ColorScale;
+  /** Writes a cell's value; numbers appear when every cell is large enough for them. */
+  readonly format?: ((value: number) => string) | undefined;
+  /** Called after each change of theme, before the redraw: the place to give a new scale. */
+  readonly onTheme?: ((theme: ThemeColours) => void) | undefined;
+  /** Called when the canvas has got another size in device pixels. */
+  readonly onResize?: ((widthPixels: number, heightPixels: number) => void) | undefined;
+}
+
+const numberFont = 10;
+const numberPadding = 3;
+/** Cells from this size on, in CSS pixels, are set apart by a line. */
+const gapFrom = 9;
+
+/** Index of the cell under the centre of device pixel `pixel` of `pixels` that show start..end. */
+export function cellUnder(
+  pixel: number,
+  pixels: number,
+  view: readonly [start: number, end: number],
+  layer: readonly [start: number, end: number],
+  cells: number,
+): number {
+  const place = view[0] + ((pixel + 0.5) / pixels) * (view[1] - view[0]);
+  if (place < layer[0] || place >= layer[1]) return -1;
+  return Math.min(cells - 1, Math.floor(((place - layer[0]) / (layer[1] - layer[0])) * cells));
+}
+
+export class Heatmap {
+  private layers: readonly HeatmapLayer[] = [];
+  private view: Extent = { row0: 0, row1: 1, column0: 0, column1: 1 };
+  private scale: ColorScale;
+  private cursor: HeatmapCell | null = null;
+  private theme: ThemeColours;
+  private frame = 0;
+  private width = 0;
+  private height = 0;
+  private ratio = 1;
+  private readonly context: CanvasRenderingContext2D;
+  private readonly resize: ResizeObserver;
+  private readonly endTheme: () => void;
+
+  /** The canvas's CSS size is the caller's affair; its pixel size is kept equal to the device's. */
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    private readonly options: HeatmapOptions,
+  ) {
+    this.scale = options.scale;
+    this.theme = readTheme();
+    const context = canvas.getContext('2d', { alpha: false });
+    if (!context) throw new Error('This window gives no 2D canvas.');
+    this.context = context;
+    this.resize = new ResizeObserver((entries) => this.measure(entries.at(-1)!));
+    try {
+      this.resize.observe(canvas, { box: 'device-pixel-content-box' });
+    } catch {
+      this.resize.observe(canvas);
+    }
+    this.endTheme = onThemeChange(() => {
+      this.theme = readTheme();
+      this.options.onTheme?.(this.theme);
+      this.redraw();
+    });
+  }
+
+  /** One layer that fills the view: the simple case. */
+  setGrid(rows: number, columns: number, values: Float32Array): void {
+    const extent = { row0: 0, row1: rows, column0: 0, column1: columns };
+    this.setLayers([{ extent, rows, columns, values }], extent);
+  }
+
+  /** Layers from bottom to top, and the part of the matrix that the canvas shows. */
+  setLayers(layers: readonly HeatmapLayer[], view: Extent): void {
+    this.layers = layers;
+    this.view = view;
+    this.redraw();
+  }
+
+  setScale(scale: ColorScale): void {
+    this.scale = scale;
+    this.redraw();
+  }
+
+  /** Outlines a cell of the topmost layer; null: none. */
+  setCursor(cell: HeatmapCell | null): void {
+    this.cursor = cell;
+    this.redraw();
+  }
+
+  /** The cell of the topmost layer under a point of the window, or null outside of it. */
+  cellAt(clientX: number, clientY: number): HeatmapCell | null {
+    const box = this.canvas.getBoundingClientRect();
+    const top = this.layers.at(-1);
+    if (!top || box.width === 0 || box.height === 0) return null;
+    const { view } = this;
+    // In halves of a pixel less, because cellUnder looks at a pixel's centre.
+    const column = cellUnder(
+      clientX - box.left - 0.5,
+      box.width,
+      [view.column0, view.column1],
+      [top.extent.column0, top.extent.column1],
+      top.columns,
+    );
+    const row = cellUnder(
+      clientY - box.top - 0.5,
+      box.height,
+      [view.row0, view.row1],
+      [top.extent.row0, top.extent.row1],
+      top.rows,
+    );
+    return row < 0 || column < 0 ? null : { row, column };
+  }
+
+  /** Size in device pixels; 0 before the first layout. */
+  get pixels(): { readonly width: number; readonly height: number } {
+    return { width: this.width, height: this.height };
+  }
+
+  dispose(): void {
+    this.resize.disconnect();
+    this.endTheme();
+    cancelAnimationFrame(this.frame);
+  }
+
+  /** Draws on the next animation frame; many calls make one drawing. */
+  redraw(): void {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw();
+    });
+  }
+
+  private measure(entry: ResizeObserverEntry): void {
+    this.ratio = window.devicePixelRatio || 1;
+    const device = entry.devicePixelContentBoxSize?.[0];
+    const width = device?.inlineSize ?? Math.round(entry.contentRect.width * this.ratio);
+    const height = device?.blockSize ?? Math.round(entry.contentRect.height * this.ratio);
+    if (width === this.width && height === this.height) return;
+    this.width = width;
+    this.height = height;
+    if (width === 0 || height === 0) return;
+    this.canvas.width = width;
+    this.canvas.height = height;
+    // At once, not on the next frame: a resized canvas is blank until it is drawn.
+    this.draw();
+    this.options.onResize?.(width, height);
+  }
+
+  private draw(): void {
+    const { width, height, context } = this;
+    if (width === 0 || height === 0) return;
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const [red, green, blue] = this.theme.background;
+    pixels.fill(packed(red, green, blue));
+    for (const layer of this.layers) this.paint(pixels, layer);
+    context.putImageData(image, 0, 0);
+    const top = this.layers.at(-1);
+    if (!top) return;
+    const cellWidth = this.cellPixels(top, 'column');
+    const cellHeight = this.cellPixels(top, 'row');
+    if (Math.min(cellWidth, cellHeight) >= gapFrom * this.ratio) this.drawGaps(top);
+    if (this.options.format) this.drawNumbers(top, cellWidth, cellHeight);
+    if (this.cursor) this.drawCursor(top, this.cursor);
+  }
+
+  private paint(pixels: Uint32Array, layer: HeatmapLayer): void {
+    const { width, height, view, scale } = this;
+    const { extent, rows, columns, values } = layer;
+    const table = new Uint32Array(scale.map.size);
+    for (let i = 0; i < table.length; i++) {
+      const at = i * 3;
+      table[i] = packed(scale.map.bytes[at]!, scale.map.bytes[at + 1]!, scale.map.bytes[at + 2]!);
+    }
+    const columnUnder = new Int32Array(width);
+    for (let x = 0; x < width; x++)
+      columnUnder[x] = cellUnder(
+        x,
+        width,
+        [view.column0, view.column1],
+        [extent.column0, extent.column1],
+        columns,
+      );
+    const dark = this.theme.kind === 'dark' || this.theme.kind === 'high-contrast';
+    const hatch = dark ? packed(120, 120, 120) : packed(150, 150, 150);
+    const between = dark ? packed(40, 40, 40) : packed(235, 235, 235);
+    const period = Math.max(4, Math.round(5 * this.ratio));
+    const last = table.length - 1;
+    for (let y = 0; y < height; y++) {
+      const row = cellUnder(y, height, [view.row0, view.row1], [extent.row0, extent.row1], rows);
+      if (row < 0) continue;
+      for (let x = 0; x < width; x++) {
+        const column = columnUnder[x]!;
+        if (column < 0) continue;
+        const t = positionOn(scale, values[row * columns + column]!);
+        pixels[y * width + x] = Number.isNaN(t)
+          ? (x + y) % period < period / 3
+            ? hatch
+            : between
+          : table[Math.round(t * last)]!;
+      }
+    }
+  }
+
+  /** Device pixels that a cell takes along an axis. */
+  private cellPixels(layer: HeatmapLayer, axis: 'row' | 'column'): number {
+    const { extent } = layer;
+    return axis === 'row'
+      ? (this.height * (extent.row1 - extent.row0)) / layer.rows / (this.view.row1 - this.view.row0)
+      : (this.width * (extent.column1 - extent.column0)) /
+          layer.columns /
+          (this.view.column1 - this.view.column0);
+  }
+
+  /** Device pixel at which a cell starts, rounded as `paint` rounds. */
+  private edge(layer: HeatmapLayer, axis: 'row' | 'column', cell: number): number {
+    const from =
+      axis === 'row' ? layer.extent.row0 - this.view.row0 : layer.extent.column0 - this.view.column0;
+    const [view, pixels] =
+      axis === 'row'
+        ? [this.view.row1 - this.view.row0, this.height]
+        : [this.view.column1 - this.view.column0, this.width];
+    return Math.ceil((from / view) * pixels + cell * this.cellPixels(layer, axis) - 0.5);
+  }
+
+  private drawGaps(layer: HeatmapLayer): void {
+    const { context } = this;
+    const thickness = Math.max(1, Math.round(this.ratio));
+    context.fillStyle = cssColour(this.theme.background);
+    for (let column = 1; column < layer.columns; column++)
+      context.fillRect(this.edge(layer, 'column', column) - thickness, 0, thickness, this.height);
+    for (let row = 1; row < layer.rows; row++)
+      context.fillRect(0, this.edge(layer, 'row', row) - thickness, this.width, thickness);
+  }
+
+  private drawNumbers(layer: HeatmapLayer, cellWidth: number, cellHeight: number): void {
+    const { context, ratio } = this;
+    const size = numberFont * ratio;
+    if (cellHeight < size * 1.3) return;
+    const texts = Array.from(layer.values, (value) =>
+      Number.isNaN(value) ? 'NaN' : this.options.format!(value),
+    );
+    context.font = `${size}px ${this.theme.font}`;
+    const widest = texts.reduce((most, text) => Math.max(most, context.measureText(text).width), 0);
+    if (widest + 2 * numberPadding * ratio > cellWidth) return;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    for (const [index, text] of texts.entries()) {
+      const colour = colourOf(this.scale, layer.values[index]!);
+      context.fillStyle = colour ? textOver(colour) : this.theme.foreground;
+      const x = this.edge(layer, 'column', index % layer.columns) + cellWidth / 2;
+      const y = this.edge(layer, 'row', Math.floor(index / layer.columns)) + cellHeight / 2;
+      context.fillText(text, x, y);
+    }
+  }
+
+  /** Two lines, one dark and one light: visible over any colour. Tiny cells get a frame around them. */
+  private drawCursor(layer: HeatmapLayer, cell: HeatmapCell): void {
+    const { context } = this;
+    const thickness = Math.max(1, Math.round(this.ratio));
+    let left = this.edge(layer, 'column', cell.column);
+    let top = this.edge(layer, 'row', cell.row);
+    let right = this.edge(layer, 'column', cell.column + 1);
+    let bottom = this.edge(layer, 'row', cell.row + 1);
+    const least = 7 * thickness;
+    const widen = Math.max(0, Math.ceil((least - (right - left)) / 2));
+    const heighten = Math.max(0, Math.ceil((least - (bottom - top)) / 2));
+    left -= widen;
+    right += widen;
+    top -= heighten;
+    bottom += heighten;
+    context.lineWidth = thickness;
+    for (const [inset, colour] of [
+      [0.5, '#000000'],
+      [1.5, '#ffffff'],
+    ] as const) {
+      const by = inset * thickness;
+      context.strokeStyle = colour;
+      context.strokeRect(left + by, top + by, right - left - 2 * by, bottom - top - 2 * by);
+    }
+  }
+}
+
+/** ImageData is red, green, blue, alpha in memory; every platform that runs VS Code is little-endian. */
+function packed(red: number, green: number, blue: number): number {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}

@@ -1,0 +1,74 @@
+/** What a histogram plot draws and tells, without drawing it. */
+import type { DisplayHistogram } from '../../src/protocol/engineApi';
+
+export interface HistogramSeries {
+  readonly label: string;
+  readonly histogram: DisplayHistogram;
+}
+
+/** The dashed comparison: a normal distribution of the same mean, sigma and number of values. */
+export interface NormalCurve {
+  readonly mean: number;
+  readonly std: number;
+  readonly count: number;
+}
+
+/** Lower edge of bin `index` (of the bin after the last: its upper edge). */
+export function binEdge(histogram: DisplayHistogram, index: number): number {
+  const { min, max, counts } = histogram;
+  return index === counts.length ? max : min + ((max - min) * index) / counts.length;
+}
+
+/**
+ * Bin edges and one value per edge for stepped lines; the last value repeats the last bin, to draw its
+ * full width. With a log axis an empty bin is null: it has no place there.
+ */
+export function stepped(
+  histogram: DisplayHistogram,
+  log: boolean,
+): { readonly x: number[]; readonly y: (number | null)[] } {
+  const bins = histogram.counts.length;
+  const x: number[] = [];
+  const y: (number | null)[] = [];
+  for (let i = 0; i <= bins; i++) {
+    x.push(binEdge(histogram, i));
+    const count = histogram.counts[Math.min(i, bins - 1)] ?? 0;
+    y.push(log && count === 0 ? null : count);
+  }
+  return { x, y };
+}
+
+/**
+ * Values that a normal distribution would put into a bin of `width` around x. Below half a value it
+ * is null, so that the dashed line ends where nothing is to be expected.
+ */
+export function expectedCount(normal: NormalCurve, width: number, x: number): number | null {
+  if (!(normal.std > 0)) return null;
+  const z = (x - normal.mean) / normal.std;
+  const expected = (normal.count * width * Math.exp(-0.5 * z * z)) / (normal.std * Math.sqrt(2 * Math.PI));
+  return expected >= 0.5 ? expected : null;
+}
+
+/** One sentence for screen readers: range, tallest bin and number of values of each series. */
+export function describeHistogram(
+  series: readonly HistogramSeries[],
+  format: (value: number) => string,
+): string {
+  return series
+    .map(({ label, histogram }) => {
+      const { counts } = histogram;
+      let total = 0;
+      let tallest = 0;
+      let used = 0;
+      for (let i = 0; i < counts.length; i++) {
+        total += counts[i]!;
+        if (counts[i]! > 0) used++;
+        if (counts[i]! > counts[tallest]!) tallest = i;
+      }
+      if (total === 0) return `${label}: no values.`;
+      const from = format(binEdge(histogram, tallest));
+      const to = format(binEdge(histogram, tallest + 1));
+      return `${label}: ${format(total)} values from ${format(histogram.min)} to ${format(histogram.max)}, in ${used} of ${counts.length} bins; most (${format(counts[tallest]!)}) between ${from} and ${to}.`;
+    })
+    .join(' ');
+}
