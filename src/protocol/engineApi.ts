@@ -7,6 +7,11 @@ import type {
   MetadataEntry,
   PackedPieces,
 } from '../formats/checkpoint';
+import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
+import type { DisplayHistogram, TensorStats } from '../stats/types';
+
+export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
+export type { AxisStats, ChannelStats, DisplayHistogram, TensorStats } from '../stats/types';
 
 /** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
 export interface TensorColumns {
@@ -73,51 +78,6 @@ export interface CheckpointBrief {
   readonly warnings: number;
 }
 
-export interface AxisStats {
-  /** Largest |x| of each row or column. */
-  readonly absmax: Float32Array;
-  /** Indices whose absmax is beyond `outlierFactor` times the median of the axis, ascending. */
-  readonly outliers: readonly number[];
-  /** Share (0..1) of the tensor's sum of squares that lies in those rows or columns. */
-  readonly outlierEnergy: number;
-  readonly median: number;
-}
-
-export interface ChannelStats {
-  /** The tensor seen as a matrix: rows = first dimension, columns = the rest. A 1-D tensor is one row. */
-  readonly rows: AxisStats;
-  readonly columns: AxisStats;
-}
-
-export interface DisplayHistogram {
-  /** Lower edge of the first and upper edge of the last bin. */
-  readonly min: number;
-  readonly max: number;
-  readonly counts: Float64Array;
-}
-
-/** Figures over the finite values; NaN and infinities are counted and left out. null: no finite value. */
-export interface TensorStats {
-  readonly name: string;
-  readonly count: number;
-  readonly min: number | null;
-  readonly max: number | null;
-  readonly mean: number | null;
-  /** Of the population. */
-  readonly std: number | null;
-  readonly absmax: number | null;
-  /** Excess: m4 / std^4 - 3; null when std is 0. */
-  readonly kurtosis: number | null;
-  readonly nan: number;
-  readonly inf: number;
-  readonly zeros: number;
-  /** Counts of |x - mean| > k std. */
-  readonly outliers: { readonly sigma3: number; readonly sigma6: number };
-  readonly percentiles: Readonly<Record<'0.1' | '1' | '50' | '99' | '99.9', number | null>>;
-  readonly histogram: DisplayHistogram | null;
-  readonly channels?: ChannelStats | undefined;
-}
-
 /** Half-open ranges over the tensor seen as a matrix. */
 export interface Region {
   readonly row0: number;
@@ -137,17 +97,7 @@ export interface Tile {
   readonly max: number;
 }
 
-export type SchemeName = 'int8-absmax' | 'int8-zeropoint';
-export type Granularity = 'tensor' | 'row';
-export type ScaleDtype = 'F32' | 'BF16' | 'F16';
 export type BackendName = 'cpu' | 'ort-cpu' | 'webgpu' | 'cuda' | 'directml' | 'coreml';
-
-export interface SchemeChoice {
-  readonly scheme: SchemeName;
-  readonly granularity: Granularity;
-  /** Type that scales are stored in; by default the tensor's own float type, as pack-quantized demands. */
-  readonly scaleDtype?: ScaleDtype | undefined;
-}
 
 /** One candidate of the backend choice, in order of preference. */
 export interface BackendReport {
@@ -161,24 +111,6 @@ export interface BackendUse {
   readonly requested: BackendName | 'auto';
   readonly used: BackendName;
   readonly reason: string;
-}
-
-/** How far a quantized tensor is from its original. Sums run in float64 over the tensor in a fixed order. */
-export interface TensorError {
-  readonly name: string;
-  readonly from: string;
-  readonly to: string;
-  /** Bytes in the output, all pieces. */
-  readonly bytes: number;
-  readonly mse: number;
-  /** 10 log10(sum x^2 / sum e^2) in dB; null when the error is 0 (then the copy is exact). */
-  readonly sqnr: number | null;
-  readonly maxAbs: number;
-  /** sum x y / sqrt(sum x^2 sum y^2); 1 when both are zero. */
-  readonly cosine: number;
-  /** Mean |error|. */
-  readonly meanAbs: number;
-  readonly note?: string | undefined;
 }
 
 export interface QuantizeRequest extends SchemeChoice {
