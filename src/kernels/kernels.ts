@@ -1,0 +1,378 @@
+/**
+ * The compiled kernels and the one memory they work in. Pointers are byte offsets into that memory.
+ * The sources are in assembly/, the same arithmetic in plain TypeScript is in reference/.
+ */
+import { LoupeError } from '../errors';
+import { type WasmMemory, wasm } from './webAssembly';
+
+/** Raw sums of one run of values around a shift: s1 = sum (x - shift), s2 = sum (x - shift)^2 and so on. */
+export interface ShiftedSums {
+  /** Finite values; all sums and the extremes are over these. */
+  readonly finite: number;
+  readonly s1: number;
+  readonly s2: number;
+  readonly s3: number;
+  readonly s4: number;
+  /** Infinity when there is no finite value. Never -0. */
+  readonly min: number;
+  /** -Infinity when there is no finite value. Never -0. */
+  readonly max: number;
+  /** Values equal to 0, -0 among them. */
+  readonly zeros: number;
+  readonly nan: number;
+  readonly inf: number;
+}
+
+/** Sums over pairs of an original x and its dequantized y, e = x - y, all in float64. */
+export interface ErrorSums {
+  readonly squaredError: number;
+  readonly absoluteError: number;
+  readonly squaredX: number;
+  readonly productXY: number;
+  readonly squaredY: number;
+  readonly maxAbsError: number;
+}
+
+/** Counts of |x - mean| > 3 std and > 6 std. */
+export interface SigmaCounts {
+  readonly sigma3: number;
+  readonly sigma6: number;
+}
+
+/** Types that `decode` turns into float32. F64 has kernels of its own, as float32 would lose its values. */
+export type KernelDtype = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'Q8_0' | 'Q4_0';
+
+type Decoder = (srcPtr: number, dstPtr: number, elements: number) => void;
+
+/** The module's exports; docstrings are on the methods of `Kernels`. */
+interface KernelExports {
+  heapBase(): number;
+  decodeF32: Decoder;
+  decodeF16: Decoder;
+  decodeBF16: Decoder;
+  decodeI8: Decoder;
+  decodeU8: Decoder;
+  decodeQ8_0: Decoder;
+  decodeQ4_0: Decoder;
+  decodeCodes8(
+    codes: number,
+    dst: number,
+    rows: number,
+    columns: number,
+    stride: number,
+    scales: number,
+    zeros: number,
+  ): void;
+  rowRange(src: number, rows: number, columns: number, min: number, max: number): number;
+  encode8(
+    src: number,
+    codes: number,
+    rows: number,
+    columns: number,
+    stride: number,
+    inverses: number,
+    zeros: number,
+    low: number,
+    high: number,
+  ): void;
+  errorSums(x: number, y: number, n: number, out: number): void;
+  moments(src: number, n: number, shift: number, out: number): void;
+  moments64(src: number, n: number, shift: number, out: number): void;
+  histogramF32(src: number, n: number, histogram: number): void;
+  histogramU16(src: number, n: number, histogram: number): void;
+  histogramF64(src: number, n: number, histogram: number): void;
+  countBeyond(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
+  countBeyond64(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
+  channels(
+    src: number,
+    n: number,
+    startColumn: number,
+    columns: number,
+    rowMax: number,
+    columnMax: number,
+    rowSumSq: number,
+    columnSumSq: number,
+  ): void;
+  channels64: KernelExports['channels'];
+}
+
+const pageBytes = 65536;
+/** What a 32-bit module can address, less one page so that a pointer past the end stays a number. */
+const maximumPages = 65535;
+const alignment = 64;
+const scratchBytes = 128;
+
+export class Kernels {
+  readonly memory: WasmMemory;
+  readonly #exports: KernelExports;
+  readonly #scratch: number;
+  readonly #start: number;
+  readonly #decoders: ReadonlyMap<string, Decoder>;
+  #top: number;
+
+  private constructor(memory: WasmMemory, exports: KernelExports) {
+    this.memory = memory;
+    this.#exports = exports;
+    const decoders: Record<KernelDtype, Decoder> = {
+      F32: exports.decodeF32,
+      F16: exports.decodeF16,
+      BF16: exports.decodeBF16,
+      I8: exports.decodeI8,
+      U8: exports.decodeU8,
+      Q8_0: exports.decodeQ8_0,
+      Q4_0: exports.decodeQ4_0,
+    };
+    this.#decoders = new Map(Object.entries(decoders));
+    this.#scratch = align(exports.heapBase());
+    this.#start = this.#scratch + scratchBytes;
+    this.#top = this.#start;
+  }
+
+  /** Compiles the module (a few KB, so at once) and gives it a memory of its own. */
+  static instantiate(wasmBytes: Uint8Array): Kernels {
+    const memory = new wasm.Memory({ initial: 4, maximum: maximumPages });
+    const module = new wasm.Module(wasmBytes);
+    const env = {
+      memory,
+      abort: () => {
+        throw new LoupeError('compute', 'A kernel aborted.');
+      },
+    };
+    const instance = new wasm.Instance(module, { env });
+    return new Kernels(memory, instance.exports as unknown as KernelExports);
+  }
+
+  /** Reserves bytes at a multiple of 64 and returns where. Memory grows as needed: views taken before are then stale. */
+  alloc(bytes: number): number {
+    const pointer = this.#top;
+    const end = align(pointer + bytes);
+    const missing = end - this.memory.buffer.byteLength;
+    if (missing > 0) {
+      const pages = Math.ceil(missing / pageBytes);
+      if (end > maximumPages * pageBytes) {
+        throw new LoupeError('compute', `The kernels cannot take ${bytes} bytes more.`);
+      }
+      try {
+        this.memory.grow(pages);
+      } catch (cause) {
+        throw new LoupeError('compute', `No memory for ${bytes} bytes: ${String(cause)}`);
+      }
+    }
+    this.#top = end;
+    return pointer;
+  }
+
+  /** The current top, for `reset`. */
+  mark(): number {
+    return this.#top;
+  }
+
+  /** Frees everything reserved since `mark`, or everything. */
+  reset(mark: number = this.#start): void {
+    this.#top = mark;
+  }
+
+  /** A view of the memory as it is now; stale after the next `alloc` that grows it. */
+  u8(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.buffer, pointer, length);
+  }
+
+  u16(pointer: number, length: number): Uint16Array<ArrayBuffer> {
+    return new Uint16Array(this.memory.buffer, pointer, length);
+  }
+
+  u32(pointer: number, length: number): Uint32Array<ArrayBuffer> {
+    return new Uint32Array(this.memory.buffer, pointer, length);
+  }
+
+  f32(pointer: number, length: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.memory.buffer, pointer, length);
+  }
+
+  f64(pointer: number, length: number): Float64Array<ArrayBuffer> {
+    return new Float64Array(this.memory.buffer, pointer, length);
+  }
+
+  /**
+   * Decodes `elements` values at `srcPtr` (any alignment) to float32 at `dstPtr`. Block types need whole
+   * blocks. F64 is refused: its statistics run on the float64 kernels.
+   */
+  decode(dtype: string, srcPtr: number, dstPtr: number, elements: number): void {
+    const decoder = this.#decoders.get(dtype);
+    if (decoder === undefined) {
+      throw new LoupeError('unsupported', `Values of type ${dtype} cannot be decoded to float32.`);
+    }
+    decoder(srcPtr, dstPtr, elements);
+  }
+
+  /**
+   * y = (u - zero) * scale in float32. Codes are offset-binary bytes, rows `codesStrideBytes` apart;
+   * scales and zeros hold one float32 a row; `dstPtr` takes rows x columns float32 without gaps.
+   */
+  decodeCodes8(
+    codesPtr: number,
+    dstPtr: number,
+    rows: number,
+    columns: number,
+    codesStrideBytes: number,
+    scalesPtr: number,
+    zerosPtr: number,
+  ): void {
+    this.#exports.decodeCodes8(codesPtr, dstPtr, rows, columns, codesStrideBytes, scalesPtr, zerosPtr);
+  }
+
+  /**
+   * Smallest and largest value of each row of a rows x columns float32 matrix, as float32, never -0.
+   * Returns the index of the first NaN or infinity, or -1; rows from that one on are then not written.
+   */
+  rowRange(srcPtr: number, rows: number, columns: number, minPtr: number, maxPtr: number): number {
+    return this.#exports.rowRange(srcPtr, rows, columns, minPtr, maxPtr);
+  }
+
+  /**
+   * u = clamp(rne(x * inverse) + zero, low, high), see `roundHalfEven` in numeric/floats. Input finite;
+   * inverses and zeros hold one float32 a row. Bytes between the columns and the stride are set to 0.
+   */
+  encode8(
+    srcPtr: number,
+    codesPtr: number,
+    rows: number,
+    columns: number,
+    codesStrideBytes: number,
+    inversePtr: number,
+    zerosPtr: number,
+    low: number,
+    high: number,
+  ): void {
+    this.#exports.encode8(srcPtr, codesPtr, rows, columns, codesStrideBytes, inversePtr, zerosPtr, low, high);
+  }
+
+  /** Error sums over n float32 pairs, in one fixed order of additions for a given n. */
+  errorSums(xPtr: number, yPtr: number, n: number): ErrorSums {
+    this.#exports.errorSums(xPtr, yPtr, n, this.#scratch);
+    const out = this.f64(this.#scratch, 6);
+    return {
+      squaredError: out[0]!,
+      absoluteError: out[1]!,
+      squaredX: out[2]!,
+      productXY: out[3]!,
+      squaredY: out[4]!,
+      maxAbsError: out[5]!,
+    };
+  }
+
+  /** Shifted sums of n float32 values. */
+  moments(srcPtr: number, n: number, shift: number): ShiftedSums {
+    this.#exports.moments(srcPtr, n, shift, this.#scratch);
+    return this.#readSums(n);
+  }
+
+  /** Shifted sums of n float64 values, 8-byte aligned or not. */
+  moments64(srcPtr: number, n: number, shift: number): ShiftedSums {
+    this.#exports.moments64(srcPtr, n, shift, this.#scratch);
+    return this.#readSums(n);
+  }
+
+  /** Adds n float32 values to 65,536 u32 bins by their top 16 bits. NaN and infinity are counted too, in their bins. */
+  histogramF32(srcPtr: number, n: number, histPtr: number): void {
+    this.#exports.histogramF32(srcPtr, n, histPtr);
+  }
+
+  /** Adds n 16-bit patterns to 65,536 u32 bins. */
+  histogramU16(srcPtr: number, n: number, histPtr: number): void {
+    this.#exports.histogramU16(srcPtr, n, histPtr);
+  }
+
+  /** As `histogramF32` for float64 values cut towards zero to float32; what is larger goes to the largest finite bin. */
+  histogramF64(srcPtr: number, n: number, histPtr: number): void {
+    this.#exports.histogramF64(srcPtr, n, histPtr);
+  }
+
+  /** Counts finite float32 values with |x - mean| > sigma3 and > sigma6 (already multiplied), in float64. */
+  countBeyond(srcPtr: number, n: number, mean: number, sigma3: number, sigma6: number): SigmaCounts {
+    this.#exports.countBeyond(srcPtr, n, mean, sigma3, sigma6, this.#scratch);
+    return this.#readCounts();
+  }
+
+  countBeyond64(srcPtr: number, n: number, mean: number, sigma3: number, sigma6: number): SigmaCounts {
+    this.#exports.countBeyond64(srcPtr, n, mean, sigma3, sigma6, this.#scratch);
+    return this.#readCounts();
+  }
+
+  /**
+   * Folds n float32 values, a flat run that begins at `startColumn` of a row, into the largest |x| (f32)
+   * and the sum of squares (f64) of each row and column. Row arrays begin at the run's first row.
+   * Adds to what the arrays hold; non-finite values are left out.
+   */
+  channels(
+    srcPtr: number,
+    n: number,
+    startColumn: number,
+    columns: number,
+    rowMaxPtr: number,
+    columnMaxPtr: number,
+    rowSumSqPtr: number,
+    columnSumSqPtr: number,
+  ): void {
+    this.#exports.channels(
+      srcPtr,
+      n,
+      startColumn,
+      columns,
+      rowMaxPtr,
+      columnMaxPtr,
+      rowSumSqPtr,
+      columnSumSqPtr,
+    );
+  }
+
+  /** As `channels` for float64 values; |x| is rounded to float32. */
+  channels64(
+    srcPtr: number,
+    n: number,
+    startColumn: number,
+    columns: number,
+    rowMaxPtr: number,
+    columnMaxPtr: number,
+    rowSumSqPtr: number,
+    columnSumSqPtr: number,
+  ): void {
+    this.#exports.channels64(
+      srcPtr,
+      n,
+      startColumn,
+      columns,
+      rowMaxPtr,
+      columnMaxPtr,
+      rowSumSqPtr,
+      columnSumSqPtr,
+    );
+  }
+
+  #readSums(n: number): ShiftedSums {
+    const out = this.f64(this.#scratch, 9);
+    const nan = out[7]!;
+    const inf = out[8]!;
+    return {
+      finite: n - nan - inf,
+      s1: out[0]!,
+      s2: out[1]!,
+      s3: out[2]!,
+      s4: out[3]!,
+      min: out[4]!,
+      max: out[5]!,
+      zeros: out[6]!,
+      nan,
+      inf,
+    };
+  }
+
+  #readCounts(): SigmaCounts {
+    const out = this.u32(this.#scratch, 2);
+    return { sigma3: out[0]!, sigma6: out[1]! };
+  }
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
