@@ -56,6 +56,8 @@ export type CheckpointHostContract = {
 export type CheckpointPageContract = {
   /** The engine ended and was restarted, or the file changed on disk: shown as a notice. */
   notice: { params: { kind: 'engine' | 'changed'; message: string }; result: undefined };
+  /** What quantization would run on, once the engine has looked: "CPU: no GPU adapter". */
+  backend: { params: { text: string }; result: undefined };
   /** New content after a reload. */
   reload: { params: Record<string, never>; result: undefined };
   /** Runs an action of the page, for commands and tests. */

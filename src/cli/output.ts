@@ -1,0 +1,232 @@
+/** Results of the commands as JSON documents (the contract of the command line) and as text. */
+import { binarySize, parameterCount } from '../numeric/sizeText';
+import type {
+  Catalogue,
+  QuantizeReport,
+  SchemeChoice,
+  TensorError,
+  TensorStats,
+} from '../protocol/engineApi';
+import { figure, printable, textTable } from './textTable';
+
+/** JSON has no integers beyond 2^53 that survive every reader, so those are strings. */
+function integer(value: number): number | string {
+  return Number.isSafeInteger(value) ? value : BigInt(Math.trunc(value)).toString();
+}
+
+interface TensorRow {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly elements: number;
+  readonly bytes: number;
+  readonly file: string;
+  readonly byteOffset: number;
+}
+
+function tensorRows({ tensors, files }: Catalogue): TensorRow[] {
+  return Array.from({ length: tensors.count }, (_, index) => ({
+    name: tensors.names[index]!,
+    dtype: tensors.dtypes[tensors.dtype[index]!]!,
+    shape: Array.from(
+      tensors.shapes.subarray(index === 0 ? 0 : tensors.shapeEnd[index - 1]!, tensors.shapeEnd[index]!),
+    ),
+    elements: tensors.elements[index]!,
+    bytes: tensors.bytes[index]!,
+    file: files[tensors.file[index]!]?.path ?? '',
+    byteOffset: tensors.byteOffset[index]!,
+  }));
+}
+
+function dtypeTotals(
+  rows: readonly TensorRow[],
+): Map<string, { tensors: number; parameters: number; bytes: number }> {
+  const totals = new Map<string, { tensors: number; parameters: number; bytes: number }>();
+  for (const { dtype, elements, bytes } of rows) {
+    const total = totals.get(dtype) ?? { tensors: 0, parameters: 0, bytes: 0 };
+    total.tensors++;
+    total.parameters += elements;
+    total.bytes += bytes;
+    totals.set(dtype, total);
+  }
+  return totals;
+}
+
+export function inspectJson(catalogue: Catalogue): unknown {
+  const rows = tensorRows(catalogue);
+  const unreadable = new Map(catalogue.tensors.unreadable.map(({ index, reason }) => [index, reason]));
+  const pieces = new Map(catalogue.tensors.pieces.map((entry) => [entry.index, entry.pieces]));
+  return {
+    format: catalogue.format,
+    name: catalogue.name,
+    files: catalogue.files.map(({ path, bytes }) => ({ path, bytes: integer(bytes) })),
+    architecture: catalogue.architecture ?? null,
+    parameters: integer(catalogue.parameters),
+    bytes: integer(catalogue.bytes),
+    dtypes: Object.fromEntries(
+      [...dtypeTotals(rows)].map(([dtype, total]) => [
+        dtype,
+        { tensors: total.tensors, parameters: integer(total.parameters), bytes: integer(total.bytes) },
+      ]),
+    ),
+    memory: Object.fromEntries(catalogue.memory.map(({ label, bytes }) => [label, integer(bytes)])),
+    tensors: rows.map((row, index) => ({
+      ...row,
+      shape: row.shape.map(integer),
+      elements: integer(row.elements),
+      bytes: integer(row.bytes),
+      byteOffset: integer(row.byteOffset),
+      ...(unreadable.has(index) ? { unreadable: unreadable.get(index) } : {}),
+      ...(pieces.has(index) ? { pieces: pieces.get(index) } : {}),
+    })),
+    // Built by defineProperty semantics, so that a key named __proto__ stays a plain key.
+    metadata: Object.fromEntries(catalogue.metadata.map(({ key, value }) => [key, value])),
+    findings: catalogue.findings,
+  };
+}
+
+export function inspectText(catalogue: Catalogue): string {
+  const rows = tensorRows(catalogue);
+  const lines = [
+    `${printable(catalogue.name)}  ${catalogue.format}${catalogue.architecture ? `  ${printable(catalogue.architecture.name)}` : ''}`,
+    `${parameterCount(catalogue.parameters)} parameters, ${binarySize(catalogue.bytes)} (${catalogue.bytes} bytes) in ${catalogue.files.length} ${catalogue.files.length === 1 ? 'file' : 'files'}`,
+    [...dtypeTotals(rows)]
+      .map(([dtype, { tensors, bytes }]) => `${dtype}: ${tensors} tensors, ${binarySize(bytes)}`)
+      .join('; '),
+    `weights in ${catalogue.memory.map(({ label, bytes }) => `${label} ${binarySize(bytes)}`).join(', ')}`,
+    '',
+    textTable(
+      [
+        { title: 'Tensor' },
+        { title: 'dtype' },
+        { title: 'shape', align: 'right' },
+        { title: 'bytes', align: 'right' },
+        { title: 'at byte', align: 'right' },
+      ],
+      rows.map(({ name, dtype, shape, bytes, byteOffset }) => [
+        name,
+        dtype,
+        shape.join(' × ') || 'scalar',
+        String(bytes),
+        String(byteOffset),
+      ]),
+    ),
+  ];
+  if (catalogue.findings.length > 0) {
+    lines.push('', 'Findings');
+    for (const { severity, code, message, tensor, byteOffset } of catalogue.findings) {
+      const where = [tensor && `tensor ${tensor}`, byteOffset !== undefined && `byte ${byteOffset}`]
+        .filter(Boolean)
+        .join(', ');
+      lines.push(printable(`  ${severity} ${code}: ${message}${where ? ` (${where})` : ''}`));
+    }
+  }
+  return lines.join('\n');
+}
+
+export function statsJson(rows: readonly TensorStats[]): unknown {
+  return {
+    tensors: rows.map(({ histogram, channels, ...row }) => ({
+      ...row,
+      histogram: histogram && {
+        min: histogram.min,
+        max: histogram.max,
+        counts: Array.from(histogram.counts),
+      },
+      ...(channels
+        ? {
+            channels: {
+              rows: { absmax: Array.from(channels.rows.absmax) },
+              columns: { absmax: Array.from(channels.columns.absmax) },
+              outlierRows: channels.rows.outliers,
+              outlierColumns: channels.columns.outliers,
+            },
+          }
+        : {}),
+    })),
+  };
+}
+
+export function statsText(rows: readonly TensorStats[]): string {
+  const right = (title: string) => ({ title, align: 'right' as const });
+  return textTable(
+    [
+      { title: 'Tensor' },
+      right('min'),
+      right('max'),
+      right('mean'),
+      right('std'),
+      right('kurtosis'),
+      right('>3σ'),
+      right('>6σ'),
+      right('NaN'),
+      right('Inf'),
+    ],
+    rows.map((row) => [
+      row.name,
+      figure(row.min),
+      figure(row.max),
+      figure(row.mean),
+      figure(row.std),
+      figure(row.kurtosis),
+      String(row.outliers.sigma3),
+      String(row.outliers.sigma6),
+      String(row.nan),
+      String(row.inf),
+    ]),
+  );
+}
+
+export function errorsJson(
+  choice: SchemeChoice,
+  rows: readonly TensorError[],
+  grids: ReadonlyMap<string, number[][]>,
+): unknown {
+  return {
+    scheme: choice.scheme,
+    granularity: choice.granularity,
+    tensors: rows.map((row) => (grids.has(row.name) ? { ...row, grid: grids.get(row.name) } : row)),
+  };
+}
+
+export function errorTable(rows: readonly TensorError[]): string {
+  const right = (title: string) => ({ title, align: 'right' as const });
+  return textTable(
+    [
+      { title: 'Tensor' },
+      { title: 'from' },
+      { title: 'to' },
+      right('bytes'),
+      right('SQNR dB'),
+      right('MSE'),
+      right('max |e|'),
+      right('cosine'),
+      { title: '' },
+    ],
+    rows.map((row) => {
+      const kept = row.from === row.to;
+      return [
+        row.name,
+        row.from,
+        row.to,
+        String(row.bytes),
+        kept ? '' : row.sqnr === null ? 'exact' : row.sqnr.toFixed(2),
+        kept ? '' : figure(row.mse),
+        kept ? '' : figure(row.maxAbs),
+        kept ? '' : row.cosine.toFixed(6),
+        row.note ?? '',
+      ];
+    }),
+  );
+}
+
+export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
+  const ratio = Math.round((100 * report.bytesAfter) / Math.max(1, report.bytesBefore));
+  return [
+    errorTable(report.tensors),
+    '',
+    `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} (${ratio} %)`,
+    dryRun ? 'Dry run: nothing was written.' : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,
+    ...report.outputs.map((output) => `  ${printable(output)}`),
+  ].join('\n');
+}

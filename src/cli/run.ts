@@ -1,0 +1,230 @@
+/** Runs one command of the command line against the engine and prints its result. */
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EngineClient } from '../engine/client';
+import { type ErrorCode, LoupeError } from '../errors';
+import { binarySize } from '../numeric/sizeText';
+import type { Catalogue } from '../protocol/engineApi';
+import { type CliOptions, globPattern, parseOptions, usage } from './options';
+import {
+  errorsJson,
+  errorTable,
+  inspectJson,
+  inspectText,
+  quantizeText,
+  statsJson,
+  statsText,
+} from './output';
+import { TerminalProgress } from './terminalProgress';
+
+const exitCodes: Record<ErrorCode, number> = {
+  usage: 2,
+  'not-found': 3,
+  'not-a-checkpoint': 3,
+  malformed: 3,
+  unsupported: 3,
+  refused: 3,
+  'non-finite': 3,
+  exists: 3,
+  cancelled: 4,
+  changed: 5,
+  io: 5,
+  compute: 5,
+  'engine-died': 5,
+};
+
+/** Runs the command line; resolves to the exit code. Ctrl-C cancels the running job and waits for its clean-up. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const json = args.includes('--json');
+  const controller = new AbortController();
+  const onInterrupt = () => controller.abort();
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  const engine = new EngineClient({ enginePath: fileURLToPath(new URL('./engine.js', import.meta.url)) });
+  try {
+    const options = parseOptions(args);
+    if (options === 'help') {
+      process.stdout.write(`${usage}\n`);
+      return 0;
+    }
+    return await runCommand(engine, options, controller.signal);
+  } catch (thrown) {
+    const error = LoupeError.from(thrown);
+    if (json) process.stdout.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
+    else process.stderr.write(`${describe(error)}\n${error.code === 'usage' ? `\n${usage}\n` : ''}`);
+    return exitCodes[error.code];
+  } finally {
+    engine.dispose();
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+  }
+}
+
+function describe(error: LoupeError): string {
+  const where = [
+    error.file === undefined ? '' : `file ${error.file}`,
+    error.tensor === undefined ? '' : `tensor ${error.tensor}`,
+    error.byteOffset === undefined ? '' : `byte ${error.byteOffset}`,
+  ].filter((part) => part !== '');
+  return `tensor-loupe: ${error.message}${where.length > 0 ? `\n  ${where.join(', ')}` : ''}`;
+}
+
+function print(options: CliOptions, document: unknown, text: string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(document)}\n` : `${text}\n`);
+}
+
+async function runCommand(engine: EngineClient, options: CliOptions, signal: AbortSignal): Promise<number> {
+  const file = path.resolve(options.path);
+  if (!existsSync(file)) throw new LoupeError('not-found', `There is no ${file}.`, { file });
+  switch (options.command) {
+    case 'inspect': {
+      const catalogue = await engine.call('open', { path: file }, { signal });
+      print(options, inspectJson(catalogue), inspectText(catalogue));
+      return exitCodeOf(catalogue);
+    }
+    case 'stats':
+      return stats(engine, file, options, signal);
+    case 'quantize':
+      return quantize(engine, file, options, signal);
+    case 'error':
+      return errors(engine, file, options, signal);
+  }
+}
+
+/** A checkpoint that opens with errors among its findings is told by the exit code. */
+function exitCodeOf(catalogue: Catalogue): number {
+  return catalogue.findings.some((finding) => finding.severity === 'error') ? 3 : 0;
+}
+
+/** Indices of the tensors whose names match any glob; all without globs. */
+function selectTensors(catalogue: Catalogue, globs: readonly string[]): number[] {
+  const patterns = globs.map(globPattern);
+  const selected: number[] = [];
+  for (let index = 0; index < catalogue.tensors.count; index++) {
+    const name = catalogue.tensors.names[index] ?? '';
+    if (patterns.length === 0 || patterns.some((pattern) => pattern.test(name))) selected.push(index);
+  }
+  if (selected.length === 0 && globs.length > 0) {
+    throw new LoupeError('usage', `No tensor matches ${globs.join(', ')}.`, { file: catalogue.path });
+  }
+  return selected;
+}
+
+async function stats(
+  engine: EngineClient,
+  file: string,
+  options: CliOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const catalogue = await engine.call('open', { path: file }, { signal });
+  const tensors = selectTensors(catalogue, options.tensors);
+  const progress = new TerminalProgress('Analyzing');
+  try {
+    const rows = await engine.call(
+      'stats',
+      { path: file, generation: catalogue.generation, tensors, channels: options.channels },
+      { signal, progress: ({ done, total }) => progress.update(done / total, `${done} of ${total} tensors`) },
+    );
+    const unreadable = new Map(catalogue.tensors.unreadable.map(({ index, reason }) => [index, reason]));
+    for (const [position, row] of rows.entries()) {
+      const index = tensors[position]!;
+      if (row === null) {
+        progress.message(
+          `${catalogue.tensors.names[index]}: ${unreadable.get(index) ?? 'values cannot be read'}`,
+        );
+      }
+    }
+    progress.end();
+    const read = rows.filter((row) => row !== null);
+    print(options, statsJson(read), statsText(read));
+    return exitCodeOf(catalogue);
+  } finally {
+    progress.end();
+  }
+}
+
+async function quantize(
+  engine: EngineClient,
+  file: string,
+  options: CliOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const progress = new TerminalProgress('Quantizing');
+  try {
+    const report = await engine.call(
+      'quantize',
+      {
+        path: file,
+        scheme: options.scheme,
+        granularity: options.granularity,
+        scaleDtype: options.scaleDtype,
+        out: options.out === undefined ? undefined : path.resolve(options.out),
+        backend: options.backend,
+        overwrite: options.overwrite,
+        pure: options.pure,
+        dryRun: options.dryRun,
+      },
+      {
+        signal,
+        progress: (state) =>
+          progress.update(
+            state.bytesDone / Math.max(1, state.bytesTotal),
+            `${binarySize(state.bytesDone)} of ${binarySize(state.bytesTotal)}  ${state.tensor}`,
+          ),
+      },
+    );
+    progress.end();
+    print(options, report, quantizeText(report, options.dryRun));
+    return 0;
+  } finally {
+    progress.end();
+  }
+}
+
+async function errors(
+  engine: EngineClient,
+  file: string,
+  options: CliOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const catalogue = await engine.call('open', { path: file }, { signal });
+  const choice = { scheme: options.scheme, granularity: options.granularity, scaleDtype: options.scaleDtype };
+  const progress = new TerminalProgress('Comparing');
+  try {
+    const rows = await engine.call(
+      'errors',
+      {
+        path: file,
+        choice,
+        pure: options.pure,
+        tensors: options.tensors.length > 0 ? selectTensors(catalogue, options.tensors) : undefined,
+      },
+      { signal, progress: ({ done, total, row }) => progress.update(done / total, row.name) },
+    );
+    const grids = new Map<string, number[][]>();
+    if (options.grid) {
+      const { rows: gridRows, columns } = options.grid;
+      const against = { kind: 'scheme', choice } as const;
+      for (const row of rows) {
+        const tensor = catalogue.tensors.names.indexOf(row.name);
+        const tile = await engine.call(
+          'errorTile',
+          { path: file, tensor, against, rows: gridRows, columns },
+          { signal },
+        );
+        grids.set(
+          row.name,
+          Array.from({ length: tile.rows }, (_, r) =>
+            Array.from(tile.error.subarray(r * tile.columns, (r + 1) * tile.columns)),
+          ),
+        );
+      }
+    }
+    progress.end();
+    print(options, errorsJson(choice, rows, grids), errorTable(rows));
+    return exitCodeOf(catalogue);
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,112 @@
+/** The error report: a webview panel of its own for a quantization, written or previewed. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import type { EngineClient } from '../engine/client';
+import { LoupeError } from '../errors';
+import type { Against, QuantizeReport } from '../protocol/engineApi';
+import { Rpc } from '../protocol/rpc';
+import type { ReportHostContract, ReportPageContract } from '../protocol/webviewApi';
+import { checkpointViewType } from './checkpointEditor';
+import { readViewSettings } from './viewSettings';
+import { WebviewChannel } from './webviewChannel';
+import { webviewHtml, webviewRoot } from './webviewHtml';
+
+export const reportViewType = 'tensorLoupe.report';
+
+export class ReportPanels {
+  constructor(
+    private readonly extensionUri: vscode.Uri,
+    private readonly engine: EngineClient,
+  ) {}
+
+  /** Opens a report in the active column; `against` says what the originals are compared with. */
+  async show(report: QuantizeReport, against: Against): Promise<void> {
+    const title = `Error: ${report.sourceName} · ${schemeTitle(report)}`;
+    const panel = vscode.window.createWebviewPanel(reportViewType, title, vscode.ViewColumn.Active, {
+      enableScripts: true,
+      localResourceRoots: [webviewRoot(this.extensionUri)],
+    });
+    panel.iconPath = vscode.Uri.joinPath(this.extensionUri, 'media', 'icon.png');
+    const disposables: vscode.Disposable[] = [];
+    const page = new Rpc<ReportHostContract, ReportPageContract>(
+      new WebviewChannel(panel.webview, disposables),
+      {
+        ready: async () => ({
+          report,
+          against,
+          catalogue: await this.engine.call('open', { path: report.source }),
+          settings: readViewSettings(),
+        }),
+        errorTile: (params, { signal }) =>
+          this.engine.call('errorTile', { path: report.source, against, ...params }, { signal }),
+        errorDetail: ({ tensor }, { signal }) =>
+          this.engine.call('errorDetail', { path: report.source, tensor, against }, { signal }),
+        action: async (action) => {
+          if (action.kind === 'copy') await vscode.env.clipboard.writeText(action.text);
+          else {
+            const file = action.kind === 'openSource' ? report.source : report.open;
+            if (action.kind === 'openResult' && report.outputs.length === 0) {
+              await vscode.commands.executeCommand('tensorLoupe.quantize', vscode.Uri.file(report.source), {
+                scheme: report.scheme,
+                granularity: report.granularity,
+              });
+            } else
+              await vscode.commands.executeCommand(
+                'vscode.openWith',
+                vscode.Uri.file(file),
+                checkpointViewType,
+              );
+          }
+          return undefined;
+        },
+      },
+    );
+    panel.onDidDispose(() => {
+      page.close(new LoupeError('cancelled', 'The report was closed.'));
+      for (const disposable of disposables) disposable.dispose();
+    });
+    panel.webview.html = webviewHtml(panel.webview, this.extensionUri, 'report', title);
+  }
+}
+
+/** "INT8 absmax per row" */
+export function schemeTitle(report: Pick<QuantizeReport, 'scheme' | 'granularity'>): string {
+  const scheme = report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point';
+  return `${scheme} per ${report.granularity}`;
+}
+
+/** Reports of finished quantizations by output path, kept with the workspace so that they survive a reload. */
+export class ReportStore {
+  private static readonly key = 'reports';
+  private static readonly limit = 8;
+
+  constructor(private readonly memento: vscode.Memento) {
+    this.updateContext();
+  }
+
+  add(report: QuantizeReport): void {
+    const others = this.all().filter((known) => known.open !== report.open);
+    void this.memento.update(ReportStore.key, [report, ...others].slice(0, ReportStore.limit));
+    this.updateContext();
+  }
+
+  /** The report whose output or source lies in the folder of `file`, newest first; without a file the newest. */
+  find(file: string | undefined): QuantizeReport | undefined {
+    const reports = this.all();
+    if (file === undefined) return reports[0];
+    const folder = path.dirname(file);
+    return (
+      reports.find((report) => path.dirname(report.open) === folder) ??
+      reports.find((report) => path.dirname(report.source) === folder) ??
+      reports[0]
+    );
+  }
+
+  private all(): readonly QuantizeReport[] {
+    return this.memento.get<readonly QuantizeReport[]>(ReportStore.key, []);
+  }
+
+  private updateContext(): void {
+    void vscode.commands.executeCommand('setContext', 'tensorLoupe.hasReport', this.all().length > 0);
+  }
+}

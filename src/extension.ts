@@ -1,0 +1,85 @@
+/** The extension's composition root: makes the parts and registers them with VS Code. Nothing heavy starts here. */
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { openCheckpointCommand } from './commands/openCheckpoint';
+import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
+import { showBackends } from './commands/showBackends';
+import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
+import { ReportPanels, ReportStore } from './editor/reportPanel';
+import { EngineClient } from './engine/client';
+import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
+
+/** What other extensions and the in-host tests can call. */
+export interface TensorLoupeApi {
+  readonly engine: EngineClient;
+}
+
+export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
+  const log = vscode.window.createOutputChannel('Tensor Loupe', { log: true });
+  const workers = vscode.workspace.getConfiguration('tensorLoupe').get<number>('workers', 0);
+  let provider: CheckpointEditorProvider | undefined;
+  const engine = new EngineClient({
+    enginePath: path.join(context.extensionPath, 'dist', 'engine.js'),
+    env: workers > 0 ? { TENSOR_LOUPE_WORKERS: String(workers) } : {},
+    onExit: (message) => {
+      log.error(message);
+      provider?.engineRestarted(message);
+    },
+  });
+
+  provider = new CheckpointEditorProvider(context.extensionUri, engine, async () => {
+    const reports = await engine.call('backends', {});
+    return reports.find((report) => report.available)?.reason ?? '';
+  });
+  const reports = new ReportPanels(context.extensionUri, engine);
+  const store = new ReportStore(context.workspaceState);
+  const quantize = new QuantizeCommands(engine, reports, log, (report) => store.add(report));
+  const editors = provider;
+
+  const command = (name: string, run: (...args: never[]) => unknown) =>
+    context.subscriptions.push(
+      vscode.commands.registerCommand(`tensorLoupe.${name}`, run as (...args: unknown[]) => unknown),
+    );
+
+  /** The checkpoint a command is meant for: its argument, the active editor's, or one the user picks. */
+  const target = async (given: unknown): Promise<vscode.Uri | undefined> => {
+    if (given instanceof vscode.Uri) return given;
+    return editors.active()?.uri ?? openCheckpointCommand.pick();
+  };
+
+  command('openCheckpoint', (given?: vscode.Uri | string) => openCheckpointCommand.open(given));
+  command('quantize', async (given?: unknown, options?: QuantizeArguments) => {
+    const uri = await target(given);
+    return uri && quantize.quantize(uri, options);
+  });
+  command('previewError', async (given?: unknown, options?: QuantizeArguments) => {
+    const uri = await target(given);
+    return uri && quantize.preview(uri, options);
+  });
+  command('analyzeAll', () => editors.active()?.page.call('run', { kind: 'analyzeAll' }));
+  command('showErrorReport', async () => {
+    const report = store.find(editors.active()?.uri.fsPath);
+    if (report) await reports.show(report, { kind: 'file', path: report.open });
+    else void vscode.window.showInformationMessage('No quantization was done in this workspace yet.');
+  });
+  command('showBackends', () => showBackends(engine));
+  command('showLog', () => log.show());
+
+  const editorOptions = { supportsMultipleEditorsPerDocument: true };
+  context.subscriptions.push(
+    log,
+    engine,
+    vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
+    vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
+    vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),
+  );
+
+  // `npm start` names a checkpoint that should be open when the window comes up.
+  const toOpen = process.env.TENSOR_LOUPE_OPEN;
+  if (toOpen) void openCheckpointCommand.open(toOpen);
+  return { engine };
+}
+
+export function deactivate(): void {
+  // The engine client is in context.subscriptions, so VS Code disposes of it and the process ends.
+}
