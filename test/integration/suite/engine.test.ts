@@ -1,0 +1,47 @@
+import * as assert from 'node:assert/strict';
+import type { LoupeError } from '../../../src/errors';
+import { activeApi, until, workspaceFile } from './workspace';
+
+suite('Compute process', () => {
+  test('is a process of its own, and comes back after it was killed', async () => {
+    const { engine } = await activeApi();
+    const first = await engine.call('hello', {});
+    assert.notEqual(first.pid, process.pid);
+    process.kill(first.pid, 'SIGKILL');
+    const second = await until('a new engine', async () => {
+      const answer = await engine.call('hello', {}).catch(() => undefined);
+      return answer && answer.pid !== first.pid ? answer : undefined;
+    });
+    const path = workspaceFile('demo-llama-3m', 'model.safetensors').fsPath;
+    const [stats] = await engine.call('stats', { path, tensors: [0], channels: false });
+    assert.equal(stats?.name, 'model.embed_tokens.weight');
+    assert.ok(second.pid > 0);
+  });
+
+  test('tells a call that ran when the process died', async () => {
+    const { engine } = await activeApi();
+    const { pid } = await engine.call('hello', {});
+    const path = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
+    const all = Array.from({ length: 39 }, (_, index) => index);
+    const running = engine.call('stats', { path, tensors: all, channels: true });
+    process.kill(pid, 'SIGKILL');
+    await assert.rejects(
+      running,
+      (error) => error instanceof Error && (error as LoupeError).code === 'engine-died',
+    );
+  });
+
+  test('cancels', async () => {
+    const { engine } = await activeApi();
+    const path = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
+    const all = Array.from({ length: 39 }, (_, index) => index);
+    const controller = new AbortController();
+    const running = engine.call(
+      'stats',
+      { path, tensors: all, channels: true },
+      { signal: controller.signal },
+    );
+    controller.abort();
+    await assert.rejects(running, (error) => (error as LoupeError).code === 'cancelled');
+  });
+});
