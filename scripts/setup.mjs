@@ -50,7 +50,10 @@ export async function setUpTests({ kind = 'current', host = true } = {}) {
 
 const goals = {
   build,
-  package: async () => (await build(), packExtension()),
+  package: async () => {
+    await build();
+    await packExtension();
+  },
   start: setUpStart,
   test: setUpTests,
 };

@@ -46,6 +46,10 @@ export const chromeAdvice =
 export const launchOptions = (executablePath = findChrome()) => ({
   executablePath,
   headless: true,
+  // The scripts end what they started in their own order; the browser is ended with the process at the latest.
+  handleSIGINT: false,
+  handleSIGTERM: false,
+  handleSIGHUP: false,
   args: [
     '--no-sandbox',
     '--disable-gpu',

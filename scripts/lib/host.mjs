@@ -84,7 +84,7 @@ export function installHost(kind = 'current') {
   const { folder, server, main, node, builtinExtensions } = hostPaths(kind);
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   return doStep({
-    title: `VS Code host (${kind}, about 300 MB, once)`,
+    title: `VS Code host (${kind}, 550 MB, once)`,
     stamp: `host-${kind}`,
     hash: hashOf([source, inRoot('scripts/lib/host.mjs')]),
     outputs: [main, node, builtinExtensions],

@@ -21,13 +21,9 @@ export async function checkStart(url) {
     try {
       await tab.waitFor({ timeout: 120_000 });
       await view.getByText('lm_head', { exact: false }).first().waitFor({ timeout: 60_000 });
-      const text = await view.locator('body').innerText();
-      say(`Seen: the editor "${(await tab.innerText()).trim()}", and in it:`);
-      for (const line of text
-        .split('\n')
-        .filter((part) => part.trim())
-        .slice(0, 12))
-        say(`  ${line.trim()}`);
+      const outline = await view.locator('body').ariaSnapshot();
+      say(`Seen: the editor "${(await tab.textContent())?.trim()}", and in it:`);
+      for (const line of outline.split('\n').slice(0, 20)) say(`  ${line}`);
     } catch (error) {
       throw new PlainError(
         `The checkpoint did not show: ${error.message}\nScreenshot: ${relative(root, picture)}`,

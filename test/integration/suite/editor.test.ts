@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import * as vscode from 'vscode';
 import { activeApi, checkpointTabs, checkpointViewType, until, workspaceFile } from './workspace';
 
-suite('Checkpoint editor', () => {
-  suiteSetup(activeApi);
-  teardown(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+describe('Checkpoint editor', () => {
+  before(activeApi);
+  afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
-  test('is what safetensors and GGUF files open in', async () => {
+  it('is what safetensors and GGUF files open in', async () => {
     const uri = workspaceFile('demo-llama-3m', 'model.safetensors');
     await vscode.commands.executeCommand('vscode.open', uri);
     const [tab] = await until('the editor tab', () => checkpointTabs().length === 1 && checkpointTabs());
@@ -15,14 +15,14 @@ suite('Checkpoint editor', () => {
     assert.equal(tab?.uri.fsPath, uri.fsPath);
   });
 
-  test('offers itself for an index of shards', async () => {
+  it('offers itself for an index of shards', async () => {
     const uri = workspaceFile('demo-llama-3m-sharded', 'model.safetensors.index.json');
     await vscode.commands.executeCommand('tensorLoupe.openCheckpoint', uri);
     const [tab] = await until('the editor tab', () => checkpointTabs().length === 1 && checkpointTabs());
     assert.equal(tab?.viewType, 'tensorLoupe.index');
   });
 
-  test('opens a malformed file on its error page, and the host lives', async () => {
+  it('opens a malformed file on its error page, and the host lives', async () => {
     const uri = workspaceFile('broken.safetensors');
     writeFileSync(
       uri.fsPath,
@@ -40,7 +40,7 @@ suite('Checkpoint editor', () => {
     );
   });
 
-  test('reads the header only', async () => {
+  it('reads the header only', async () => {
     const api = await activeApi();
     const uri = workspaceFile('demo-llama-3m', 'model.safetensors');
     const catalogue = await api.engine.call('open', { path: uri.fsPath });

@@ -2,8 +2,8 @@ import * as assert from 'node:assert/strict';
 import type { LoupeError } from '../../../src/errors';
 import { activeApi, until, workspaceFile } from './workspace';
 
-suite('Compute process', () => {
-  test('is a process of its own, and comes back after it was killed', async () => {
+describe('Compute process', () => {
+  it('is a process of its own, and comes back after it was killed', async () => {
     const { engine } = await activeApi();
     const first = await engine.call('hello', {});
     assert.notEqual(first.pid, process.pid);
@@ -18,7 +18,7 @@ suite('Compute process', () => {
     assert.ok(second.pid > 0);
   });
 
-  test('tells a call that ran when the process died', async () => {
+  it('tells a call that ran when the process died', async () => {
     const { engine } = await activeApi();
     const { pid } = await engine.call('hello', {});
     const path = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
@@ -31,7 +31,7 @@ suite('Compute process', () => {
     );
   });
 
-  test('cancels', async () => {
+  it('cancels', async () => {
     const { engine } = await activeApi();
     const path = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
     const all = Array.from({ length: 39 }, (_, index) => index);

@@ -32,9 +32,9 @@ const expected = [
   'Open in Tensor Loupe',
 ];
 
-suite('Hover', () => {
-  suiteSetup(activeApi);
-  teardown(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+describe('Hover', () => {
+  before(activeApi);
+  afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
   const cases: [string, string, string][] = [
     ['hover.py', 'model = AutoModel.from_pretrained("demo-llama-3m")\n', 'demo-llama'],
@@ -46,7 +46,7 @@ suite('Hover', () => {
     ['hover-sharded.py', 'p = "demo-llama-3m-sharded/model.safetensors.index.json"\n', 'demo-llama'],
   ];
   for (const [name, content, needle] of cases) {
-    test(`tells what a model costs in ${name}`, async () => {
+    it(`tells what a model costs in ${name}`, async () => {
       const text = await until(
         `a hover in ${name}`,
         async () => (await hoverOver(name, content, needle)) || undefined,
@@ -55,7 +55,7 @@ suite('Hover', () => {
     });
   }
 
-  test('stays quiet over strings that name no model, and outside the workspace', async () => {
+  it('stays quiet over strings that name no model, and outside the workspace', async () => {
     assert.equal(await hoverOver('quiet.py', 'x = "demo-llama-99m"\n', 'demo'), '');
     assert.equal(await hoverOver('quiet2.py', 'x = "/etc/hostname"\n', '/etc'), '');
     assert.equal(await hoverOver('quiet3.py', 'x = demo_llama_3m\n', 'demo'), '');

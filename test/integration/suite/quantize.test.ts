@@ -6,13 +6,13 @@ import type { QuantizeReport } from '../../../src/protocol/engineApi';
 import { plainInt8, plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
 import { activeApi, checkpointTabs, until, workspaceFile, workspaceFolder } from './workspace';
 
-suite('Quantize command', () => {
-  suiteSetup(activeApi);
-  teardown(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+describe('Quantize command', () => {
+  before(activeApi);
+  afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
   for (const scheme of ['int8-absmax', 'int8-zeropoint'] as const) {
     for (const granularity of ['row', 'tensor'] as const) {
-      test(`${scheme} per ${granularity} writes, opens the result, and reports true errors`, async () => {
+      it(`${scheme} per ${granularity} writes, opens the result, and reports true errors`, async () => {
         const source = workspaceFile('demo-llama-3m', 'model.safetensors');
         const out = path.join(workspaceFolder(), `out-${scheme}-${granularity}`);
         const report = await vscode.commands.executeCommand<QuantizeReport | undefined>(
@@ -47,7 +47,7 @@ suite('Quantize command', () => {
     }
   }
 
-  test('says the errors of a preview without writing', async () => {
+  it('says the errors of a preview without writing', async () => {
     const source = workspaceFile('demo-llama-3m-outliers', 'model.safetensors');
     const before = readdirSync(workspaceFolder());
     const report = await vscode.commands.executeCommand<QuantizeReport | undefined>(
@@ -71,7 +71,7 @@ suite('Quantize command', () => {
     );
   });
 
-  test('leaves nothing behind when cancelled', async () => {
+  it('leaves nothing behind when cancelled', async () => {
     const { engine } = await activeApi();
     const source = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
     const out = path.join(workspaceFolder(), 'cancelled');

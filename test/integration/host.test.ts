@@ -1,0 +1,50 @@
+/** The least that must hold inside a real VS Code: the extension is there, activates, and declares what it serves. */
+import { strict as assert } from 'node:assert';
+import * as vscode from 'vscode';
+
+const extensionId = 'tensor-loupe.tensor-loupe';
+
+interface CustomEditorContribution {
+  viewType: string;
+  priority: string;
+  selector: { filenamePattern: string }[];
+}
+
+describe('the extension in its host', () => {
+  it('runs in the host with the example models as its workspace', async () => {
+    const [folder] = vscode.workspace.workspaceFolders ?? [];
+    assert.ok(folder, 'a folder is open');
+    const names = (await vscode.workspace.fs.readDirectory(folder.uri)).map(([name]) => name);
+    assert.ok(names.includes('demo-llama-3m'), `the workspace holds ${names.join(', ')}`);
+  });
+
+  it('activates', async () => {
+    const extension = vscode.extensions.getExtension(extensionId);
+    assert.ok(extension, `${extensionId} is known to the host`);
+    await extension.activate();
+    assert.equal(extension.isActive, true);
+  });
+
+  it('opens .safetensors and .gguf files by default, and index files on request', () => {
+    const manifest = vscode.extensions.getExtension(extensionId)?.packageJSON;
+    const editors: CustomEditorContribution[] = manifest?.contributes?.customEditors ?? [];
+    const served = editors.flatMap(({ priority, selector }) =>
+      selector.map(({ filenamePattern }) => `${filenamePattern} ${priority}`),
+    );
+    assert.deepEqual(served.sort(), [
+      '*.gguf default',
+      '*.safetensors default',
+      '*.safetensors.index.json option',
+    ]);
+  });
+
+  it('registers every command that it declares', async () => {
+    const extension = vscode.extensions.getExtension(extensionId);
+    await extension?.activate();
+    const declared: { command: string }[] = extension?.packageJSON?.contributes?.commands ?? [];
+    assert.ok(declared.length > 0, 'commands are declared');
+    const registered = new Set(await vscode.commands.getCommands(true));
+    const missing = declared.map(({ command }) => command).filter((command) => !registered.has(command));
+    assert.deepEqual(missing, []);
+  });
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** End to end: the packed extension in a real VS Code, driven as a user would, one file after the other. */
+export default defineConfig({
+  test: {
+    include: ['test/e2e/**/*.e2e.ts'],
+    environment: 'node',
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+  },
+});
