@@ -1,0 +1,29 @@
+import type { AxisStats } from './types';
+
+/** Placeholder comment replaced once measured. */
+export const outlierFactor = 8;
+
+/** Marks the channels of one axis whose largest magnitude is beyond `factor` times the axis' median. */
+export function axisStats(absmax: Float32Array, sumSq: Float64Array, factor: number): AxisStats {
+  const median = medianOf(absmax);
+  const outliers: number[] = [];
+  let [inside, total] = [0, 0];
+  for (let i = 0; i < absmax.length; i++) {
+    total += sumSq[i]!;
+    // An axis that is mostly zeros has no usual magnitude to compare with.
+    if (median > 0 && absmax[i]! > factor * median) {
+      outliers.push(i);
+      inside += sumSq[i]!;
+    }
+  }
+  return { absmax, outliers, outlierEnergy: total > 0 ? inside / total : 0, median };
+}
+
+/** Middle value, or the mean of the two middle ones; 0 for none. */
+export function medianOf(values: Float32Array): number {
+  if (values.length === 0) return 0;
+  const sorted = values.slice().sort();
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle]!;
+  return (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,116 @@
+import type { CentralMoments } from './moments';
+import { mergeMoments, noMoments } from './moments';
+import { type HistogramKind, patternBins } from './patterns';
+
+/** Figures of the channels of some rows of a matrix, and of all its columns as far as those rows go. */
+export interface PartialChannels {
+  readonly columns: number;
+  /** The row that the row arrays begin with. */
+  readonly firstRow: number;
+  readonly rowMax: Float32Array;
+  readonly rowSumSq: Float64Array;
+  readonly columnMax: Float32Array;
+  readonly columnSumSq: Float64Array;
+}
+
+/** The statistics of a part of a tensor; parts merge in any order, and it can be posted between threads. */
+export interface PartialStats {
+  readonly kind: HistogramKind;
+  /** Over the finite values. */
+  readonly moments: CentralMoments;
+  /** Infinity and -Infinity when there is no finite value. */
+  readonly min: number;
+  readonly max: number;
+  readonly zeros: number;
+  readonly nan: number;
+  readonly inf: number;
+  /** Counts by 16-bit pattern; float64, because a tensor may hold more than 2^32 equal values. */
+  readonly histogram: Float64Array;
+  readonly channels?: PartialChannels | undefined;
+}
+
+/** The statistics of no values. With a matrix shape it has channel arrays for all rows, ready to merge into. */
+export function emptyPartialStats(
+  kind: HistogramKind,
+  matrix?: { readonly rows: number; readonly columns: number },
+): PartialStats {
+  return {
+    kind,
+    moments: noMoments,
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY,
+    zeros: 0,
+    nan: 0,
+    inf: 0,
+    histogram: new Float64Array(patternBins),
+    ...(matrix === undefined ? {} : { channels: emptyChannels(0, matrix.rows, matrix.columns) }),
+  };
+}
+
+/**
+ * The statistics of two parts of one tensor together. The histogram and channel arrays of `a` are taken
+ * over and changed, so `a` is not to be used afterwards; `b` stays as it is. Moments may differ in their
+ * last digits with the order of merging: merge in the order of the tensor for repeatable ones.
+ */
+export function mergeStats(a: PartialStats, b: PartialStats): PartialStats {
+  if (a.kind !== b.kind) throw new TypeError(`statistics of ${a.kind} and ${b.kind} do not merge`);
+  for (let bin = 0; bin < patternBins; bin++) a.histogram[bin]! += b.histogram[bin]!;
+  return {
+    kind: a.kind,
+    moments: mergeMoments(a.moments, b.moments),
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    zeros: a.zeros + b.zeros,
+    nan: a.nan + b.nan,
+    inf: a.inf + b.inf,
+    histogram: a.histogram,
+    channels: mergeChannels(a.channels, b.channels),
+  };
+}
+
+function mergeChannels(
+  a: PartialChannels | undefined,
+  b: PartialChannels | undefined,
+): PartialChannels | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.columns !== b.columns) throw new TypeError('channels of different matrices do not merge');
+  const target = covering(a, b);
+  foldInto(target.rowMax, target.rowSumSq, b.rowMax, b.rowSumSq, b.firstRow - target.firstRow);
+  foldInto(target.columnMax, target.columnSumSq, b.columnMax, b.columnSumSq, 0);
+  return target;
+}
+
+/** `a` itself when its rows reach over those of `b`, else a copy that does. */
+function covering(a: PartialChannels, b: PartialChannels): PartialChannels {
+  const firstRow = Math.min(a.firstRow, b.firstRow);
+  const rows = Math.max(a.firstRow + a.rowMax.length, b.firstRow + b.rowMax.length) - firstRow;
+  if (firstRow === a.firstRow && rows === a.rowMax.length) return a;
+  const wider = emptyChannels(firstRow, rows, 0);
+  wider.rowMax.set(a.rowMax, a.firstRow - firstRow);
+  wider.rowSumSq.set(a.rowSumSq, a.firstRow - firstRow);
+  return { ...a, firstRow, rowMax: wider.rowMax, rowSumSq: wider.rowSumSq };
+}
+
+function foldInto(
+  max: Float32Array,
+  sumSq: Float64Array,
+  otherMax: Float32Array,
+  otherSumSq: Float64Array,
+  offset: number,
+): void {
+  for (let i = 0; i < otherMax.length; i++) {
+    max[offset + i] = Math.max(max[offset + i]!, otherMax[i]!);
+    sumSq[offset + i]! += otherSumSq[i]!;
+  }
+}
+
+function emptyChannels(firstRow: number, rows: number, columns: number): PartialChannels {
+  return {
+    columns,
+    firstRow,
+    rowMax: new Float32Array(rows),
+    rowSumSq: new Float64Array(rows),
+    columnMax: new Float32Array(columns),
+    columnSumSq: new Float64Array(columns),
+  };
+}
