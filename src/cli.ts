@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line's composition root: the same engine as the editor's, without VS Code. */
 import { runCli } from './cli/run';
 

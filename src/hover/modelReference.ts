@@ -11,20 +11,18 @@ export interface StringAt {
 const quotes = ['"', "'", '`'];
 /** A path is shorter than this on every system; longer strings are no names. */
 const maxLength = 1024;
+const maxLineLength = 100_000;
 
 /**
  * The string around `column` in one line of source: quoted in any language; bare words (paths without
  * spaces) also count in YAML, TOML and Markdown. Returns undefined when there is none.
  */
 export function stringAt(line: string, column: number, bareWords: boolean): StringAt | undefined {
-  // A minified line is not scanned as a whole: no path is longer than maxLength on either side.
-  const from = Math.max(0, column - maxLength);
-  const window = line.slice(from, column + maxLength);
-  const at = column - from;
-  const quoted = quotedAt(window, at);
-  const found = quoted ?? (bareWords ? bareAt(window, at) : undefined);
+  // Quotes pair up from the start of the line, so it is scanned as a whole; a minified bundle is left alone.
+  if (line.length > maxLineLength) return undefined;
+  const found = quotedAt(line, column) ?? (bareWords ? bareAt(line, column) : undefined);
   if (!found || found.text.trim() === '' || found.text.length > maxLength) return undefined;
-  return { text: found.text, start: found.start + from, end: found.end + from };
+  return found;
 }
 
 function quotedAt(line: string, column: number): StringAt | undefined {
