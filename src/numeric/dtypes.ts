@@ -76,6 +76,8 @@ export const dtypes: ReadonlyMap<string, DtypeInfo> = new Map([
   block('TQ2_0', K, 66),
   block('MXFP4', 32, 17),
   block('NVFP4', 64, 36),
+  block('Q1_0', 128, 18),
+  block('Q2_0', 64, 18),
 ]);
 
 /** ggml's type numbers. Numbers that ggml has removed or not yet given out are absent. */
@@ -113,6 +115,8 @@ export const ggmlTypes: ReadonlyMap<number, string> = new Map([
   [35, 'TQ2_0'],
   [39, 'MXFP4'],
   [40, 'NVFP4'],
+  [41, 'Q1_0'],
+  [42, 'Q2_0'],
 ]);
 
 /**

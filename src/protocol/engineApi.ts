@@ -7,6 +7,7 @@ import type {
   MetadataEntry,
   PackedPieces,
 } from '../formats/checkpoint';
+import type { WeightMemory } from '../formats/weightMemory';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { DisplayHistogram, TensorStats } from '../stats/types';
 
@@ -33,11 +34,7 @@ export interface TensorColumns {
   readonly pieces: readonly { readonly index: number; readonly pieces: PackedPieces }[];
 }
 
-/** Bytes that the weights take when every parameter is stored in a type: exact, scales and padding left out. */
-export interface WeightMemory {
-  readonly label: 'F32' | 'F16/BF16' | 'INT8' | 'INT4';
-  readonly bytes: number;
-}
+export type { WeightMemory };
 
 export interface Catalogue {
   readonly format: CheckpointFormat;

@@ -1,0 +1,24 @@
+/** What a format's reader makes of one file; `open` joins the files of a set into a Checkpoint. */
+import type { Finding, MetadataEntry, TensorInfo } from './checkpoint';
+
+export interface FileContents {
+  /** Every tensor has `file: 0`; the caller gives the file its place in the set. */
+  readonly tensors: readonly TensorInfo[];
+  readonly metadata: readonly MetadataEntry[];
+  readonly findings: readonly Finding[];
+}
+
+/** Largest header that is read, unless the caller raises it: safetensors' own limit. */
+export const defaultHeaderCapBytes = 100_000_000;
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Largest header in bytes that may be read into memory. */
+  readonly headerCapBytes?: number | undefined;
+}
+
+/** A name inside quotes for a sentence: control characters made visible, and cut, since a name can be a megabyte. */
+export function quoteName(name: string): string {
+  const cut = name.length > 120 ? `${name.slice(0, 120)}…` : name;
+  return JSON.stringify(cut);
+}

@@ -1,0 +1,266 @@
+/**
+ * Reads a GGUF header, version 2 and 3, little-endian (ggml's docs/gguf.md), with the checks of llama.cpp's
+ * gguf.cpp. Two leniencies: tensors of unknown or removed types are listed with their values unreadable, and a
+ * file whose data are short, gapped or out of order opens with findings of severity error.
+ */
+import type { ByteSource } from '../../bytes/byteSource';
+import { LoupeError } from '../../errors';
+import { byteSize, type DtypeInfo, dtypes, ggmlTypes } from '../../numeric/dtypes';
+import type { MetadataEntry, TensorInfo } from '../checkpoint';
+import { type FileContents, quoteName, type ReadOptions } from '../fileContents';
+import { FindingList } from '../findingList';
+import { HeaderCursor } from './headerCursor';
+import { readLength, readMetadata } from './metadata';
+
+/** ggml.h GGML_MAX_DIMS and GGML_MAX_NAME, the latter with its terminating zero. */
+const mostDimensions = 4;
+const longestNameBytes = 63;
+const defaultAlignment = 32;
+/** Smallest entries: a key's length, type and value; a name's length, dimension count, type and offset. */
+const leastMetadataBytes = 13;
+const leastTensorBytes = 24;
+/** A file with more unknown types than this is noise. */
+const mostUnknownTypes = 256;
+
+/** Types that ggml once had; files of them cannot be read any more, but deserve their names. */
+const removedTypes: ReadonlyMap<number, string> = new Map([
+  [4, 'Q4_2'],
+  [5, 'Q4_3'],
+  [31, 'Q4_0_4_4'],
+  [32, 'Q4_0_4_8'],
+  [33, 'Q4_0_8_8'],
+  [36, 'IQ4_NL_4_4'],
+  [37, 'IQ4_NL_4_8'],
+  [38, 'IQ4_NL_8_8'],
+]);
+
+interface Entry {
+  readonly name: string;
+  readonly type: number;
+  readonly dtype: DtypeInfo | undefined;
+  /** Outermost first. */
+  readonly shape: number[];
+  readonly elements: number;
+  readonly bytes: number;
+  /** Relative to the data section. */
+  readonly offset: number;
+}
+
+/** Reads the header in steps of 64 KiB; at most that much lies beyond it. Tensors keep the header's order. */
+export async function readGguf(source: ByteSource, options: ReadOptions = {}): Promise<FileContents> {
+  const cursor = new HeaderCursor(source, options);
+  await readVersion(cursor, source);
+  const tensorCount = await readLength(cursor, "the header's tensor count", leastTensorBytes);
+  const metadataCount = await readLength(cursor, "the header's metadata count", leastMetadataBytes);
+  const metadata = await readMetadata(cursor, metadataCount);
+  const alignment = findAlignment(metadata, cursor);
+  const entries = await readTensorEntries(cursor, tensorCount);
+  const dataStart = Math.ceil(cursor.byteOffset / alignment) * alignment;
+  const findings = new FindingList();
+  const tensors = layOut(entries, dataStart, alignment, source, findings);
+  return { tensors, metadata, findings: findings.toArray() };
+}
+
+async function readVersion(cursor: HeaderCursor, source: ByteSource): Promise<void> {
+  await cursor.fetch(4, 'its magic "GGUF"');
+  if (cursor.text(4) !== 'GGUF') cursor.fail('The file does not begin with "GGUF".', 0);
+  if (!cursor.has(4)) await cursor.fetch(4, 'the header');
+  const version = cursor.u32();
+  const refuse = (message: string): never => {
+    throw new LoupeError('unsupported', message, { file: source.path, byteOffset: 4 });
+  };
+  // A small version number stored in the other byte order has its low half empty.
+  if (version !== 0 && (version & 0xffff) === 0)
+    refuse(`This GGUF file is big-endian (version ${version >>> 24}); only little-endian files can be read.`);
+  if (version === 0) cursor.fail('GGUF version 0 does not exist.', 4);
+  if (version === 1) refuse('GGUF version 1 is not supported; convert the model anew.');
+  if (version > 3) refuse(`GGUF version ${version} is not supported; versions 2 and 3 are.`);
+}
+
+function findAlignment(metadata: readonly MetadataEntry[], cursor: HeaderCursor): number {
+  const entry = metadata.find(({ key }) => key === 'general.alignment');
+  if (!entry) return defaultAlignment;
+  if (entry.type !== 'u32') cursor.fail(`"general.alignment" must be a u32, but is ${entry.type}.`);
+  const value = entry.value as number;
+  if (value === 0 || (value & (value - 1)) !== 0)
+    cursor.fail(`"general.alignment" must be a power of two, but is ${value}.`);
+  return value;
+}
+
+async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  const names = new Set<string>();
+  const unknownTypes = new Set<number>();
+  for (let i = 0; i < count; i++) {
+    const start = cursor.byteOffset;
+    const nameLength = await readLength(cursor, 'the tensor list', 1);
+    if (nameLength > longestNameBytes)
+      cursor.fail(
+        `Tensor ${i} has a name of ${nameLength} bytes; at most ${longestNameBytes} are allowed.`,
+        start,
+      );
+    if (!cursor.has(nameLength + 4)) await cursor.fetch(nameLength + 4, 'the tensor list');
+    const rawName = cursor.peekBytes(nameLength);
+    const name = cursor.text(nameLength);
+    if (names.has(rawName)) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
+    names.add(rawName);
+    const entry = await readTensorEntry(cursor, name, start);
+    if (!entry.dtype) {
+      unknownTypes.add(entry.type);
+      if (unknownTypes.size > mostUnknownTypes)
+        cursor.fail(`The file has tensors of more than ${mostUnknownTypes} unknown types.`, start, name);
+    }
+    entries.push(entry);
+  }
+  return entries;
+}
+
+async function readTensorEntry(cursor: HeaderCursor, name: string, start: number): Promise<Entry> {
+  const quoted = quoteName(name);
+  const dimensions = cursor.u32();
+  if (dimensions > mostDimensions)
+    cursor.fail(
+      `Tensor ${quoted} has ${dimensions} dimensions; at most ${mostDimensions} are allowed.`,
+      start,
+      name,
+    );
+  const rest = dimensions * 8 + 12;
+  if (!cursor.has(rest)) await cursor.fetch(rest, 'the tensor list');
+  const shape: number[] = [];
+  let elements = 1n;
+  for (let d = 0; d < dimensions; d++) {
+    const dimension = cursor.i64();
+    elements *= dimension;
+    if (dimension < 0n || dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
+      cursor.fail(`Tensor ${quoted} has more elements than can be counted.`, start, name);
+    shape.unshift(Number(dimension));
+  }
+  const type = cursor.u32();
+  const offset = cursor.u64();
+  if (offset > Number.MAX_SAFE_INTEGER)
+    cursor.fail(`Tensor ${quoted} claims the offset ${offset}, beyond 2^53 - 1.`, start, name);
+  const dtypeName = ggmlTypes.get(type);
+  const dtype = dtypeName === undefined ? undefined : dtypes.get(dtypeName);
+  const entry = { name, type, dtype, shape, elements: Number(elements), offset: Number(offset) };
+  if (!dtype) return { ...entry, bytes: 0 };
+  const rowElements = shape.at(-1) ?? 1;
+  if (rowElements % dtype.blockElements !== 0)
+    cursor.fail(
+      `Tensor ${quoted} has rows of ${rowElements} elements, no multiple of the ${dtype.blockElements} in a block of ${dtype.name}.`,
+      start,
+      name,
+    );
+  const bytes = byteSize(dtype, entry.elements);
+  if (bytes === undefined)
+    return cursor.fail(`Tensor ${quoted} has more bytes than can be counted.`, start, name);
+  return { ...entry, bytes };
+}
+
+/** Places the entries in the file. Each should begin where the one before ends, padded to the alignment. */
+function layOut(
+  entries: readonly Entry[],
+  dataStart: number,
+  alignment: number,
+  source: ByteSource,
+  findings: FindingList,
+): TensorInfo[] {
+  const file = source.path;
+  const reasons = new Map<Entry, string>();
+  const dataBytes = Math.max(0, source.size - dataStart);
+  const inOrder = entries.toSorted((a, b) => a.offset - b.offset);
+  if (inOrder.some((entry, i) => entry !== entries[i]) && isDisordered(entries))
+    findings.add({
+      severity: 'error',
+      code: 'data-order',
+      message: 'The tensors do not lie in the order in which they are listed.',
+      file,
+      byteOffset: dataStart,
+    });
+  // undefined after a tensor of unknown size: nothing can be said about where the next one should be.
+  let expected: number | undefined = 0;
+  let previous: Entry | undefined;
+  let short = 0;
+  let needed = 0;
+  for (const entry of inOrder) {
+    const quoted = quoteName(entry.name);
+    const at = { file, tensor: entry.name, byteOffset: dataStart + entry.offset };
+    if (entry.offset % alignment !== 0)
+      findings.add({
+        severity: 'error',
+        code: 'unaligned-data',
+        message: `Tensor ${quoted} begins at offset ${entry.offset}, no multiple of the alignment ${alignment}.`,
+        ...at,
+      });
+    if (expected !== undefined && entry.offset > expected)
+      findings.add({
+        severity: 'error',
+        code: 'data-gap',
+        message: `${entry.offset - expected} bytes before tensor ${quoted} belong to no tensor.`,
+        ...at,
+      });
+    const previousEnd = previous ? previous.offset + previous.bytes : 0;
+    if (previous && entry.bytes > 0 && entry.offset < previousEnd) {
+      reasons.set(entry, 'Its bytes overlap with another tensor.');
+      reasons.set(previous, 'Its bytes overlap with another tensor.');
+      findings.add({
+        severity: 'error',
+        code: 'data-overlap',
+        message: `Tensor ${quoted} shares bytes with tensor ${quoteName(previous.name)}.`,
+        ...at,
+      });
+    } else if (expected !== undefined && entry.offset < expected && entry.offset >= previousEnd)
+      findings.add({
+        severity: 'error',
+        code: 'data-unpadded',
+        message: `Tensor ${quoted} begins at offset ${entry.offset}, where ${expected} was expected: padding is missing.`,
+        ...at,
+      });
+    if (!entry.dtype) {
+      const removed = removedTypes.get(entry.type);
+      const reason = removed
+        ? `Its type ${entry.type} (${removed}) was removed from GGUF.`
+        : `Its type ${entry.type} is not known.`;
+      reasons.set(entry, reason);
+      findings.add({
+        severity: 'error',
+        code: removed ? 'removed-type' : 'unknown-type',
+        message: `Tensor ${quoted} cannot be read. ${reason}`,
+        ...at,
+      });
+    }
+    const end = entry.offset + entry.bytes;
+    needed = Math.max(needed, end);
+    if (end > dataBytes) {
+      short++;
+      reasons.set(entry, 'The file ends before this tensor does.');
+    }
+    expected = entry.dtype ? Math.ceil(end / alignment) * alignment : undefined;
+    if (!previous || end > previousEnd) previous = entry;
+  }
+  if (needed > dataBytes)
+    findings.add({
+      severity: 'error',
+      code: 'truncated-data',
+      message: `The file ends ${dataStart + needed - source.size} bytes early: ${short} of ${entries.length} tensors are incomplete.`,
+      file,
+      byteOffset: source.size,
+    });
+  return entries.map((entry) => {
+    const unreadable = reasons.get(entry);
+    return {
+      name: entry.name,
+      dtype: entry.dtype?.name ?? `type ${entry.type}`,
+      shape: entry.shape,
+      file: 0,
+      byteOffset: dataStart + entry.offset,
+      bytes: entry.bytes,
+      elements: entry.elements,
+      ...(unreadable === undefined ? {} : { unreadable }),
+    };
+  });
+}
+
+/** Tensors without bytes share their offset with the next one: only a step back is disorder. */
+function isDisordered(entries: readonly Entry[]): boolean {
+  return entries.some((entry, i) => i > 0 && entry.offset < entries[i - 1]!.offset);
+}

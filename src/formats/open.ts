@@ -1,0 +1,347 @@
+/** Opens a model: finds its files, reads their headers, and joins them into one Checkpoint. */
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { type ByteSource, openFileSource } from '../bytes/byteSource';
+import { LoupeError, throwIfAborted } from '../errors';
+import { architectureFromConfig, architectureFromMetadata } from './architecture';
+import type {
+  Checkpoint,
+  CheckpointFile,
+  CheckpointFormat,
+  MetadataEntry,
+  TensorInfo,
+  TensorSpan,
+} from './checkpoint';
+import { foldPackedWeights } from './compressedTensors';
+import { detectionBytes, requireFormat } from './detect';
+import { defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
+import type { FindingList } from './findingList';
+import { readGguf } from './gguf/reader';
+import { readJsonObject } from './jsonSidecar';
+import { readSafetensors } from './safetensors/reader';
+import { type ShardIndex, selectFiles } from './shardSet';
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Largest header that is read; 100 MB, safetensors' own limit, unless it is raised. */
+  readonly headerCapBytes?: number | undefined;
+  /** How to open a weights file; tests count bytes through it. */
+  readonly openSource?: ((path: string) => Promise<ByteSource>) | undefined;
+}
+
+/** Shards whose headers are read at the same time. */
+const concurrency = 8;
+const configCapBytes = 16 * 1024 * 1024;
+/** Small reads that lie next to each other are joined up to this size. */
+const joinedReadBytes = 65_536;
+
+interface OpenedFile {
+  readonly file: CheckpointFile;
+  readonly format: CheckpointFormat;
+  readonly contents: FileContents;
+}
+
+/**
+ * Opens a .safetensors or .gguf file, an *.index.json, or a folder, reading headers only. Faults that leave the
+ * header readable become findings; a shard that is missing or refused becomes one too, and its tensors are
+ * absent. Throws a LoupeError when nothing can be shown: `not-found`, `not-a-checkpoint`, `malformed`,
+ * `unsupported`, `io` or `cancelled`.
+ */
+export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  throwIfAborted(options.signal);
+  const absolute = resolve(path);
+  const selection = await selectFiles(absolute, options.headerCapBytes ?? defaultHeaderCapBytes);
+  const { folder, index, stem, findings } = selection;
+  const opened = await openFiles(selection.files, index, findings, options);
+  const files = opened.map(({ file }) => file);
+  const format = opened[0]!.format;
+  for (const { contents } of opened) for (const finding of contents.findings) findings.add(finding);
+
+  const stored = joinTensors(opened, index, findings);
+  if (index) checkIndex(index, stored, opened, findings);
+  const metadata = joinMetadata(opened);
+  const sidecar = format === 'safetensors' ? await readConfig(folder, findings) : { found: false };
+  const filePath = (file: number) => files[file]!.path;
+  const folded = await foldPackedWeights(
+    stored,
+    filePath,
+    (spans) => readSmallSpans(spans, filePath, options),
+    sidecar.config,
+  );
+  for (const finding of folded.findings) findings.add(finding);
+  checkConfiguredDtype(sidecar.config, folded.tensors, join(folder, 'config.json'), findings);
+
+  const architecture =
+    format === 'gguf'
+      ? architectureFromMetadata(metadata)
+      : sidecar.config && architectureFromConfig(sidecar.config);
+  const isFolderModel =
+    format === 'safetensors' && (sidecar.found || index !== undefined || stem.startsWith('model'));
+  return {
+    format,
+    name: (isFolderModel && basename(folder)) || stem,
+    path: absolute,
+    folder,
+    files,
+    tensors: folded.tensors,
+    metadata,
+    ...(sidecar.config ? { config: sidecar.config } : {}),
+    ...(architecture ? { architecture } : {}),
+    findings: findings.toArray(),
+  };
+}
+
+/** The readable files of the set, in its order. Throws the first file's error when none is readable. */
+async function openFiles(
+  paths: readonly string[],
+  index: ShardIndex | undefined,
+  findings: FindingList,
+  options: OpenOptions,
+): Promise<[OpenedFile, ...OpenedFile[]]> {
+  const opened: (OpenedFile | LoupeError)[] = new Array(paths.length);
+  let next = 0;
+  const work = async () => {
+    while (next < paths.length) {
+      const i = next++;
+      const path = paths[i]!;
+      try {
+        opened[i] = await openFile(path, options);
+      } catch (error) {
+        opened[i] = LoupeError.from(error, { file: path });
+        if (opened[i].code === 'cancelled') throw opened[i];
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, paths.length) }, work));
+
+  const readable: OpenedFile[] = [];
+  let firstError: LoupeError | undefined;
+  for (const [i, result] of opened.entries()) {
+    if (!(result instanceof LoupeError)) {
+      readable.push(result);
+      continue;
+    }
+    firstError ??= result;
+    const path = paths[i]!;
+    const absent = index ? [...index.fileOf.values()].filter((file) => file === path).length : undefined;
+    const consequence = absent === undefined ? 'its tensors are absent' : `${absent} tensors are absent`;
+    const missing = result.code === 'not-found';
+    findings.add({
+      severity: 'error',
+      code: missing ? 'missing-shard' : 'unreadable-shard',
+      message: missing
+        ? `The shard ${quoteName(basename(path))} is missing: ${consequence}.`
+        : `The shard ${quoteName(basename(path))} cannot be read, so ${consequence}. ${result.message}`,
+      file: path,
+      ...(result.byteOffset === undefined ? {} : { byteOffset: result.byteOffset }),
+    });
+  }
+  const [first, ...others] = readable;
+  if (first) return [first, ...others];
+  if (paths.length > 1 && firstError?.code === 'not-found')
+    throw new LoupeError('not-found', `None of the model's ${paths.length} shards is there.`, {
+      file: index?.path ?? paths[0],
+    });
+  throw firstError ?? new LoupeError('not-a-checkpoint', 'There is nothing to open.');
+}
+
+async function openFile(path: string, options: OpenOptions): Promise<OpenedFile> {
+  throwIfAborted(options.signal);
+  const { mtimeMs } = await stat(path);
+  const source = await (options.openSource ?? openFileSource)(path);
+  try {
+    const head = await source.read(0, Math.min(source.size, detectionBytes));
+    const format = requireFormat(path, head);
+    const contents = await (format === 'gguf' ? readGguf : readSafetensors)(source, options);
+    return { file: { path, bytes: source.size, mtimeMs }, format, contents };
+  } finally {
+    await source.close();
+  }
+}
+
+/** All tensors with their file's place. Of a name in two files, the one that the index means is kept, else the first. */
+function joinTensors(
+  opened: readonly OpenedFile[],
+  index: ShardIndex | undefined,
+  findings: FindingList,
+): TensorInfo[] {
+  const placed = opened.map(({ contents }, file) =>
+    file === 0 ? contents.tensors : contents.tensors.map((tensor) => ({ ...tensor, file })),
+  );
+  if (placed.length === 1) return [...placed[0]!];
+  const byName = new Map<string, TensorInfo>();
+  const pathOf = (tensor: TensorInfo) => opened[tensor.file]!.file.path;
+  for (const tensor of placed.flat()) {
+    const other = byName.get(tensor.name);
+    if (!other) {
+      byName.set(tensor.name, tensor);
+      continue;
+    }
+    const meant = index?.fileOf.get(tensor.name);
+    const kept = meant === pathOf(tensor) ? tensor : other;
+    const dropped = kept === tensor ? other : tensor;
+    byName.set(tensor.name, kept);
+    findings.add({
+      severity: 'error',
+      code: 'duplicate-tensor',
+      message: `Tensor ${quoteName(tensor.name)} is in two shards; the one in ${quoteName(basename(pathOf(dropped)))} is left out.`,
+      file: pathOf(dropped),
+      tensor: tensor.name,
+      byteOffset: dropped.byteOffset,
+    });
+  }
+  return placed.flat().filter((tensor) => byName.get(tensor.name) === tensor);
+}
+
+/** Compares what the index says with what the shards hold. */
+function checkIndex(
+  index: ShardIndex,
+  tensors: readonly TensorInfo[],
+  opened: readonly OpenedFile[],
+  findings: FindingList,
+): void {
+  const present = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const readable = new Set(opened.map(({ file }) => file.path));
+  for (const [name, path] of index.fileOf) {
+    const tensor = present.get(name);
+    // Those of missing shards are told shard by shard.
+    if (!tensor && readable.has(path))
+      findings.add({
+        severity: 'error',
+        code: 'missing-tensor',
+        message: `The index puts tensor ${quoteName(name)} into ${quoteName(basename(path))}, which does not hold it.`,
+        file: path,
+        tensor: name,
+      });
+    const actual = tensor && opened[tensor.file]!.file.path;
+    if (actual !== undefined && actual !== path)
+      findings.add({
+        severity: 'warning',
+        code: 'index-disagrees',
+        message: `Tensor ${quoteName(name)} is in ${quoteName(basename(actual))}, not in ${quoteName(basename(path))} as the index says.`,
+        file: index.path,
+        tensor: name,
+      });
+  }
+  let bytes = 0;
+  for (const tensor of tensors) {
+    bytes += tensor.bytes;
+    if (index.fileOf.has(tensor.name)) continue;
+    const { path } = opened[tensor.file]!.file;
+    findings.add({
+      severity: 'warning',
+      code: 'extra-tensor',
+      message: `Tensor ${quoteName(tensor.name)} in ${quoteName(basename(path))} is not in the index.`,
+      file: path,
+      tensor: tensor.name,
+      byteOffset: tensor.byteOffset,
+    });
+  }
+  if (index.totalBytes !== undefined && index.totalBytes !== bytes)
+    findings.add({
+      severity: 'info',
+      code: 'index-total-size',
+      message: `The index says ${index.totalBytes} bytes in all; the tensors here have ${bytes}.`,
+      file: index.path,
+    });
+}
+
+/** Shards repeat their metadata; of each key the first file's value is kept. */
+function joinMetadata(opened: readonly OpenedFile[]): MetadataEntry[] {
+  const byKey = new Map<string, MetadataEntry>();
+  for (const { contents } of opened)
+    for (const entry of contents.metadata) if (!byKey.has(entry.key)) byKey.set(entry.key, entry);
+  return [...byKey.values()];
+}
+
+interface Sidecar {
+  readonly found: boolean;
+  readonly config?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** config.json beside the weights; one that cannot be used is a warning, never a failure. */
+async function readConfig(folder: string, findings: FindingList): Promise<Sidecar> {
+  const path = join(folder, 'config.json');
+  try {
+    return { found: true, config: await readJsonObject(path, configCapBytes) };
+  } catch (error) {
+    const { code, message } = LoupeError.from(error);
+    if (code === 'not-found') return { found: false };
+    findings.add({
+      severity: 'warning',
+      code: 'config-unreadable',
+      message: `config.json cannot be used. ${message}`,
+      file: path,
+    });
+    return { found: true };
+  }
+}
+
+const torchDtypes: ReadonlyMap<unknown, string> = new Map([
+  ['float32', 'F32'],
+  ['float16', 'F16'],
+  ['bfloat16', 'BF16'],
+  ['float64', 'F64'],
+]);
+
+/** Says so when config.json names a float type that no tensor has; quantized models are left alone. */
+function checkConfiguredDtype(
+  config: Readonly<Record<string, unknown>> | undefined,
+  tensors: readonly TensorInfo[],
+  path: string,
+  findings: FindingList,
+): void {
+  const declared = config?.torch_dtype ?? config?.dtype;
+  const expected = torchDtypes.get(declared);
+  if (expected === undefined || config?.quantization_config !== undefined || tensors.length === 0) return;
+  if (tensors.some(({ dtype }) => dtype === expected)) return;
+  findings.add({
+    severity: 'info',
+    code: 'dtype-differs',
+    message: `config.json says ${String(declared)}, but no tensor is ${expected}.`,
+    file: path,
+  });
+}
+
+/**
+ * A few bytes of each span, in order. Spans that touch are read together: writers put all weight_shape tensors side
+ * by side.
+ */
+async function readSmallSpans(
+  spans: readonly TensorSpan[],
+  filePath: (file: number) => string,
+  options: OpenOptions,
+): Promise<Uint8Array[]> {
+  const result: Uint8Array[] = new Array(spans.length);
+  const order = spans
+    .map((span, i) => ({ span, i }))
+    .sort((a, b) => a.span.file - b.span.file || a.span.byteOffset - b.span.byteOffset);
+  let at = 0;
+  while (at < order.length) {
+    const { file } = order[at]!.span;
+    const source = await (options.openSource ?? openFileSource)(filePath(file));
+    try {
+      while (at < order.length && order[at]!.span.file === file) {
+        throwIfAborted(options.signal);
+        const start = order[at]!.span.byteOffset;
+        let stop = at;
+        let end = start;
+        while (stop < order.length) {
+          const { span } = order[stop]!;
+          const touches = span.file === file && span.byteOffset === end;
+          if (!touches || span.byteOffset + span.bytes - start > joinedReadBytes) break;
+          end = span.byteOffset + span.bytes;
+          stop++;
+        }
+        const bytes = await source.read(start, end - start);
+        for (; at < stop; at++) {
+          const { span, i } = order[at]!;
+          result[i] = bytes.subarray(span.byteOffset - start, span.byteOffset - start + span.bytes);
+        }
+      }
+    } finally {
+      await source.close();
+    }
+  }
+  return result;
+}

@@ -1,0 +1,302 @@
+/**
+ * Reads a safetensors header by the rules of the reference (huggingface/safetensors, tensor.rs):
+ * u64 header length, UTF-8 JSON, tensors without holes or overlaps that fill the file to its last byte.
+ * What the reference rejects is refused here too, with one leniency: when the header is whole but the data
+ * are short, gapped, overlapping or trailed by something, the file opens with findings of severity error.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { ByteSource } from '../../bytes/byteSource';
+import { LoupeError, throwIfAborted } from '../../errors';
+import { byteSize, type DtypeInfo, dtypes } from '../../numeric/dtypes';
+import type { MetadataEntry, TensorInfo } from '../checkpoint';
+import { defaultHeaderCapBytes, type FileContents, quoteName, type ReadOptions } from '../fileContents';
+import { FindingList } from '../findingList';
+import { HeaderScanner } from './headerScanner';
+
+/** Bytes of the first read: most of a small model's header, and far less than its data. */
+const firstReadBytes = 16_384;
+const largestU64 = (1n << 64n) - 1n;
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: DtypeInfo;
+  readonly shape: number[];
+  readonly elements: number;
+  /** Relative to the end of the header. */
+  readonly begin: number;
+  readonly end: number;
+  /** Absolute position of the name in the file. */
+  readonly nameOffset: number;
+}
+
+/**
+ * Tensors come in the order of their bytes in the file, whatever the JSON's order is. Reads the header
+ * and at most 16 KiB beyond it.
+ */
+export async function readSafetensors(source: ByteSource, options: ReadOptions = {}): Promise<FileContents> {
+  const header = await readHeader(source, options);
+  const { entries, metadata, findings } = parseHeader(header, source.path);
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const dataStart = 8 + header.length;
+  const tensors = layOut(entries, dataStart, source, findings);
+  return { tensors, metadata, findings: findings.toArray() };
+}
+
+async function readHeader(source: ByteSource, options: ReadOptions): Promise<Uint8Array> {
+  const cap = options.headerCapBytes ?? defaultHeaderCapBytes;
+  const refuse = (message: string, byteOffset: number): never => {
+    throw new LoupeError('malformed', message, { file: source.path, byteOffset });
+  };
+  throwIfAborted(options.signal);
+  if (source.size < 8)
+    refuse(`The file has ${source.size} bytes; a safetensors file begins with an 8-byte header length.`, 0);
+  const first = await source.read(0, Math.min(source.size, firstReadBytes));
+  const length64 = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
+  if (length64 > BigInt(cap)) refuse(`The header claims ${length64} bytes; at most ${cap} are allowed.`, 0);
+  const length = Number(length64);
+  if (length > source.size - 8)
+    refuse(`The header claims ${length} bytes, but only ${source.size - 8} follow its length.`, 0);
+  throwIfAborted(options.signal);
+  let header = first.subarray(8, 8 + length);
+  if (header.length < length) {
+    // Join what is here already with the rest, so that no byte is read twice.
+    const rest = await source.read(first.length, 8 + length - first.length);
+    const whole = new Uint8Array(length);
+    whole.set(header);
+    whole.set(rest, header.length);
+    header = whole;
+  }
+  if (length === 0) refuse('The header is empty; it must be a JSON object.', 8);
+  if (!isUtf8(header)) refuse('The header is not valid UTF-8.', 8 + firstInvalidUtf8(header));
+  return header;
+}
+
+/** Where decoding fails: the longest prefix that decodes, found by halving. */
+function firstInvalidUtf8(bytes: Uint8Array): number {
+  const decodes = (end: number): boolean => {
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let good = 0;
+  let bad = bytes.length;
+  if (decodes(bad)) return bad;
+  while (bad - good > 1) {
+    const middle = (good + bad) >>> 1;
+    if (decodes(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+interface ParsedHeader {
+  readonly entries: Entry[];
+  readonly metadata: MetadataEntry[];
+  readonly findings: FindingList;
+}
+
+function parseHeader(header: Uint8Array, file: string): ParsedHeader {
+  const scanner = new HeaderScanner(header, file, 8);
+  const findings = new FindingList();
+  const byName = new Map<string, Entry>();
+  let metadata: MetadataEntry[] | undefined;
+  scanner.object('The header', undefined, (key, keyOffset) => {
+    if (key === '__metadata__') {
+      if (metadata) scanner.fail('The header has "__metadata__" twice.', undefined, keyOffset);
+      metadata = parseMetadata(scanner);
+      return;
+    }
+    const entry = parseEntry(scanner, key, keyOffset);
+    const earlier = byName.get(key);
+    if (!earlier) {
+      byName.set(key, entry);
+      return;
+    }
+    // The specification disallows duplicates; the reference keeps the last. Equal ones do no harm.
+    if (!sameEntry(earlier, entry))
+      scanner.fail(`Tensor ${quoteName(key)} is listed twice, with different contents.`, key, keyOffset);
+    findings.add({
+      severity: 'warning',
+      code: 'duplicate-name',
+      message: `Tensor ${quoteName(key)} is listed twice with the same contents.`,
+      file,
+      tensor: key,
+      byteOffset: keyOffset,
+    });
+  });
+  scanner.end();
+  return { entries: [...byName.values()], metadata: metadata ?? [], findings };
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  return (
+    a.dtype === b.dtype &&
+    a.begin === b.begin &&
+    a.end === b.end &&
+    a.shape.length === b.shape.length &&
+    a.shape.every((dimension, i) => dimension === b.shape[i])
+  );
+}
+
+function parseMetadata(scanner: HeaderScanner): MetadataEntry[] {
+  if (scanner.takeNull()) return [];
+  const values = new Map<string, string>();
+  scanner.object('"__metadata__"', undefined, (key) => {
+    values.set(key, scanner.string('Each value in "__metadata__"'));
+  });
+  return [...values].map(([key, value]) => ({ key, type: 'string', value }));
+}
+
+/** One tensor's `{"dtype", "shape", "data_offsets"}`. Unknown members are stepped over, as by the reference. */
+function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): Entry {
+  let dtypeName: string | undefined;
+  let shape: number[] | undefined;
+  let offsets: number[] | undefined;
+  scanner.object('The entry', name, (key, keyOffset) => {
+    const once = (value: unknown) => {
+      if (value !== undefined) scanner.fail(`Tensor ${quoteName(name)} has "${key}" twice.`, name, keyOffset);
+    };
+    if (key === 'dtype') {
+      once(dtypeName);
+      dtypeName = scanner.string('The dtype', name);
+    } else if (key === 'shape') {
+      once(shape);
+      shape = unsignedList(scanner, 'The shape', name);
+    } else if (key === 'data_offsets') {
+      once(offsets);
+      offsets = unsignedList(scanner, 'The data_offsets', name);
+    } else scanner.skipValue();
+  });
+  const quoted = quoteName(name);
+  if (dtypeName === undefined) return scanner.fail(`Tensor ${quoted} has no dtype.`, name, nameOffset);
+  if (shape === undefined) return scanner.fail(`Tensor ${quoted} has no shape.`, name, nameOffset);
+  if (offsets?.length !== 2)
+    return scanner.fail(
+      `Tensor ${quoted} must have two data_offsets, but has ${offsets?.length ?? 'none'}.`,
+      name,
+      nameOffset,
+    );
+  const dtype = dtypes.get(dtypeName);
+  // Block-quantized types belong to ggml and never to safetensors.
+  if (!dtype || dtype.kind === 'quantized')
+    return scanner.fail(`Tensor ${quoted} has the unknown dtype ${quoteName(dtypeName)}.`, name, nameOffset);
+  const begin = offsets[0]!;
+  const end = offsets[1]!;
+  if (end < begin)
+    return scanner.fail(`Tensor ${quoted} ends at ${end}, before it begins at ${begin}.`, name, nameOffset);
+  const elements = countElements(shape);
+  if (elements === undefined)
+    return scanner.fail(`Tensor ${quoted} has more elements than can be counted.`, name, nameOffset);
+  const bytes = byteSize(dtype, elements);
+  if (bytes === undefined)
+    return scanner.fail(
+      `Tensor ${quoted} has ${elements} elements of ${dtype.name}, which do not fill whole bytes.`,
+      name,
+      nameOffset,
+    );
+  if (bytes !== end - begin)
+    return scanner.fail(
+      `Tensor ${quoted} needs ${bytes} bytes for its shape and dtype, but its data_offsets span ${end - begin}.`,
+      name,
+      nameOffset,
+    );
+  return { name, dtype, shape, elements, begin, end, nameOffset };
+}
+
+function unsignedList(scanner: HeaderScanner, what: string, name: string): number[] {
+  const values: number[] = [];
+  scanner.array(what, name, () => {
+    values.push(scanner.unsigned(what, name));
+  });
+  return values;
+}
+
+/**
+ * The shape's product, or undefined when it is beyond 2^53 - 1, or when a partial product from the left is
+ * beyond 2^64 - 1 (there the reference reports an overflow even if a later dimension is 0).
+ */
+function countElements(shape: readonly number[]): number | undefined {
+  let product = 1;
+  for (const dimension of shape) product *= dimension;
+  if (Number.isSafeInteger(product) && product !== 0) return product;
+  let exact = 1n;
+  for (const dimension of shape) {
+    exact *= BigInt(dimension);
+    if (exact > largestU64) return undefined;
+  }
+  return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : undefined;
+}
+
+/** Places the entries, sorted by offset, in the file, and reports where they do not tile it exactly. */
+function layOut(
+  entries: readonly Entry[],
+  dataStart: number,
+  source: ByteSource,
+  findings: FindingList,
+): TensorInfo[] {
+  const file = source.path;
+  const dataBytes = source.size - dataStart;
+  let covered = 0;
+  let coveredBy: Entry | undefined;
+  let short = 0;
+  // An overlap taints the tensor that was there first as well.
+  const overlapped = new Set<Entry>();
+  for (const entry of entries) {
+    const at = { file, tensor: entry.name, byteOffset: dataStart + entry.begin };
+    if (entry.begin > covered)
+      findings.add({
+        severity: 'error',
+        code: 'data-gap',
+        message: `${entry.begin - covered} bytes before tensor ${quoteName(entry.name)} belong to no tensor.`,
+        ...at,
+        byteOffset: dataStart + covered,
+      });
+    if (entry.begin < covered && coveredBy) {
+      overlapped.add(entry).add(coveredBy);
+      findings.add({
+        severity: 'error',
+        code: 'data-overlap',
+        message: `Tensor ${quoteName(entry.name)} shares bytes with tensor ${quoteName(coveredBy.name)}.`,
+        ...at,
+      });
+    }
+    if (entry.end > dataBytes) short++;
+    if (entry.end > covered) {
+      covered = entry.end;
+      coveredBy = entry;
+    }
+  }
+  if (covered > dataBytes)
+    findings.add({
+      severity: 'error',
+      code: 'truncated-data',
+      message: `The file ends ${covered - dataBytes} bytes early: ${short} of ${entries.length} tensors are incomplete.`,
+      file,
+      byteOffset: source.size,
+    });
+  if (covered < dataBytes)
+    findings.add({
+      severity: 'error',
+      code: 'trailing-data',
+      message: `${dataBytes - covered} bytes after the last tensor belong to no tensor.`,
+      file,
+      byteOffset: dataStart + covered,
+    });
+  return entries.map((entry) => ({
+    name: entry.name,
+    dtype: entry.dtype.name,
+    shape: entry.shape,
+    file: 0,
+    byteOffset: dataStart + entry.begin,
+    bytes: entry.end - entry.begin,
+    elements: entry.elements,
+    ...(entry.end > dataBytes
+      ? { unreadable: 'The file ends before this tensor does.' }
+      : overlapped.has(entry)
+        ? { unreadable: 'Its bytes overlap with another tensor.' }
+        : {}),
+  }));
+}
