@@ -1,0 +1,236 @@
+import { LoupeError } from '../errors';
+import type { Kernels, SigmaCounts } from '../kernels/kernels';
+import { byteSize, dtypes } from '../numeric/dtypes';
+import { statsOfPatterns } from './exactMoments';
+import type { SigmaThresholds } from './finalizeStats';
+import { type CentralMoments, centralMoments, mergeMoments, noMoments } from './moments';
+import type { PartialChannels, PartialStats } from './partialStats';
+import { type HistogramKind, histogramKindOf, patternBins } from './patterns';
+
+/** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
+export const blockElements = 16384;
+/** A working bin is a u32. */
+const maximumSegmentElements = 2 ** 32 - 1;
+
+export interface Segment {
+  /** One of `decodableDtypes`. */
+  readonly dtype: string;
+  /** Position of the segment's first element in the flattened tensor; a multiple of the type's block. */
+  readonly startElement: number;
+  readonly elements: number;
+  /** Columns of the tensor as a matrix, for channel figures; undefined to leave them out. */
+  readonly columns?: number | undefined;
+}
+
+/**
+ * Statistics of one contiguous segment of a tensor that is fed in runs of encoded bytes. Working
+ * space is reserved in the kernels' memory; give it back with `kernels.reset(mark)` after `finish`.
+ */
+export class SegmentStats {
+  readonly #kernels: Kernels;
+  readonly #segment: Segment;
+  readonly #kind: HistogramKind;
+  readonly #decodedPtr: number;
+  readonly #histogramPtr: number;
+  readonly #channels: ChannelSpace | undefined;
+  #done = 0;
+  #moments: CentralMoments = noMoments;
+  #min = Number.POSITIVE_INFINITY;
+  #max = Number.NEGATIVE_INFINITY;
+  #zeros = 0;
+  #nan = 0;
+  #inf = 0;
+
+  constructor(kernels: Kernels, segment: Segment) {
+    if (segment.elements > maximumSegmentElements) throw new RangeError('segment of more than 2^32 elements');
+    this.#kernels = kernels;
+    this.#segment = segment;
+    this.#kind = histogramKindOf(segment.dtype);
+    this.#decodedPtr = kernels.alloc(blockElements * 4);
+    this.#histogramPtr = kernels.alloc(patternBins * 4);
+    kernels.u32(this.#histogramPtr, patternBins).fill(0);
+    if (segment.columns !== undefined) {
+      this.#channels = new ChannelSpace(kernels, segment.startElement, segment.elements, segment.columns);
+    }
+  }
+
+  /** Takes the next `elements` values, encoded at `srcPtr`; whole blocks of a block type. */
+  add(srcPtr: number, elements: number): void {
+    if (this.#done + elements > this.#segment.elements) throw new RangeError('more values than the segment');
+    forEachBlock(this.#segment.dtype, srcPtr, elements, (blockPtr, count) => {
+      this.#addBlock(blockPtr, count);
+      this.#done += count;
+    });
+  }
+
+  #addBlock(srcPtr: number, n: number): void {
+    const kernels = this.#kernels;
+    const { dtype } = this.#segment;
+    if (dtype === 'F64') {
+      this.#addMoments(n, (shift) => kernels.moments64(srcPtr, n, shift));
+      kernels.histogramF64(srcPtr, n, this.#histogramPtr);
+      this.#channels?.fold(this.#done, (...where) => kernels.channels64(srcPtr, n, ...where));
+      return;
+    }
+    const sixteenBits = dtype === 'F16' || dtype === 'BF16';
+    if (sixteenBits) kernels.histogramU16(srcPtr, n, this.#histogramPtr);
+    if (sixteenBits && this.#channels === undefined) return;
+    const values = this.#decodedPtr;
+    kernels.decode(dtype, srcPtr, values, n);
+    if (!sixteenBits) kernels.histogramF32(values, n, this.#histogramPtr);
+    if (this.#kind === 'f32') this.#addMoments(n, (shift) => kernels.moments(values, n, shift));
+    this.#channels?.fold(this.#done, (...where) => kernels.channels(values, n, ...where));
+  }
+
+  /** Sums around the mean so far; the first block is summed twice, to have one. */
+  #addMoments(n: number, sum: (shift: number) => ReturnType<Kernels['moments']>): void {
+    if (n === 0) return;
+    let shift = this.#moments.mean;
+    if (this.#moments.n === 0) shift = centralMoments(sum(0), 0).mean;
+    if (!Number.isFinite(shift)) shift = 0;
+    const sums = sum(shift);
+    this.#moments = mergeMoments(this.#moments, centralMoments(sums, shift));
+    this.#min = Math.min(this.#min, sums.min);
+    this.#max = Math.max(this.#max, sums.max);
+    this.#zeros += sums.zeros;
+    this.#nan += sums.nan;
+    this.#inf += sums.inf;
+  }
+
+  /** The segment's statistics, copied out of the kernels' memory. */
+  finish(): PartialStats {
+    const histogram = Float64Array.from(this.#kernels.u32(this.#histogramPtr, patternBins));
+    const channels = this.#channels?.read();
+    if (this.#kind !== 'f32') return { ...statsOfPatterns(histogram, this.#kind), channels };
+    return {
+      kind: this.#kind,
+      moments: this.#moments,
+      min: this.#min,
+      max: this.#max,
+      zeros: this.#zeros,
+      nan: this.#nan,
+      inf: this.#inf,
+      histogram,
+      channels,
+    };
+  }
+}
+
+type FoldArguments = [
+  startColumn: number,
+  columns: number,
+  rowMaxPtr: number,
+  columnMaxPtr: number,
+  rowSumSqPtr: number,
+  columnSumSqPtr: number,
+];
+
+/** The channel arrays of a segment in the kernels' memory. */
+class ChannelSpace {
+  readonly #kernels: Kernels;
+  readonly #firstRow: number;
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #startColumn: number;
+  readonly #rowMaxPtr: number;
+  readonly #columnMaxPtr: number;
+  readonly #rowSumSqPtr: number;
+  readonly #columnSumSqPtr: number;
+
+  constructor(kernels: Kernels, startElement: number, elements: number, columns: number) {
+    this.#kernels = kernels;
+    this.#columns = columns;
+    this.#firstRow = Math.floor(startElement / columns);
+    this.#startColumn = startElement % columns;
+    this.#rows = Math.ceil((this.#startColumn + elements) / columns);
+    const zeroed = (bytes: number) => {
+      const pointer = kernels.alloc(bytes);
+      kernels.u8(pointer, bytes).fill(0);
+      return pointer;
+    };
+    this.#rowMaxPtr = zeroed(this.#rows * 4);
+    this.#columnMaxPtr = zeroed(columns * 4);
+    this.#rowSumSqPtr = zeroed(this.#rows * 8);
+    this.#columnSumSqPtr = zeroed(columns * 8);
+  }
+
+  /** Calls a channel kernel for a run that begins `done` elements into the segment. */
+  fold(done: number, kernel: (...where: FoldArguments) => void): void {
+    const position = this.#startColumn + done;
+    const row = Math.floor(position / this.#columns);
+    kernel(
+      position % this.#columns,
+      this.#columns,
+      this.#rowMaxPtr + row * 4,
+      this.#columnMaxPtr,
+      this.#rowSumSqPtr + row * 8,
+      this.#columnSumSqPtr,
+    );
+  }
+
+  read(): PartialChannels {
+    const kernels = this.#kernels;
+    return {
+      columns: this.#columns,
+      firstRow: this.#firstRow,
+      rowMax: kernels.f32(this.#rowMaxPtr, this.#rows).slice(),
+      rowSumSq: kernels.f64(this.#rowSumSqPtr, this.#rows).slice(),
+      columnMax: kernels.f32(this.#columnMaxPtr, this.#columns).slice(),
+      columnSumSq: kernels.f64(this.#columnSumSqPtr, this.#columns).slice(),
+    };
+  }
+}
+
+/** The second pass: counts values beyond 3 and 6 sigma, for tensors whose histogram leaves that open. */
+export class SegmentSigmaCounts {
+  readonly #kernels: Kernels;
+  readonly #dtype: string;
+  readonly #thresholds: SigmaThresholds;
+  readonly #decodedPtr: number;
+  #sigma3 = 0;
+  #sigma6 = 0;
+
+  constructor(kernels: Kernels, dtype: string, thresholds: SigmaThresholds) {
+    this.#kernels = kernels;
+    this.#dtype = dtype;
+    this.#thresholds = thresholds;
+    this.#decodedPtr = kernels.alloc(blockElements * 4);
+  }
+
+  /** Takes `elements` values, encoded at `srcPtr`, in any order of runs. */
+  add(srcPtr: number, elements: number): void {
+    const kernels = this.#kernels;
+    const { mean, sigma3, sigma6 } = this.#thresholds;
+    forEachBlock(this.#dtype, srcPtr, elements, (blockPtr, n) => {
+      let counts: SigmaCounts;
+      if (this.#dtype === 'F64') counts = kernels.countBeyond64(blockPtr, n, mean, sigma3, sigma6);
+      else {
+        kernels.decode(this.#dtype, blockPtr, this.#decodedPtr, n);
+        counts = kernels.countBeyond(this.#decodedPtr, n, mean, sigma3, sigma6);
+      }
+      this.#sigma3 += counts.sigma3;
+      this.#sigma6 += counts.sigma6;
+    });
+  }
+
+  finish(): SigmaCounts {
+    return { sigma3: this.#sigma3, sigma6: this.#sigma6 };
+  }
+}
+
+/** Cuts an encoded run into pieces of `blockElements`. */
+function forEachBlock(
+  dtype: string,
+  srcPtr: number,
+  elements: number,
+  visit: (srcPtr: number, elements: number) => void,
+): void {
+  const info = dtypes.get(dtype);
+  const blockBytes = info === undefined ? undefined : byteSize(info, blockElements);
+  if (info === undefined || blockBytes === undefined || byteSize(info, elements) === undefined) {
+    throw new LoupeError('unsupported', `${elements} values of type ${dtype} cannot be read.`);
+  }
+  for (let done = 0, ptr = srcPtr; done < elements; done += blockElements, ptr += blockBytes) {
+    visit(ptr, Math.min(blockElements, elements - done));
+  }
+}
