@@ -170,39 +170,25 @@ function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): E
       offsets = unsignedList(scanner, 'The data_offsets', name);
     } else scanner.skipValue();
   });
-  const quoted = quoteName(name);
-  if (dtypeName === undefined) return scanner.fail(`Tensor ${quoted} has no dtype.`, name, nameOffset);
-  if (shape === undefined) return scanner.fail(`Tensor ${quoted} has no shape.`, name, nameOffset);
+  const refuse = (reason: string): never =>
+    scanner.fail(`Tensor ${quoteName(name)} ${reason}.`, name, nameOffset);
+  if (dtypeName === undefined) return refuse('has no dtype');
+  if (shape === undefined) return refuse('has no shape');
   if (offsets?.length !== 2)
-    return scanner.fail(
-      `Tensor ${quoted} must have two data_offsets, but has ${offsets?.length ?? 'none'}.`,
-      name,
-      nameOffset,
-    );
+    return refuse(`must have two data_offsets, but has ${offsets?.length ?? 'none'}`);
   const dtype = dtypes.get(dtypeName);
   // Block-quantized types belong to ggml and never to safetensors.
-  if (!dtype || dtype.kind === 'quantized')
-    return scanner.fail(`Tensor ${quoted} has the unknown dtype ${quoteName(dtypeName)}.`, name, nameOffset);
+  if (!dtype || dtype.kind === 'quantized') return refuse(`has the unknown dtype ${quoteName(dtypeName)}`);
   const begin = offsets[0]!;
   const end = offsets[1]!;
-  if (end < begin)
-    return scanner.fail(`Tensor ${quoted} ends at ${end}, before it begins at ${begin}.`, name, nameOffset);
+  if (end < begin) return refuse(`ends at ${end}, before it begins at ${begin}`);
   const elements = countElements(shape);
-  if (elements === undefined)
-    return scanner.fail(`Tensor ${quoted} has more elements than can be counted.`, name, nameOffset);
+  if (elements === undefined) return refuse('has more elements than can be counted');
   const bytes = byteSize(dtype, elements);
   if (bytes === undefined)
-    return scanner.fail(
-      `Tensor ${quoted} has ${elements} elements of ${dtype.name}, which do not fill whole bytes.`,
-      name,
-      nameOffset,
-    );
+    return refuse(`has ${elements} elements of ${dtype.name}, which do not fill whole bytes`);
   if (bytes !== end - begin)
-    return scanner.fail(
-      `Tensor ${quoted} needs ${bytes} bytes for its shape and dtype, but its data_offsets span ${end - begin}.`,
-      name,
-      nameOffset,
-    );
+    return refuse(`needs ${bytes} bytes for its shape and dtype, but its data_offsets span ${end - begin}`);
   return { name, dtype, shape, elements, begin, end, nameOffset };
 }
 
