@@ -41,6 +41,7 @@ function finish(out: usize): void {
 }
 
 function addOne(value: f64, shift: f64): void {
+  // biome-ignore lint/suspicious/noGlobalIsNan: this is AssemblyScript's, generic over its float types.
   if (isNaN<f64>(value)) {
     nan += 1;
   } else if (abs<f64>(value) === Infinity) {
