@@ -65,7 +65,7 @@ export class LoupeError extends Error {
     if (thrown instanceof LoupeError) return thrown;
     if (thrown instanceof Error) {
       if (thrown.name === 'AbortError') return new LoupeError('cancelled', 'Cancelled.', details);
-      const code = (thrown as NodeJS.ErrnoException).code;
+      const code = (thrown as { code?: unknown }).code;
       if (code === 'ENOENT') return new LoupeError('not-found', thrown.message, details);
       return new LoupeError(typeof code === 'string' ? 'io' : 'compute', thrown.message, details);
     }

@@ -14,7 +14,7 @@ const bulk = 0.999;
 /** Fewer levels than this for the bulk, and the scale is said to follow the outliers. */
 const fewLevels = 64;
 /** A row or column with so many times the median error stands out. */
-const standsOut = 3;
+export const standsOut = 3;
 
 /**
  * Levels of an 8-bit grid that fall within +-`within`: multiples of step, zero included, at most all of them.

@@ -1,0 +1,135 @@
+/** All rows of the report as a sortable table. */
+import { html, LitElement, nothing } from 'lit';
+import type { TensorError } from '../../../src/protocol/engineApi';
+import { count, size } from './figures';
+import { isQuantized, metrics } from './metrics';
+import { clickHeader, orderRows, type TableOrder } from './tableOrder';
+
+/** More rows than this are shown only when asked for. */
+const firstRows = 500;
+
+/** `<tl-error-table>`: fires `tl-select` with a row's index and `tl-sort` with the new order. */
+export class ErrorTable extends LitElement {
+  static override properties = {
+    rows: { attribute: false },
+    order: { attribute: false },
+    selected: { attribute: false },
+    showKept: { attribute: false },
+    all: { state: true },
+  };
+
+  declare rows: readonly TensorError[];
+  declare order: TableOrder;
+  declare selected: number | undefined;
+  declare showKept: boolean;
+  declare all: boolean;
+
+  constructor() {
+    super();
+    this.all = false;
+  }
+
+  protected override createRenderRoot(): this {
+    return this;
+  }
+
+  protected override render() {
+    const ordered = orderRows(this.rows, this.order).filter(
+      (index) => this.showKept || isQuantized(this.rows[index]!),
+    );
+    const shown = this.all ? ordered : ordered.slice(0, firstRows);
+    const focusable = shown.includes(this.selected ?? -1) ? this.selected : shown[0];
+    return html`<table class="errors" data-testid="error-table" aria-label="Error of every tensor">
+        <thead>
+          <tr>
+            ${this.header('name', 'Tensor')}
+            <th scope="col">dtype</th>
+            ${this.header('bytes', 'Size', 'number')}
+            ${metrics.map(({ name, label, unit }) => this.header(name, unit ? `${label}, ${unit}` : label, 'number'))}
+          </tr>
+        </thead>
+        <tbody @keydown=${this.onKey}>
+          ${shown.map((index) => this.renderRow(index, index === focusable))}
+        </tbody>
+      </table>
+      ${
+        shown.length < ordered.length
+          ? html`<button class="link" @click=${() => {
+              this.all = true;
+            }}>Show all ${count(ordered.length)} tensors</button>`
+          : nothing
+      }`;
+  }
+
+  private header(column: string, label: string, kind = '') {
+    const sorted = this.order.column === column;
+    const direction = this.order.descending ? 'descending' : 'ascending';
+    return html`<th scope="col" class=${kind} aria-sort=${sorted ? direction : 'none'}>
+      <button
+        data-sort=${column}
+        @click=${() =>
+          this.dispatchEvent(new CustomEvent('tl-sort', { detail: clickHeader(this.order, column) }))}
+        >${label}<span class="arrow" aria-hidden="true">${sorted ? (this.order.descending ? ' ▾' : ' ▴') : ''}</span></button
+      >
+    </th>`;
+  }
+
+  private renderRow(index: number, focusable: boolean) {
+    const row = this.rows[index]!;
+    const quantized = isQuantized(row);
+    return html`<tr
+      tabindex=${focusable ? '0' : '-1'}
+      data-row=${index}
+      data-tensor=${row.name}
+      class=${index === this.selected ? 'selected' : ''}
+      aria-selected=${index === this.selected ? 'true' : 'false'}
+      @click=${() => this.select(index)}
+    >
+      <td class="name" title=${row.name}>${row.name}</td>
+      <td class="dtype">${quantized ? `${row.from} → ${row.to}` : row.from}</td>
+      <td class="number" title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</td>
+      ${
+        quantized
+          ? metrics.map((metric) => {
+              const value = metric.value(row);
+              return html`<td class="number" data-metric=${metric.name} data-value=${String(value)}>${metric.format(value)}</td>`;
+            })
+          : html`<td class="note" colspan=${metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
+      }
+    </tr>`;
+  }
+
+  private select(index: number): void {
+    this.dispatchEvent(new CustomEvent('tl-select', { detail: index }));
+  }
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    const row = (event.target as HTMLElement).closest('tr');
+    if (!row) return;
+    const focus = (element: Element | null | undefined) =>
+      (element as HTMLElement | null | undefined)?.focus();
+    switch (event.key) {
+      case 'ArrowDown':
+        focus(row.nextElementSibling);
+        break;
+      case 'ArrowUp':
+        focus(row.previousElementSibling);
+        break;
+      case 'Home':
+        focus(row.parentElement?.firstElementChild);
+        break;
+      case 'End':
+        focus(row.parentElement?.lastElementChild);
+        break;
+      case 'Enter':
+      case ' ':
+        this.select(Number(row.dataset.row));
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  };
+}
+
+customElements.define('tl-error-table', ErrorTable);

@@ -1,0 +1,308 @@
+/** The error report: what was quantized and how, the map of errors, and the chosen tensor beside it. */
+import { html, LitElement, nothing } from 'lit';
+import type { Catalogue, QuantizeReport, Region, TensorError } from '../../../src/protocol/engineApi';
+import type { Rpc } from '../../../src/protocol/rpc';
+import type { ReportHostContract, ReportPageContract } from '../../../src/protocol/webviewApi';
+import { sequentialMap } from '../../draw/colorMaps';
+import '../../draw/legend';
+import './errorMap';
+import './errorTable';
+import './tensorPanel';
+import { count, duration, fixed, size } from './figures';
+import {
+  isQuantized,
+  type Metric,
+  type MetricName,
+  type MetricRange,
+  meanSqnr,
+  metricNamed,
+  metricRange,
+  metrics,
+} from './metrics';
+import { restoreState, type SavedState } from './savedState';
+import type { ChosenTensor } from './tensorPanel';
+
+type Shown = ReportHostContract['ready']['result'];
+
+/** Where the page keeps its state; `acquireVsCodeApi()` fits. */
+export interface StateKeeper {
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+
+export class ReportPage extends LitElement {
+  static override properties = {
+    phase: { state: true },
+    saved: { state: true },
+    pointed: { state: true },
+  };
+
+  declare rpc: Rpc<ReportPageContract, ReportHostContract>;
+  declare keeper: StateKeeper;
+  declare private phase:
+    | { kind: 'loading' }
+    | { kind: 'failed'; message: string }
+    | { kind: 'ready'; shown: Shown };
+  declare private saved: SavedState;
+  /** Row that the pointer or the map's cursor is on. */
+  declare private pointed: number | null;
+  /** Name -> index into the catalogue. */
+  private indices = new Map<string, number>();
+
+  constructor() {
+    super();
+    this.phase = { kind: 'loading' };
+    this.pointed = null;
+  }
+
+  protected override createRenderRoot(): this {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    this.saved = restoreState(this.keeper.getState());
+    super.connectedCallback();
+    void this.load();
+  }
+
+  /** Selects a tensor by its index in the catalogue; one without a row in the report is ignored. */
+  selectByIndex(index: number): void {
+    if (this.phase.kind !== 'ready') return;
+    const name = this.phase.shown.catalogue.tensors.names[index];
+    const row = this.phase.shown.report.tensors.findIndex((each) => each.name === name);
+    if (row >= 0) this.select(row);
+  }
+
+  private async load(): Promise<void> {
+    this.phase = { kind: 'loading' };
+    try {
+      const shown = await this.rpc.call('ready', {});
+      this.indices = new Map(shown.catalogue.tensors.names.map((name, index) => [name, index]));
+      this.phase = { kind: 'ready', shown };
+      if (this.rowOf(shown.report, this.saved.tensor) === undefined) {
+        const worst = worstRow(shown.report);
+        this.remember({
+          tensor: worst === undefined ? undefined : shown.report.tensors[worst]!.name,
+          region: undefined,
+        });
+      }
+    } catch (error) {
+      this.phase = { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private remember(change: Partial<SavedState>): void {
+    this.saved = { ...this.saved, ...change };
+    this.keeper.setState(this.saved);
+  }
+
+  private select(row: number): void {
+    if (this.phase.kind !== 'ready') return;
+    const { name } = this.phase.shown.report.tensors[row]!;
+    if (name !== this.saved.tensor) this.remember({ tensor: name, region: undefined });
+  }
+
+  private rowOf(report: QuantizeReport, name: string | undefined): number | undefined {
+    const row = report.tensors.findIndex((each) => each.name === name);
+    return row < 0 ? undefined : row;
+  }
+
+  protected override render() {
+    switch (this.phase.kind) {
+      case 'loading':
+        return html`<p class="page-message" role="status">Opening the report and reading the source's header…</p>`;
+      case 'failed':
+        return html`<div class="page-message" role="alert">
+          <h1>The report cannot be shown</h1>
+          <p>${this.phase.message}</p>
+          <vscode-button @click=${() => this.load()}>Try again</vscode-button>
+        </div>`;
+      case 'ready':
+        return this.renderReport(this.phase.shown);
+    }
+  }
+
+  private renderReport(shown: Shown) {
+    const { report, catalogue } = shown;
+    const quantized = report.tensors.filter(isQuantized);
+    return html`${this.renderStrip(shown, quantized)}
+      ${
+        quantized.length === 0
+          ? html`<div class="page-message">
+            <h1>Nothing was quantized</h1>
+            <p>
+              All ${count(report.tensors.length)} tensors were kept as they are: norms, biases, 1-D tensors and
+              the output head stay in their own type unless asked otherwise.
+            </p>
+            <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
+          </div>`
+          : html`<div class="panes">
+            <div class="pane map-pane">${this.renderMap(shown, quantized)}</div>
+            <div class="pane tensor-pane">
+              <tl-tensor-panel
+                .report=${report}
+                .chosen=${this.chosen(report, catalogue)}
+                .mode=${this.saved.range}
+                .colorMap=${shown.settings.colorMap}
+                .startRegion=${this.saved.region}
+                .fetchTile=${this.fetchTile}
+                .fetchDetail=${this.fetchDetail}
+                @tl-range=${(event: CustomEvent<SavedState['range']>) => this.remember({ range: event.detail })}
+                @tl-region=${(event: CustomEvent<Region>) => this.remember({ region: event.detail })}
+              ></tl-tensor-panel>
+            </div>
+          </div>`
+      }`;
+  }
+
+  private renderStrip({ report, against }: Shown, quantized: readonly TensorError[]) {
+    const mean = meanSqnr(quantized);
+    const share = report.bytesBefore > 0 ? (100 * report.bytesAfter) / report.bytesBefore : 100;
+    const scheme = `${report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point'} per ${report.granularity}`;
+    const { backend } = report;
+    return html`<header class="strip">
+      <h1 title=${report.source}>${report.sourceName}</h1>
+      <span class="scheme"><span class="faint">→</span> ${scheme}</span>
+      <span class="sizes" title=${`${count(report.bytesBefore)} → ${count(report.bytesAfter)} bytes`}
+        >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="faint">(${fixed(share, 0)} %)</span></span
+      >
+      ${mean === null ? nothing : html`<span class="mean" data-figure="mean-sqnr" data-value=${String(mean)}>mean SQNR <b>${fixed(mean, 1)} dB</b></span>`}
+      <span class="backend faint" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}>${backend.reason}</span>
+      <span class="seconds faint">${duration(report.seconds)}</span>
+      <span class="spring"></span>
+      <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
+      <vscode-button @click=${() => this.act('openResult')}>${against.kind === 'file' ? 'Open Result' : 'Quantize…'}</vscode-button>
+    </header>`;
+  }
+
+  private renderMap({ report, settings }: Shown, quantized: readonly TensorError[]) {
+    const metric = metricNamed(this.saved.metric);
+    const range = metricRange(metric, report.tensors);
+    const kept = report.tensors.length - quantized.length;
+    const selected = this.rowOf(report, this.saved.tensor);
+    return html`<div class="tools">
+        <h2 id="map-title">Error by layer and module</h2>
+        <vscode-single-select
+          data-testid="metric"
+          label="Metric"
+          .value=${metric.name}
+          @change=${(event: Event) => this.remember({ metric: metricNamed((event.target as HTMLInputElement).value).name })}
+        >
+          ${metrics.map(({ name, label, unit }) => html`<vscode-option value=${name}>${unit ? `${label}, ${unit}` : label}</vscode-option>`)}
+        </vscode-single-select>
+        <span class="spring"></span>
+        ${this.renderLegend(metric, range, settings.colorMap)}
+      </div>
+      <tl-error-map
+        .rows=${report.tensors}
+        .metric=${metric}
+        .range=${range}
+        .selected=${selected}
+        .showKept=${this.saved.showKept}
+        .colorMap=${settings.colorMap}
+        @tl-point=${(event: CustomEvent<number | null>) => {
+          this.pointed = event.detail;
+        }}
+        @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
+      ></tl-error-map>
+      <p class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</p>
+      <div class="tools">
+        <vscode-checkbox
+          data-testid="show-table"
+          label="Table"
+          ?checked=${this.saved.showTable}
+          @change=${(event: Event) => this.remember({ showTable: (event.target as HTMLInputElement).checked })}
+        ></vscode-checkbox>
+        ${
+          kept === 0
+            ? nothing
+            : html`<vscode-checkbox
+              data-testid="show-kept"
+              label=${`Show ${count(kept)} kept ${kept === 1 ? 'tensor' : 'tensors'}`}
+              ?checked=${this.saved.showKept}
+              @change=${(event: Event) => this.remember({ showKept: (event.target as HTMLInputElement).checked })}
+            ></vscode-checkbox>`
+        }
+      </div>
+      ${
+        this.saved.showTable
+          ? html`<div class="table-frame"><tl-error-table
+            .rows=${report.tensors}
+            .order=${this.saved.sort}
+            .selected=${selected}
+            .showKept=${this.saved.showKept}
+            @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
+            @tl-sort=${(event: CustomEvent<SavedState['sort']>) => this.remember({ sort: event.detail })}
+          ></tl-error-table></div>`
+          : nothing
+      }`;
+  }
+
+  private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {
+    if (!range) return html`<span class="faint">every copy is exact</span>`;
+    const unit = metric.unit ? ` ${metric.unit}` : '';
+    return html`<tl-legend
+      data-legend="map"
+      .scale=${{ map: sequentialMap(colorMap), min: 0, max: 1 }}
+      .low=${`worse ${metric.format(range.worst)}`}
+      .high=${`${metric.format(range.best)}${unit} better`}
+      .label=${metric.label}
+    ></tl-legend>`;
+  }
+
+  /** All figures of the pointed (else the selected) tensor in one line, spoken when it changes. */
+  private renderPointed(report: QuantizeReport, selected: number | undefined) {
+    const index = this.pointed ?? selected;
+    const row = index === undefined ? undefined : report.tensors[index];
+    if (!row) return 'Point at a cell, or move through the map with the arrow keys.';
+    if (!isQuantized(row))
+      return html`<b>${row.name}</b> kept as ${row.from}${row.note ? `: ${row.note}` : ''}`;
+    return html`<b>${row.name}</b>
+      ${metrics.map((metric) => {
+        const value = metric.value(row);
+        return html`<span><span class="faint">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;
+      })}`;
+  }
+
+  private chosen(report: QuantizeReport, catalogue: Catalogue): ChosenTensor | undefined {
+    const at = this.rowOf(report, this.saved.tensor);
+    if (at === undefined) return undefined;
+    const row = report.tensors[at]!;
+    const index = this.indices.get(row.name) ?? -1;
+    if (this.lastChosen?.row === row && this.lastChosen.index === index) return this.lastChosen;
+    this.lastChosen = { index, row, shape: index < 0 ? [] : shapeOf(catalogue, index) };
+    return this.lastChosen;
+  }
+
+  /** The same object for the same tensor, so that the panel sees no change where there is none. */
+  private lastChosen: ChosenTensor | undefined;
+
+  private readonly fetchTile: import('./tileLoader').FetchTile = (request, signal) =>
+    this.rpc.call('errorTile', request, { signal });
+
+  private readonly fetchDetail = (tensor: number, signal: AbortSignal) =>
+    this.rpc.call('errorDetail', { tensor }, { signal });
+
+  private act(kind: 'openResult' | 'openSource'): void {
+    // The host shows its own failures.
+    this.rpc.call('action', { kind }).catch(() => undefined);
+  }
+}
+
+function shapeOf({ tensors }: Catalogue, index: number): number[] {
+  const start = index === 0 ? 0 : tensors.shapeEnd[index - 1]!;
+  return Array.from(tensors.shapes.subarray(start, tensors.shapeEnd[index]!));
+}
+
+/** The quantized tensor of lowest SQNR: what one wants to see first. */
+function worstRow(report: QuantizeReport): number | undefined {
+  const sqnr = metricNamed('sqnr' satisfies MetricName);
+  let worst: number | undefined;
+  for (const [index, row] of report.tensors.entries()) {
+    if (!isQuantized(row)) continue;
+    if (worst === undefined || sqnr.value(row) < sqnr.value(report.tensors[worst]!)) worst = index;
+  }
+  return worst;
+}
+
+customElements.define('tl-report', ReportPage);

@@ -1,0 +1,49 @@
+/** What the report page remembers while it is hidden, moved or reloaded. */
+import type { Region } from '../../../src/protocol/engineApi';
+import type { RangeMode } from './colourRange';
+import { type MetricName, metricNamed } from './metrics';
+
+export interface SavedState {
+  readonly metric: MetricName;
+  /** Name of the selected tensor. */
+  readonly tensor: string | undefined;
+  /** Where the pictures of that tensor were zoomed to. */
+  readonly region: Region | undefined;
+  readonly range: RangeMode;
+  readonly showTable: boolean;
+  readonly showKept: boolean;
+  readonly sort: { readonly column: string; readonly descending: boolean };
+}
+
+const first: SavedState = {
+  metric: 'sqnr',
+  tensor: undefined,
+  region: undefined,
+  range: 'clipped',
+  showTable: true,
+  showKept: false,
+  sort: { column: 'sqnr', descending: false },
+};
+
+/** Fills in whatever an older or foreign state lacks. */
+export function restoreState(saved: unknown): SavedState {
+  const known = typeof saved === 'object' && saved !== null ? (saved as Partial<SavedState>) : {};
+  return {
+    metric: metricNamed(String(known.metric)).name,
+    tensor: typeof known.tensor === 'string' ? known.tensor : undefined,
+    region: isRegion(known.region) ? known.region : undefined,
+    range: known.range === 'whole' || known.range === 'view' ? known.range : first.range,
+    showTable: known.showTable ?? first.showTable,
+    showKept: known.showKept ?? first.showKept,
+    sort:
+      typeof known.sort?.column === 'string' && typeof known.sort.descending === 'boolean'
+        ? known.sort
+        : first.sort,
+  };
+}
+
+function isRegion(region: unknown): region is Region {
+  if (typeof region !== 'object' || region === null) return false;
+  const { row0, row1, column0, column1 } = region as Region;
+  return [row0, row1, column0, column1].every(Number.isFinite);
+}
