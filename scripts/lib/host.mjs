@@ -34,7 +34,7 @@ const builtins = ['theme-defaults', 'theme-seti', 'json', 'python', 'yaml', 'mar
 /** 250 MB of packages that only chat features use. */
 const unused = ['node_modules/@github', 'node_modules/@microsoft/mxc-sdk', 'extensions/copilot'];
 
-/** @vscode/spdlog without its addon: the same calls, appending to the same files. */
+/** @vscode/spdlog without its addon: the same calls (each a named export), appending to the same files. */
 const spdlogStandIn = `
 const fs = require('node:fs');
 const path = require('node:path');
@@ -62,10 +62,12 @@ async function create(name, file) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   return new Logger('rotating', name, file);
 }
-module.exports = {
-  version: 0, Logger, setLevel() {}, setFlushOn() {},
-  createRotatingLogger: create, createAsyncRotatingLogger: create,
-};
+exports.version = 0;
+exports.Logger = Logger;
+exports.setLevel = () => {};
+exports.setFlushOn = () => {};
+exports.createRotatingLogger = create;
+exports.createAsyncRotatingLogger = create;
 `;
 
 /** native-watchdog without its addon: ends this process when the given parent is gone. */

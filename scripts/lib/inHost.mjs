@@ -27,9 +27,16 @@ export function scratchWorkspace() {
   return { folder, remove };
 }
 
-/** The results file of the last run: `{ passed, failed, skipped, failures }`, or undefined when it was not written. */
+/** What the last run wrote: `{ passed, failed, skipped, failures, lines, running, finished }`, or undefined. */
 export function readSuiteResults() {
   return existsSync(suiteResults) ? JSON.parse(readFileSync(suiteResults, 'utf8')) : undefined;
+}
+
+/** How far a suite came that did not finish. */
+function progress() {
+  const results = readSuiteResults();
+  if (!results) return ['The suite did not start.'];
+  return [...results.lines, ...(results.running ? [`ran last: ${results.running}`] : [])];
 }
 
 /**
@@ -56,31 +63,28 @@ export async function runSuiteInServer({ kind = 'current', timeoutMs = 900_000 }
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     const consoleLines = [];
     page.on('console', (message) => consoleLines.push(message.text()));
+    const broken = (what) => new Error([what, ...progress(), ...consoleLines.slice(-20)].join('\n'));
     let timer;
+    let finish;
     const exit = new Promise((done, fail) => {
-      const failWith = (what) =>
-        fail(new Error(`${what}\n${[...consoleLines.slice(-20), host.log()].join('\n')}`));
-      timer = setTimeout(
-        () => failWith(`The in-host tests did not end within ${timeoutMs / 1000} s.`),
-        timeoutMs,
-      );
-      page.on('crash', () => failWith('The workbench crashed.'));
-      host.process.once('exit', () => failWith('The VS Code server ended during the tests.'));
-      page.exposeFunction('codeAutomationExit', done).catch(fail);
-      page.exposeFunction('codeAutomationLog', () => {}).catch(fail);
+      finish = done;
+      const late = `The in-host tests did not end within ${timeoutMs / 1000} s.`;
+      timer = setTimeout(() => fail(broken(late)), timeoutMs);
+      page.on('crash', () => fail(broken('The workbench crashed.')));
+      host.process.once('exit', () => fail(broken('The VS Code server ended during the tests.')));
     });
+    exit.catch(() => {});
+    await page.exposeFunction('codeAutomationExit', (code) => finish(code));
+    await page.exposeFunction('codeAutomationLog', () => {});
     const remote = (path) => `vscode-remote://127.0.0.1:${host.port}${path}`;
     const payload = JSON.stringify([
       ['extensionDevelopmentPath', remote(root)],
       ['extensionTestsPath', remote(suiteEntry)],
     ]);
-    exit.catch(() => {});
     await page.goto(`${host.url}&payload=${encodeURIComponent(payload)}`);
     const code = await exit.finally(() => clearTimeout(timer));
-    if (readSuiteResults() === undefined) {
-      throw new Error(
-        `The extension host ended (${code}) before the tests did.\n${consoleLines.slice(-40).join('\n')}`,
-      );
+    if (!readSuiteResults()?.finished) {
+      throw broken(`The extension host ended (${code}) before the tests did.`);
     }
     return code;
   } finally {
