@@ -99,7 +99,7 @@ async function installedExtensions(vsix, kind) {
  * @param options.port      0 for any
  * @param options.dataFolder where user data stays; without it, in a temporary folder that is removed at the end
  * @param options.testDriver lets the page run tests inside the extension host
- * @returns `{ url, port, token, logFolder, log(), stop() }`; `url` opens the workspace
+ * @returns `{ url, port, token, settingsFile, logFolder, process, log(), stop() }`; `url` opens the workspace
  */
 export async function startHost(options) {
   const {
@@ -121,7 +121,6 @@ export async function startHost(options) {
   const extensions = join(dataFolder, 'extensions');
   rmSync(extensions, { recursive: true, force: true });
   if (vsix) cpSync(await installedExtensions(vsix, kind), extensions, { recursive: true });
-  // A window in a browser reads its user settings from the server's machine-wide data.
   const userSettings = join(dataFolder, 'user', 'User', 'settings.json');
   if (!options.dataFolder || !existsSync(userSettings)) {
     mkdirSync(join(dataFolder, 'user', 'User'), { recursive: true });
@@ -170,6 +169,7 @@ export async function startHost(options) {
       url,
       port: realPort,
       token,
+      settingsFile: userSettings,
       logFolder: join(dataFolder, 'server', 'data', 'logs'),
       log: () => log,
       stop,

@@ -16,16 +16,38 @@ interface SuiteResults {
   skipped: number;
   failures: { title: string; message: string; stack?: string | undefined }[];
   lines: string[];
+  /** The test that runs now; a host that dies in it leaves its name behind. */
+  running?: string | undefined;
+  finished: boolean;
+}
+
+/** Writes the results so far, so that they survive a host that hangs or dies. */
+function save(results: SuiteResults): void {
+  const file = process.env.TENSOR_LOUPE_TEST_RESULTS;
+  if (!file) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(results, null, 2));
 }
 
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, slow: 10_000 });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, slow: 10_000 });
   const names = readdirSync(__dirname, { recursive: true }).map(String).sort();
   for (const name of names) if (name.endsWith('.test.cjs')) mocha.addFile(join(__dirname, name));
 
-  const results: SuiteResults = { passed: 0, failed: 0, skipped: 0, failures: [], lines: [] };
+  const results: SuiteResults = {
+    passed: 0,
+    failed: 0,
+    skipped: 0,
+    failures: [],
+    lines: [],
+    finished: false,
+  };
   await new Promise<void>((done) => {
     const runner = mocha.run(() => done());
+    runner.on('test', (test) => {
+      results.running = test.fullTitle();
+      save(results);
+    });
     runner.on('pass', (test) => {
       results.passed++;
       results.lines.push(`ok ${test.fullTitle()} (${test.duration ?? 0} ms)`);
@@ -41,11 +63,9 @@ export async function run(): Promise<void> {
     });
   });
 
-  const file = process.env.TENSOR_LOUPE_TEST_RESULTS;
-  if (file) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify(results, null, 2));
-  }
+  results.running = undefined;
+  results.finished = true;
+  save(results);
   console.log(`${results.passed} passed, ${results.failed} failed`);
   if (results.failed > 0) throw new Error(`${results.failed} in-host tests failed`);
   if (results.passed === 0) throw new Error('no in-host test ran');
