@@ -1,0 +1,70 @@
+/** The encoder as an ONNX graph on one execution provider of ONNX Runtime. */
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { LoupeError } from '../../errors';
+import type { Kernels } from '../../kernels/kernels';
+import type { EncodeCall, Encoder } from '../worker/workerContext';
+import { encodeGraph } from './onnxGraph';
+
+export type OrtProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+
+type Ort = typeof import('onnxruntime-node');
+
+/**
+ * 4 to 16 MB of float32 a call: less is all overhead, and more is slower and takes hundreds of megabytes
+ * in the runtime's arenas.
+ */
+const batchElements = 2 ** 20;
+
+export class OrtEncoder implements Encoder {
+  readonly batchElements = batchElements;
+  private readonly sessions = new Map<string, Promise<InferenceSession>>();
+
+  constructor(
+    private readonly ort: Ort,
+    private readonly provider: OrtProvider,
+    private readonly kernels: Kernels,
+  ) {}
+
+  async encode(call: EncodeCall): Promise<void> {
+    const { kernels, ort } = this;
+    const { rows, columns, strideBytes } = call;
+    const session = await this.session(call.low, call.high);
+    // ONNX Runtime reads the kernels' memory in place: it is no SharedArrayBuffer.
+    const tensor = (pointer: number, width: number): Tensor =>
+      new ort.Tensor('float32', kernels.f32(pointer, rows * width), [rows, width]);
+    const { codes } = await session.run({
+      x: tensor(call.x, columns),
+      inverse: tensor(call.inverses, 1),
+      zero: tensor(call.zeros, 1),
+    });
+    const from = codes?.data;
+    if (!(from instanceof Uint8Array) || from.length !== rows * columns) {
+      throw new LoupeError('compute', `ONNX Runtime (${this.provider}) gave no codes.`);
+    }
+    const target = kernels.u8(call.codes, rows * strideBytes);
+    if (strideBytes === columns) target.set(from);
+    else {
+      for (let row = 0; row < rows; row++) {
+        target.set(from.subarray(row * columns, (row + 1) * columns), row * strideBytes);
+        target.fill(0, row * strideBytes + columns, (row + 1) * strideBytes);
+      }
+    }
+    codes?.dispose();
+  }
+
+  private session(low: number, high: number): Promise<InferenceSession> {
+    const key = `${low} ${high}`;
+    let session = this.sessions.get(key);
+    if (!session) {
+      session = this.ort.InferenceSession.create(encodeGraph(low, high), {
+        executionProviders: [this.provider],
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 4,
+        // A provider that lacks an operator must fail rather than leave it to the CPU in silence.
+        ...(this.provider === 'cpu' ? {} : { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+      });
+      this.sessions.set(key, session);
+    }
+    return session;
+  }
+}

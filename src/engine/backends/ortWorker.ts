@@ -1,0 +1,20 @@
+/**
+ * Entry of dist/ortWorker.js. As a worker thread it runs encode tasks with ONNX Runtime, on the provider that
+ * workerData names; there is one such thread, since two sessions on WebGPU in one process broke. As a
+ * process it probes the provider named by its argument, and sends the result to its parent.
+ */
+import { isMainThread, workerData } from 'node:worker_threads';
+import { kernelEncoder, loadKernels, serveTasks } from '../worker/serveTasks';
+import { OrtEncoder, type OrtProvider } from './ortEncoder';
+import { probeProvider } from './probe';
+
+const kernels = loadKernels();
+if (isMainThread) {
+  const result = await probeProvider(process.argv[2] as OrtProvider, kernels, kernelEncoder(kernels));
+  // Native teardown of a GPU driver is none of our business: leave as soon as the result is out.
+  process.send?.(result, () => process.exit(0));
+} else {
+  const ort = await import('onnxruntime-node');
+  const { provider } = workerData as { provider: OrtProvider };
+  serveTasks(kernels, new OrtEncoder(ort, provider, kernels));
+}

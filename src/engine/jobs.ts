@@ -1,0 +1,15 @@
+/** What every job gets to work with. */
+import type { Backends } from './backends/backends';
+import type { CheckpointCache } from './checkpointCache';
+import type { TaskRunner } from './worker/pool';
+
+export interface Engine {
+  readonly cache: CheckpointCache;
+  readonly pool: TaskRunner;
+  readonly backends: Backends;
+}
+
+export interface JobContext<Progress> {
+  readonly signal: AbortSignal;
+  readonly progress: (data: Progress) => void;
+}

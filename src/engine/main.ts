@@ -1,0 +1,71 @@
+/** Entry of dist/engine.js: the compute process. It serves its parent over IPC and ends with it. */
+import { LoupeError } from '../errors';
+import type { EngineContract } from '../protocol/engineApi';
+import { type Handlers, Rpc, type RpcMessage } from '../protocol/rpc';
+import { Backends } from './backends/backends';
+import { toBrief, toCatalogue } from './catalogue';
+import { CheckpointCache } from './checkpointCache';
+import { errorsJob } from './errorsJob';
+import type { Engine } from './jobs';
+import { quantizeJob } from './quantize/quantizeJob';
+import { statsJob } from './statsJob';
+import { errorDetailJob, errorTileJob, tileJob } from './viewJobs';
+import { defaultWorkerCount, WorkerPool } from './worker/pool';
+
+const pool = new WorkerPool(new URL('./worker.js', import.meta.url), defaultWorkerCount());
+const engine: Engine = {
+  cache: new CheckpointCache(),
+  pool,
+  backends: new Backends(pool, new URL('./ortWorker.js', import.meta.url)),
+};
+const { cache } = engine;
+
+/** Jobs that are under way: the process waits for their clean-up when its parent goes. */
+const running = new Set<Promise<unknown>>();
+function tracked<T>(job: Promise<T>): Promise<T> {
+  running.add(job);
+  const settle = () => running.delete(job);
+  job.then(settle, settle);
+  return job;
+}
+
+const handlers: Handlers<EngineContract> = {
+  hello: () => ({ pid: process.pid, workers: pool.size }),
+  open: async ({ path }) => toCatalogue((await cache.get(path)).checkpoint),
+  brief: async ({ path }) => toBrief((await cache.get(path)).checkpoint),
+  backends: () => engine.backends.reports(),
+  stats: async (params, context) =>
+    statsJob(engine, await cache.get(params.path, params.generation), params, context),
+  tile: async (params, context) =>
+    tileJob(engine, await cache.get(params.path, params.generation), params, context),
+  errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
+  errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
+  errorDetail: async (params, context) =>
+    errorDetailJob(engine, await cache.get(params.path), params, context),
+  quantize: async (params, context) =>
+    tracked(quantizeJob(engine, await cache.get(params.path), params, context)),
+};
+
+const rpc = new Rpc<EngineContract, Record<never, never>>(
+  {
+    post: (message) => {
+      if (process.connected) process.send?.(message, undefined, undefined, () => {});
+    },
+    onMessage: (listener) => process.on('message', (message) => listener(message as RpcMessage)),
+  },
+  handlers,
+);
+
+process.on('disconnect', () => {
+  // Running jobs are told to stop, clean up after themselves, and then nobody needs this process.
+  rpc.close(new LoupeError('cancelled', 'The parent process has gone.'));
+  void Promise.allSettled(running).then(() => process.exit(0));
+});
+// Ctrl-C reaches the whole process group; the command line tells its engine by itself what to stop.
+process.on('SIGINT', () => {});
+if (!process.connected) {
+  console.error(
+    'This is the compute process of Tensor Loupe; it is started by the extension or the command line.',
+  );
+  process.exit(2);
+}

@@ -1,0 +1,68 @@
+/** A tensor seen as a matrix, and the fixed division of that matrix into parts and segments. */
+
+/** Rows = first dimension, columns = the product of the rest; a 1-D tensor and a scalar are one row. */
+export interface MatrixShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export function matrixShape(shape: readonly number[]): MatrixShape {
+  if (shape.length === 0) return { rows: 1, columns: 1 };
+  if (shape.length === 1) return { rows: 1, columns: shape[0]! };
+  return { rows: shape[0]!, columns: shape.slice(1).reduce((product, size) => product * size, 1) };
+}
+
+/** Whole rows, or a run of columns of a single row: in both cases contiguous in a plain tensor. */
+export interface Block {
+  readonly row: number;
+  readonly rows: number;
+  readonly column: number;
+  readonly columns: number;
+}
+
+/**
+ * Elements that one worker takes at a time and that a result is first summed over. Fixed, since sums depend on
+ * it; multiples of 256, so that no block of a block type is cut.
+ */
+export const partElements = 2 ** 22;
+/** Elements that are decoded at once: 1 MB of float32, which stays in the second-level cache. */
+export const segmentElements = 2 ** 18;
+
+/**
+ * Divides a block into blocks of at most `most` elements, in storage order; a pure function of its arguments, so
+ * that results never depend on how the pieces are shared out.
+ */
+export function* divide(block: Block, most: number): Generator<Block> {
+  if (block.columns === 0 || block.rows === 0) return;
+  if (block.columns <= most) {
+    const step = Math.max(1, Math.floor(most / block.columns));
+    for (let at = 0; at < block.rows; at += step) {
+      yield { ...block, row: block.row + at, rows: Math.min(step, block.rows - at) };
+    }
+    return;
+  }
+  for (let row = 0; row < block.rows; row++) {
+    for (let at = 0; at < block.columns; at += most) {
+      yield {
+        row: block.row + row,
+        rows: 1,
+        column: block.column + at,
+        columns: Math.min(most, block.columns - at),
+      };
+    }
+  }
+}
+
+export const wholeBlock = ({ rows, columns }: MatrixShape): Block => ({ row: 0, rows, column: 0, columns });
+
+/** Parts for reductions: a very long row is cut too. */
+export const parts = (shape: MatrixShape): Generator<Block> => divide(wholeBlock(shape), partElements);
+
+/** Parts of whole rows, for work that needs a row's parameters: at least one row each. */
+export function* rowParts({ rows, columns }: MatrixShape): Generator<Block> {
+  if (columns === 0) return;
+  const step = Math.max(1, Math.floor(partElements / columns));
+  for (let row = 0; row < rows; row += step) {
+    yield { row, rows: Math.min(step, rows - row), column: 0, columns };
+  }
+}

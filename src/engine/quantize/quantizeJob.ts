@@ -1,0 +1,287 @@
+/** Runs a quantization: plan, free space, shards, the other files, and the rename that makes it appear. */
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { LoupeError, throwIfAborted } from '../../errors';
+import { f32BitsToBf16, f32BitsToF16 } from '../../numeric/floats';
+import type {
+  BackendUse,
+  QuantizeProgress,
+  QuantizeReport,
+  QuantizeRequest,
+  TensorError,
+} from '../../protocol/engineApi';
+import { tensorError } from '../../quant/tensorError';
+import { packZeroPoints } from '../../quant/zeroPoints';
+import type { ChosenBackend } from '../backends/backends';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { type QuantizedTensor, quantizeTensor, scaleDtypeFor } from '../quantizeTensor';
+import { inOrder } from '../worker/inOrder';
+import { assertReplaceable, OutputFolder } from './outputFolder';
+import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
+import { ProgressMeter } from './progressMeter';
+
+export async function quantizeJob(
+  engine: Engine,
+  opened: OpenedCheckpoint,
+  request: QuantizeRequest,
+  { signal, progress }: JobContext<QuantizeProgress>,
+): Promise<QuantizeReport> {
+  const started = performance.now();
+  const plan = await planQuantization(opened.checkpoint, request);
+  if (request.dryRun) {
+    const use: BackendUse = {
+      requested: request.backend,
+      used: request.backend === 'auto' ? 'cpu' : request.backend,
+      reason: 'nothing was computed',
+    };
+    return report(plan, use, [], dryRows(plan), started);
+  }
+  // Probing backends takes a second, so what is bound to fail fails first.
+  await assertReplaceable(plan.out, request.overwrite);
+  await assertSpace(plan);
+  const backend = await engine.backends.choose(request.backend);
+  try {
+    const written = await write(engine, plan, backend, signal, progress);
+    return report(plan, backend.use, written.outputs, written.rows, started);
+  } catch (thrown) {
+    const error = LoupeError.from(thrown);
+    const gpuFailed = request.backend === 'auto' && backend.use.used !== 'cpu' && error.code === 'compute';
+    if (!gpuFailed) throw error;
+    // A GPU that passed its probe failed on real work: its reason is kept, and the CPU does it.
+    engine.backends.fellThrough(backend.use.used, error.message);
+    return await quantizeJob(engine, opened, request, { signal, progress });
+  } finally {
+    await backend.release();
+  }
+}
+
+interface Written {
+  readonly outputs: readonly string[];
+  readonly rows: readonly TensorError[];
+}
+
+async function write(
+  engine: Engine,
+  plan: QuantizePlan,
+  backend: ChosenBackend,
+  signal: AbortSignal,
+  progress: (data: QuantizeProgress) => void,
+): Promise<Written> {
+  throwIfAborted(signal);
+  const { request, checkpoint } = plan;
+  const output = await OutputFolder.create(plan.out, request.overwrite);
+  try {
+    const meter = new ProgressMeter(checkpoint.tensors, progress);
+    const rows: TensorError[] = [];
+    const names: string[] = [];
+    for (const shard of plan.shards) {
+      const file = path.join(output.folder, shard.name);
+      await createFile(file, shard.headerBytes, shard.totalBytes);
+      names.push(shard.name);
+      await inOrder(
+        shard.tensors,
+        engine.pool.size + 1,
+        signal,
+        (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
+        (row) => {
+          rows.push(row);
+        },
+      );
+    }
+    for (const [name, text] of plan.texts) {
+      await fs.writeFile(path.join(output.folder, name), text);
+      names.push(name);
+    }
+    for (const name of plan.sidecars.names) {
+      throwIfAborted(signal);
+      const target = path.join(output.folder, name);
+      await fs.copyFile(path.join(checkpoint.folder, name), target);
+      // The copy of a read-only file must be open to being synced, replaced and removed.
+      await fs.chmod(target, 0o644);
+      names.push(name);
+    }
+    await assertUnchanged(plan);
+    throwIfAborted(signal);
+    meter.finish();
+    // From here on it is a matter of milliseconds, and it is done or not done.
+    await output.commit();
+    return { outputs: names.map((name) => path.join(plan.out, name)), rows };
+  } catch (thrown) {
+    await output.discard();
+    throw thrown;
+  }
+}
+
+async function writeTensor(
+  engine: Engine,
+  backend: ChosenBackend,
+  { checkpoint, request }: QuantizePlan,
+  planned: PlannedTensor,
+  file: string,
+  signal: AbortSignal,
+  meter: ProgressMeter,
+): Promise<TensorError> {
+  const { tensor } = planned;
+  meter.begin(tensor.name);
+  if (planned.kind === 'copy') {
+    await engine.pool.run(
+      {
+        kind: 'copy',
+        file: checkpoint.files[tensor.file]!,
+        byteOffset: tensor.byteOffset,
+        bytes: tensor.bytes,
+        path: file,
+        targetOffset: planned.byteOffset,
+      },
+      { signal },
+    );
+    meter.end(tensor.name, tensor.bytes);
+    return planned.row;
+  }
+  const { source } = planned;
+  const bytesPerElement = tensor.bytes / tensor.elements;
+  const quantized = await quantizeTensor(
+    { pool: engine.pool, encoder: backend.runner },
+    source,
+    request,
+    { path: file, byteOffset: planned.codesOffset, strideBytes: planned.strideBytes },
+    { signal },
+    (elements) => meter.advance(tensor.name, elements * bytesPerElement),
+  );
+  await writePieces(file, planned, quantized, scaleDtypeFor(request, tensor.dtype));
+  meter.end(tensor.name, 0);
+  return tensorError(quantized.sums, tensor.elements, planned.about);
+}
+
+async function writePieces(
+  file: string,
+  planned: Extract<PlannedTensor, { kind: 'quantize' }>,
+  { scale, zero }: QuantizedTensor,
+  scaleDtype: 'F32' | 'BF16' | 'F16',
+): Promise<void> {
+  const { rows, columns } = planned.source;
+  const shape = new Uint8Array(16);
+  const view = new DataView(shape.buffer);
+  view.setBigInt64(0, BigInt(rows), true);
+  view.setBigInt64(8, BigInt(columns), true);
+  const handle = await fs.open(file, 'r+');
+  try {
+    const put = async (bytes: Uint8Array, byteOffset: number) => {
+      await handle.write(bytes, 0, bytes.length, byteOffset);
+    };
+    await put(storedScales(scale, scaleDtype), planned.scaleOffset);
+    await put(shape, planned.shapeOffset);
+    if (planned.zeroPointOffset !== undefined) await put(packZeroPoints(zero), planned.zeroPointOffset);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The scales' bytes; they are values of that type already, so nothing is rounded here. */
+function storedScales(scale: Float32Array, dtype: 'F32' | 'BF16' | 'F16'): Uint8Array {
+  const bytes = new Uint8Array(scale.length * (dtype === 'F32' ? 4 : 2));
+  const view = new DataView(bytes.buffer);
+  const patterns = new Uint32Array(scale.buffer, scale.byteOffset, scale.length);
+  for (let i = 0; i < scale.length; i++) {
+    const bits = patterns[i]!;
+    if (dtype === 'F32') view.setUint32(4 * i, bits, true);
+    else view.setUint16(2 * i, dtype === 'BF16' ? f32BitsToBf16(bits) : f32BitsToF16(bits), true);
+  }
+  return bytes;
+}
+
+async function createFile(file: string, headerBytes: Uint8Array, totalBytes: number): Promise<void> {
+  const handle = await fs.open(file, 'wx');
+  try {
+    await handle.truncate(totalBytes);
+    await handle.write(headerBytes, 0, headerBytes.length, 0);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Refuses before writing what cannot fit; a margin covers directories and what others write meanwhile. */
+async function assertSpace(plan: QuantizePlan): Promise<void> {
+  let texts = 0;
+  for (const text of plan.texts.values()) texts += Buffer.byteLength(text);
+  const needed = plan.bytesAfter + plan.sidecars.bytes + texts;
+  let folder = path.dirname(plan.out);
+  for (;;) {
+    try {
+      const { bavail, bsize } = await fs.statfs(folder);
+      const free = bavail * bsize;
+      if (free >= needed * 1.01) return;
+      throw new LoupeError(
+        'io',
+        `The output needs ${Math.ceil(needed / 1e6)} MB, but only ${Math.floor(free / 1e6)} MB are free.`,
+        { file: plan.out },
+      );
+    } catch (thrown) {
+      const parent = path.dirname(folder);
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw thrown;
+      folder = parent;
+    }
+  }
+}
+
+/** A source that changed while it was read makes a result that mixes two models. */
+async function assertUnchanged({ checkpoint }: QuantizePlan): Promise<void> {
+  for (const file of checkpoint.files) {
+    const { size, mtimeMs } = await fs.stat(file.path);
+    if (size === file.bytes && mtimeMs === file.mtimeMs) continue;
+    throw new LoupeError('changed', 'The model changed while it was being quantized.', { file: file.path });
+  }
+}
+
+function dryRows(plan: QuantizePlan): TensorError[] {
+  return plan.shards.flatMap((shard) =>
+    shard.tensors.map((planned) =>
+      planned.kind === 'copy'
+        ? planned.row
+        : // Not computed: the note keeps anyone from reading the zeros as a perfect copy.
+          {
+            ...planned.about,
+            mse: 0,
+            sqnr: null,
+            maxAbs: 0,
+            cosine: 1,
+            meanAbs: 0,
+            note: 'not computed: dry run',
+          },
+    ),
+  );
+}
+
+function report(
+  plan: QuantizePlan,
+  backend: BackendUse,
+  outputs: readonly string[],
+  rows: readonly TensorError[],
+  started: number,
+): QuantizeReport {
+  const { checkpoint, request } = plan;
+  return {
+    source: checkpoint.path,
+    sourceName: checkpoint.name,
+    outputs,
+    open: path.join(plan.out, plan.open),
+    scheme: request.scheme,
+    granularity: request.granularity,
+    scaleDtype: request.scaleDtype,
+    backend,
+    bytesBefore: plan.bytesBefore,
+    bytesAfter: plan.bytesAfter,
+    seconds: (performance.now() - started) / 1000,
+    tensors: inCatalogueOrder(checkpoint, rows),
+  };
+}
+
+/** Rows come shard by shard; the catalogue's order is what views index by. */
+function inCatalogueOrder(
+  checkpoint: QuantizePlan['checkpoint'],
+  rows: readonly TensorError[],
+): TensorError[] {
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  return checkpoint.tensors.map(({ name }) => byName.get(name)!);
+}

@@ -1,0 +1,137 @@
+/** Quantizes one tensor in parts: parameters, codes, and error sums added in the tensor's order. */
+import type { ErrorSums } from '../kernels/kernels';
+import type { ScaleDtype, SchemeChoice } from '../protocol/engineApi';
+import { schemeNamed } from '../quant/schemes';
+import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import { rowParts } from './matrix';
+import type { TensorSource } from './tensorSource';
+import { inOrder } from './worker/inOrder';
+import type { TaskOptions, TaskRunner } from './worker/pool';
+import type { EncodeTask, ParameterRule, RowParameters } from './worker/task';
+
+export interface QuantizedTensor {
+  readonly sums: ErrorSums;
+  /** One a row; all equal with granularity `tensor`. */
+  readonly scale: Float32Array;
+  /** Offset-binary. */
+  readonly zero: Uint8Array;
+}
+
+export interface QuantizeRunners {
+  /** Takes ranges. */
+  readonly pool: TaskRunner;
+  /** Encodes: the pool too, or a thread of ONNX Runtime. */
+  readonly encoder: TaskRunner;
+}
+
+/**
+ * The type that a tensor's scales are stored in. compressed-tensors keeps scales in the model's float type, and
+ * its loaders take the type of the decompressed weight from them, so F32 scales would turn a BF16 model into
+ * an F32 one.
+ */
+export function scaleDtypeFor(choice: SchemeChoice, dtype: string): ScaleDtype {
+  return choice.scaleDtype ?? (dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32');
+}
+
+/** Codes go to `output` when it is given. `onPart` hears the elements of each part that is done. */
+export async function quantizeTensor(
+  runners: QuantizeRunners,
+  source: TensorSource,
+  choice: SchemeChoice,
+  output: EncodeTask['output'],
+  options: TaskOptions,
+  onPart: (elements: number) => void = () => {},
+): Promise<QuantizedTensor> {
+  const scaleDtype = scaleDtypeFor(choice, source.dtype);
+  const rule: ParameterRule =
+    choice.granularity === 'row'
+      ? { kind: 'row', scaleDtype }
+      : { kind: 'given', ...(await tensorParameters(runners.pool, source, choice, options)) };
+  const scale = new Float32Array(source.rows);
+  const zero = new Uint8Array(source.rows);
+  let sums = noErrorSums;
+  await inOrder(
+    rowParts(source),
+    runners.encoder.size + 1,
+    options.signal,
+    (part) =>
+      runners.encoder.run({ kind: 'encode', source, part, scheme: choice.scheme, rule, output }, options),
+    (result, part) => {
+      sums = addErrorSums(sums, result.sums);
+      scale.set(result.scale, part.row);
+      zero.set(result.zero, part.row);
+      onPart(part.rows * part.columns);
+    },
+  );
+  return { sums, scale, zero };
+}
+
+/** Smallest and largest value of each row. */
+async function ranges(
+  pool: TaskRunner,
+  source: TensorSource,
+  options: TaskOptions,
+): Promise<{ min: Float32Array; max: Float32Array }> {
+  const min = new Float32Array(source.rows);
+  const max = new Float32Array(source.rows);
+  await inOrder(
+    rowParts(source),
+    pool.size + 1,
+    options.signal,
+    (part) => pool.run({ kind: 'ranges', source, part }, options),
+    (result, part) => {
+      min.set(result.min, part.row);
+      max.set(result.max, part.row);
+    },
+  );
+  return { min, max };
+}
+
+async function tensorParameters(
+  pool: TaskRunner,
+  source: TensorSource,
+  choice: SchemeChoice,
+  options: TaskOptions,
+) {
+  const { min, max } = await ranges(pool, source, options);
+  const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const high = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return schemeNamed(choice.scheme).parameters(low, high, scaleDtypeFor(choice, source.dtype));
+}
+
+/** The parameters of every row and the dequantized values' extremes, for views that encode on the fly. */
+export interface RowParameterTable {
+  readonly parameters: RowParameters;
+  readonly min: number;
+  readonly max: number;
+}
+
+export async function rowParameterTable(
+  pool: TaskRunner,
+  source: TensorSource,
+  choice: SchemeChoice,
+  options: TaskOptions,
+): Promise<RowParameterTable> {
+  const scheme = schemeNamed(choice.scheme);
+  const scaleDtype = scaleDtypeFor(choice, source.dtype);
+  const { min, max } = await ranges(pool, source, options);
+  const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const high = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const parameters: RowParameters = {
+    scale: new Float32Array(source.rows),
+    inverse: new Float32Array(source.rows),
+    zero: new Float32Array(source.rows),
+  };
+  let [dequantizedLow, dequantizedHigh] = [low, high];
+  for (let row = 0; row < source.rows; row++) {
+    const whole = choice.granularity === 'tensor';
+    const own = scheme.parameters(whole ? low : min[row]!, whole ? high : max[row]!, scaleDtype);
+    parameters.scale[row] = own.scale;
+    parameters.inverse[row] = own.inverse;
+    parameters.zero[row] = own.zero;
+    // A dequantized value lies at most a step beyond the original one.
+    dequantizedLow = Math.min(dequantizedLow, min[row]! - own.scale);
+    dequantizedHigh = Math.max(dequantizedHigh, max[row]! + own.scale);
+  }
+  return { parameters, min: dequantizedLow, max: dequantizedHigh };
+}

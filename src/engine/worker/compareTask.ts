@@ -1,0 +1,102 @@
+/** Error sums of whole rows against a counterpart, with profiles and histograms when asked for. */
+import { schemeNamed } from '../../quant/schemes';
+import { addErrorSums, noErrorSums } from '../../quant/tensorError';
+import { type Block, divide, segmentElements } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+import { ParameterPointers } from './encodeTask';
+import type { CompareResult, CompareTask, Counterpart } from './task';
+import type { WorkerContext } from './workerContext';
+
+export async function runCompare(context: WorkerContext, task: CompareTask): Promise<CompareResult> {
+  const { kernels, reader } = context;
+  const { source, part } = task;
+  const most = Math.min(segmentElements, part.rows * part.columns);
+  const x = kernels.alloc(4 * most);
+  const y = kernels.alloc(4 * most);
+  const other = new CounterpartReader(context, task.counterpart, source, most);
+  const profile = task.detail && new Profile(part, task.detail);
+  let sums = noErrorSums;
+  for (const block of divide(part, segmentElements)) {
+    context.checkCancelled();
+    reader.read(source, block, x);
+    other.read(block, x, y);
+    const n = block.rows * block.columns;
+    sums = addErrorSums(sums, kernels.errorSums(x, y, n));
+    profile?.add(block, kernels.f32(x, n), kernels.f32(y, n));
+  }
+  if (!profile) return { sums };
+  const { rows, columns, original, dequantized } = profile;
+  return { sums, detail: { rows, columns, original, dequantized } };
+}
+
+/** Gives the dequantized values that belong to a block of originals. */
+export class CounterpartReader {
+  private readonly codes: number;
+  private readonly pointers: ParameterPointers | undefined;
+
+  constructor(
+    private readonly context: WorkerContext,
+    private readonly counterpart: Counterpart,
+    source: TensorSource,
+    mostElements: number,
+  ) {
+    const rows = Math.min(source.rows, mostElements);
+    this.codes = counterpart.kind === 'scheme' ? context.kernels.alloc(mostElements + 4 * rows) : 0;
+    this.pointers = counterpart.kind === 'scheme' ? new ParameterPointers(context, rows) : undefined;
+  }
+
+  /** Fills `y` for the originals of `block`, which lie at `x`; any columns of one or more rows. */
+  read(block: Block, x: number, y: number): void {
+    const { kernels, reader } = this.context;
+    const { counterpart } = this;
+    if (counterpart.kind === 'tensor') {
+      reader.readRegion(counterpart.source, block, y);
+      return;
+    }
+    const { low, high } = schemeNamed(counterpart.scheme);
+    const { scale, inverse, zero } = this.pointers!;
+    const stride = 4 * Math.ceil(block.columns / 4);
+    this.pointers!.load(counterpart.parameters, block.row - counterpart.firstRow, block.rows);
+    kernels.encode8(x, this.codes, block.rows, block.columns, stride, inverse, zero, low, high);
+    kernels.decodeCodes8(this.codes, y, block.rows, block.columns, stride, scale, zero);
+  }
+}
+
+/** Sums of |error| by row and column, and both values' counts over the same bins. */
+class Profile {
+  readonly rows: Float64Array;
+  readonly columns: Float64Array;
+  readonly original: Float64Array;
+  readonly dequantized: Float64Array;
+  private readonly perUnit: number;
+
+  constructor(
+    private readonly part: Block,
+    private readonly range: { readonly min: number; readonly max: number; readonly bins: number },
+  ) {
+    this.rows = new Float64Array(part.rows);
+    this.columns = new Float64Array(part.columns);
+    this.original = new Float64Array(range.bins);
+    this.dequantized = new Float64Array(range.bins);
+    this.perUnit = range.bins / (range.max - range.min);
+  }
+
+  add(block: Block, x: Float32Array, y: Float32Array): void {
+    const { rows, columns, original, dequantized, perUnit } = this;
+    const { min, bins } = this.range;
+    const last = bins - 1;
+    for (let row = 0, i = 0; row < block.rows; row++) {
+      let sum = 0;
+      for (let column = 0; column < block.columns; column++, i++) {
+        const a = x[i]!;
+        const b = y[i]!;
+        const error = Math.abs(a - b);
+        sum += error;
+        columns[block.column + column]! += error;
+        original[Math.max(0, Math.min(last, Math.floor((a - min) * perUnit)))]!++;
+        dequantized[Math.max(0, Math.min(last, Math.floor((b - min) * perUnit)))]!++;
+      }
+      rows[block.row - this.part.row + row]! += sum;
+    }
+  }
+}

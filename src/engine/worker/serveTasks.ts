@@ -1,0 +1,92 @@
+/** The loop of a worker thread: one task after the other, from the memory's start each. */
+import { readFileSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import { LoupeError } from '../../errors';
+import { Kernels } from '../../kernels/kernels';
+import { segmentElements } from '../matrix';
+import { runCompare } from './compareTask';
+import { runCopy } from './copyTask';
+import { runEncode, runRanges } from './encodeTask';
+import { FileCache } from './fileCache';
+import { runFold } from './foldTask';
+import { SegmentReader } from './segmentReader';
+import { runCount, runStats } from './statsTask';
+import type { Task, TaskReply, TaskRequest } from './task';
+import type { EncodeCall, Encoder, WorkerContext } from './workerContext';
+
+/** The kernels of dist/kernels.wasm, which lies beside every bundle. */
+export function loadKernels(): Kernels {
+  return Kernels.instantiate(readFileSync(new URL('./kernels.wasm', import.meta.url)));
+}
+
+/** The encoder that needs no graph. */
+export function kernelEncoder(kernels: Kernels): Encoder {
+  return {
+    batchElements: segmentElements,
+    encode(call: EncodeCall) {
+      kernels.encode8(
+        call.x,
+        call.codes,
+        call.rows,
+        call.columns,
+        call.strideBytes,
+        call.inverses,
+        call.zeros,
+        call.low,
+        call.high,
+      );
+    },
+  };
+}
+
+/** Answers the messages of the thread that started this one. */
+export function serveTasks(kernels: Kernels, encoder: Encoder): void {
+  const files = new FileCache();
+  const reader = new SegmentReader(kernels, files);
+  const port = parentPort;
+  if (!port) throw new Error('serveTasks runs in a worker thread');
+  let last: Promise<void> = Promise.resolve();
+  port.on('message', (request: TaskRequest) => {
+    last = last.then(() => answer(request));
+  });
+
+  async function answer({ id, task, cancel }: TaskRequest): Promise<void> {
+    const context: WorkerContext = {
+      kernels,
+      files,
+      reader,
+      encoder,
+      checkCancelled() {
+        if (Atomics.load(cancel, 0) !== 0) throw new LoupeError('cancelled', 'Cancelled.');
+      },
+    };
+    let reply: TaskReply;
+    try {
+      kernels.reset();
+      context.checkCancelled();
+      reply = { id, result: await runTask(context, task) };
+    } catch (thrown) {
+      reply = { id, error: LoupeError.from(thrown).toJSON() };
+    }
+    port?.postMessage(reply);
+  }
+}
+
+function runTask(context: WorkerContext, task: Task): unknown {
+  switch (task.kind) {
+    case 'stats':
+      return runStats(context, task);
+    case 'count':
+      return runCount(context, task);
+    case 'ranges':
+      return runRanges(context, task);
+    case 'encode':
+      return runEncode(context, task);
+    case 'compare':
+      return runCompare(context, task);
+    case 'fold':
+      return runFold(context, task);
+    case 'copy':
+      return runCopy(context, task);
+  }
+}

@@ -1,0 +1,157 @@
+/** What worker threads are asked, and what they answer: plain data, summaries only. */
+import type { SerializedError } from '../../errors';
+import type { CheckpointFile } from '../../formats/checkpoint';
+import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
+import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
+import type { SigmaThresholds } from '../../stats/finalizeStats';
+import type { PartialStats } from '../../stats/partialStats';
+import type { Block } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+
+/** Parameters of rows, one entry a row. */
+export interface RowParameters {
+  readonly scale: Float32Array;
+  readonly inverse: Float32Array;
+  /** Offset-binary, 0 to 255. */
+  readonly zero: Float32Array;
+}
+
+/** Statistics of one part. With `finish` the part is the whole tensor, and the answer is final. */
+export interface StatsTask {
+  readonly kind: 'stats';
+  readonly source: TensorSource;
+  readonly part: Block;
+  readonly channels: boolean;
+  readonly finish: boolean;
+}
+
+export interface CountTask {
+  readonly kind: 'count';
+  readonly source: TensorSource;
+  readonly part: Block;
+  readonly thresholds: SigmaThresholds;
+}
+
+/** Smallest and largest value of each row of whole rows; fails with `non-finite`. */
+export interface RangesTask {
+  readonly kind: 'ranges';
+  readonly source: TensorSource;
+  readonly part: Block;
+}
+
+/** How a row's parameters are had: from its own values, or given because they are the tensor's. */
+export type ParameterRule =
+  | { readonly kind: 'row'; readonly scaleDtype: ScaleDtype }
+  | { readonly kind: 'given'; readonly scale: number; readonly inverse: number; readonly zero: number };
+
+/** Quantizes whole rows, sums the error, and writes the codes when `output` is given. */
+export interface EncodeTask {
+  readonly kind: 'encode';
+  readonly source: TensorSource;
+  readonly part: Block;
+  readonly scheme: SchemeName;
+  readonly rule: ParameterRule;
+  readonly output?:
+    | {
+        readonly path: string;
+        /** Of the tensor's first code. */
+        readonly byteOffset: number;
+        readonly strideBytes: number;
+      }
+    | undefined;
+}
+
+export interface EncodeResult {
+  readonly sums: ErrorSums;
+  readonly scale: Float32Array;
+  readonly zero: Uint8Array;
+}
+
+/** What a source is compared with, row by row. */
+export type Counterpart =
+  /** Codes computed on the fly; the parameters are those of `firstRow` and the rows after it. */
+  | {
+      readonly kind: 'scheme';
+      readonly scheme: SchemeName;
+      readonly firstRow: number;
+      readonly parameters: RowParameters;
+    }
+  /** Another tensor of the same shape. */
+  | { readonly kind: 'tensor'; readonly source: TensorSource };
+
+/** Error sums of whole rows against a counterpart; with bins also profiles and histograms. */
+export interface CompareTask {
+  readonly kind: 'compare';
+  readonly source: TensorSource;
+  readonly part: Block;
+  readonly counterpart: Counterpart;
+  readonly detail?: { readonly min: number; readonly max: number; readonly bins: number } | undefined;
+}
+
+export interface CompareResult {
+  readonly sums: ErrorSums;
+  readonly detail?:
+    | {
+        /** Sums of |error|. */
+        readonly rows: Float64Array;
+        readonly columns: Float64Array;
+        readonly original: Float64Array;
+        readonly dequantized: Float64Array;
+      }
+    | undefined;
+}
+
+/** Some rows of cells of a region that is folded into rows x columns cells. */
+export interface FoldTask {
+  readonly kind: 'fold';
+  readonly source: TensorSource;
+  readonly region: Region;
+  readonly rows: number;
+  readonly columns: number;
+  /** Half-open range of the cells' rows. */
+  readonly cellRow0: number;
+  readonly cellRow1: number;
+  readonly counterpart?: Counterpart | undefined;
+}
+
+export interface FoldResult {
+  /** Largest magnitude with its sign; NaN where there is one. */
+  readonly original: Float32Array;
+  readonly dequantized?: Float32Array | undefined;
+  /** Mean |error|. */
+  readonly error?: Float32Array | undefined;
+}
+
+export interface CopyTask {
+  readonly kind: 'copy';
+  readonly file: CheckpointFile;
+  readonly byteOffset: number;
+  readonly bytes: number;
+  readonly path: string;
+  readonly targetOffset: number;
+}
+
+export type Task = StatsTask | CountTask | RangesTask | EncodeTask | CompareTask | FoldTask | CopyTask;
+
+interface Results {
+  stats: PartialStats | TensorStats;
+  count: SigmaCounts;
+  ranges: { readonly min: Float32Array; readonly max: Float32Array };
+  encode: EncodeResult;
+  compare: CompareResult;
+  fold: FoldResult;
+  copy: undefined;
+}
+
+export type TaskResult<T extends Task> = Results[T['kind']];
+
+export interface TaskRequest {
+  readonly id: number;
+  readonly task: Task;
+  /** Not 0: stop. */
+  readonly cancel: Int32Array;
+}
+
+export type TaskReply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: SerializedError };

@@ -1,0 +1,36 @@
+/** What tasks work with inside a thread. */
+import type { Kernels } from '../../kernels/kernels';
+import type { FileCache } from './fileCache';
+import type { SegmentReader } from './segmentReader';
+
+/** Turns float32 rows into codes. The kernels do it; a thread of ONNX Runtime has a graph do it. */
+export interface Encoder {
+  /** Elements that are worth one call. */
+  readonly batchElements: number;
+  /**
+   * Codes of rows x columns float32 at `x` go to `codes`, rows `strideBytes` apart; inverses and zeros hold
+   * one float32 a row.
+   */
+  encode(job: EncodeCall): void | Promise<void>;
+}
+
+export interface EncodeCall {
+  readonly x: number;
+  readonly codes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly strideBytes: number;
+  readonly inverses: number;
+  readonly zeros: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface WorkerContext {
+  readonly kernels: Kernels;
+  readonly files: FileCache;
+  readonly reader: SegmentReader;
+  readonly encoder: Encoder;
+  /** Throws `cancelled` when the job's flag is set; called between segments. */
+  checkCancelled(): void;
+}
