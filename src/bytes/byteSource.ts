@@ -1,5 +1,5 @@
 /** Positional reads from a file or from memory: the only way that formats and kernels see bytes. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { LoupeError } from '../errors';
 
 export interface ByteSource {
@@ -75,18 +75,15 @@ class FileSource implements ByteSource {
  * device, which have no size and could block for ever.
  */
 export async function openFileSource(path: string): Promise<ByteSource> {
-  let handle: FileHandle;
+  let handle: FileHandle | undefined;
   try {
+    // Asked before opening, since opening a pipe waits for its writer.
+    if (!(await stat(path)).isFile())
+      throw new LoupeError('not-a-checkpoint', 'This is no regular file.', { file: path });
     handle = await open(path, 'r');
+    return new FileSource(path, (await handle.stat()).size, handle);
   } catch (error) {
-    throw LoupeError.from(error, { file: path });
-  }
-  try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw new LoupeError('not-a-checkpoint', 'This is no regular file.', { file: path });
-    return new FileSource(path, stat.size, handle);
-  } catch (error) {
-    await handle.close();
+    await handle?.close();
     throw LoupeError.from(error, { file: path });
   }
 }
