@@ -22,3 +22,8 @@ export function quoteName(name: string): string {
   const cut = name.length > 120 ? `${name.slice(0, 120)}…` : name;
   return JSON.stringify(cut);
 }
+
+/** A number of things in words, in a sentence: "1 byte", "2,000 bytes". */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -14,7 +14,7 @@ import type {
 } from './checkpoint';
 import { foldPackedWeights } from './compressedTensors';
 import { detectionBytes, requireFormat } from './detect';
-import { defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
+import { counted, defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
 import type { FindingList } from './findingList';
 import { readGguf } from './gguf/reader';
 import { readJsonObject } from './jsonSidecar';
@@ -124,14 +124,15 @@ async function openFiles(
     firstError ??= result;
     const path = paths[i]!;
     const absent = index ? [...index.fileOf.values()].filter((file) => file === path).length : undefined;
-    const consequence = absent === undefined ? 'its tensors are absent' : `${absent} tensors are absent`;
+    const consequence =
+      absent === undefined ? 'the model lacks its tensors' : `the model lacks ${counted(absent, 'tensor')}`;
     const missing = result.code === 'not-found';
     findings.add({
       severity: 'error',
       code: missing ? 'missing-shard' : 'unreadable-shard',
       message: missing
         ? `The shard ${quoteName(basename(path))} is missing: ${consequence}.`
-        : `The shard ${quoteName(basename(path))} cannot be read, so ${consequence}. ${result.message}`,
+        : `The shard ${quoteName(basename(path))} cannot be read: ${consequence}. ${result.message}`,
       file: path,
       ...(result.byteOffset === undefined ? {} : { byteOffset: result.byteOffset }),
     });

@@ -7,7 +7,7 @@ import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
 import { byteSize, type DtypeInfo, dtypes, ggmlTypes } from '../../numeric/dtypes';
 import type { MetadataEntry, TensorInfo } from '../checkpoint';
-import { type FileContents, quoteName, type ReadOptions } from '../fileContents';
+import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
 import { HeaderCursor } from './headerCursor';
 import { readLength, readMetadata } from './metadata';
@@ -195,7 +195,7 @@ function layOut(
       findings.add({
         severity: 'error',
         code: 'data-gap',
-        message: `${entry.offset - expected} bytes before tensor ${quoted} belong to no tensor.`,
+        message: `No tensor covers the ${counted(entry.offset - expected, 'byte')} before tensor ${quoted}.`,
         ...at,
       });
     const previousEnd = previous ? previous.offset + previous.bytes : 0;
@@ -241,7 +241,7 @@ function layOut(
     findings.add({
       severity: 'error',
       code: 'truncated-data',
-      message: `The file ends ${dataStart + needed - source.size} bytes early: ${short} of ${entries.length} tensors are incomplete.`,
+      message: `The file ends ${counted(dataStart + needed - source.size, 'byte')} early; incomplete: ${short} of ${counted(entries.length, 'tensor')}.`,
       file,
       byteOffset: source.size,
     });

@@ -9,7 +9,13 @@ import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../../errors';
 import { byteSize, type DtypeInfo, dtypes } from '../../numeric/dtypes';
 import type { MetadataEntry, TensorInfo } from '../checkpoint';
-import { defaultHeaderCapBytes, type FileContents, quoteName, type ReadOptions } from '../fileContents';
+import {
+  counted,
+  defaultHeaderCapBytes,
+  type FileContents,
+  quoteName,
+  type ReadOptions,
+} from '../fileContents';
 import { FindingList } from '../findingList';
 import { HeaderScanner } from './headerScanner';
 
@@ -49,7 +55,10 @@ async function readHeader(source: ByteSource, options: ReadOptions): Promise<Uin
   };
   throwIfAborted(options.signal);
   if (source.size < 8)
-    refuse(`The file has ${source.size} bytes; a safetensors file begins with an 8-byte header length.`, 0);
+    refuse(
+      `The file has ${counted(source.size, 'byte')}; a safetensors file begins with an 8-byte header length.`,
+      0,
+    );
   const first = await source.read(0, Math.min(source.size, firstReadBytes));
   const length64 = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
   if (length64 > BigInt(cap)) refuse(`The header claims ${length64} bytes; at most ${cap} are allowed.`, 0);
@@ -236,7 +245,7 @@ function layOut(
       findings.add({
         severity: 'error',
         code: 'data-gap',
-        message: `${entry.begin - covered} bytes before tensor ${quoteName(entry.name)} belong to no tensor.`,
+        message: `No tensor covers the ${counted(entry.begin - covered, 'byte')} before tensor ${quoteName(entry.name)}.`,
         ...at,
         byteOffset: dataStart + covered,
       });
@@ -259,7 +268,7 @@ function layOut(
     findings.add({
       severity: 'error',
       code: 'truncated-data',
-      message: `The file ends ${covered - dataBytes} bytes early: ${short} of ${entries.length} tensors are incomplete.`,
+      message: `The file ends ${counted(covered - dataBytes, 'byte')} early; incomplete: ${short} of ${counted(entries.length, 'tensor')}.`,
       file,
       byteOffset: source.size,
     });
@@ -267,7 +276,7 @@ function layOut(
     findings.add({
       severity: 'error',
       code: 'trailing-data',
-      message: `${dataBytes - covered} bytes after the last tensor belong to no tensor.`,
+      message: `No tensor covers the ${counted(dataBytes - covered, 'byte')} after the last one.`,
       file,
       byteOffset: dataStart + covered,
     });
