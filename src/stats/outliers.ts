@@ -1,6 +1,13 @@
 import type { AxisStats } from './types';
 
-/** Placeholder comment replaced once measured. */
+/**
+ * How many times the median of its axis a channel's largest magnitude must exceed to be an outlier.
+ *
+ * Chosen on the demo models: without planted channels the farthest natural one, an embedding row, is at
+ * 6.3 times the median and the farthest of a projection at 4.7; of the channels enlarged 16 to 128 times the
+ * nearest is at 10.2. 8 lies in the middle of that gap, on the logarithmic scale that ratios need. Columns
+ * that were enlarged only 4 times end at 2.0 to 6.1, among natural ones, and no factor can tell them apart.
+ */
 export const outlierFactor = 8;
 
 /** Marks the channels of one axis whose largest magnitude is beyond `factor` times the axis' median. */

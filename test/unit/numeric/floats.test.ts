@@ -14,10 +14,7 @@ import {
 } from '../../../src/numeric/floats';
 import { sharedPath } from '../../fixtures/shared';
 
-const golden = new URL('../../../../shared/golden/fp8/', import.meta.url);
-const present = existsSync(golden);
-if (!present)
-  console.log('skipped: ../shared/golden/fp8 is absent, 16-bit rounding is not checked against it');
+const golden = sharedPath('golden/fp8');
 
 function words(name: string): DataView {
   const bytes = readFileSync(`${golden}/${name}`);

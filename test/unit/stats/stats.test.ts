@@ -1,0 +1,188 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeReference } from '../../../src/kernels/reference/decode';
+import { displayHistogram } from '../../../src/stats/displayHistogram';
+import { finalizeStats } from '../../../src/stats/finalizeStats';
+import { hasChannels, matrixShape } from '../../../src/stats/matrixShape';
+import { axisStats, medianOf } from '../../../src/stats/outliers';
+import { emptyPartialStats } from '../../../src/stats/partialStats';
+import { referenceStats } from '../../../src/stats/referenceStats';
+import { loadKernels } from '../kernels/loadKernels';
+import { randomBytes, randomNormal } from '../kernels/randomValues';
+import { computeStats, type EncodedTensor, partialStats } from './computeStats';
+
+const kernels = loadKernels();
+
+function f32Tensor(values: Float32Array, shape: number[] = [values.length]): EncodedTensor {
+  return { name: 't', dtype: 'F32', shape, bytes: new Uint8Array(values.buffer.slice(0)) };
+}
+
+function f64Tensor(values: number[], shape: number[] = [values.length]): EncodedTensor {
+  return { name: 't', dtype: 'F64', shape, bytes: new Uint8Array(Float64Array.from(values).buffer) };
+}
+
+const wanted = (stats: ReturnType<typeof computeStats>) => ({
+  ...stats,
+  mean: undefined,
+  std: undefined,
+  kurtosis: undefined,
+  channels: undefined,
+});
+
+describe('a tensor cut anyhow', () => {
+  const tensors: EncodedTensor[] = [
+    f32Tensor(randomNormal(60_000, 1, 2), [200, 300]),
+    { name: 't', dtype: 'BF16', shape: [150, 128], bytes: randomBytes(150 * 256, 2) },
+    { name: 't', dtype: 'F16', shape: [19_200], bytes: randomBytes(19_200 * 2, 3) },
+    { name: 't', dtype: 'I8', shape: [10, 12, 160], bytes: randomBytes(19_200, 4) },
+    { name: 't', dtype: 'Q8_0', shape: [75, 256], bytes: randomBytes((19_200 / 32) * 34, 5) },
+    { name: 't', dtype: 'Q4_0', shape: [75, 256], bytes: randomBytes((19_200 / 32) * 18, 6) },
+    f64Tensor([...randomNormal(19_200, 7, -3)], [75, 256]),
+  ];
+  it.each(tensors)('$dtype has the same statistics', (tensor) => {
+    const whole = computeStats(kernels, tensor);
+    for (const splitting of [
+      { segmentElements: 6400 },
+      { segmentElements: 6400, reversed: true },
+      { segmentElements: 19_168, runElements: 3200 },
+      { segmentElements: 96, runElements: 32 },
+    ]) {
+      const cut = computeStats(kernels, tensor, splitting);
+      expect(wanted(cut)).toEqual(wanted(whole));
+      for (const key of ['mean', 'std', 'kurtosis'] as const) {
+        const [a, b] = [cut[key]!, whole[key]!];
+        expect(Math.abs(a - b), key).toBeLessThanOrEqual(1e-10 * (Math.abs(b) + whole.std! * 1e-3));
+      }
+      for (const axis of ['rows', 'columns'] as const) {
+        expect(cut.channels![axis].absmax).toEqual(whole.channels![axis].absmax);
+        expect(cut.channels![axis].outliers).toEqual(whole.channels![axis].outliers);
+      }
+    }
+  });
+
+  it('needs no channels', () => {
+    for (const tensor of tensors) {
+      const plain = computeStats(kernels, tensor, { channels: false });
+      expect(plain.channels).toBeUndefined();
+      expect(wanted(plain)).toEqual(wanted(computeStats(kernels, tensor)));
+    }
+  });
+
+  it.each(tensors)('$dtype agrees with the definition', (tensor) => {
+    const stats = computeStats(kernels, tensor);
+    const values =
+      tensor.dtype === 'F64'
+        ? new Float64Array(tensor.bytes.buffer)
+        : Float64Array.from(decodeReference(tensor.dtype, tensor.bytes, stats.count));
+    const reference = referenceStats(values, matrixShape(tensor.shape).columns);
+    for (const key of ['count', 'min', 'max', 'absmax', 'nan', 'inf', 'zeros', 'outliers'] as const) {
+      expect(stats[key], key).toEqual(reference[key]);
+    }
+    expect(stats.std! / reference.std).toBeCloseTo(1, 10);
+    for (const p of ['0.1', '1', '50', '99', '99.9'] as const) {
+      const want = reference.percentile(Number(p));
+      const exact = ['BF16', 'F16', 'I8'].includes(tensor.dtype);
+      const limit = exact ? 1e-12 : 2 ** -7;
+      expect(Math.abs(stats.percentiles[p]! - want), p).toBeLessThanOrEqual(limit * Math.abs(want));
+    }
+    const drawn = stats.histogram!.counts.reduce((sum, count) => sum + count, 0);
+    expect(drawn / (stats.count - stats.nan - stats.inf)).toBeCloseTo(1, 9);
+  });
+});
+
+describe('edge cases', () => {
+  it('a tensor of no elements, or of nothing finite, has no figures', () => {
+    const empty = computeStats(kernels, f32Tensor(new Float32Array(0), [0, 4]));
+    expect(empty).toMatchObject({
+      count: 0,
+      min: null,
+      mean: null,
+      std: null,
+      kurtosis: null,
+      histogram: null,
+    });
+    const odd = computeStats(
+      kernels,
+      f32Tensor(Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)),
+    );
+    expect(odd).toMatchObject({ count: 3, nan: 1, inf: 2, min: null, max: null, zeros: 0 });
+    expect(odd.percentiles['50']).toBeNull();
+  });
+
+  it('a tensor of one value has no kurtosis and one bar', () => {
+    for (const value of [0, 2.5, -1e-3]) {
+      const stats = computeStats(kernels, f32Tensor(new Float32Array(100).fill(value)));
+      const rounded = Math.fround(value);
+      expect(stats).toMatchObject({ min: rounded, max: rounded, std: 0, kurtosis: null });
+      expect(stats.percentiles['99']).toBe(rounded);
+      expect(stats.outliers).toEqual({ sigma3: 0, sigma6: 0 });
+      const { min, max, counts } = stats.histogram!;
+      expect(min).toBeLessThan(max);
+      expect(counts.filter((count) => count > 0)).toEqual(Float64Array.of(100));
+    }
+  });
+
+  it('a scalar is a matrix of one', () => {
+    expect(matrixShape([])).toEqual({ rows: 1, columns: 1 });
+    expect(matrixShape([7])).toEqual({ rows: 1, columns: 7 });
+    expect(matrixShape([2, 3, 5])).toEqual({ rows: 2, columns: 15 });
+    expect(hasChannels({ rows: 1, columns: 2 ** 30 })).toBe(false);
+    expect(computeStats(kernels, f32Tensor(Float32Array.of(3), [])).mean).toBe(3);
+  });
+
+  it('float64 keeps what float32 could not tell apart', () => {
+    const stats = computeStats(kernels, f64Tensor([1, 1 + 2 ** -40, 1 + 2 ** -39]));
+    expect(stats.max).toBe(1 + 2 ** -39);
+    expect(stats.mean).toBe(1 + 2 ** -40);
+    expect(stats.std).toBeCloseTo(Math.sqrt(2 / 3) * 2 ** -40, 20);
+    expect(computeStats(kernels, f64Tensor([1e300, -1e300])).max).toBe(1e300);
+  });
+
+  it('asks for the second pass only where the histogram leaves it open', () => {
+    const values = randomNormal(50_000, 9);
+    const partial = partialStats(kernels, f32Tensor(values));
+    expect(() => finalizeStats(partial, 't')).toThrow('second pass');
+    expect(computeStats(kernels, f32Tensor(values)).outliers.sigma3).toBeGreaterThan(0);
+  });
+});
+
+describe('the display histogram', () => {
+  it('counts what lies in a given range', () => {
+    const values = Float32Array.from({ length: 1000 }, (_, i) => i / 1000);
+    const partial = partialStats(kernels, f32Tensor(values));
+    const half = displayHistogram(partial, { min: 0, max: 0.5 }, 10)!;
+    expect(half.counts.reduce((sum, count) => sum + count, 0)).toBeCloseTo(500, -1);
+    for (const count of half.counts) expect(Math.abs(count - 50)).toBeLessThan(5);
+    const wide = displayHistogram(partial, { min: -1, max: 2 }, 3)!;
+    expect(wide.counts[1]).toBeCloseTo(1000, 6);
+    expect(displayHistogram(emptyPartialStats('f32'))).toBeNull();
+  });
+
+  it('draws evenly spaced 16-bit values without gaps', () => {
+    const patterns = Uint16Array.from({ length: 128 }, (_, i) => 0x3f80 + i);
+    const tensor = { name: 't', dtype: 'BF16', shape: [128], bytes: new Uint8Array(patterns.buffer) };
+    const { counts } = computeStats(kernels, tensor).histogram!;
+    expect(Math.min(...counts)).toBeGreaterThan(0.6);
+    expect(Math.max(...counts)).toBeLessThan(2);
+  });
+});
+
+describe('outliers of an axis', () => {
+  it('lie beyond the factor times the median', () => {
+    const axis = axisStats(Float32Array.of(1, 1, 9, 8, 1), Float64Array.of(1, 1, 4, 1, 1), 8);
+    expect(axis).toMatchObject({ outliers: [2], median: 1, outlierEnergy: 0.5 });
+    expect(axisStats(Float32Array.of(0, 0, 5), Float64Array.of(0, 0, 25), 8).outliers).toEqual([]);
+  });
+
+  it('take the median of sorted values', () => {
+    fc.assert(
+      fc.property(fc.float32Array({ minLength: 1, noNaN: true, min: 0, max: 100 }), (values) => {
+        const sorted = [...values].sort((a, b) => a - b);
+        const middle = sorted.length / 2;
+        const want =
+          sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+        return medianOf(values) === want;
+      }),
+    );
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { decodeReference } from '../../../src/kernels/reference/decode';
+import { f32BitsToF16 } from '../../../src/numeric/floats';
+import { referenceStats } from '../../../src/stats/referenceStats';
+import { loadKernels } from '../kernels/loadKernels';
+import { computeStats, type EncodedTensor } from './computeStats';
+import { demoModels, demoTensors, f16Bytes, readTruth } from './demoModels';
+
+const kernels = loadKernels();
+
+interface TruthRow {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly absmax: number;
+  readonly excess_kurtosis: number;
+  readonly count_dev_gt_6std: number;
+  readonly zeros: number;
+  readonly p0_1: number;
+  readonly p1: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p99_9: number;
+}
+interface Truth {
+  readonly tensor_stats: {
+    readonly runs: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, TruthRow>>>>>>;
+  };
+}
+const { runs } = readTruth<Truth>('truth.json').tensor_stats;
+const names = { p0_1: '0.1', p1: '1', p50: '50', p99: '99', p99_9: '99.9' } as const;
+
+function encoded(path: string, dtype: string): EncodedTensor[] {
+  return [...demoTensors(path)].map(([name, tensor]) => ({ name, ...tensor, dtype }));
+}
+
+const cases = demoModels.map(({ model, dtype, path }) => ({ model, dtype, tensors: encoded(path, dtype) }));
+for (const { dtype, path } of demoModels) {
+  if (dtype !== 'F32') continue;
+  const tensors = [...demoTensors(path)].map(([name, tensor]) => ({
+    name,
+    shape: tensor.shape,
+    dtype: 'F16',
+    bytes: f16Bytes(tensor, f32BitsToF16),
+  }));
+  cases.push({ model: 'demo-llama-3m', dtype: 'F16', tensors });
+}
+
+function relative(got: number, want: number): number {
+  return Math.abs(got - want) / Math.abs(want);
+}
+
+describe.each(cases)('$model in $dtype', ({ model, dtype, tensors }) => {
+  it('has the statistics of truth.json, through the kernels', () => {
+    expect(tensors.length).toBe(39);
+    for (const tensor of tensors) {
+      const want = runs[model]![dtype]![tensor.name]!;
+      const got = computeStats(kernels, tensor, { segmentElements: 50_000 });
+      const exact = [got.min, got.max, got.absmax, got.zeros, got.outliers.sigma6];
+      expect(exact, tensor.name).toEqual([
+        want.min,
+        want.max,
+        want.absmax,
+        want.zeros,
+        want.count_dev_gt_6std,
+      ]);
+      expect(relative(got.mean!, want.mean), `${tensor.name} mean`).toBeLessThan(1e-9);
+      expect(relative(got.std!, want.std), `${tensor.name} std`).toBeLessThan(1e-9);
+      expect(Math.abs(got.kurtosis! - want.excess_kurtosis), `${tensor.name} kurtosis`).toBeLessThan(
+        1e-9 * (3 + Math.abs(want.excess_kurtosis)),
+      );
+      for (const [key, rank] of Object.entries(names)) {
+        const truth = want[key as keyof typeof names];
+        const limit = dtype === 'F32' ? 2 ** -7 : 1e-12;
+        expect(Math.abs(got.percentiles[rank]! - truth), `${tensor.name} ${key}`).toBeLessThanOrEqual(
+          limit * Math.abs(truth),
+        );
+      }
+    }
+  });
+
+  it('has them through the plain reference too', () => {
+    for (const tensor of tensors.filter(
+      ({ name }) => !name.includes('layers') || name.includes('layers.2'),
+    )) {
+      const elements = tensor.shape.reduce((product, n) => product * n, 1);
+      const values = Float64Array.from(decodeReference(dtype, tensor.bytes, elements));
+      const want = runs[model]![dtype]![tensor.name]!;
+      const got = referenceStats(values, tensor.shape.at(-1)!);
+      expect([got.min, got.max, got.zeros, got.outliers.sigma6]).toEqual([
+        want.min,
+        want.max,
+        want.zeros,
+        want.count_dev_gt_6std,
+      ]);
+      expect(relative(got.mean, want.mean), `${tensor.name} mean`).toBeLessThan(1e-9);
+      expect(relative(got.std, want.std)).toBeLessThan(1e-9);
+      expect(relative(got.percentile(99.9), want.p99_9)).toBeLessThan(1e-12);
+      const fast = computeStats(kernels, tensor);
+      expect(fast.outliers).toEqual(got.outliers);
+      expect(fast.channels!.rows.absmax).toEqual(got.channels.rows.absmax);
+      expect(fast.channels!.columns.absmax).toEqual(got.channels.columns.absmax);
+      expect(fast.channels!.columns.outliers).toEqual(got.channels.columns.outliers);
+      expect(fast.channels!.columns.outlierEnergy).toBeCloseTo(got.channels.columns.outlierEnergy, 12);
+    }
+  });
+});
