@@ -4,6 +4,7 @@
  * Options: --minify, --watch, --only=NAME (an entry's output name, may be given more than once).
  */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, context } from 'esbuild';
@@ -46,6 +47,16 @@ export const entries = {
   'webview/report.js': { source: 'webview-ui/report.ts', ...webview },
 };
 
+/** Files appear by renaming: who starts a bundle meanwhile gets the old one or the new one, never half of one. */
+async function writeAtomically(files) {
+  for (const { path, contents } of files) {
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${process.pid}.tmp`;
+    await writeFile(temporary, contents);
+    await rename(temporary, path);
+  }
+}
+
 /**
  * Builds the entries whose sources exist.
  * @param {{minify?: boolean, watch?: boolean, only?: string[]}} options
@@ -69,7 +80,7 @@ export async function bundle({ minify = false, watch = false, only = [] } = {}) 
         logLevel: 'warning',
       };
       if (watch) await (await context(settings)).watch();
-      else await build(settings);
+      else await writeAtomically((await build({ ...settings, write: false })).outputFiles);
     }),
   );
   const built = wanted.map(([output]) => output);

@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/unit/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/webview/**/*.test.ts'],
+    globalSetup: ['test/unit/globalSetup.ts'],
     environment: 'node',
     pool: 'forks',
     testTimeout: 60_000,

@@ -1,10 +1,11 @@
 /**
- * Tries one execution provider in a process of its own, where a crashing driver does no harm: makes the
- * session, checks its codes against the kernels' on a known job, and times both.
+ * Tries one execution provider in a process of its own, where a crashing driver does no harm: checks its
+ * codes against the kernels' on a known job, and times a product of matrices against one CPU thread.
  */
 import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
 import type { EncodeCall, Encoder } from '../worker/workerContext';
+import { onnxFloat, writeOnnxModel } from './onnxGraph';
 import { OrtEncoder, type OrtProvider } from './ortEncoder';
 
 export interface ProbeResult {
@@ -13,15 +14,21 @@ export interface ProbeResult {
   readonly failure?: string | undefined;
   /** Codes of the known job that are not the kernels'. */
   readonly wrongCodes: number;
-  /** Milliseconds for the known job, the better of a few runs. */
+  /** Milliseconds for the product on the provider, and on one CPU thread; 0 for the CPU provider itself. */
   readonly milliseconds: number;
-  readonly kernelMilliseconds: number;
+  readonly cpuMilliseconds: number;
 }
 
-/** The known job: 4 MB of float32, as large as the batches of real work. */
+/**
+ * Rows and columns of the matrices that are multiplied. The product takes a CPU thread a few milliseconds and
+ * any real GPU less than that, while software Vulkan drivers take hundreds. (The encoder itself is bound by memory
+ * and would tell them apart less clearly.)
+ */
+export const productSize = 512;
+
+/** The known job: 1 MB of float32. */
 const rows = 256;
-const columns = 4096;
-const repetitions = 3;
+const columns = 1024;
 
 export async function probeProvider(
   provider: OrtProvider,
@@ -33,7 +40,7 @@ export async function probeProvider(
     failure,
     wrongCodes: 0,
     milliseconds: 0,
-    kernelMilliseconds: 0,
+    cpuMilliseconds: 0,
   });
   let ort: typeof import('onnxruntime-node');
   try {
@@ -45,14 +52,16 @@ export async function probeProvider(
   try {
     const call = knownJob(kernels);
     const codes = kernels.u8(call.codes, rows * columns);
-    const kernelMilliseconds = await bestTime(() => reference.encode(call));
+    await reference.encode(call);
     const expected = codes.slice();
     codes.fill(0);
-    const encoder = new OrtEncoder(ort, provider, kernels);
-    const milliseconds = await bestTime(() => encoder.encode(call));
+    await new OrtEncoder(ort, provider, kernels).encode(call);
     let wrongCodes = 0;
     for (let i = 0; i < expected.length; i++) if (codes[i] !== expected[i]) wrongCodes++;
-    return { provider, wrongCodes, milliseconds, kernelMilliseconds };
+    if (provider === 'cpu') return { provider, wrongCodes, milliseconds: 0, cpuMilliseconds: 0 };
+    const cpuMilliseconds = await productTime(ort, 'cpu', Number.POSITIVE_INFINITY);
+    const milliseconds = await productTime(ort, provider, 20 * cpuMilliseconds);
+    return { provider, wrongCodes, milliseconds, cpuMilliseconds };
   } catch (thrown) {
     return failed(LoupeError.from(thrown).message);
   }
@@ -80,14 +89,36 @@ function knownJob(kernels: Kernels): EncodeCall {
   return { ...pointers, rows, columns, strideBytes: columns, low: 1, high: 255 };
 }
 
-async function bestTime(run: () => void | Promise<void>): Promise<number> {
-  // The first run compiles and allocates.
-  await run();
+/**
+ * Milliseconds of the product, the best of a few runs after one that compiles and allocates. What takes longer than
+ * `hopeless` is not tried again.
+ */
+async function productTime(
+  ort: typeof import('onnxruntime-node'),
+  provider: OrtProvider,
+  hopeless: number,
+): Promise<number> {
+  const shape = [productSize, productSize];
+  const value = (name: string) => ({ name, elementType: onnxFloat, shape });
+  const model = writeOnnxModel({
+    name: 'product',
+    inputs: [value('a'), value('b')],
+    outputs: [value('c')],
+    constants: {},
+    nodes: [{ operator: 'MatMul', inputs: ['a', 'b'], output: 'c' }],
+  });
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: [provider],
+    intraOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  const matrix = new ort.Tensor('float32', new Float32Array(productSize ** 2).fill(0.5), shape);
   let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < repetitions; i++) {
+  for (let run = 0; run < 4 && !(run > 1 && best > hopeless); run++) {
     const start = performance.now();
-    await run();
-    best = Math.min(best, performance.now() - start);
+    await session.run({ a: matrix, b: matrix });
+    if (run > 0) best = Math.min(best, performance.now() - start);
   }
+  await session.release();
   return best;
 }

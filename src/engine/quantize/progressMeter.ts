@@ -30,9 +30,9 @@ export class ProgressMeter {
     this.tell();
   }
 
-  end(tensor: string, bytes: number): void {
+  end(tensor: string): void {
     this.tensorsDone++;
-    this.advance(tensor, bytes);
+    this.advance(tensor, 0);
   }
 
   /** The last word is always told. */

@@ -56,6 +56,9 @@ export async function quantizeJob(
   }
 }
 
+/** Bytes of a kept tensor that are copied by one task. */
+const copyBytes = 32 * 2 ** 20;
+
 interface Written {
   readonly outputs: readonly string[];
   readonly rows: readonly TensorError[];
@@ -125,18 +128,26 @@ async function writeTensor(
   const { tensor } = planned;
   meter.begin(tensor.name);
   if (planned.kind === 'copy') {
-    await engine.pool.run(
-      {
-        kind: 'copy',
-        file: checkpoint.files[tensor.file]!,
-        byteOffset: tensor.byteOffset,
-        bytes: tensor.bytes,
-        path: file,
-        targetOffset: planned.byteOffset,
-      },
-      { signal },
+    const chunks = Array.from({ length: Math.ceil(tensor.bytes / copyBytes) }, (_, i) => i * copyBytes);
+    await inOrder(
+      chunks,
+      2,
+      signal,
+      (at) =>
+        engine.pool.run(
+          {
+            kind: 'copy',
+            file: checkpoint.files[tensor.file]!,
+            byteOffset: tensor.byteOffset + at,
+            bytes: Math.min(copyBytes, tensor.bytes - at),
+            path: file,
+            targetOffset: planned.byteOffset + at,
+          },
+          { signal },
+        ),
+      (_, at) => meter.advance(tensor.name, Math.min(copyBytes, tensor.bytes - at)),
     );
-    meter.end(tensor.name, tensor.bytes);
+    meter.end(tensor.name);
     return planned.row;
   }
   const { source } = planned;
@@ -150,7 +161,7 @@ async function writeTensor(
     (elements) => meter.advance(tensor.name, elements * bytesPerElement),
   );
   await writePieces(file, planned, quantized, scaleDtypeFor(request, tensor.dtype));
-  meter.end(tensor.name, 0);
+  meter.end(tensor.name);
   return tensorError(quantized.sums, tensor.elements, planned.about);
 }
 
