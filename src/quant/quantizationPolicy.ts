@@ -46,11 +46,12 @@ const embeddings = part(
     'token_(?:embd|types)',
     'per_layer_token_embd',
     'position_embd',
-    'shared',
     'wte',
     'wpe',
   ].join('|'),
 );
+/** T5's embedding, shared by encoder and decoder. */
+const sharedEmbedding = /(?:^|\.)shared\.weight$/;
 const outputHead = /(?:^|\.)(?:lm_head|embed_out|classifier|score)\.weight$|^output\.weight$/;
 const norms = part('norm|norms|[a-z0-9]*_?(?:layer)?norm[0-9]?|ln(?:_[a-z0-9]+)?|rmsnorm|ln[0-9]');
 const routers =
@@ -73,7 +74,7 @@ export function decide(tensor: PolicyTensor, options: PolicyOptions): Decision {
   if (convolutions.test(name)) return keep('kept: convolution');
   if (shape.length > 2) return keep('kept: more than two dimensions');
   if (shape.includes(0)) return keep('kept: empty');
-  if (embeddings.test(name)) return keep('kept: embedding');
+  if (embeddings.test(name) || sharedEmbedding.test(name)) return keep('kept: embedding');
   if (norms.test(name)) return keep('kept: normalization');
   if (!name.endsWith('.weight')) return keep('kept: not the weight of a linear layer');
   if (routers.test(name)) return keep('kept: router', true);

@@ -29,7 +29,7 @@ export function tensorError(
   elements: number,
   about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes' | 'note'>,
 ): TensorError {
-  const energy = Math.sqrt(sums.squaredX) * Math.sqrt(sums.squaredY);
+  const energy = Math.sqrt(sums.squaredX * sums.squaredY);
   const bothZero = sums.squaredX === 0 && sums.squaredY === 0;
   const share = elements === 0 ? 0 : 1 / elements;
   return {
