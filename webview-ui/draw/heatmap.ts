@@ -33,6 +33,8 @@ export interface HeatmapOptions {
   readonly scale: ColorScale;
   /** Writes a cell's value; numbers appear when every cell is large enough for them. */
   readonly format?: ((value: number) => string) | undefined;
+  /** Tried where the numbers of `format` are too wide. */
+  readonly shortFormat?: ((value: number) => string) | undefined;
   /** Called after each change of theme, before the redraw: the place to give a new scale. */
   readonly onTheme?: ((theme: ThemeColours) => void) | undefined;
   /** Called when the canvas has got another size in device pixels. */
@@ -67,6 +69,8 @@ export class Heatmap {
   private width = 0;
   private height = 0;
   private ratio = 1;
+  /** The cells as painted; null when they must be painted anew. A moved cursor needs no painting. */
+  private painted: ImageData | null = null;
   private readonly context: CanvasRenderingContext2D;
   private readonly resize: ResizeObserver;
   private readonly endTheme: () => void;
@@ -90,7 +94,7 @@ export class Heatmap {
     this.endTheme = onThemeChange(() => {
       this.theme = readTheme();
       this.options.onTheme?.(this.theme);
-      this.redraw();
+      this.repaint();
     });
   }
 
@@ -102,14 +106,16 @@ export class Heatmap {
 
   /** Layers from bottom to top, and the part of the matrix that the canvas shows. */
   setLayers(layers: readonly HeatmapLayer[], view: Extent): void {
+    if (sameLayers(layers, this.layers) && sameExtent(view, this.view)) return;
     this.layers = layers;
     this.view = view;
-    this.redraw();
+    this.repaint();
   }
 
   setScale(scale: ColorScale): void {
+    if (scale === this.scale) return;
     this.scale = scale;
-    this.redraw();
+    this.repaint();
   }
 
   /** Outlines a cell of the topmost layer; null: none. */
@@ -153,6 +159,11 @@ export class Heatmap {
     cancelAnimationFrame(this.frame);
   }
 
+  private repaint(): void {
+    this.painted = null;
+    this.redraw();
+  }
+
   /** Draws on the next animation frame; many calls make one drawing. */
   redraw(): void {
     if (this.frame) return;
@@ -165,14 +176,21 @@ export class Heatmap {
   private measure(entry: ResizeObserverEntry): void {
     this.ratio = window.devicePixelRatio || 1;
     const device = entry.devicePixelContentBoxSize?.[0];
-    const width = device?.inlineSize ?? Math.round(entry.contentRect.width * this.ratio);
-    const height = device?.blockSize ?? Math.round(entry.contentRect.height * this.ratio);
+    const [cssWidth, cssHeight] = [
+      entry.contentRect.width * this.ratio,
+      entry.contentRect.height * this.ratio,
+    ];
+    // The device's box is exact to the pixel; under an emulated ratio it ignores the ratio and is of no use.
+    const exact = device !== undefined && Math.abs(device.inlineSize - cssWidth) <= 2;
+    const width = exact ? device.inlineSize : Math.round(cssWidth);
+    const height = exact ? device.blockSize : Math.round(cssHeight);
     if (width === this.width && height === this.height) return;
     this.width = width;
     this.height = height;
     if (width === 0 || height === 0) return;
     this.canvas.width = width;
     this.canvas.height = height;
+    this.painted = null;
     // At once, not on the next frame: a resized canvas is blank until it is drawn.
     this.draw();
     this.options.onResize?.(width, height);
@@ -181,18 +199,21 @@ export class Heatmap {
   private draw(): void {
     const { width, height, context } = this;
     if (width === 0 || height === 0) return;
-    const image = context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const [red, green, blue] = this.theme.background;
-    pixels.fill(packed(red, green, blue));
-    for (const layer of this.layers) this.paint(pixels, layer);
-    context.putImageData(image, 0, 0);
+    if (!this.painted) {
+      this.painted = context.createImageData(width, height);
+      const pixels = new Uint32Array(this.painted.data.buffer);
+      const [red, green, blue] = this.theme.background;
+      pixels.fill(packed(red, green, blue));
+      for (const layer of this.layers) this.paint(pixels, layer);
+    }
+    context.putImageData(this.painted, 0, 0);
     const top = this.layers.at(-1);
     if (!top) return;
     const cellWidth = this.cellPixels(top, 'column');
     const cellHeight = this.cellPixels(top, 'row');
     if (Math.min(cellWidth, cellHeight) >= gapFrom * this.ratio) this.drawGaps(top);
-    if (this.options.format) this.drawNumbers(top, cellWidth, cellHeight);
+    for (const format of [this.options.format, this.options.shortFormat])
+      if (format && this.drawNumbers(top, cellWidth, cellHeight, format)) break;
     if (this.cursor) this.drawCursor(top, this.cursor);
   }
 
@@ -265,16 +286,21 @@ export class Heatmap {
       context.fillRect(0, this.edge(layer, 'row', row) - thickness, this.width, thickness);
   }
 
-  private drawNumbers(layer: HeatmapLayer, cellWidth: number, cellHeight: number): void {
+  /** Whether the numbers fit and are drawn. */
+  private drawNumbers(
+    layer: HeatmapLayer,
+    cellWidth: number,
+    cellHeight: number,
+    format: (value: number) => string,
+  ): boolean {
     const { context, ratio } = this;
     const size = numberFont * ratio;
-    if (cellHeight < size * 1.3) return;
-    const texts = Array.from(layer.values, (value) =>
-      Number.isNaN(value) ? 'NaN' : this.options.format!(value),
-    );
+    // Before any number is written: a fine tile has a hundred thousand of them.
+    if (cellHeight < size * 1.3 || cellWidth < size * 2) return false;
+    const texts = Array.from(layer.values, (value) => (Number.isNaN(value) ? 'NaN' : format(value)));
     context.font = `${size}px ${this.theme.font}`;
     const widest = texts.reduce((most, text) => Math.max(most, context.measureText(text).width), 0);
-    if (widest + 2 * numberPadding * ratio > cellWidth) return;
+    if (widest + 2 * numberPadding * ratio > cellWidth) return false;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     for (const [index, text] of texts.entries()) {
@@ -284,6 +310,7 @@ export class Heatmap {
       const y = this.edge(layer, 'row', Math.floor(index / layer.columns)) + cellHeight / 2;
       context.fillText(text, x, y);
     }
+    return true;
   }
 
   /** Two lines, one dark and one light: visible over any colour. Tiny cells get a frame around them. */
@@ -311,6 +338,25 @@ export class Heatmap {
       context.strokeRect(left + by, top + by, right - left - 2 * by, bottom - top - 2 * by);
     }
   }
+}
+
+function sameExtent(one: Extent, other: Extent): boolean {
+  return (
+    one.row0 === other.row0 &&
+    one.row1 === other.row1 &&
+    one.column0 === other.column0 &&
+    one.column1 === other.column1
+  );
+}
+
+/** The same values over the same extents: layers are made anew for each call, their arrays are not. */
+function sameLayers(some: readonly HeatmapLayer[], others: readonly HeatmapLayer[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(
+      (layer, at) => layer.values === others[at]!.values && sameExtent(layer.extent, others[at]!.extent),
+    )
+  );
 }
 
 /** ImageData is red, green, blue, alpha in memory; every platform that runs VS Code is little-endian. */

@@ -3,7 +3,7 @@ import { html, LitElement, nothing } from 'lit';
 import type { TensorError } from '../../../src/protocol/engineApi';
 import { count, size } from './figures';
 import { isQuantized, metrics } from './metrics';
-import { clickHeader, orderRows, type TableOrder } from './tableOrder';
+import { clickHeader, commonPrefix, orderRows, type TableOrder } from './tableOrder';
 
 /** More rows than this are shown only when asked for. */
 const firstRows = 500;
@@ -37,19 +37,20 @@ export class ErrorTable extends LitElement {
     const ordered = orderRows(this.rows, this.order).filter(
       (index) => this.showKept || isQuantized(this.rows[index]!),
     );
+    const left = commonPrefix(ordered.map((index) => this.rows[index]!.name));
     const shown = this.all ? ordered : ordered.slice(0, firstRows);
     const focusable = shown.includes(this.selected ?? -1) ? this.selected : shown[0];
     return html`<table class="errors" data-testid="error-table" aria-label="Error of every tensor">
         <thead>
           <tr>
-            ${this.header('name', 'Tensor')}
-            <th scope="col">dtype</th>
-            ${this.header('bytes', 'Size', 'number')}
+            ${this.header('name', left === '' ? 'Tensor' : `Tensor in ${left.slice(0, -1)}`)}
             ${metrics.map(({ name, label, unit }) => this.header(name, unit ? `${label}, ${unit}` : label, 'number'))}
+            ${this.header('bytes', 'Size', 'number')}
+            <th scope="col">dtype</th>
           </tr>
         </thead>
         <tbody @keydown=${this.onKey}>
-          ${shown.map((index) => this.renderRow(index, index === focusable))}
+          ${shown.map((index) => this.renderRow(index, index === focusable, left.length))}
         </tbody>
       </table>
       ${
@@ -74,7 +75,7 @@ export class ErrorTable extends LitElement {
     </th>`;
   }
 
-  private renderRow(index: number, focusable: boolean) {
+  private renderRow(index: number, focusable: boolean, skip: number) {
     const row = this.rows[index]!;
     const quantized = isQuantized(row);
     return html`<tr
@@ -85,9 +86,7 @@ export class ErrorTable extends LitElement {
       aria-selected=${index === this.selected ? 'true' : 'false'}
       @click=${() => this.select(index)}
     >
-      <td class="name" title=${row.name}>${row.name}</td>
-      <td class="dtype">${quantized ? `${row.from} → ${row.to}` : row.from}</td>
-      <td class="number" title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</td>
+      <td class="name" title=${row.name}>${row.name.slice(skip).replace(/\.weight$/, '')}</td>
       ${
         quantized
           ? metrics.map((metric) => {
@@ -96,6 +95,8 @@ export class ErrorTable extends LitElement {
             })
           : html`<td class="note" colspan=${metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
       }
+      <td class="number" title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</td>
+      <td class="dtype" title=${`stored as ${row.from} before`}>${row.to}</td>
     </tr>`;
   }
 

@@ -126,6 +126,7 @@ export class Pictures extends LitElement {
       this.loader.setTensor(this.tensor);
       this.wish('once');
     }
+    this.updateScales(changed as ReadonlyMap<PropertyKey, unknown>);
   }
 
   protected override firstUpdated(): void {
@@ -134,6 +135,7 @@ export class Pictures extends LitElement {
       return new Heatmap(canvas, {
         scale: { map: sequentialMap('viridis'), min: 0, max: 1 },
         format: (value) => figure(value, 3),
+        shortFormat: (value) => figure(value, 2),
         // All three change together; the first speaks for them.
         onTheme:
           kind === 'original'
@@ -158,7 +160,7 @@ export class Pictures extends LitElement {
     const { overview, viewport } = this;
     const top = this.tile ?? overview;
     const reading = this.reading();
-    const scales = this.scales();
+    const { scales } = this;
     for (const [index, kind] of kinds.entries()) {
       const heatmap = this.heatmaps[index]!;
       const layers: HeatmapLayer[] = [];
@@ -176,21 +178,28 @@ export class Pictures extends LitElement {
     return top && this.viewport.cursor ? readTile(top, this.viewport.cursor) : null;
   }
 
-  private range(): ColourRange | undefined {
-    const { overview } = this;
-    return overview && colourRange(this.mode, overview, this.tile ?? overview, this.maxError);
-  }
+  private range: ColourRange | undefined;
+  private scales: { signed: ColorScale; error: ColorScale } = {
+    signed: { map: sequentialMap('viridis'), min: -1, max: 1 },
+    error: { map: sequentialMap('viridis'), min: 0, max: 1 },
+  };
 
-  private scales(): { signed: ColorScale; error: ColorScale } {
-    const range = this.range() ?? { signed: 1, error: 1 };
-    return {
-      signed: { map: signedMap(readTheme().background), min: -range.signed, max: range.signed },
-      error: { map: sequentialMap(this.colorMap), min: 0, max: range.error },
+  /** Ranges look at every cell, so they are taken anew only when something changed that they depend on. */
+  private updateScales(changed: ReadonlyMap<PropertyKey, unknown>): void {
+    const keys: PropertyKey[] = ['mode', 'overview', 'maxError', 'colorMap', 'themeCount'];
+    if (this.mode === 'view') keys.push('tile');
+    if (!keys.some((key) => changed.has(key))) return;
+    const { overview } = this;
+    this.range = overview && colourRange(this.mode, overview, this.tile ?? overview, this.maxError);
+    const { signed, error } = this.range ?? { signed: 1, error: 1 };
+    this.scales = {
+      signed: { map: signedMap(readTheme().background), min: -signed, max: signed },
+      error: { map: sequentialMap(this.colorMap), min: 0, max: error },
     };
   }
 
   protected override render() {
-    const height = Math.round(Math.min(220, Math.max(96, (420 * this.rows) / Math.max(1, this.columns))));
+    const height = Math.round(Math.min(150, Math.max(96, (420 * this.rows) / Math.max(1, this.columns))));
     return html`<div
         class="pictures"
         role="application"
@@ -215,8 +224,7 @@ export class Pictures extends LitElement {
   }
 
   private renderPicture(kind: Kind) {
-    const range = this.range();
-    const scales = this.scales();
+    const { range, scales } = this;
     const [low, high] = !range
       ? ['', '']
       : kind === 'error'

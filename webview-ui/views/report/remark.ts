@@ -10,7 +10,7 @@ import { count, figure, fixed, ordinal } from './figures';
 import { isQuantized, meanSqnr } from './metrics';
 
 /** Share of the values that "the bulk" means. */
-const bulk = 0.999;
+const bulk = 0.99;
 /** Fewer levels than this for the bulk, and the scale is said to follow the outliers. */
 const fewLevels = 64;
 /** A row or column with so many times the median error stands out. */
@@ -104,7 +104,7 @@ function cause(
     const largest = Math.max(Math.abs(min), Math.abs(max));
     const levels = within === null ? Number.POSITIVE_INFINITY : levelsWithin(scheme, min, max, within);
     if (levels < fewLevels)
-      return `99.9 % of the values lie within \u00b1${figure(within!, 2)} and share ${levels} of ${scheme === 'int8-absmax' ? 255 : 256} levels, because the scale must reach ${figure(largest, 3)}; a scale per row keeps the outliers to their rows.`;
+      return `99 % of the values lie within \u00b1${figure(within!, 2)} and share ${levels} of ${scheme === 'int8-absmax' ? 255 : 256} levels, because the scale must reach ${figure(largest, 3)}; a scale per row keeps the outliers to their rows.`;
   }
   const row = peakOf(detail.rowError);
   const column = peakOf(detail.columnError);

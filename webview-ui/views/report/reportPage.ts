@@ -21,6 +21,7 @@ import {
 } from './metrics';
 import { restoreState, type SavedState } from './savedState';
 import type { ChosenTensor } from './tensorPanel';
+import type { FetchTile } from './tileLoader';
 
 type Shown = ReportHostContract['ready']['result'];
 
@@ -177,10 +178,10 @@ export class ReportPage extends LitElement {
 
   private renderMap({ report, settings }: Shown, quantized: readonly TensorError[]) {
     const metric = metricNamed(this.saved.metric);
-    const range = metricRange(metric, report.tensors);
+    const range = this.rangeOf(metric, report);
     const kept = report.tensors.length - quantized.length;
     const selected = this.rowOf(report, this.saved.tensor);
-    return html`<div class="tools">
+    return html`<div class="map-section"><div class="tools">
         <h2 id="map-title">Error by layer and module</h2>
         <vscode-single-select
           data-testid="metric"
@@ -206,7 +207,8 @@ export class ReportPage extends LitElement {
         @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
       ></tl-error-map>
       <p class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</p>
-      <div class="tools">
+      </div>
+      <div class="table-section"><div class="tools">
         <vscode-checkbox
           data-testid="show-table"
           label="Table"
@@ -235,7 +237,8 @@ export class ReportPage extends LitElement {
             @tl-sort=${(event: CustomEvent<SavedState['sort']>) => this.remember({ sort: event.detail })}
           ></tl-error-table></div>`
           : nothing
-      }`;
+      }
+      </div>`;
   }
 
   private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {
@@ -274,10 +277,19 @@ export class ReportPage extends LitElement {
     return this.lastChosen;
   }
 
+  /** The same object for the same metric, so that the map is drawn anew only when its colours change. */
+  private rangeOf(metric: Metric, report: QuantizeReport): MetricRange | null {
+    if (this.lastRange?.metric !== metric || this.lastRange.report !== report)
+      this.lastRange = { metric, report, range: metricRange(metric, report.tensors) };
+    return this.lastRange.range;
+  }
+
+  private lastRange: { metric: Metric; report: QuantizeReport; range: MetricRange | null } | undefined;
+
   /** The same object for the same tensor, so that the panel sees no change where there is none. */
   private lastChosen: ChosenTensor | undefined;
 
-  private readonly fetchTile: import('./tileLoader').FetchTile = (request, signal) =>
+  private readonly fetchTile: FetchTile = (request, signal) =>
     this.rpc.call('errorTile', request, { signal });
 
   private readonly fetchDetail = (tensor: number, signal: AbortSignal) =>

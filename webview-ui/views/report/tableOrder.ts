@@ -39,3 +39,16 @@ export function clickHeader(order: TableOrder, column: string): TableOrder {
   const metric = metrics.find(({ name }) => name === column);
   return { column, descending: metric ? metric.better === 'low' : column === 'bytes' };
 }
+
+/** What all names start with, up to and with a dot; empty for one name. Left out of the table's rows. */
+export function commonPrefix(names: readonly string[]): string {
+  const [first = '', ...others] = names;
+  if (others.length === 0) return '';
+  let length = first.length;
+  for (const name of others) {
+    let same = 0;
+    while (same < length && name[same] === first[same]) same++;
+    length = same;
+  }
+  return first.slice(0, first.lastIndexOf('.', length - 1) + 1);
+}

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { ErrorTile } from '../../../src/protocol/engineApi';
+import { colourRange } from '../../../webview-ui/views/report/colourRange';
+
+function tile(original: number[], error: number[], dequantized = original): ErrorTile {
+  return {
+    region: { row0: 0, row1: 1, column0: 0, column1: original.length },
+    rows: 1,
+    columns: original.length,
+    original: Float32Array.from(original),
+    dequantized: Float32Array.from(dequantized),
+    error: Float32Array.from(error),
+  };
+}
+
+// 200 cells up to 1, and one outlier of -64 that no percentile of 99 reaches.
+const many = tile(
+  [...Array.from({ length: 199 }, (_, i) => (i + 1) / 199), -64],
+  Array.from({ length: 200 }, (_, i) => (i + 1) / 1000),
+);
+
+describe('colourRange', () => {
+  it('spans everything, both values on one scale', () => {
+    const range = colourRange('whole', tile([1, -2], [0.1, 0.2], [1, -3]), tile([1, 1], [0, 0]), 0.5);
+    expect(range).toEqual({ signed: 3, error: 0.5, signedClipped: false, errorClipped: false });
+  });
+
+  it('leaves the largest hundredth out when clipped, and says so', () => {
+    const range = colourRange('clipped', many, many, 0.3);
+    expect(range.signed).toBeCloseTo(199 / 199, 2);
+    expect(range.signedClipped).toBe(true);
+    expect(range.error).toBeCloseTo(0.199, 6);
+    expect(range.errorClipped).toBe(true);
+  });
+
+  it('spans what is shown', () => {
+    const range = colourRange('view', many, tile([0.25, -0.5], [0.01, 0.02]), 0.3);
+    expect(range.signed).toBe(0.5);
+    expect(range.error).toBeCloseTo(0.02, 6);
+  });
+
+  it('never gives an empty scale, and leaves NaN and infinities out', () => {
+    const nothing = tile([Number.NaN, 0], [0, Number.NaN]);
+    expect(colourRange('whole', nothing, nothing, 0)).toMatchObject({ signed: 1, error: 1 });
+    const endless = tile([Number.POSITIVE_INFINITY, 2], [0, 1]);
+    expect(colourRange('whole', endless, endless, 1).signed).toBe(2);
+  });
+});
