@@ -19,10 +19,11 @@ export const suiteEnvironment = { TENSOR_LOUPE_TEST_RESULTS: suiteResults };
 
 /** A copy of the example models that tests may write into; `remove()` deletes it. */
 export function scratchWorkspace() {
-  const folder = mkdtempSync(join(tmpdir(), 'loupe-workspace-'));
+  const parent = mkdtempSync(join(tmpdir(), 'loupe-workspace-'));
+  const folder = join(parent, 'examples');
   cpSync(inRoot('examples'), folder, { recursive: true, filter: (path) => !/-INT8-/.test(path) });
   const remove = onEnd(() =>
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
+    rmSync(parent, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
   );
   return { folder, remove };
 }

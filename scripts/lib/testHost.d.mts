@@ -22,7 +22,7 @@ export interface RunningHost {
   url: string;
   port: number;
   token: string;
-  /** The window's settings.json, an absolute path; a change to it takes effect at once. */
+  /** The window's settings.json, an absolute path; read when a window opens. */
   settingsFile: string;
   logFolder: string;
   process: ChildProcess;

@@ -40,10 +40,14 @@ describe('the packed extension in VS Code', () => {
     await view.getByText('lm_head').first().waitFor();
     const backgrounds = new Set<string>();
     for (const theme of ['dark', 'light', 'highContrast'] satisfies Theme[]) {
-      await setTheme(page, host, theme);
+      await setTheme(page, theme);
       await page.waitForTimeout(500);
       await screenshot(page, `workbench-${theme}`);
-      backgrounds.add(await view.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor));
+      // The document's own background is transparent; what its rules are written in is the theme's variable.
+      const background = await view.locator('html').evaluate((html) => {
+        return getComputedStyle(html).getPropertyValue('--vscode-editor-background');
+      });
+      backgrounds.add(background);
     }
     expect(backgrounds.size).toBe(3);
     expect(await tab(page, 'model.safetensors').count()).toBe(1);
