@@ -1,0 +1,13 @@
+/** Entry of the checkpoint page. */
+import './checkpoint.css';
+import { CheckpointPage } from './views/checkpointPage';
+
+let root = document.getElementById('app');
+if (!root) {
+  root = document.createElement('div');
+  root.id = 'app';
+  document.body.append(root);
+}
+root.replaceChildren();
+root.classList.add('checkpoint');
+new CheckpointPage(root);

@@ -1,0 +1,136 @@
+/**
+ * A host in the page: gives the page its `acquireVsCodeApi` and answers as the extension would, from
+ * made-up checkpoints. Loaded before the page's own script; the address says what to play.
+ */
+import { Rpc, type RpcMessage } from '../../src/protocol/rpc';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
+import { emptyModel, fileModel, type HarnessModel, largeModel, madeUpModel, packedModel } from './models';
+import { plainStats, plainTile } from './plainStats';
+
+const asked = new URLSearchParams(window.location.search);
+const scenario = asked.get('model') ?? 'made-up';
+const stepMs = Number(asked.get('step') ?? 0);
+const outlierFactor = 4;
+
+async function load(): Promise<HarnessModel> {
+  switch (scenario) {
+    case 'file': {
+      const [file, config] = await Promise.all([
+        fetch('/model.safetensors').then((answer) => answer.arrayBuffer()),
+        fetch('/config.json').then((answer) => answer.json()),
+      ]);
+      return fileModel(asked.get('name') ?? 'model', file, config as Record<string, unknown>);
+    }
+    case 'large':
+      return largeModel(Number(asked.get('count') ?? 100_000));
+    case 'empty':
+      return emptyModel();
+    case 'packed':
+      return packedModel();
+    default:
+      return madeUpModel(12);
+  }
+}
+
+let loaded: Promise<HarnessModel> | undefined;
+function loadOnce(): Promise<HarnessModel> {
+  loaded ??= load();
+  return loaded;
+}
+const actions: unknown[] = [];
+const pause = () => new Promise((resolve) => setTimeout(resolve, stepMs));
+
+async function statsOf(tensor: number) {
+  const model = await loadOnce();
+  const values = model.values(tensor);
+  if (!values) return null;
+  const { tensors } = model.catalogue;
+  const start = tensor === 0 ? 0 : tensors.shapeEnd[tensor - 1]!;
+  const isMatrix = tensors.shapeEnd[tensor]! - start > 1;
+  const columns = scenario === 'large' ? 64 : isMatrix ? tensors.shapes[start + 1]! : values.length;
+  const rows = values.length / columns;
+  return {
+    stats: plainStats(tensors.names[tensor]!, values, rows, columns, outlierFactor),
+    values,
+    rows,
+    columns,
+  };
+}
+
+let receive: (message: RpcMessage) => void = () => undefined;
+/** What the extension's end of the conversation would do; tests call the page through it. */
+export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
+  {
+    // As a message event, copied like VS Code's messages are.
+    post: (message) => window.postMessage(message, '*'),
+    onMessage: (listener) => {
+      receive = listener;
+    },
+  },
+  {
+    ready: async () => {
+      if (scenario === 'loading') await new Promise(() => undefined);
+      if (scenario === 'refused') {
+        return {
+          ok: false,
+          fileName: 'broken.safetensors',
+          error: {
+            code: 'malformed',
+            message: 'The tensor ends at byte 9,000,000, but the file has 6,603,200 bytes.',
+            file: '/models/broken.safetensors',
+            tensor: 'model.layers.3.mlp.up_proj.weight',
+            byteOffset: 74_565,
+          },
+        };
+      }
+      const { catalogue } = await loadOnce();
+      return {
+        ok: true,
+        catalogue,
+        settings: { colorMap: 'viridis', outlierFactor },
+        backend: 'CPU: no GPU adapter was found',
+        trusted: !asked.has('restricted'),
+      };
+    },
+    stats: async ({ tensor }) => {
+      await pause();
+      return (await statsOf(tensor))?.stats ?? null;
+    },
+    analyze: async ({ tensors }, { signal, progress }) => {
+      for (let i = 0; i < tensors.length; i++) {
+        await pause();
+        if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
+        const stats = (await statsOf(tensors[i]!))?.stats ?? null;
+        progress({ batch: [{ index: tensors[i]!, stats }], done: i + 1, total: tensors.length });
+      }
+      return { done: tensors.length };
+    },
+    tile: async ({ tensor, rows, columns }) => {
+      const found = (await statsOf(tensor))!;
+      return plainTile(
+        found.values,
+        found.rows,
+        found.columns,
+        Math.min(rows, found.rows),
+        Math.min(columns, found.columns),
+      );
+    },
+    action: async (action) => {
+      actions.push(action);
+      if (action.kind === 'retry') void host.call('reload', {});
+      return undefined;
+    },
+  },
+);
+
+const stateKey = 'harness-state';
+const exposed = window as unknown as Record<string, unknown>;
+exposed.harness = { host, actions };
+exposed.acquireVsCodeApi = () => ({
+  postMessage: (message: RpcMessage) => {
+    const copy = structuredClone(message);
+    setTimeout(() => receive(copy), 0);
+  },
+  getState: () => JSON.parse(sessionStorage.getItem(stateKey) ?? 'null') ?? undefined,
+  setState: (state: unknown) => sessionStorage.setItem(stateKey, JSON.stringify(state)),
+});

@@ -1,0 +1,202 @@
+/**
+ * Pictures of the checkpoint page in a headless browser, into test-results/, and a measurement of scrolling.
+ * Usage: node webview-ui/dev/shoot.mjs [NAME ...]   (all by default)
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const harnessFile = join(root, '.cache/checkpointHarness.mjs');
+await build({
+  absWorkingDir: root,
+  entryPoints: ['test/webview/checkpointHarness.ts'],
+  outfile: harnessFile,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  logLevel: 'warning',
+});
+const { bundleHarness, chromiumPath, launchChromium, openHarness } = await import(
+  pathToFileURL(harnessFile).href
+);
+
+const modelFolder = join(root, 'examples/demo-llama-3m-outliers');
+const fileQuery = 'model=file&name=demo-llama-3m-outliers';
+const down = 'model.layers.1.mlp.down_proj.weight';
+
+async function analyze(page) {
+  await page.getByTestId('analyze-all').click();
+  await page.getByText('Analyzed', { exact: true }).waitFor();
+}
+async function select(page, name) {
+  await page.locator(`[data-tensor="${name}"].row`).click();
+  await page.getByTestId('picture').waitFor();
+  await page.waitForTimeout(400);
+}
+const tensors = async (page) => {
+  await analyze(page);
+  await select(page, down);
+};
+
+/** Name -> how to come there. */
+const shots = {
+  dark: { query: fileQuery, act: tensors },
+  light: { query: fileQuery, theme: 'light', act: tensors },
+  contrast: { query: fileQuery, theme: 'contrast', act: tensors },
+  contrastLight: { query: fileQuery, theme: 'contrastLight', act: tensors },
+  narrow: { query: fileQuery, width: 700, height: 900, act: tensors },
+  narrowLight: { query: fileQuery, width: 600, height: 800, theme: 'light', act: tensors },
+  wide: { query: fileQuery, width: 2000, height: 1000, act: tensors },
+  zoom: { query: fileQuery, width: 590, height: 430, scale: 2, act: tensors },
+  rows: {
+    query: fileQuery,
+    act: async (page) => {
+      await analyze(page);
+      await select(page, 'model.layers.0.mlp.up_proj.weight');
+    },
+  },
+  sorted: {
+    query: fileQuery,
+    act: async (page) => {
+      await analyze(page);
+      await page.getByTestId('sort-kurtosis').click();
+      await page.waitForTimeout(200);
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('ArrowDown');
+      await page.waitForTimeout(600);
+    },
+  },
+  fresh: { query: fileQuery, act: (page) => page.waitForTimeout(200) },
+  analyzing: {
+    query: `${fileQuery}&step=120`,
+    act: async (page) => {
+      await page.getByTestId('analyze-all').click();
+      await page.waitForTimeout(2600);
+      await page.getByTestId('columns').click();
+      await page.waitForTimeout(200);
+    },
+  },
+  filter: {
+    query: fileQuery,
+    act: async (page) => {
+      await page.getByTestId('filter').click();
+      await page.keyboard.type('mlp colour:red kurtosis:>10');
+      await page.waitForTimeout(300);
+    },
+  },
+  menu: {
+    query: fileQuery,
+    act: async (page) => {
+      await page.locator(`[data-tensor="${down}"].row`).click({ button: 'right' });
+      await page.waitForTimeout(500);
+    },
+  },
+  memory: { query: fileQuery, act: (page) => page.getByTestId('tab-memory').click() },
+  memoryLight: { query: fileQuery, theme: 'light', act: (page) => page.getByTestId('tab-memory').click() },
+  metadata: { query: fileQuery, act: (page) => page.getByTestId('tab-metadata').click() },
+  findings: { query: fileQuery, act: (page) => page.getByTestId('findings-button').click() },
+  refused: { query: 'model=refused', act: (page) => page.getByTestId('refused').waitFor() },
+  refusedLight: {
+    query: 'model=refused',
+    theme: 'light',
+    width: 700,
+    act: (page) => page.getByTestId('refused').waitFor(),
+  },
+  loading: { query: 'model=loading', act: (page) => page.getByTestId('loading').waitFor() },
+  empty: { query: 'model=empty', act: (page) => page.getByTestId('no-tensors').waitFor() },
+  large: {
+    query: 'model=large',
+    act: async (page) => {
+      await page.getByTestId('tensor-table').focus();
+      await page.keyboard.press('End');
+      await page.waitForTimeout(500);
+    },
+  },
+  notices: {
+    query: `${fileQuery}&restricted`,
+    act: async (page) => {
+      await page.evaluate(() => {
+        window.harness.host.call('notice', { kind: 'changed', message: 'The file has changed on disk.' });
+        window.harness.host.call('notice', {
+          kind: 'engine',
+          message: 'The compute process ended and was started again. Results so far are kept.',
+        });
+      });
+      await page.locator('.row.group').first().click();
+      await page.waitForTimeout(200);
+    },
+  },
+  packed: {
+    query: 'model=packed',
+    act: async (page) => {
+      await select(page, 'model.layers.0.mlp.down_proj.weight');
+      await page.locator('.pieces summary').click();
+    },
+  },
+};
+
+/** Scrolls through a table of 100,000 rows in steps of a few screens and reports the longest frame. */
+async function measureScrolling(browser, bundle) {
+  const { page } = await openHarness(browser, bundle, { query: 'model=large&count=100000' });
+  const table = page.getByTestId('tensor-table');
+  await table.waitFor();
+  await page.waitForTimeout(1500);
+  const result = await table.evaluate(async (element) => {
+    const frames = [];
+    const work = [];
+    let last = performance.now();
+    const range = element.scrollHeight - element.clientHeight;
+    for (let i = 0; i <= 240; i++) {
+      const before = performance.now();
+      // Slow at first, then jumps through the whole list.
+      element.scrollTop = i < 120 ? i * 66 : (range * (i - 120)) / 120;
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      frames.push(now - last);
+      work.push(now - before);
+      last = now;
+    }
+    return { rows: element.getAttribute('aria-rowcount'), height: range, frames: frames.slice(1) };
+  });
+  await page.close();
+  const sorted = result.frames.sort((a, b) => a - b);
+  return { rows: result.rows, height: result.height, median: sorted[sorted.length >> 1], max: sorted.at(-1) };
+}
+
+const executable = chromiumPath();
+if (!executable) {
+  console.error('No Chromium was found: set CHROMIUM_EXECUTABLE.');
+  process.exit(1);
+}
+const wanted = process.argv.slice(2);
+const folder = join(root, 'test-results/checkpoint');
+mkdirSync(folder, { recursive: true });
+const bundle = await bundleHarness(root);
+const browser = await launchChromium(executable);
+try {
+  for (const [name, { act, ...options }] of Object.entries(shots)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const { page, problems } = await openHarness(browser, bundle, { ...options, modelFolder });
+    try {
+      await act(page);
+    } catch (error) {
+      console.error(`${name}: ${error.message.split('\n')[0]}`);
+    }
+    await page.screenshot({ path: join(folder, `${name}.png`) });
+    for (const problem of problems) console.error(`${name}: ${problem}`);
+    await page.close();
+    console.log(`${name}.png`);
+  }
+  if (wanted.length === 0 || wanted.includes('scroll')) {
+    const { rows, height, median, max } = await measureScrolling(browser, bundle);
+    console.log(
+      `scrolling ${rows} rows, ${height} px: median frame ${median.toFixed(1)} ms, longest ${max.toFixed(1)} ms`,
+    );
+  }
+} finally {
+  await browser.close();
+}

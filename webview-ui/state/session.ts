@@ -1,0 +1,126 @@
+/** One opened checkpoint on the page: the catalogue, what is known of its values, and what runs. */
+import { LoupeError } from '../../src/errors';
+import type { Catalogue, TensorStats, Tile } from '../../src/protocol/engineApi';
+import type { Rpc } from '../../src/protocol/rpc';
+import type {
+  CheckpointHostContract,
+  CheckpointPageContract,
+  ViewSettings,
+} from '../../src/protocol/webviewApi';
+import { StatsTable } from './statsTable';
+import { TableModel } from './tableModel';
+
+export interface Analysis {
+  readonly done: number;
+  readonly total: number;
+  readonly startedAtMs: number;
+  readonly cancelling: boolean;
+}
+
+/** How an analysis ended. */
+export type AnalysisEnd =
+  | { readonly kind: 'done'; readonly tensors: number }
+  | { readonly kind: 'cancelled'; readonly done: number; readonly total: number }
+  | { readonly kind: 'failed'; readonly error: LoupeError };
+
+const keptDetails = 64;
+
+export class CheckpointSession {
+  readonly stats: StatsTable;
+  readonly table: TableModel;
+  analysis: Analysis | undefined;
+  private readonly details = new Map<number, TensorStats | null>();
+  private readonly reasons: ReadonlyMap<number, string>;
+  private abort: AbortController | undefined;
+
+  constructor(
+    readonly catalogue: Catalogue,
+    readonly settings: ViewSettings,
+    /** The backend in use, in words; empty while it is being chosen. */
+    public backend: string,
+    readonly trusted: boolean,
+    private readonly rpc: Rpc<CheckpointPageContract, CheckpointHostContract>,
+    private readonly onChange: () => void,
+  ) {
+    this.stats = new StatsTable(catalogue.tensors.count);
+    this.table = new TableModel(catalogue.tensors, this.stats);
+    this.reasons = new Map(catalogue.tensors.unreadable.map(({ index, reason }) => [index, reason]));
+  }
+
+  /** Why a tensor's values cannot be read; undefined when they can. */
+  unreadable(tensor: number): string | undefined {
+    return this.reasons.get(tensor);
+  }
+
+  /** Statistics with channels, when they have been read lately. */
+  knownDetails(tensor: number): TensorStats | null | undefined {
+    return this.details.get(tensor);
+  }
+
+  /** Reads the statistics of one tensor, channels included. null: its values cannot be read. */
+  async readDetails(tensor: number, signal: AbortSignal): Promise<TensorStats | null> {
+    const known = this.details.get(tensor);
+    if (known !== undefined) return known;
+    const stats = await this.rpc.call('stats', { tensor }, { signal });
+    this.details.set(tensor, stats);
+    if (this.details.size > keptDetails) this.details.delete(this.details.keys().next().value!);
+    this.stats.set(tensor, stats);
+    this.onChange();
+    return stats;
+  }
+
+  /** The tensor as a picture of at most rows x columns cells. */
+  readTile(tensor: number, rows: number, columns: number, signal: AbortSignal): Promise<Tile> {
+    return this.rpc.call('tile', { tensor, rows, columns }, { signal });
+  }
+
+  /** Reads the statistics of every tensor that has none yet. Resolves when it ends, in whichever way. */
+  async analyzeAll(): Promise<AnalysisEnd> {
+    const { count } = this.catalogue.tensors;
+    if (this.analysis) return { kind: 'cancelled', done: 0, total: count };
+    const tensors: number[] = [];
+    for (let i = 0; i < count; i++) if (this.stats.knowledge(i) === 'unknown') tensors.push(i);
+    const already = count - tensors.length;
+    const startedAtMs = performance.now();
+    this.abort = new AbortController();
+    this.analysis = { done: already, total: count, startedAtMs, cancelling: false };
+    this.onChange();
+    try {
+      if (tensors.length > 0) {
+        await this.rpc.call(
+          'analyze',
+          { tensors },
+          {
+            signal: this.abort.signal,
+            progress: ({ batch, done }) => {
+              for (const { index, stats } of batch) this.stats.set(index, stats);
+              if (this.analysis) this.analysis = { ...this.analysis, done: already + done };
+              this.onChange();
+            },
+          },
+        );
+      }
+      return { kind: 'done', tensors: count };
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      if (error.code !== 'cancelled') return { kind: 'failed', error };
+      return { kind: 'cancelled', done: this.stats.known, total: count };
+    } finally {
+      this.analysis = undefined;
+      this.abort = undefined;
+      this.onChange();
+    }
+  }
+
+  cancelAnalysis(): void {
+    if (!this.analysis) return;
+    this.analysis = { ...this.analysis, cancelling: true };
+    this.abort?.abort();
+    this.onChange();
+  }
+
+  /** Ends what runs: the page shows something else now. */
+  dispose(): void {
+    this.abort?.abort();
+  }
+}

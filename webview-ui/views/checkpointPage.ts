@@ -1,0 +1,397 @@
+/** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import { html, nothing, render, type TemplateResult } from 'lit';
+import { LoupeError, type SerializedError } from '../../src/errors';
+import { formatInteger } from '../state/format';
+import { connectToHost, type PageHost } from '../state/host';
+import { type MetadataSection, metadataSections } from '../state/metadataRows';
+import { CheckpointSession } from '../state/session';
+import { restoreViewState, type TabId, type ViewState } from '../state/viewState';
+import { findingsView } from './findingsView';
+import { closeIcon, infoIcon, warningIcon } from './icons';
+import { memoryView } from './memoryView';
+import { metadataView } from './metadataView';
+import { refusedView } from './refusedView';
+import { fitStrip, strip } from './stripView';
+import { type PageContext, TensorsView } from './tensorsView';
+
+type Screen =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'refused'; readonly error: SerializedError; readonly fileName: string }
+  | {
+      readonly kind: 'open';
+      readonly session: CheckpointSession;
+      readonly tensors: TensorsView;
+      readonly metadata: readonly MetadataSection[];
+    };
+
+interface Notice {
+  readonly kind: 'engine' | 'changed' | 'failed';
+  readonly message: string;
+}
+
+/** Statistics of checkpoints up to this many tensors are kept in the saved state. */
+const savedStatsLimit = 5000;
+const saveDelayMs = 250;
+const slowAfterMs = 4000;
+
+export class CheckpointPage {
+  private readonly host: PageHost;
+  private screen: Screen = { kind: 'loading' };
+  private state: ViewState;
+  private notices: readonly Notice[] = [];
+  private isSlow = false;
+  private frame = 0;
+  private saveTimer = 0;
+  private loads = 0;
+  private readonly live = document.createElement('div');
+
+  constructor(private readonly root: HTMLElement) {
+    this.live.className = 'visually-hidden';
+    this.live.setAttribute('aria-live', 'polite');
+    this.live.dataset.testid = 'live';
+    root.after(this.live);
+    this.host = connectToHost({
+      notice: ({ kind, message }) => {
+        this.notices = [...this.notices.filter((notice) => notice.kind !== kind), { kind, message }];
+        this.announce(message);
+        this.requestRender();
+        return undefined;
+      },
+      backend: ({ text }) => {
+        if (this.screen.kind === 'open') this.screen.session.backend = text;
+        this.requestRender();
+        return undefined;
+      },
+      reload: () => this.load(),
+      run: ({ kind }) => {
+        if (this.screen.kind !== 'open') return undefined;
+        if (kind === 'analyzeAll') void this.analyzeAll();
+        else if (kind === 'cancelAnalysis') this.screen.session.cancelAnalysis();
+        else this.focusFilter();
+        return undefined;
+      },
+    });
+    this.state = restoreViewState(this.host.readState());
+    document.addEventListener('keydown', (event) => this.onKey(event));
+    new ResizeObserver(() => this.fit()).observe(root);
+    this.requestRender();
+    void this.load();
+  }
+
+  private async load(): Promise<undefined> {
+    const load = ++this.loads;
+    const slow = window.setTimeout(() => {
+      this.isSlow = true;
+      this.requestRender();
+    }, slowAfterMs);
+    try {
+      const answer = await this.host.rpc.call('ready', {});
+      if (load === this.loads) {
+        this.leave();
+        if (answer.ok) this.open(answer);
+        else this.screen = { kind: 'refused', error: answer.error, fileName: answer.fileName };
+      }
+    } catch (thrown) {
+      if (load === this.loads) {
+        this.leave();
+        this.screen = {
+          kind: 'refused',
+          error: LoupeError.from(thrown).toJSON(),
+          fileName: 'The checkpoint',
+        };
+      }
+    } finally {
+      window.clearTimeout(slow);
+      this.isSlow = false;
+      this.requestRender();
+    }
+    return undefined;
+  }
+
+  private leave(): void {
+    if (this.screen.kind !== 'open') return;
+    this.screen.session.dispose();
+    this.screen.tensors.dispose();
+  }
+
+  private open(answer: {
+    catalogue: CheckpointSession['catalogue'];
+    settings: CheckpointSession['settings'];
+    backend: string;
+    trusted: boolean;
+  }): void {
+    const { catalogue } = answer;
+    const session = new CheckpointSession(
+      catalogue,
+      answer.settings,
+      answer.backend,
+      answer.trusted,
+      this.host.rpc,
+      () => this.requestRender(),
+    );
+    if (this.state.stats?.generation === catalogue.generation) session.stats.restore(this.state.stats.rows);
+    this.notices = this.notices.filter((notice) => notice.kind === 'engine');
+    if (this.state.tab === 'findings' && catalogue.findings.length === 0) this.patch({ tab: 'tensors' });
+    this.screen = {
+      kind: 'open',
+      session,
+      tensors: new TensorsView(session, this.context()),
+      metadata: metadataSections(catalogue.format, catalogue.metadata, catalogue.config),
+    };
+    this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
+    // Sorting by name needs ranks: made while nothing else happens.
+    window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
+  }
+
+  private context(): PageContext {
+    const page = this;
+    return {
+      get state() {
+        return page.state;
+      },
+      patch: (change) => this.patch(change),
+      requestRender: () => this.requestRender(),
+      announce: (text) => this.announce(text),
+      copy: (text) => this.copy(text),
+      quantize: () => this.act({ kind: 'quantize' }),
+      analyzeAll: () => void this.analyzeAll(),
+    };
+  }
+
+  private patch(change: Partial<ViewState>): void {
+    const keys = Object.keys(change) as (keyof ViewState)[];
+    if (keys.every((key) => this.state[key] === change[key])) return;
+    this.state = { ...this.state, ...change };
+    window.clearTimeout(this.saveTimer);
+    this.saveTimer = window.setTimeout(() => this.save(), saveDelayMs);
+    // Scrolling draws its own rows.
+    if (keys.some((key) => key !== 'scrollTop')) this.requestRender();
+  }
+
+  private save(): void {
+    const { screen } = this;
+    if (screen.kind === 'open') {
+      const { stats, catalogue } = screen.session;
+      const isKept = stats.known > 0 && stats.count <= savedStatsLimit;
+      this.state = {
+        ...this.state,
+        stats: isKept ? { generation: catalogue.generation, rows: stats.save() } : undefined,
+      };
+    }
+    this.host.writeState(this.state);
+  }
+
+  private async analyzeAll(): Promise<void> {
+    if (this.screen.kind !== 'open' || this.screen.session.analysis) return;
+    const { session } = this.screen;
+    this.patch({ showStatistics: true });
+    const end = await session.analyzeAll();
+    if (end.kind === 'done') this.announce(`Analysis finished: ${formatInteger(end.tensors)} tensors.`);
+    else if (end.kind === 'cancelled') {
+      this.announce(
+        `Analysis cancelled: ${formatInteger(end.done)} of ${formatInteger(end.total)} tensors are done.`,
+      );
+    } else {
+      this.notices = [
+        ...this.notices.filter((notice) => notice.kind !== 'failed'),
+        { kind: 'failed', message: `The analysis stopped: ${end.error.message}` },
+      ];
+      this.announce(end.error.message);
+    }
+    this.save();
+    this.requestRender();
+  }
+
+  private announce(text: string): void {
+    this.live.textContent = text;
+  }
+
+  private copy(text: string): void {
+    this.act({ kind: 'copy', text });
+    this.announce(`Copied ${text.length > 80 ? 'the text' : text}.`);
+  }
+
+  private act(action: Parameters<PageHost['rpc']['call']>[1] & { kind: string }): void {
+    this.host.rpc.call('action', action as never).catch((thrown) => {
+      const error = LoupeError.from(thrown);
+      if (error.code === 'cancelled') return;
+      this.notices = [
+        ...this.notices.filter((notice) => notice.kind !== 'failed'),
+        { kind: 'failed', message: error.message },
+      ];
+      this.requestRender();
+    });
+  }
+
+  /** Asks the host to read the file again; it answers with `reload`. */
+  private async retry(): Promise<void> {
+    const before = this.loads;
+    this.notices = this.notices.filter((notice) => notice.kind !== 'changed');
+    if (this.screen.kind === 'refused') this.screen = { kind: 'loading' };
+    this.requestRender();
+    try {
+      await this.host.rpc.call('action', { kind: 'retry' });
+    } catch {
+      // What went wrong is told by the answer to `ready`.
+    }
+    if (this.loads === before) await this.load();
+  }
+
+  private focusFilter(): void {
+    if (this.screen.kind !== 'open') return;
+    const { tensors } = this.screen;
+    if (this.state.tab !== 'metadata') this.patch({ tab: 'tensors' });
+    requestAnimationFrame(() => {
+      if (this.state.tab === 'metadata') {
+        document.querySelector<HTMLElement>('[data-testid="metadata-filter"]')?.focus();
+      } else tensors.focusFilter();
+    });
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'f';
+    const target = event.composedPath()[0] as Element;
+    const isTyping = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+    const isSlash = event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (!isFind && !isSlash) return;
+    event.preventDefault();
+    this.focusFilter();
+  }
+
+  private requestRender(): void {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      render(this.template(), this.root);
+      this.fit();
+    });
+  }
+
+  private fit(): void {
+    const element = this.root.querySelector<HTMLElement>('.strip');
+    if (element) fitStrip(element);
+  }
+
+  private template(): TemplateResult {
+    const { screen } = this;
+    switch (screen.kind) {
+      case 'loading':
+        return html`<section class="centre" data-testid="loading">
+          <p>Opening the checkpoint…</p>
+          <p class="quiet">
+            ${this.isSlow ? 'The header is large or the disk is slow; a header of 100 MB takes a few seconds.' : 'Only the headers are read, whatever the size of the weights.'}
+          </p>
+        </section>`;
+      case 'refused':
+        return refusedView(screen.error, screen.fileName, {
+          openAsText: () => this.act({ kind: 'openAsText' }),
+          retry: () => void this.retry(),
+          copy: (text) => this.copy(text),
+        });
+      case 'open':
+        return html`${strip(screen.session, () => this.showTab('findings'))} ${this.noticeBars(screen.session)}
+          ${this.tabBar(screen.session, screen.metadata)}
+          <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.state.tab}" data-tab=${this.state.tab}>
+            ${this.panel(screen)}
+          </section>`;
+    }
+  }
+
+  private noticeBars(session: CheckpointSession): TemplateResult {
+    const dismiss = (notice: Notice) => {
+      this.notices = this.notices.filter((other) => other !== notice);
+      this.requestRender();
+    };
+    return html`
+      ${
+        session.trusted
+          ? nothing
+          : html`<div class="notice" data-testid="restricted">
+              ${infoIcon()}<span>Restricted Mode: looking works as usual; quantizing, which writes files, needs a trusted workspace.</span>
+            </div>`
+      }
+      ${this.notices.map(
+        (
+          notice,
+        ) => html`<div class="notice ${notice.kind}" role="status" data-testid="notice" data-kind=${notice.kind}>
+          ${warningIcon()}<span>${notice.message}</span>
+          ${
+            notice.kind === 'changed'
+              ? html`<vscode-button data-testid="reload" @click=${() => void this.retry()}>Reload</vscode-button>`
+              : nothing
+          }
+          <button type="button" class="icon-button" title="Dismiss" aria-label="Dismiss" @click=${() => dismiss(notice)}>${closeIcon()}</button>
+        </div>`,
+      )}
+    `;
+  }
+
+  private tabBar(session: CheckpointSession, metadata: readonly MetadataSection[]): TemplateResult {
+    const { findings } = session.catalogue;
+    const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
+    const tabs: { id: TabId; title: string; count?: number }[] = [
+      { id: 'tensors', title: 'Tensors', count: session.catalogue.tensors.count },
+      { id: 'memory', title: 'Memory' },
+      { id: 'metadata', title: 'Metadata', count: entries },
+      ...(findings.length > 0
+        ? [{ id: 'findings' as const, title: 'Findings', count: findings.length }]
+        : []),
+    ];
+    const move = (event: KeyboardEvent) => {
+      const at = tabs.findIndex((tab) => tab.id === this.state.tab);
+      const target: Record<string, number> = {
+        ArrowRight: (at + 1) % tabs.length,
+        ArrowLeft: (at + tabs.length - 1) % tabs.length,
+        Home: 0,
+        End: tabs.length - 1,
+      };
+      const next = target[event.key];
+      if (next === undefined) return;
+      event.preventDefault();
+      this.showTab(tabs[next]!.id);
+      document.getElementById(`tab-${tabs[next]!.id}`)?.focus();
+    };
+    return html`<div class="tabs" role="tablist" aria-label="Views of the checkpoint" @keydown=${move}>
+      ${tabs.map(
+        (tab) => html`<button
+          type="button"
+          role="tab"
+          id="tab-${tab.id}"
+          data-testid="tab-${tab.id}"
+          aria-controls="panel"
+          aria-selected=${this.state.tab === tab.id}
+          tabindex=${this.state.tab === tab.id ? 0 : -1}
+          @click=${() => this.showTab(tab.id)}
+        >${tab.title}${tab.count === undefined ? nothing : html` <span class="quiet tab-count">${formatInteger(tab.count)}</span>`}</button>`,
+      )}
+    </div>`;
+  }
+
+  private showTab(tab: TabId): void {
+    if (tab === 'tensors' && this.screen.kind === 'open') this.screen.tensors.shown();
+    this.patch({ tab });
+  }
+
+  private panel(screen: Extract<Screen, { kind: 'open' }>): TemplateResult {
+    switch (this.state.tab) {
+      case 'memory':
+        return memoryView(screen.session);
+      case 'metadata':
+        return metadataView(screen.metadata, this.state.metadataFilter, {
+          filter: (metadataFilter) => this.patch({ metadataFilter }),
+          copy: (text) => this.copy(text),
+        });
+      case 'findings':
+        return findingsView(screen.session, {
+          select: (tensor) => {
+            this.showTab('tensors');
+            requestAnimationFrame(() => screen.tensors.select(tensor, true));
+          },
+          showProblems: () => this.act({ kind: 'showProblems' }),
+        });
+      default:
+        return screen.tensors.render();
+    }
+  }
+}

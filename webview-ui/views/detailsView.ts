@@ -1,0 +1,249 @@
+/** The details of the selected tensor or module group. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { PackedPieces, TensorSpan } from '../../src/formats/checkpoint';
+import type { TensorStats } from '../../src/protocol/engineApi';
+import { adviceFor } from '../state/advice';
+import {
+  formatBytes,
+  formatDecimal,
+  formatExactBytes,
+  formatInteger,
+  formatNumber,
+  formatParameters,
+  formatShape,
+  formatShare,
+} from '../state/format';
+import type { CheckpointSession } from '../state/session';
+import { unusualKurtosis } from '../state/tableColumns';
+import { shapeOf } from '../state/tableModel';
+import { copyIcon } from './icons';
+import './channelView';
+import './histogramView';
+import './pictureView';
+
+/** What is known of the selected tensor's values. */
+export type DetailsState =
+  | { readonly kind: 'reading' }
+  | { readonly kind: 'ready'; readonly stats: TensorStats }
+  | { readonly kind: 'impossible'; readonly reason: string };
+
+export interface DetailsEvents {
+  copy(text: string): void;
+  announce(text: string): void;
+  retry(): void;
+}
+
+const hex = (value: number) => `0x${value.toString(16)}`;
+
+/** A dotted name that may break after its dots. */
+function breakable(name: string): TemplateResult {
+  return html`${name.split(/(?<=[./_])/).map((part) => html`${part}<wbr />`)}`;
+}
+
+/** Before anything is selected: what one can do here. */
+export function emptyDetails(session: CheckpointSession): TemplateResult {
+  const { tensors } = session.catalogue;
+  return html`<div class="details-empty" data-testid="details-empty">
+    <p>Select a tensor to see its values: figures, distribution, channels and a picture.</p>
+    <dl class="keys">
+      <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>move through ${formatInteger(tensors.count)} tensors</dd></div>
+      <div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>fold and unfold a module</dd></div>
+      <div><dt><kbd>/</kbd></dt><dd>filter: words, globs, dtype:, shape:, kurtosis:&gt;10</dd></div>
+      <div><dt><kbd>c</kbd></dt><dd>copy the name</dd></div>
+    </dl>
+  </div>`;
+}
+
+/** A module group: sums, and the tensors that stand out. */
+export function groupDetails(
+  session: CheckpointSession,
+  group: number,
+  filter: string,
+  select: (tensor: number) => void,
+): TemplateResult {
+  const { table, catalogue, stats } = session;
+  const { key, start, end } = table.tree.groups[group]!;
+  const total = table.groupTotals(filter)[group]!;
+  const members = [...table.tree.order.subarray(start, end)].filter((entry) => entry >= 0);
+  const known = members.filter((tensor) => stats.knowledge(tensor) === 'known').length;
+  const unusual = members
+    .filter((tensor) => stats.get(tensor, 'kurtosis') > unusualKurtosis)
+    .sort((a, b) => stats.get(b, 'kurtosis') - stats.get(a, 'kurtosis'));
+  const share = catalogue.bytes > 0 ? total.bytes / catalogue.bytes : 0;
+  return html`<div class="details-content" data-testid="group-details">
+    <h2 tabindex="-1">${breakable(key)}</h2>
+    <p class="facts">
+      ${formatInteger(total.tensors)} tensors · ${formatParameters(total.parameters)} parameters ·
+      <span title=${formatExactBytes(total.bytes)}>${formatBytes(total.bytes)}</span> · ${formatShare(share)}
+    </p>
+    ${
+      known < members.length
+        ? html`<p class="quiet">${formatInteger(known)} of ${formatInteger(members.length)} tensors analyzed.</p>`
+        : nothing
+    }
+    ${
+      unusual.length > 0
+        ? html`<h3>Kurtosis above ${unusualKurtosis}</h3>
+            <ul class="plain-list">
+              ${unusual.slice(0, 20).map(
+                (tensor) => html`<li>
+                  <button type="button" class="link mono" @click=${() => select(tensor)}>
+                    ${catalogue.tensors.names[tensor]!.slice(key.length + 1)}</button
+                  ><span class="number unusual">${formatDecimal(stats.get(tensor, 'kurtosis'))}</span>
+                </li>`,
+              )}
+            </ul>`
+        : known > 0
+          ? html`<p class="quiet">No tensor of it stands out by kurtosis.</p>`
+          : nothing
+    }
+  </div>`;
+}
+
+/** A tensor: where it lies, its figures, plots, picture and the sentence. */
+export function tensorDetails(
+  session: CheckpointSession,
+  tensor: number,
+  state: DetailsState,
+  events: DetailsEvents,
+): TemplateResult {
+  const { tensors, files } = session.catalogue;
+  const name = tensors.names[tensor]!;
+  const shape = [...shapeOf(tensors, tensor)];
+  const bytes = tensors.bytes[tensor]!;
+  const offset = tensors.byteOffset[tensor]!;
+  const file = files[tensors.file[tensor]!];
+  const pieces = tensors.pieces.find(({ index }) => index === tensor)?.pieces;
+  const dtype = tensors.dtypes[tensors.dtype[tensor]!]!;
+  const shard = files.length > 1 ? `shard ${tensors.file[tensor]! + 1} at byte` : 'at byte';
+  return html`<div class="details-content" data-testid="details" data-tensor=${name}>
+    <h2 tabindex="-1" data-testid="details-name">
+      ${breakable(name)}
+      <button type="button" class="icon-button" title="Copy the name (c)" aria-label="Copy the name" @click=${() => events.copy(name)}>${copyIcon()}</button>
+    </h2>
+    <p class="facts">
+      ${dtype} · ${formatShape(shape)} ·
+      <span title=${formatExactBytes(bytes)} data-figure="bytes" data-value=${bytes}>${formatBytes(bytes)}</span>
+      ·
+      <span title="${file?.path ?? ''}\nfrom byte ${formatInteger(offset)} (${hex(offset)}), ${formatExactBytes(bytes)}" data-figure="byteOffset" data-value=${offset}
+        >${shard} ${formatInteger(offset)}</span
+      >
+    </p>
+    ${pieces ? packedPieces(pieces) : nothing}
+    ${values(session, tensor, state, shape, dtype, events)}
+  </div>`;
+}
+
+function values(
+  session: CheckpointSession,
+  tensor: number,
+  state: DetailsState,
+  shape: readonly number[],
+  dtype: string,
+  events: DetailsEvents,
+): TemplateResult {
+  const { tensors } = session.catalogue;
+  if (state.kind === 'reading') {
+    return html`<p class="quiet" data-testid="details-reading">
+      Reading ${formatInteger(tensors.elements[tensor]!)} values (${formatBytes(tensors.bytes[tensor]!)})…
+    </p>`;
+  }
+  if (state.kind === 'impossible') {
+    return html`<div class="advice plain" data-testid="details-impossible">
+      <p>No statistics: ${state.reason}</p>
+      <button type="button" class="link" @click=${events.retry}>Try again</button>
+    </div>`;
+  }
+  const { stats } = state;
+  const advice = adviceFor(stats, { name: stats.name, dtype, shape });
+  return html`
+    ${figures(stats)}
+    ${advice ? html`<p class="advice ${advice.tone}" data-testid="advice">${advice.text}</p>` : nothing}
+    ${
+      stats.histogram
+        ? html`<div class="figure-title">
+              <h3>Distribution <span class="quiet">log counts, normal of the same σ dashed</span></h3>
+            </div>
+            <tl-histogram data-testid="histogram" .stats=${stats}></tl-histogram>`
+        : nothing
+    }
+    ${
+      stats.channels && tensors.elements[tensor]! > 1
+        ? html`<tl-channels
+            .stats=${stats}
+            .shape=${shape}
+            .onCopy=${events.copy}
+            .announce=${events.announce}
+          ></tl-channels>`
+        : nothing
+    }
+    ${
+      stats.absmax !== null
+        ? html`<tl-picture
+            .session=${session}
+            .tensor=${tensor}
+            .stats=${stats}
+            .announce=${events.announce}
+          ></tl-picture>`
+        : nothing
+    }
+  `;
+}
+
+/** One figure of the grid; `null` has no value and is shown as a dash. */
+function figure(id: string, label: string, value: number | null, text: string, unusual = false) {
+  return html`<div>
+    <dt>${label}</dt>
+    <dd class=${unusual ? 'unusual' : ''} data-figure=${id} data-value=${value ?? ''} title=${value ?? ''}>
+      ${value === null ? '–' : text}
+    </dd>
+  </div>`;
+}
+
+function figures(stats: TensorStats): TemplateResult {
+  const number = (id: string, label: string, value: number | null) =>
+    figure(id, label, value, value === null ? '' : formatNumber(value));
+  const count = (id: string, label: string, value: number, unusual = false) =>
+    figure(id, label, value, formatInteger(value), unusual);
+  const { kurtosis } = stats;
+  return html`<dl class="figures">
+    ${number('min', 'min', stats.min)} ${number('max', 'max', stats.max)} ${number('mean', 'mean', stats.mean)}
+    ${number('std', 'σ', stats.std)} ${number('p0.1', 'p0.1', stats.percentiles['0.1'])}
+    ${number('p99.9', 'p99.9', stats.percentiles['99.9'])} ${number('absmax', 'absmax', stats.absmax)}
+    ${figure('kurtosis', 'kurtosis', kurtosis, kurtosis === null ? '' : formatDecimal(kurtosis), kurtosis !== null && kurtosis > unusualKurtosis)}
+    ${count('zeros', 'zeros', stats.zeros)} ${count('sigma3', '>3σ', stats.outliers.sigma3)}
+    ${count('sigma6', '>6σ', stats.outliers.sigma6, stats.outliers.sigma6 > 0)}
+    <div>
+      <dt>NaN / Inf</dt>
+      <dd>
+        <span class=${stats.nan > 0 ? 'unusual' : ''} data-figure="nan" data-value=${stats.nan}>${formatInteger(stats.nan)}</span> /
+        <span class=${stats.inf > 0 ? 'unusual' : ''} data-figure="inf" data-value=${stats.inf}>${formatInteger(stats.inf)}</span>
+      </dd>
+    </div>
+  </dl>`;
+}
+
+function packedPieces(pieces: PackedPieces): TemplateResult {
+  const row = (role: string, span: TensorSpan | undefined) =>
+    span
+      ? html`<tr>
+          <th scope="row">${role}</th>
+          <td class="mono">${breakable(span.name)}</td>
+          <td>${span.dtype}</td>
+          <td class="number">${formatShape(span.shape)}</td>
+          <td class="number" title="at byte ${formatInteger(span.byteOffset)}">${formatInteger(span.bytes)}</td>
+        </tr>`
+      : nothing;
+  return html`<details class="pieces" data-testid="pieces">
+    <summary>Stored as ${pieces.layout}, ${pieces.bits} bits, in ${pieces.zeroPoint ? 4 : 3} tensors</summary>
+    <table>
+      <thead>
+        <tr><th></th><th>Tensor</th><th>dtype</th><th class="number">Shape</th><th class="number">Bytes</th></tr>
+      </thead>
+      <tbody>
+        ${row('codes', pieces.packed)} ${row('scale', pieces.scale)} ${row('zero point', pieces.zeroPoint)}
+        ${row('shape', pieces.shape)}
+      </tbody>
+    </table>
+  </details>`;
+}

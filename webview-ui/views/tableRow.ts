@@ -1,0 +1,188 @@
+/** One recycled row of the tensor table: its elements are made once and filled again and again. */
+import {
+  formatDecimal,
+  formatInteger,
+  formatNumber,
+  formatParameters,
+  formatShape,
+  formatShare,
+} from '../state/format';
+import { groupLabel, tensorLabel } from '../state/moduleTree';
+import type { CheckpointSession } from '../state/session';
+import type { ColumnId, TableColumn } from '../state/tableColumns';
+import { unusualKurtosis } from '../state/tableColumns';
+import { type GroupTotals, shapeOf } from '../state/tableModel';
+import { chevronElement } from './icons';
+
+/** What a row shows. */
+export interface RowContent {
+  /** Tensor index or ~group. */
+  readonly entry: number;
+  /** Position in the list, from 0. */
+  readonly position: number;
+  readonly selected: boolean;
+  readonly active: boolean;
+  readonly folded: boolean;
+  /** Rows stand under group headers: names are shortened and indented. */
+  readonly grouped: boolean;
+  readonly totals: readonly GroupTotals[];
+}
+
+export class TableRow {
+  readonly element = document.createElement('div');
+  /** Position that it shows; -1: none. */
+  position = -1;
+  private readonly cells = new Map<ColumnId, HTMLElement>();
+  private readonly label = document.createElement('span');
+  private readonly badge = document.createElement('span');
+  private readonly fill = document.createElement('span');
+
+  constructor(
+    slot: number,
+    columns: readonly TableColumn[],
+    private readonly session: CheckpointSession,
+  ) {
+    this.element.id = `tensor-row-${slot}`;
+    this.element.className = 'row';
+    this.element.setAttribute('role', 'row');
+    columns.forEach((column, index) => {
+      const cell = document.createElement('div');
+      cell.className = `cell ${column.align}`;
+      cell.dataset.column = column.id;
+      cell.setAttribute('role', 'gridcell');
+      cell.setAttribute('aria-colindex', String(index + 1));
+      if (column.id === 'name') {
+        this.label.className = 'label';
+        cell.append(chevronElement(), this.label);
+      } else if (column.id === 'dtype') {
+        this.badge.className = 'dtype';
+        cell.append(this.badge);
+      } else if (column.id === 'share') {
+        const track = document.createElement('span');
+        track.className = 'track';
+        this.fill.className = 'fill';
+        track.append(this.fill);
+        cell.append(track);
+      }
+      this.cells.set(column.id, cell);
+      this.element.append(cell);
+    });
+  }
+
+  show(content: RowContent): void {
+    const { element } = this;
+    const isGroup = content.entry < 0;
+    this.position = content.position;
+    element.hidden = false;
+    element.className = `row${isGroup ? ' group' : ''}${content.selected ? ' selected' : ''}${content.active ? ' active' : ''}`;
+    element.setAttribute('aria-rowindex', String(content.position + 2));
+    element.setAttribute('aria-selected', String(content.selected));
+    if (isGroup) this.showGroup(~content.entry, content);
+    else this.showTensor(content.entry, content);
+  }
+
+  hide(): void {
+    this.position = -1;
+    this.element.hidden = true;
+  }
+
+  private showGroup(group: number, content: RowContent): void {
+    const { tree } = this.session.table;
+    const { key, depth } = tree.groups[group]!;
+    const total = content.totals[group]!;
+    this.element.dataset.group = key;
+    delete this.element.dataset.tensor;
+    this.element.setAttribute('aria-expanded', String(!content.folded));
+    this.element.setAttribute('aria-level', String(depth + 1));
+    this.element.style.setProperty('--depth', String(depth));
+    this.label.textContent = groupLabel(tree, group);
+    this.label.title = key;
+    this.badge.textContent = '';
+    this.badge.hidden = true;
+    this.text('shape', `${formatInteger(total.tensors)} ${total.tensors === 1 ? 'tensor' : 'tensors'}`);
+    this.parameters(total.parameters);
+    this.text('bytes', formatInteger(total.bytes));
+    this.share(total.bytes);
+    const count = total.tensors;
+    this.figure('absmax', total.absmax, formatNumber(total.absmax, 3), false, `Largest of ${count}`);
+    this.text('std', '');
+    this.figure(
+      'kurtosis',
+      total.kurtosis,
+      formatDecimal(total.kurtosis),
+      total.kurtosis > unusualKurtosis,
+      `Largest of ${count}`,
+    );
+    this.figure('sigma6', total.sigma6, formatInteger(total.sigma6), total.sigma6 > 0, `Sum of ${count}`);
+  }
+
+  private showTensor(tensor: number, content: RowContent): void {
+    const { columns, tree } = this.session.table;
+    const { stats } = this.session;
+    const name = columns.names[tensor]!;
+    const group = tree.groupOf[tensor]!;
+    const depth = content.grouped && group >= 0 ? tree.groups[group]!.depth + 1 : 0;
+    this.element.dataset.tensor = name;
+    delete this.element.dataset.group;
+    this.element.removeAttribute('aria-expanded');
+    this.element.setAttribute('aria-level', String(depth + 1));
+    this.element.style.setProperty('--depth', String(depth));
+    this.label.textContent = content.grouped ? tensorLabel(tree, columns.names, tensor) : name;
+    this.label.title = name;
+    this.badge.hidden = false;
+    this.badge.textContent = columns.dtypes[columns.dtype[tensor]!] ?? '';
+    this.text('shape', formatShape(shapeOf(columns, tensor)));
+    this.parameters(columns.elements[tensor]!);
+    this.text('bytes', formatInteger(columns.bytes[tensor]!));
+    this.share(columns.bytes[tensor]!);
+    const knowledge = stats.knowledge(tensor);
+    const missing = knowledge === 'unreadable' ? '–' : '';
+    const hint =
+      knowledge === 'unreadable' ? (this.session.unreadable(tensor) ?? 'The values cannot be read.') : '';
+    const value = (id: 'absmax' | 'std' | 'kurtosis' | 'sigma6') => stats.get(tensor, id);
+    const show = (
+      id: 'absmax' | 'std' | 'kurtosis' | 'sigma6',
+      text: (value: number) => string,
+      unusual: (value: number) => boolean = () => false,
+    ) => {
+      const figure = value(id);
+      if (Number.isNaN(figure)) this.text(id, knowledge === 'known' ? '–' : missing, hint);
+      else this.figure(id, figure, text(figure), unusual(figure), '');
+    };
+    show('absmax', (figure) => formatNumber(figure, 3));
+    show('std', (figure) => formatNumber(figure, 3));
+    show('kurtosis', formatDecimal, (figure) => figure > unusualKurtosis);
+    show('sigma6', formatInteger, (figure) => figure > 0);
+  }
+
+  private text(id: ColumnId, text: string, title = ''): void {
+    const cell = this.cells.get(id);
+    if (!cell) return;
+    if (cell.textContent !== text) cell.textContent = text;
+    if (cell.title !== title) cell.title = title;
+    if (cell.classList.contains('unusual')) cell.classList.remove('unusual');
+  }
+
+  private figure(id: ColumnId, value: number, text: string, unusual: boolean, note: string): void {
+    if (Number.isNaN(value)) {
+      this.text(id, '');
+      return;
+    }
+    this.text(id, text, note);
+    if (unusual) this.cells.get(id)?.classList.add('unusual');
+  }
+
+  private parameters(count: number): void {
+    this.text('parameters', formatParameters(count), `${formatInteger(count)} parameters`);
+  }
+
+  private share(bytes: number): void {
+    const cell = this.cells.get('share');
+    if (!cell) return;
+    const share = this.session.catalogue.bytes > 0 ? bytes / this.session.catalogue.bytes : 0;
+    this.fill.style.setProperty('--share', String(share));
+    const text = formatShare(share);
+    cell.title = `${text} of the bytes`;
+    cell.setAttribute('aria-label', text);
+  }
+}

@@ -1,0 +1,493 @@
+/** The Tensors tab: filter and buttons, the table, and the details of what is selected. */
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-checkbox/index.js';
+import type { VscodeContextMenu } from '@vscode-elements/elements/dist/vscode-context-menu/index.js';
+import '@vscode-elements/elements/dist/vscode-context-menu/index.js';
+import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
+import '@vscode-elements/elements/dist/vscode-textfield/index.js';
+import { html, nothing, type TemplateResult } from 'lit';
+import { LoupeError } from '../../src/errors';
+import { adviceFor } from '../state/advice';
+import { formatInteger, formatSeconds } from '../state/format';
+import type { CheckpointSession } from '../state/session';
+import { type ColumnId, nextSort, tableColumns } from '../state/tableColumns';
+import { shapeOf, type TableRows } from '../state/tableModel';
+import type { ViewState } from '../state/viewState';
+import { type DetailsState, emptyDetails, groupDetails, tensorDetails } from './detailsView';
+import { closeIcon } from './icons';
+import './splitPane';
+import { TensorTable } from './tensorTable';
+
+/** What the tab needs of the page. */
+export interface PageContext {
+  readonly state: ViewState;
+  patch(change: Partial<ViewState>): void;
+  requestRender(): void;
+  announce(text: string): void;
+  copy(text: string): void;
+  quantize(): void;
+  analyzeAll(): void;
+}
+
+/** Selecting by arrow keys passes over many tensors; only the one that stays is read. */
+const readDelayMs = 70;
+
+export class TensorsView {
+  private readonly table: TensorTable;
+  private readonly lastColumns = { key: '', columns: tableColumns };
+  private foldedOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
+  private lastRows: { key: string; rows: TableRows } | undefined;
+  private selected: number | undefined;
+  private selectedGroup: number | undefined;
+  private details: DetailsState = { kind: 'reading' };
+  private abort: AbortController | undefined;
+  private timer = 0;
+  private isChoosingColumns = false;
+
+  constructor(
+    private readonly session: CheckpointSession,
+    private readonly page: PageContext,
+  ) {
+    this.table = new TensorTable(session, {
+      select: (tensor) => this.select(tensor),
+      selectGroup: (group) => {
+        this.selectedGroup = group;
+        this.page.announce(this.table.describe(~group));
+        this.page.requestRender();
+      },
+      sort: (id) => this.sort(id),
+      fold: (groups, folded) => this.fold(groups, folded),
+      enter: () => this.focusDetails(),
+      copyName: (entry) => this.copyName(entry),
+      focusFilter: () => this.focusFilter(),
+      menu: (entry, x, y) => this.openMenu(entry, x, y),
+      scrolled: (scrollTop) => this.page.patch({ scrollTop }),
+    });
+    this.table.restoreScroll(page.state.scrollTop);
+    const index =
+      page.state.selected === undefined ? -1 : session.catalogue.tensors.names.indexOf(page.state.selected);
+    if (index >= 0) {
+      this.selected = index;
+      this.read(index);
+    }
+  }
+
+  dispose(): void {
+    window.clearTimeout(this.timer);
+    this.abort?.abort();
+    this.table.dispose();
+  }
+
+  /** After the tab was hidden, which loses the scroll position. */
+  shown(): void {
+    this.table.restoreScroll(this.page.state.scrollTop);
+  }
+
+  focusFilter(): void {
+    const filter = document.querySelector<HTMLElement>('[data-testid="filter"]');
+    filter?.focus();
+    filter?.shadowRoot?.querySelector('input')?.select();
+  }
+
+  focusTable(): void {
+    this.table.element.focus();
+  }
+
+  /** Selects a tensor; with `reveal` also shows its row, unfolding its groups. */
+  select(tensor: number, reveal = false): void {
+    const { tensors } = this.session.catalogue;
+    this.selectedGroup = undefined;
+    if (reveal) this.unfoldAround(tensor);
+    if (this.selected !== tensor) {
+      this.selected = tensor;
+      this.page.announce(this.table.describe(tensor));
+      this.read(tensor);
+    }
+    this.page.patch({ selected: tensors.names[tensor] });
+    if (reveal) {
+      this.updateTable();
+      this.table.reveal(tensor);
+    }
+  }
+
+  render(): TemplateResult {
+    const { session } = this;
+    if (session.catalogue.tensors.count === 0) return this.emptyModel();
+    const rows = this.updateTable();
+    const { paneBeside, paneBelow } = this.page.state;
+    return html`<tl-split
+      class="split"
+      .beside=${paneBeside}
+      .below=${paneBelow}
+      .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
+    >
+      <div class="first">
+        ${this.toolbar(rows)} ${this.filterNotes(rows)} ${this.table.element}
+        <vscode-context-menu class="row-menu" data-testid="row-menu"></vscode-context-menu>
+      </div>
+      <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
+      <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
+        ${this.renderDetails()}
+      </section>
+    </tl-split>`;
+  }
+
+  private emptyModel(): TemplateResult {
+    const entries = this.session.catalogue.metadata.length;
+    return html`<div class="centre" data-testid="no-tensors">
+      <h2>No tensors</h2>
+      <p class="quiet">
+        The file is well-formed and holds no tensor${entries > 0 ? `, only ${formatInteger(entries)} metadata entries` : ''}.
+      </p>
+      ${
+        entries > 0
+          ? html`<vscode-button secondary @click=${() => this.page.patch({ tab: 'metadata' })}>Show Metadata</vscode-button>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private toolbar(rows: TableRows): TemplateResult {
+    const { session, page } = this;
+    const { filter } = page.state;
+    const { count } = session.catalogue.tensors;
+    const complete = session.stats.known >= count;
+    return html`<div class="toolbar">
+      <vscode-textfield
+        class="filter"
+        data-testid="filter"
+        placeholder="Filter: name, dtype:BF16, shape:256, kurtosis:>10"
+        .label=${'Filter tensors. Words, globs, dtype:, shape:, name:, bytes:, absmax:, kurtosis:, >6s:'}
+        .value=${filter}
+        .invalid=${rows.query.problems.length > 0}
+        @input=${(event: Event) => page.patch({ filter: (event.target as HTMLInputElement).value, scrollTop: 0 })}
+        @keydown=${this.onFilterKey}
+      >
+        ${
+          filter === ''
+            ? nothing
+            : html`<span slot="content-after" class="filter-after">
+                <span class="quiet" data-testid="match-count">${formatInteger(rows.matches)} of ${formatInteger(count)}</span>
+                <button type="button" class="icon-button" title="Clear the filter" aria-label="Clear the filter" @click=${() => {
+                  page.patch({ filter: '' });
+                  this.focusFilter();
+                }}>${closeIcon()}</button>
+              </span>`
+        }
+      </vscode-textfield>
+      <div class="toolbar-menu">
+        <vscode-button
+          secondary
+          data-testid="columns"
+          aria-haspopup="dialog"
+          aria-expanded=${this.isChoosingColumns}
+          @click=${() => this.chooseColumns(!this.isChoosingColumns)}
+          >Columns</vscode-button
+        >
+        ${this.isChoosingColumns ? this.columnChooser() : nothing}
+      </div>
+      ${
+        session.analysis
+          ? this.progress()
+          : html`<vscode-button
+              secondary
+              data-testid="analyze-all"
+              ?disabled=${complete}
+              title=${complete ? 'Every tensor is analyzed' : 'Read the statistics of every tensor'}
+              @click=${() => page.analyzeAll()}
+              >${complete ? 'Analyzed' : 'Analyze all'}</vscode-button
+            >`
+      }
+      <vscode-button
+        data-testid="quantize"
+        ?disabled=${!session.trusted}
+        title=${session.trusted ? 'Write a quantized copy' : 'Quantizing writes files: trust the workspace first'}
+        @click=${() => page.quantize()}
+        >Quantize…</vscode-button
+      >
+    </div>`;
+  }
+
+  private progress(): TemplateResult {
+    const { done, total, startedAtMs, cancelling } = this.session.analysis!;
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    const left = done > 0 ? (seconds / done) * (total - done) : 0;
+    return html`<div class="progress" data-testid="analysis">
+        <span class="number" data-testid="analysis-count" title="Tensors analyzed"
+          >${formatInteger(done)} / ${formatInteger(total)}${seconds > 2 && left > 3 ? html`<span class="quiet"> · ${formatSeconds(left)} left</span>` : nothing}</span
+        >
+        <vscode-button secondary data-testid="cancel-analysis" ?disabled=${cancelling} @click=${() => this.session.cancelAnalysis()}
+          >${cancelling ? 'Cancelling' : 'Cancel'}</vscode-button
+        >
+      </div>
+      <vscode-progress-bar class="analysis-bar" .value=${done} .max=${Math.max(1, total)} aria-label="Analysis"></vscode-progress-bar>`;
+  }
+
+  private columnChooser(): TemplateResult {
+    const { state } = this.page;
+    const toggle = (id: ColumnId, shown: boolean) =>
+      this.page.patch({
+        hiddenColumns: shown
+          ? state.hiddenColumns.filter((other) => other !== id)
+          : [...state.hiddenColumns, id],
+      });
+    return html`<div
+      class="popover"
+      role="dialog"
+      aria-label="Columns"
+      data-testid="column-chooser"
+      @keydown=${(event: KeyboardEvent) => {
+        if (event.key === 'Escape') this.chooseColumns(false);
+      }}
+    >
+      ${tableColumns
+        .filter((column) => column.id !== 'name')
+        .map(
+          (column) => html`<vscode-checkbox
+            data-column-choice=${column.id}
+            .label=${column.statistics && !state.showStatistics ? `${column.title} (after analysis)` : column.title}
+            .checked=${!state.hiddenColumns.includes(column.id)}
+            title=${column.description}
+            @change=${(event: Event) => toggle(column.id, (event.target as HTMLInputElement).checked)}
+          ></vscode-checkbox>`,
+        )}
+      <hr />
+      <vscode-checkbox
+        data-testid="group-modules"
+        .label=${'Group by module'}
+        .checked=${state.grouped}
+        title="In model order only: sorting by a column lists all tensors"
+        @change=${(event: Event) => this.page.patch({ grouped: (event.target as HTMLInputElement).checked })}
+      ></vscode-checkbox>
+    </div>`;
+  }
+
+  private chooseColumns(open: boolean): void {
+    if (open === this.isChoosingColumns) return;
+    this.isChoosingColumns = open;
+    this.page.requestRender();
+    const button = () => document.querySelector<HTMLElement>('[data-testid="columns"]');
+    if (!open) {
+      document.removeEventListener('pointerdown', this.onOutside, true);
+      button()?.focus();
+      return;
+    }
+    document.addEventListener('pointerdown', this.onOutside, true);
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => document.querySelector<HTMLElement>('.popover vscode-checkbox')?.focus()),
+    );
+  }
+
+  private readonly onOutside = (event: Event) => {
+    if (!(event.target as Element).closest?.('.toolbar-menu')) this.chooseColumns(false);
+  };
+
+  /** What the filter box holds that was not understood, or that waits for an analysis. */
+  private filterNotes(rows: TableRows): TemplateResult | typeof nothing {
+    const { problems, needsStatistics } = rows.query;
+    const { stats, catalogue, analysis } = this.session;
+    const unknown = needsStatistics ? catalogue.tensors.count - stats.known : 0;
+    if (problems.length === 0 && unknown === 0) return nothing;
+    return html`<div class="filter-notes small" role="status" data-testid="filter-notes">
+      ${problems.map((problem) => html`<p class="problem">${problem.message}</p>`)}
+      ${
+        unknown > 0
+          ? html`<p class="quiet">
+              ${formatInteger(unknown)} of ${formatInteger(catalogue.tensors.count)} tensors are not analyzed yet and left out.
+              ${analysis ? nothing : html`<button type="button" class="link" @click=${() => this.page.analyzeAll()}>Analyze all</button>`}
+            </p>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  private renderDetails(): TemplateResult {
+    if (this.selectedGroup !== undefined) {
+      return groupDetails(this.session, this.selectedGroup, this.page.state.filter, (tensor) =>
+        this.select(tensor, true),
+      );
+    }
+    if (this.selected === undefined) return emptyDetails(this.session);
+    const tensor = this.selected;
+    return tensorDetails(this.session, tensor, this.details, {
+      copy: (text) => this.page.copy(text),
+      announce: (text) => this.page.announce(text),
+      retry: () => this.read(tensor),
+    });
+  }
+
+  private updateTable(): TableRows {
+    const { session, page } = this;
+    const { filter, sort, grouped, folded, hiddenColumns, showStatistics } = page.state;
+    if (this.foldedOf.list !== folded) this.foldedOf = { list: folded, set: new Set(folded) };
+    // Which tensors match and in what order may hang on figures that are still coming in.
+    const statistics =
+      tableColumns.some((column) => column.id === sort?.column && column.statistics) ||
+      this.lastRows?.rows.query.needsStatistics;
+    const key = JSON.stringify([filter, sort, grouped, folded, statistics ? session.stats.version : 0]);
+    if (this.lastRows?.key !== key) {
+      this.lastRows = { key, rows: session.table.rows({ filter, sort, grouped, folded: this.foldedOf.set }) };
+    }
+    const { rows } = this.lastRows;
+    const columnsKey = `${hiddenColumns.join()} ${showStatistics}`;
+    if (this.lastColumns.key !== columnsKey) {
+      this.lastColumns.key = columnsKey;
+      this.lastColumns.columns = tableColumns.filter(
+        (column) => !hiddenColumns.includes(column.id) && (!column.statistics || showStatistics),
+      );
+    }
+    this.table.setEmptyText(rows.query.parts.length > 0 ? 'No tensor matches the filter.' : '');
+    this.table.update({
+      rows,
+      columns: this.lastColumns.columns,
+      sort,
+      folded: this.foldedOf.set,
+      totals: rows.grouped ? session.table.groupTotals(filter) : [],
+      selected: this.selectedGroup === undefined ? this.selected : ~this.selectedGroup,
+    });
+    return rows;
+  }
+
+  private read(tensor: number): void {
+    window.clearTimeout(this.timer);
+    this.abort?.abort();
+    const reason = this.session.unreadable(tensor);
+    const known = this.session.knownDetails(tensor);
+    if (reason !== undefined) this.details = { kind: 'impossible', reason };
+    else if (known) this.details = { kind: 'ready', stats: known };
+    else {
+      this.details = { kind: 'reading' };
+      this.timer = window.setTimeout(() => this.readNow(tensor), readDelayMs);
+    }
+    this.page.requestRender();
+  }
+
+  private async readNow(tensor: number): Promise<void> {
+    const abort = new AbortController();
+    this.abort = abort;
+    try {
+      const stats = await this.session.readDetails(tensor, abort.signal);
+      if (this.selected !== tensor) return;
+      this.details = stats
+        ? { kind: 'ready', stats }
+        : { kind: 'impossible', reason: this.session.unreadable(tensor) ?? 'its values cannot be read.' };
+      if (stats) {
+        const { tensors } = this.session.catalogue;
+        const dtype = tensors.dtypes[tensors.dtype[tensor]!]!;
+        const advice = adviceFor(stats, { name: stats.name, dtype, shape: [...shapeOf(tensors, tensor)] });
+        this.page.announce(`${stats.name}: ${advice?.text ?? 'statistics are ready.'}`);
+      }
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      if (this.selected !== tensor || error.code === 'cancelled') return;
+      this.details = { kind: 'impossible', reason: error.message };
+    }
+    this.page.requestRender();
+  }
+
+  private sort(id: ColumnId): void {
+    const sort = nextSort(this.page.state.sort, id);
+    this.page.patch({ sort, scrollTop: 0 });
+    const column = tableColumns.find((candidate) => candidate.id === id)!;
+    this.page.announce(
+      sort
+        ? `Sorted by ${column.description}, ${sort.direction}. All tensors in one list.`
+        : `In model order${this.page.state.grouped ? ', grouped by module' : ''}.`,
+    );
+  }
+
+  private fold(groups: readonly number[], folded: boolean): void {
+    const keys = new Set(this.page.state.folded);
+    for (const group of groups) {
+      const { key } = this.session.table.tree.groups[group]!;
+      if (folded) keys.add(key);
+      else keys.delete(key);
+    }
+    this.page.patch({ folded: [...keys] });
+    if (groups.length === 1) {
+      this.page.announce(
+        `${this.session.table.tree.groups[groups[0]!]!.key} ${folded ? 'folded' : 'unfolded'}.`,
+      );
+    }
+  }
+
+  private unfoldAround(tensor: number): void {
+    const { tree } = this.session.table;
+    const around: number[] = [];
+    for (let group = tree.groupOf[tensor]!; group >= 0; group = tree.groups[group]!.parent)
+      around.push(group);
+    if (around.some((group) => this.page.state.folded.includes(tree.groups[group]!.key)))
+      this.fold(around, false);
+    const rows = this.updateTable();
+    if (rows.rows.indexOf(tensor) < 0) this.page.patch({ filter: '' });
+  }
+
+  private copyName(entry: number): void {
+    const { table, catalogue } = this.session;
+    this.page.copy(entry < 0 ? table.tree.groups[~entry]!.key : catalogue.tensors.names[entry]!);
+  }
+
+  private focusDetails(): void {
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('.second h2')?.focus());
+  }
+
+  private openMenu(entry: number, x: number, y: number): void {
+    const menu = document.querySelector<VscodeContextMenu>('.row-menu');
+    if (!menu) return;
+    const { table, catalogue } = this.session;
+    const { tensors, files } = catalogue;
+    const groups = [...table.tree.groups.keys()];
+    const actions: Record<string, () => void> = { copy: () => this.copyName(entry) };
+    const items: { label?: string; value?: string; keybinding?: string; separator?: boolean }[] = [
+      { label: 'Copy Name', value: 'copy', keybinding: 'C' },
+    ];
+    const name = entry < 0 ? `${table.tree.groups[~entry]!.key}.*` : tensors.names[entry]!;
+    if (entry >= 0) {
+      items.push({ label: 'Copy File and Byte Range', value: 'range' });
+      actions.range = () =>
+        this.page.copy(
+          `${files[tensors.file[entry]!]?.path ?? ''} ${tensors.byteOffset[entry]}-${tensors.byteOffset[entry]! + tensors.bytes[entry]!}`,
+        );
+    }
+    // The same weight in every layer: what one compares most often.
+    items.push({ label: entry < 0 ? 'Show This Module Only' : 'Show in Every Layer', value: 'filter' });
+    actions.filter = () =>
+      this.page.patch({
+        filter: entry < 0 ? name : name.replace(/(^|[./])\d+(?=[./])/g, '$1*'),
+        scrollTop: 0,
+      });
+    if (groups.length > 0) {
+      items.push(
+        { separator: true },
+        { label: 'Fold All', value: 'fold' },
+        { label: 'Unfold All', value: 'unfold' },
+      );
+      actions.fold = () => this.fold(groups, true);
+      actions.unfold = () => this.fold(groups, false);
+    }
+    menu.data = items as typeof menu.data;
+    const { style } = menu;
+    style.left = `${Math.min(x, window.innerWidth - 260)}px`;
+    style.top = `${Math.min(y, window.innerHeight - items.length * 26 - 16)}px`;
+    const onSelect = (event: Event) => {
+      actions[(event as CustomEvent<{ value: string }>).detail.value]?.();
+      this.focusTable();
+    };
+    menu.addEventListener('vsc-context-menu-select', onSelect, { once: true });
+    menu.show = true;
+  }
+
+  private readonly onFilterKey = (event: KeyboardEvent) => {
+    if (event.key === 'Escape' && this.page.state.filter !== '') this.page.patch({ filter: '' });
+    else if (event.key === 'ArrowDown' || event.key === 'Enter') this.focusTable();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  private readonly onDetailsKey = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape') return;
+    event.preventDefault();
+    this.focusTable();
+  };
+}
