@@ -75,8 +75,8 @@ export class SegmentStats {
     const sixteenBits = dtype === 'F16' || dtype === 'BF16';
     if (sixteenBits) kernels.histogramU16(srcPtr, n, this.#histogramPtr);
     if (sixteenBits && this.#channels === undefined) return;
-    const values = this.#decodedPtr;
-    kernels.decode(dtype, srcPtr, values, n);
+    const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
+    if (dtype !== 'F32') kernels.decode(dtype, srcPtr, values, n);
     if (!sixteenBits) kernels.histogramF32(values, n, this.#histogramPtr);
     if (this.#kind === 'f32') this.#addMoments(n, (shift) => kernels.moments(values, n, shift));
     this.#channels?.fold(this.#done, (...where) => kernels.channels(values, n, ...where));
@@ -99,7 +99,7 @@ export class SegmentStats {
 
   /** The segment's statistics, copied out of the kernels' memory. */
   finish(): PartialStats {
-    const histogram = Float64Array.from(this.#kernels.u32(this.#histogramPtr, patternBins));
+    const histogram = new Float64Array(this.#kernels.u32(this.#histogramPtr, patternBins));
     const channels = this.#channels?.read();
     if (this.#kind !== 'f32') return { ...statsOfPatterns(histogram, this.#kind), channels };
     return {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, moduleOf } from '../../../src/quant/quantizationPolicy';
-import { demoModels, demoTensors } from '../stats/demoModels';
+import { demoModels } from '../stats/demoModels';
 
 const matrix = (name: string, shape: readonly number[] = [64, 64], dtype = 'BF16') => ({
   name,
@@ -81,7 +81,7 @@ describe('the quantization policy', () => {
   });
 
   it('takes the 28 projections of the demo model', () => {
-    const names = [...demoTensors(demoModels[0]!.path)]
+    const names = [...demoModels[0]!.tensors()]
       .filter(([name, tensor]) => decide({ name, ...tensor }, { pure: false }).quantize)
       .map(([name]) => name);
     expect(names.length).toBe(28);

@@ -5,7 +5,7 @@ import { tensorError } from '../../../src/quant/tensorError';
 import type { Granularity } from '../../../src/quant/types';
 import { plainValues } from '../../fixtures/plainSafetensors';
 import { loadKernels } from '../kernels/loadKernels';
-import { demoModels, demoTensors, readTruth } from '../stats/demoModels';
+import { demoModels, readTruth } from '../stats/demoModels';
 import { quantize } from './quantize';
 
 interface TruthRow {
@@ -42,8 +42,8 @@ function sha256(values: Float32Array): string {
     .digest('hex');
 }
 
-describe.each(demoModels)('$model from $dtype', ({ model, dtype, path }) => {
-  const tensors = demoTensors(path);
+describe.each(demoModels)('$model from $dtype', ({ model, dtype, tensors: read }) => {
+  const tensors = read();
   it.each(variants)('%s', (variant, scheme, granularity) => {
     const truth = Object.entries(runs[`${model}/from_${dtype}`]!);
     expect(truth.length).toBe(28);

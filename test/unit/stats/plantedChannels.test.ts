@@ -3,28 +3,14 @@ import { outlierFactor } from '../../../src/stats/outliers';
 import type { TensorStats } from '../../../src/stats/types';
 import { loadKernels } from '../kernels/loadKernels';
 import { computeStats } from './computeStats';
-import { demoModels, demoTensors, readTruth } from './demoModels';
-
-interface PlantedLayer {
-  readonly layer: number;
-  readonly norm_channels: number[];
-  readonly up_rows_enlarged: number[];
-  readonly up_rows_shrunk: number[];
-  readonly down_col_factor: number;
-  readonly v_rows_enlarged: number[];
-  readonly o_cols_enlarged: number[];
-  readonly o_col_factor: number;
-  readonly k_rows_enlarged: number[];
-}
+import { demoModels, plantedLayers } from './demoModels';
 
 const kernels = loadKernels();
-const { layers } = readTruth<{ layers: PlantedLayer[] }>('outliers.json');
+const layers = plantedLayers();
 
 function statsOf(model: string): Map<string, TensorStats> {
-  const { path } = demoModels.find((entry) => entry.model === model && entry.dtype === 'BF16')!;
-  return new Map(
-    [...demoTensors(path)].map(([name, tensor]) => [name, computeStats(kernels, { name, ...tensor })]),
-  );
+  const { tensors } = demoModels.find((entry) => entry.model === model && entry.dtype === 'BF16')!;
+  return new Map([...tensors()].map(([name, tensor]) => [name, computeStats(kernels, { name, ...tensor })]));
 }
 
 /** "tensor axis index" of every channel found. */

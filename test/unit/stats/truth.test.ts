@@ -4,7 +4,7 @@ import { f32BitsToF16 } from '../../../src/numeric/floats';
 import { referenceStats } from '../../../src/stats/referenceStats';
 import { loadKernels } from '../kernels/loadKernels';
 import { computeStats, type EncodedTensor } from './computeStats';
-import { demoModels, demoTensors, f16Bytes, readTruth } from './demoModels';
+import { demoModels, f16Bytes, readTruth } from './demoModels';
 
 const kernels = loadKernels();
 
@@ -31,20 +31,21 @@ interface Truth {
 const { runs } = readTruth<Truth>('truth.json').tensor_stats;
 const names = { p0_1: '0.1', p1: '1', p50: '50', p99: '99', p99_9: '99.9' } as const;
 
-function encoded(path: string, dtype: string): EncodedTensor[] {
-  return [...demoTensors(path)].map(([name, tensor]) => ({ name, ...tensor, dtype }));
-}
-
-const cases = demoModels.map(({ model, dtype, path }) => ({ model, dtype, tensors: encoded(path, dtype) }));
-for (const { dtype, path } of demoModels) {
-  if (dtype !== 'F32') continue;
-  const tensors = [...demoTensors(path)].map(([name, tensor]) => ({
-    name,
-    shape: tensor.shape,
-    dtype: 'F16',
-    bytes: f16Bytes(tensor, f32BitsToF16),
-  }));
-  cases.push({ model: 'demo-llama-3m', dtype: 'F16', tensors });
+const cases = demoModels.map(({ model, dtype, tensors }) => ({
+  model,
+  dtype: dtype as string,
+  tensors: [...tensors()].map(([name, tensor]): EncodedTensor => ({ name, ...tensor })),
+}));
+for (const { model, tensors } of demoModels.filter((entry) => entry.dtype === 'F32')) {
+  const rounded = [...tensors()].map(
+    ([name, tensor]): EncodedTensor => ({
+      name,
+      shape: tensor.shape,
+      dtype: 'F16',
+      bytes: f16Bytes(tensor, f32BitsToF16),
+    }),
+  );
+  cases.push({ model, dtype: 'F16', tensors: rounded });
 }
 
 function relative(got: number, want: number): number {
