@@ -1,6 +1,6 @@
 /**
  * Speed of the kernels against the plain TypeScript references, in one run on one thread, printed as ratios.
- * Run it with `node scripts/bench.mjs` or bundle it with esbuild; it is no part of the test suite.
+ * Run it with `node scripts/bench.mjs kernels`; it is no part of the test suite.
  */
 import { readFileSync } from 'node:fs';
 import { Kernels } from '../../src/kernels/kernels';

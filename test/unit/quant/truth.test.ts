@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { schemeNamed } from '../../../src/quant/schemes';
 import { tensorError } from '../../../src/quant/tensorError';
 import type { Granularity } from '../../../src/quant/types';
-import { plainValues } from '../../fixtures/plainSafetensors';
-import { loadKernels } from '../kernels/loadKernels';
+import type { PlainTensor } from '../../fixtures/plainSafetensors';
+import { loadKernels, place } from '../kernels/loadKernels';
 import { demoModels, readTruth } from '../stats/demoModels';
 import { quantize } from './quantize';
 
@@ -42,6 +42,14 @@ function sha256(values: Float32Array): string {
     .digest('hex');
 }
 
+function decoded({ dtype, shape, bytes }: PlainTensor): Float32Array {
+  kernels.reset();
+  const elements = shape.reduce((product, n) => product * n, 1);
+  const dst = kernels.alloc(elements * 4);
+  kernels.decode(dtype, place(kernels, bytes), dst, elements);
+  return kernels.f32(dst, elements).slice();
+}
+
 describe.each(demoModels)('$model from $dtype', ({ model, dtype, tensors: read }) => {
   const tensors = read();
   it.each(variants)('%s', (variant, scheme, granularity) => {
@@ -52,7 +60,7 @@ describe.each(demoModels)('$model from $dtype', ({ model, dtype, tensors: read }
     for (const [name, rowsOfTruth] of truth) {
       const want = rowsOfTruth[variant]!;
       const tensor = tensors.get(name)!;
-      const values = plainValues(tensor);
+      const values = decoded(tensor);
       const done = quantize(kernels, values, tensor.shape[0]!, schemeNamed(scheme), granularity, 'F32');
       const got = tensorError(done.sums, values.length, { name, from: dtype, to: 'INT8', bytes: 0 });
       worst.mse = Math.max(worst.mse, Math.abs(got.mse / want.mse - 1));

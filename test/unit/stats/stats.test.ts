@@ -45,7 +45,7 @@ describe('a tensor cut anyhow', () => {
       { segmentElements: 6400 },
       { segmentElements: 6400, reversed: true },
       { segmentElements: 19_168, runElements: 3200 },
-      { segmentElements: 96, runElements: 32 },
+      { segmentElements: 960, runElements: 32 },
     ]) {
       const cut = computeStats(kernels, tensor, splitting);
       expect(wanted(cut)).toEqual(wanted(whole));
