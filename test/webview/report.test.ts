@@ -94,6 +94,13 @@ describe.skipIf(!browserPath)('error report page', { timeout: 60_000 }, () => {
         document.querySelector('.pictures[data-busy="false"]'),
     );
   };
+  /** Double clicks until single elements are shown. */
+  const zoomIn = async (page: Page, picture: string, x: number, y: number) => {
+    const canvas = page.locator(`canvas[data-picture=${picture}]`);
+    await canvas.scrollIntoViewIfNeeded();
+    const box = (await canvas.boundingBox())!;
+    for (let i = 0; i < 4; i++) await page.mouse.dblclick(box.x + x, box.y + y);
+  };
   const figureOf = async (page: Page, key: string, within = '[data-testid=readout]') =>
     Number(await page.locator(`${within} [data-figure="${key}"]`).getAttribute('data-value'));
 
@@ -181,8 +188,7 @@ describe.skipIf(!browserPath)('error report page', { timeout: 60_000 }, () => {
     const canvas = page.locator('canvas[data-picture=original]');
     const box = (await canvas.boundingBox())!;
     await canvas.hover({ position: { x: box.width * 0.6, y: box.height * 0.4 } });
-    for (let i = 0; i < 4; i++)
-      await canvas.dblclick({ position: { x: box.width * 0.6, y: box.height * 0.4 } });
+    await zoomIn(page, 'original', box.width * 0.6, box.height * 0.4);
     await expect.poll(() => page.locator('.hint').textContent()).not.toContain('folds');
     const region = (await pictures(page).getAttribute('data-region'))!.split(',').map(Number);
     expect([region[1]! - region[0]!, region[3]! - region[2]!]).toEqual([5, 8]);
@@ -227,8 +233,7 @@ describe.skipIf(!browserPath)('error report page', { timeout: 60_000 }, () => {
     const page = await open({ scale: 1.5 });
     await cell(page, down0).click();
     await settled(page);
-    for (let i = 0; i < 4; i++)
-      await page.locator('canvas[data-picture=error]').dblclick({ position: { x: 20, y: 20 } });
+    await zoomIn(page, 'error', 20, 20);
     await page.waitForTimeout(150);
     await settled(page);
     const region = (await pictures(page).getAttribute('data-region'))!.split(',').map(Number);
@@ -433,8 +438,8 @@ describe.skipIf(!browserPath)('error report page', { timeout: 60_000 }, () => {
       await settled(page);
       await page.waitForTimeout(200);
       await page.screenshot({ path: `${folder}/report-${theme}-${width}.png` });
-      for (let i = 0; i < 4; i++)
-        await page.locator('canvas[data-picture=original]').dblclick({ position: { x: 150, y: 60 } });
+      await page.setViewportSize({ width, height: 1400 });
+      await zoomIn(page, 'original', 150, 60);
       await page.waitForTimeout(300);
       await page.screenshot({ path: `${folder}/report-${theme}-${width}-zoomed.png` });
     });

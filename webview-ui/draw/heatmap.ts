@@ -276,13 +276,28 @@ export class Heatmap {
     return Math.ceil((from / view) * pixels + cell * this.cellPixels(layer, axis) - 0.5);
   }
 
+  /** First and last (exclusive) cell of a layer that the view shows: a coarse layer may reach far beyond it. */
+  private visible(layer: HeatmapLayer, axis: 'row' | 'column'): [from: number, to: number] {
+    const [start, end, cells, viewStart, viewEnd] =
+      axis === 'row'
+        ? [layer.extent.row0, layer.extent.row1, layer.rows, this.view.row0, this.view.row1]
+        : [layer.extent.column0, layer.extent.column1, layer.columns, this.view.column0, this.view.column1];
+    const perElement = cells / (end - start);
+    return [
+      Math.max(0, Math.floor((viewStart - start) * perElement)),
+      Math.min(cells, Math.ceil((viewEnd - start) * perElement)),
+    ];
+  }
+
   private drawGaps(layer: HeatmapLayer): void {
     const { context } = this;
     const thickness = Math.max(1, Math.round(this.ratio));
     context.fillStyle = cssColour(this.theme.background);
-    for (let column = 1; column < layer.columns; column++)
+    const [column0, column1] = this.visible(layer, 'column');
+    for (let column = column0 + 1; column < column1; column++)
       context.fillRect(this.edge(layer, 'column', column) - thickness, 0, thickness, this.height);
-    for (let row = 1; row < layer.rows; row++)
+    const [row0, row1] = this.visible(layer, 'row');
+    for (let row = row0 + 1; row < row1; row++)
       context.fillRect(0, this.edge(layer, 'row', row) - thickness, this.width, thickness);
   }
 
@@ -297,17 +312,24 @@ export class Heatmap {
     const size = numberFont * ratio;
     // Before any number is written: a fine tile has a hundred thousand of them.
     if (cellHeight < size * 1.3 || cellWidth < size * 2) return false;
-    const texts = Array.from(layer.values, (value) => (Number.isNaN(value) ? 'NaN' : format(value)));
+    const [row0, row1] = this.visible(layer, 'row');
+    const [column0, column1] = this.visible(layer, 'column');
     context.font = `${size}px ${this.theme.font}`;
-    const widest = texts.reduce((most, text) => Math.max(most, context.measureText(text).width), 0);
-    if (widest + 2 * numberPadding * ratio > cellWidth) return false;
+    const labels: { text: string; value: number; row: number; column: number }[] = [];
+    for (let row = row0; row < row1; row++)
+      for (let column = column0; column < column1; column++) {
+        const value = layer.values[row * layer.columns + column]!;
+        const text = Number.isNaN(value) ? 'NaN' : format(value);
+        if (context.measureText(text).width + 2 * numberPadding * ratio > cellWidth) return false;
+        labels.push({ text, value, row, column });
+      }
     context.textAlign = 'center';
     context.textBaseline = 'middle';
-    for (const [index, text] of texts.entries()) {
-      const colour = colourOf(this.scale, layer.values[index]!);
+    for (const { text, value, row, column } of labels) {
+      const colour = colourOf(this.scale, value);
       context.fillStyle = colour ? textOver(colour) : this.theme.foreground;
-      const x = this.edge(layer, 'column', index % layer.columns) + cellWidth / 2;
-      const y = this.edge(layer, 'row', Math.floor(index / layer.columns)) + cellHeight / 2;
+      const x = this.edge(layer, 'column', column) + cellWidth / 2;
+      const y = this.edge(layer, 'row', row) + cellHeight / 2;
       context.fillText(text, x, y);
     }
     return true;

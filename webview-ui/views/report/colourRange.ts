@@ -13,11 +13,14 @@ export interface ColourRange {
   readonly errorClipped: boolean;
 }
 
-/** Cells that the clipped range still tells apart. */
-const clippedShare = 0.99;
+/**
+ * Cells that the clipped range still tells apart. A few outlier rows of a folded picture are more than a
+ * hundredth of its cells; they must not set the range, or everything else fades.
+ */
+export const clippedShare = 0.97;
 
 /**
- * `whole`: everything in the tensor; `clipped`: all but the largest hundredth of the cells; `view`: what is
+ * `whole`: everything in the tensor; `clipped`: all but the largest few of the cells; `view`: what is
  * on the screen. `maxError` is the tensor's own, which cells that fold many elements do not reach.
  */
 export function colourRange(

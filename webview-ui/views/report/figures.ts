@@ -2,6 +2,19 @@
 
 const minus = '\u2212';
 
+/** Formats are slow to make and quick to use. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function formatWith(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(undefined, options);
+    formats.set(key, format);
+  }
+  return format;
+}
+
 /** 3-4 significant digits. Very small and very large magnitudes get an exponent. */
 export function figure(value: number, digits = 4): string {
   if (Number.isNaN(value)) return 'NaN';
@@ -15,24 +28,19 @@ export function figure(value: number, digits = 4): string {
       .replace(/\.?0+e/, 'e')
       .replace('e+', 'e')
       .replaceAll('-', minus);
-  return new Intl.NumberFormat(undefined, { maximumSignificantDigits: digits })
-    .format(value)
-    .replace('-', minus);
+  return formatWith({ maximumSignificantDigits: digits }).format(value).replace('-', minus);
 }
 
 /** As many decimals as asked for, no more and no fewer: columns of figures line up. */
 export function fixed(value: number, decimals: number): string {
   if (!Number.isFinite(value)) return figure(value);
-  const text = new Intl.NumberFormat(undefined, {
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: decimals,
-  }).format(value);
+  const text = formatWith({ minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
   return text.replace('-', minus);
 }
 
 /** Whole numbers, thousands grouped. */
 export function count(value: number): string {
-  return new Intl.NumberFormat().format(value);
+  return formatWith({}).format(value);
 }
 
 /** Binary sizes with three digits. */

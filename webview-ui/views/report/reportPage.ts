@@ -168,7 +168,7 @@ export class ReportPage extends LitElement {
         >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="faint">(${fixed(share, 0)} %)</span></span
       >
       ${mean === null ? nothing : html`<span class="mean" data-figure="mean-sqnr" data-value=${String(mean)}>mean SQNR <b>${fixed(mean, 1)} dB</b></span>`}
-      <span class="backend faint" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}>${backend.reason}</span>
+      <span class="backend faint" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}><span class="long">${backend.reason}</span><span class="short">${backend.reason.split(':')[0]}</span></span>
       <span class="seconds faint">${duration(report.seconds)}</span>
       <span class="spring"></span>
       <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>

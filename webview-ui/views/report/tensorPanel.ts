@@ -4,7 +4,7 @@ import type { ErrorDetail, QuantizeReport, Region, TensorError } from '../../../
 import type { SequentialName } from '../../draw/colorMaps';
 import { HistogramPlot } from '../../draw/histogramPlot';
 import { ProfilePlot } from '../../draw/profilePlot';
-import type { RangeMode } from './colourRange';
+import { clippedShare, type RangeMode } from './colourRange';
 import { count, figure, shapeText, size } from './figures';
 import { isQuantized, metrics } from './metrics';
 import './pictures';
@@ -165,7 +165,7 @@ export class TensorPanel extends LitElement {
             .value=${this.mode}
             @change=${(event: Event) => this.changeRange((event.target as HTMLInputElement).value as RangeMode)}
           >
-            <vscode-option value="clipped">99 % of cells</vscode-option>
+            <vscode-option value="clipped">${100 * clippedShare} % of cells</vscode-option>
             <vscode-option value="whole">the whole range</vscode-option>
             <vscode-option value="view">what is shown</vscode-option>
           </vscode-single-select>
