@@ -15,6 +15,13 @@ type Ort = typeof import('onnxruntime-node');
  */
 const batchElements = 2 ** 20;
 
+/**
+ * GPUs may take subnormal numbers for 0 (WGSL 14.6.2 allows it). With a reciprocal up to this one that changes no
+ * code: the product of a subnormal is then below 2^-11 and rounds to 0 anyway. Rows beyond it hold nothing above
+ * 2^-108, and are left to the kernels.
+ */
+const largestInverse = 2 ** 115;
+
 export class OrtEncoder implements Encoder {
   readonly batchElements = batchElements;
   private readonly sessions = new Map<string, Promise<InferenceSession>>();
@@ -23,11 +30,16 @@ export class OrtEncoder implements Encoder {
     private readonly ort: Ort,
     private readonly provider: OrtProvider,
     private readonly kernels: Kernels,
+    private readonly kernelEncoder: Encoder,
   ) {}
 
   async encode(call: EncodeCall): Promise<void> {
     const { kernels, ort } = this;
     const { rows, columns, strideBytes } = call;
+    if (kernels.f32(call.inverses, rows).some((inverse) => inverse > largestInverse)) {
+      await this.kernelEncoder.encode(call);
+      return;
+    }
     const session = await this.session(call.low, call.high);
     // ONNX Runtime reads the kernels' memory in place: it is no SharedArrayBuffer.
     const tensor = (pointer: number, width: number): Tensor =>

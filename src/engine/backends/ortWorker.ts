@@ -9,12 +9,13 @@ import { OrtEncoder, type OrtProvider } from './ortEncoder';
 import { probeProvider } from './probe';
 
 const kernels = loadKernels();
+const reference = kernelEncoder(kernels);
 if (isMainThread) {
-  const result = await probeProvider(process.argv[2] as OrtProvider, kernels, kernelEncoder(kernels));
+  const result = await probeProvider(process.argv[2] as OrtProvider, kernels, reference);
   // Native teardown of a GPU driver is none of our business: leave as soon as the result is out.
   process.send?.(result, () => process.exit(0));
 } else {
   const ort = await import('onnxruntime-node');
   const { provider } = workerData as { provider: OrtProvider };
-  serveTasks(kernels, new OrtEncoder(ort, provider, kernels));
+  serveTasks(kernels, new OrtEncoder(ort, provider, kernels, reference));
 }

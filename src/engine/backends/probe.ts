@@ -55,7 +55,7 @@ export async function probeProvider(
     await reference.encode(call);
     const expected = codes.slice();
     codes.fill(0);
-    await new OrtEncoder(ort, provider, kernels).encode(call);
+    await new OrtEncoder(ort, provider, kernels, reference).encode(call);
     let wrongCodes = 0;
     for (let i = 0; i < expected.length; i++) if (codes[i] !== expected[i]) wrongCodes++;
     if (provider === 'cpu') return { provider, wrongCodes, milliseconds: 0, cpuMilliseconds: 0 };

@@ -1,0 +1,156 @@
+/** The choice of a backend, and identical codes on every one that can run here. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { onlyGpuName } from '../../../src/engine/backends/gpuName';
+import type { BackendName, TensorError } from '../../../src/protocol/engineApi';
+import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import { failureOf, randomValues, request, startEngine, temporaryFolder, writeModel } from './support';
+
+const folder = temporaryFolder();
+
+/** Values that tell encoders apart: exact ties, outliers, tiny and huge values, signed zeros, constant rows. */
+function trickyModel(): string {
+  const columns = 515;
+  const rows: Float32Array[] = [];
+  for (let seed = 1; seed <= 40; seed++) rows.push(randomValues(columns, seed));
+  // Every code's midpoint: max 127 makes the scale 1, so that x.5 is an exact tie.
+  rows.push(Float32Array.from({ length: columns }, (_, i) => (i === 0 ? 127 : (i % 254) - 126.5)));
+  rows.push(randomValues(columns, 99).map((value, i) => (i === 7 ? 3e5 : value)));
+  rows.push(randomValues(columns, 98).map((value) => value * 2 ** -140));
+  rows.push(randomValues(columns, 97).map((value) => value * 2 ** 120));
+  rows.push(
+    new Float32Array(columns),
+    new Float32Array(columns).fill(-0),
+    new Float32Array(columns).fill(0.1),
+  );
+  rows.push(Float32Array.from({ length: columns }, (_, i) => i + 1));
+  rows.push(Float32Array.from({ length: columns }, (_, i) => -i - 1));
+  const values = Float32Array.from(rows.flatMap((row) => [...row]));
+  return writeModel(join(folder, 'tricky/model.safetensors'), [
+    { name: 'tricky.weight', dtype: 'F32', shape: [rows.length, columns], data: f32Data(values) },
+    { name: 'plain.weight', dtype: 'BF16', shape: [2100, 700], data: bf16Data(randomValues(1_470_000, 3)) },
+  ]);
+}
+
+const path = trickyModel();
+const choices = [
+  ['int8-absmax', 'row'],
+  ['int8-absmax', 'tensor'],
+  ['int8-zeropoint', 'row'],
+  ['int8-zeropoint', 'tensor'],
+] as const;
+
+/** Hash of the written file and the report's rows for each choice. */
+async function outputsOf(
+  engine: ReturnType<typeof startEngine>,
+  backend: BackendName,
+): Promise<{ hash: string; rows: readonly TensorError[] }[]> {
+  const results = [];
+  for (const [scheme, granularity] of choices) {
+    const out = join(mkdtempSync(join(folder, `${backend}-`)), `${scheme}-${granularity}`);
+    const report = await engine.call('quantize', request(path, out, { scheme, granularity, backend }));
+    expect(report.backend).toMatchObject({ requested: backend, used: backend });
+    const hash = createHash('sha256').update(readFileSync(report.open)).digest('hex');
+    results.push({ hash, rows: report.tensors });
+  }
+  return results;
+}
+
+/** What makes Dawn find SwiftShader, the software Vulkan driver that comes inside of chromium. */
+function softwareVulkan(): Record<string, string> | undefined {
+  const candidates = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
+  if (process.env.CHROME_PATH) candidates.unshift(dirname(process.env.CHROME_PATH));
+  const found = candidates.find(
+    (place) => existsSync(join(place, 'libvk_swiftshader.so')) && existsSync(join(place, 'libvulkan.so.1')),
+  );
+  if (!found || process.platform !== 'linux' || process.arch !== 'x64') {
+    console.log('Skipped: no software Vulkan driver (libvk_swiftshader.so beside chromium) for WebGPU.');
+    return undefined;
+  }
+  const driver = {
+    file_format_version: '1.0.0',
+    ICD: { library_path: join(found, 'libvk_swiftshader.so'), api_version: '1.1.0' },
+  };
+  const manifest = join(folder, 'swiftshader.json');
+  writeFileSync(manifest, JSON.stringify(driver));
+  return { VK_DRIVER_FILES: manifest, LD_LIBRARY_PATH: found };
+}
+
+const cpu = startEngine();
+const software = softwareVulkan();
+
+describe('codes and errors', () => {
+  it("of ONNX Runtime's CPU provider are the kernels', to the last bit", async () => {
+    expect(await outputsOf(cpu, 'ort-cpu')).toEqual(await outputsOf(cpu, 'cpu'));
+  });
+
+  it.skipIf(!software)('of WebGPU on a software driver too', async () => {
+    const engine = startEngine({ env: software });
+    const [webgpu, kernels] = [await outputsOf(engine, 'webgpu'), await outputsOf(engine, 'cpu')];
+    expect(webgpu).toEqual(kernels);
+
+    // `auto` sees through it by its speed, says so, and takes the kernels.
+    const reports = await engine.call('backends', {});
+    expect(reports[0]!.name).toBe('cpu');
+    const report = reports.find(({ name }) => name === 'webgpu')!;
+    expect(report.available).toBe(true);
+    expect(report.reason).toMatch(
+      /^WebGPU is a software GPU: \d+ ms for what one CPU thread does in [\d.]+ ms$/,
+    );
+    const automatic = request(path, join(folder, 'auto'), { backend: 'auto' });
+    const { backend } = await engine.call('quantize', automatic);
+    expect(backend).toEqual({ requested: 'auto', used: 'cpu', reason: `CPU: ${report.reason}` });
+  });
+});
+
+describe('the choice', () => {
+  it('lists every backend with a reason, what auto takes first', async () => {
+    const reports = await cpu.call('backends', {});
+    const names = ['coreml', 'cpu', 'cuda', 'directml', 'ort-cpu', 'webgpu'];
+    expect(reports.map(({ name }) => name).sort()).toEqual(names);
+    expect(reports[0]!.available).toBe(true);
+    for (const { reason } of reports) expect(reason).toMatch(/^[^\n]{5,300}$/);
+    const automatic = await cpu.call('quantize', request(path, join(folder, 'chosen'), { backend: 'auto' }));
+    expect(automatic.backend).toEqual({
+      requested: 'auto',
+      used: reports[0]!.name,
+      reason: reports[0]!.reason,
+    });
+  });
+
+  it('fails by name with the reason, before anything is written', async () => {
+    const reports = await cpu.call('backends', {});
+    const missing = reports.filter(({ available }) => !available);
+    expect(missing.length).toBeGreaterThan(0);
+    for (const { name, reason } of missing) {
+      const out = join(folder, 'missing');
+      const error = await failureOf(cpu.call('quantize', request(path, out, { backend: name })));
+      expect(error.code).toBe('compute');
+      expect(error.message).toContain(reason);
+      expect(existsSync(out)).toBe(false);
+    }
+    const unknown = request(path, join(folder, 'missing'), { backend: 'abacus' as 'cpu' });
+    expect((await failureOf(cpu.call('quantize', unknown))).code).toBe('usage');
+  });
+});
+
+describe("a GPU's name", () => {
+  const root = join(folder, 'root');
+  const device = (place: string, file: string, text: string) => {
+    mkdirSync(join(root, place, dirname(file)), { recursive: true });
+    writeFileSync(join(root, place, file), text);
+  };
+
+  it('is given when there is one, and never guessed', () => {
+    expect(onlyGpuName(root)).toBeUndefined();
+    device('proc/driver/nvidia/gpus/0000:01:00.0', 'information', 'Model: \t NVIDIA H100\nIRQ: 1\n');
+    expect(onlyGpuName(root)).toBe('NVIDIA H100');
+    // A server's display chip is no candidate, an Intel GPU is: then it could be either.
+    device('sys/class/drm/card0', 'device/vendor', '0x1a03\n');
+    expect(onlyGpuName(root)).toBe('NVIDIA H100');
+    device('sys/class/drm/card1', 'device/vendor', '0x8086\n');
+    expect(onlyGpuName(root)).toBeUndefined();
+  });
+});
