@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeReference } from '../../../src/kernels/reference/decode';
 import { displayHistogram } from '../../../src/stats/displayHistogram';
-import { finalizeStats } from '../../../src/stats/finalizeStats';
+import { finalizeStats, sigmaCounts } from '../../../src/stats/finalizeStats';
 import { hasChannels, matrixShape } from '../../../src/stats/matrixShape';
 import { axisStats, medianOf } from '../../../src/stats/outliers';
 import { emptyPartialStats } from '../../../src/stats/partialStats';
@@ -143,6 +143,22 @@ describe('edge cases', () => {
     const partial = partialStats(kernels, f32Tensor(values));
     expect(() => finalizeStats(partial, 't')).toThrow('second pass');
     expect(computeStats(kernels, f32Tensor(values)).outliers.sigma3).toBeGreaterThan(0);
+  });
+});
+
+describe('counts beyond 6 sigma', () => {
+  it('are exact where the threshold cuts a bin, and 3 sigma does not', () => {
+    const values = Float32Array.from({ length: 10_000 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+    // The standard deviation is 1.0035, so that 6 of them end between these two of the bin 6 .. 6.03125.
+    const tensor = f32Tensor(Float32Array.of(...values, 6.01, 6.03));
+    expect(sigmaCounts(partialStats(kernels, tensor))).toBeUndefined();
+    expect(computeStats(kernels, tensor).outliers).toEqual({ sigma3: 2, sigma6: 1 });
+  });
+
+  it('need no second pass where no bin is cut', () => {
+    const values = Float32Array.from({ length: 10_000 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+    const tensor = f32Tensor(Float32Array.of(...values, 5, 9));
+    expect(sigmaCounts(partialStats(kernels, tensor))).toEqual({ sigma3: 2, sigma6: 1 });
   });
 });
 
