@@ -20,7 +20,7 @@ export async function checkStart(url) {
     const view = page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
     try {
       await tab.waitFor({ timeout: 120_000 });
-      await view.getByText('lm_head', { exact: false }).first().waitFor({ timeout: 60_000 });
+      await view.getByText('model.embed_tokens.weight').first().waitFor({ timeout: 60_000 });
       const outline = await view.locator('body').ariaSnapshot();
       say(`Seen: the editor "${(await tab.textContent())?.trim()}", and in it:`);
       for (const line of outline.split('\n').slice(0, 20)) say(`  ${line}`);

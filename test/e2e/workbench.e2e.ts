@@ -37,7 +37,7 @@ describe('the packed extension in VS Code', () => {
     const page = await openWorkbench(browser, host, { theme: 'dark' });
     await openFile(page, 'demo-llama-3m/model.safetensors');
     const view = webviewFrame(page);
-    await view.getByText('lm_head').first().waitFor();
+    await view.getByText('model.embed_tokens.weight').first().waitFor();
     const backgrounds = new Set<string>();
     for (const theme of ['dark', 'light', 'highContrast'] satisfies Theme[]) {
       await setTheme(page, theme);
