@@ -311,6 +311,41 @@ describe.skipIf(!browserPath)('error report page', { timeout: 60_000 }, () => {
     await expect.poll(() => cell(page, name!).getAttribute('aria-selected')).toBe('true');
   });
 
+  it('goes to the table and back by key', async () => {
+    const page = await open({ state: { showTable: false } });
+    await cell(page, down0).click();
+    expect(await page.getByTestId('error-table').count()).toBe(0);
+    await page.keyboard.press('t');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.closest('tr')?.dataset.tensor))
+      .toBe(down0);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    const name = await page.evaluate(() => document.activeElement?.closest('tr')?.dataset.tensor);
+    expect(name).not.toBe(down0);
+    await expect.poll(() => page.locator('.tensor h2').textContent()).toBe(name);
+    await page.keyboard.press('Escape');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('role')))
+      .toBe('gridcell');
+  });
+
+  it('leads from the profile to the place in the pictures', async () => {
+    const page = await open();
+    await cell(page, down0).click();
+    await settled(page);
+    await pictures(page).press('+');
+    await pictures(page).press('+');
+    const plot = page.locator('[data-plot=columns] .u-over');
+    await plot.scrollIntoViewIfNeeded();
+    const box = (await plot.boundingBox())!;
+    await page.mouse.click(box.x + box.width * 0.25, box.y + box.height / 2);
+    const expected = 768 * 0.25;
+    await expect.poll(async () => Math.abs((await figureOf(page, 'column')) - expected)).toBeLessThan(8);
+    const region = (await pictures(page).getAttribute('data-region'))!.split(',').map(Number);
+    expect(Math.abs((region[2]! + region[3]!) / 2 - expected)).toBeLessThan(8);
+  });
+
   it('shows kept tensors when asked, without figures', async () => {
     const page = await open();
     await cell(page, down0).waitFor();

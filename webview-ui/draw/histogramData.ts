@@ -13,6 +13,9 @@ export interface NormalCurve {
   readonly count: number;
 }
 
+/** Where a log axis of counts starts: one value still stands above it. */
+export const logFloor = 0.5;
+
 /** Lower edge of bin `index` (of the bin after the last: its upper edge). */
 export function binEdge(histogram: DisplayHistogram, index: number): number {
   const { min, max, counts } = histogram;
@@ -21,19 +24,19 @@ export function binEdge(histogram: DisplayHistogram, index: number): number {
 
 /**
  * Bin edges and one value per edge for stepped lines; the last value repeats the last bin, to draw its
- * full width. With a log axis an empty bin is null: it has no place there.
+ * full width. On a log axis an empty bin is put below the axis, where it is cut off.
  */
 export function stepped(
   histogram: DisplayHistogram,
   log: boolean,
-): { readonly x: number[]; readonly y: (number | null)[] } {
+): { readonly x: number[]; readonly y: number[] } {
   const bins = histogram.counts.length;
   const x: number[] = [];
-  const y: (number | null)[] = [];
+  const y: number[] = [];
   for (let i = 0; i <= bins; i++) {
     x.push(binEdge(histogram, i));
     const count = histogram.counts[Math.min(i, bins - 1)] ?? 0;
-    y.push(log && count === 0 ? null : count);
+    y.push(log && count === 0 ? logFloor / 2 : count);
   }
   return { x, y };
 }

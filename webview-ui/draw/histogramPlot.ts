@@ -4,6 +4,7 @@ import {
   describeHistogram,
   expectedCount,
   type HistogramSeries,
+  logFloor,
   type NormalCurve,
   stepped,
 } from './histogramData';
@@ -68,7 +69,7 @@ export class HistogramPlot {
   private options(content: HistogramContent, theme: ThemeColours): Omit<uPlot.Options, 'width' | 'height'> {
     const two = content.series.length === 2;
     const steps = uPlot.paths.stepped!({ align: 1 });
-    const floor = content.log ? 0.5 : 0;
+    const floor = content.log ? logFloor : 0;
     const series: uPlot.Series[] = [
       {},
       {

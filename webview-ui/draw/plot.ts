@@ -42,6 +42,14 @@ export class Plot {
     this.build();
   }
 
+  /** The x value under a point of the window; null outside of the plot's area. */
+  valueAt(clientX: number): number | null {
+    if (!this.plot) return null;
+    const box = this.plot.over.getBoundingClientRect();
+    const at = clientX - box.left;
+    return at < 0 || at >= box.width ? null : this.plot.posToVal(at, 'x');
+  }
+
   dispose(): void {
     this.resize.disconnect();
     this.endTheme();

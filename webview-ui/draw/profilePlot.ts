@@ -19,6 +19,12 @@ export class ProfilePlot {
     this.plot = new Plot(host, height);
   }
 
+  /** The index under a point of the window; null outside of the plot's area. */
+  indexAt(clientX: number): number | null {
+    const at = this.plot.valueAt(clientX);
+    return at === null ? null : Math.floor(at);
+  }
+
   show(content: ProfileContent): void {
     const { values, peak } = content;
     // Steps are drawn from edge to edge: one edge more than values, so that the last has its width.

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { binEdge, describeHistogram, expectedCount, stepped } from '../../../webview-ui/draw/histogramData';
+import {
+  binEdge,
+  describeHistogram,
+  expectedCount,
+  logFloor,
+  stepped,
+} from '../../../webview-ui/draw/histogramData';
 
 const histogram = { min: -1, max: 3, counts: new Float64Array([4, 0, 10, 2]) };
 
@@ -8,8 +14,8 @@ describe('histogram data', () => {
     expect(stepped(histogram, false)).toEqual({ x: [-1, 0, 1, 2, 3], y: [4, 0, 10, 2, 2] });
   });
 
-  it('leaves empty bins out of a log axis', () => {
-    expect(stepped(histogram, true).y).toEqual([4, null, 10, 2, 2]);
+  it('puts empty bins below a log axis', () => {
+    expect(stepped(histogram, true).y).toEqual([4, logFloor / 2, 10, 2, 2]);
   });
 
   it('ends exactly at the upper edge', () => {

@@ -5,6 +5,7 @@ import {
   figure,
   fixed,
   ordinal,
+  padded,
   shapeText,
   size,
 } from '../../../webview-ui/views/report/figures';
@@ -45,4 +46,11 @@ describe('figures', () => {
     expect(duration(2.34)).toBe(`2${point}3 s`);
     expect(duration(95)).toBe('1 min 35 s');
   });
+});
+
+it('padded keeps its significant digits', () => {
+  expect(padded(0.015, 3)).toBe(`0${point}0150`);
+  expect(padded(2e-6, 3)).toBe(`2${point}0e\u22126`);
+  expect(padded(-9.44e-7, 3)).toBe(`\u22129${point}4e\u22127`);
+  expect(padded(0, 3)).toBe('0');
 });

@@ -15,7 +15,7 @@ export interface CellPlace {
 
 /**
  * `<tl-error-map>`: fires `tl-point` with the row's index (or null) while the pointer or the cell cursor is on a
- * cell, and `tl-select` on click and Enter.
+ * cell, and `tl-select` on click and Enter, `tl-table` on T.
  */
 export class ErrorMap extends LitElement {
   static override properties = {
@@ -65,7 +65,7 @@ export class ErrorMap extends LitElement {
     return html`<div
       class="map"
       role="grid"
-      aria-label=${`${this.metric.label} of every tensor, layers down, modules across`}
+      aria-label=${`${this.metric.label} of every tensor, layers down, modules across. T goes to the table.`}
       aria-readonly="true"
       data-testid="error-map"
       @keydown=${this.onKey}
@@ -153,6 +153,11 @@ export class ErrorMap extends LitElement {
 
   private readonly onKey = (event: KeyboardEvent): void => {
     if (!this.cursor || event.altKey || event.metaKey) return;
+    if (event.key === 't') {
+      this.dispatchEvent(new CustomEvent('tl-table'));
+      event.preventDefault();
+      return;
+    }
     if (event.key === 'Enter' || event.key === ' ') {
       const index = this.rowAt(this.cursor);
       if (index !== undefined) this.select(index);

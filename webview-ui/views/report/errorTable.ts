@@ -8,7 +8,7 @@ import { clickHeader, commonPrefix, orderRows, type TableOrder } from './tableOr
 /** More rows than this are shown only when asked for. */
 const firstRows = 500;
 
-/** `<tl-error-table>`: fires `tl-select` with a row's index and `tl-sort` with the new order. */
+/** `<tl-error-table>`: fires `tl-select` with a row's index, `tl-sort` with the new order, `tl-leave` on Escape. */
 export class ErrorTable extends LitElement {
   static override properties = {
     rows: { attribute: false },
@@ -27,6 +27,11 @@ export class ErrorTable extends LitElement {
   constructor() {
     super();
     this.all = false;
+  }
+
+  /** Moves keyboard focus to the selected row, else to the first. */
+  override focus(): void {
+    this.querySelector<HTMLElement>('tbody tr[tabindex="0"]')?.focus();
   }
 
   protected override createRenderRoot(): this {
@@ -83,7 +88,7 @@ export class ErrorTable extends LitElement {
       data-row=${index}
       data-tensor=${row.name}
       class=${index === this.selected ? 'selected' : ''}
-      aria-selected=${index === this.selected ? 'true' : 'false'}
+      aria-current=${index === this.selected ? 'true' : nothing}
       @click=${() => this.select(index)}
     >
       <td class="name" title=${row.name}>${row.name.slice(skip).replace(/\.weight$/, '')}</td>
@@ -121,6 +126,9 @@ export class ErrorTable extends LitElement {
         break;
       case 'End':
         focus(row.parentElement?.lastElementChild);
+        break;
+      case 'Escape':
+        this.dispatchEvent(new CustomEvent('tl-leave'));
         break;
       case 'Enter':
       case ' ':

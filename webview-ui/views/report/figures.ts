@@ -31,6 +31,19 @@ export function figure(value: number, digits = 4): string {
   return formatWith({ maximumSignificantDigits: digits }).format(value).replace('-', minus);
 }
 
+/** Always so many significant digits, for columns of figures: `0.0150` under `0.0191`. */
+export function padded(value: number, digits: number): string {
+  const magnitude = Math.abs(value);
+  if (!Number.isFinite(value) || value === 0) return figure(value);
+  if (magnitude < 1e-4 || magnitude >= 1e7) {
+    const [mantissa, exponent] = value.toExponential(digits - 2).split('e');
+    return `${fixed(Number(mantissa), digits - 2)}e${exponent!.replace('+', '').replace('-', minus)}`;
+  }
+  return formatWith({ minimumSignificantDigits: digits, maximumSignificantDigits: digits })
+    .format(value)
+    .replace('-', minus);
+}
+
 /** As many decimals as asked for, no more and no fewer: columns of figures line up. */
 export function fixed(value: number, decimals: number): string {
   if (!Number.isFinite(value)) return figure(value);

@@ -1,6 +1,6 @@
 /** The error figures that the map can show: how to read, order, colour and write each. */
 import type { TensorError } from '../../../src/protocol/engineApi';
-import { figure, fixed } from './figures';
+import { fixed, padded } from './figures';
 
 export type MetricName = 'sqnr' | 'mse' | 'maxAbs' | 'cosine' | 'meanAbs';
 
@@ -17,7 +17,7 @@ export interface Metric {
   format(value: number): string;
 }
 
-const short = (value: number) => figure(value, 3);
+const short = (value: number) => padded(value, 3);
 
 export const metrics: readonly Metric[] = [
   {

@@ -47,6 +47,7 @@ export class Pictures extends LitElement {
     failure: { state: true },
     busy: { state: true },
     themeCount: { state: true },
+    spoken: { state: true },
   };
 
   /** Index into the catalogue. */
@@ -65,6 +66,8 @@ export class Pictures extends LitElement {
   declare private failure: string | undefined;
   declare private busy: boolean;
   declare private themeCount: number;
+  /** The cursor is moved by keys: its figures are told as it moves. Under a pointer that would be noise. */
+  declare private spoken: boolean;
 
   private loader: TileLoader | undefined;
   private heatmaps: Heatmap[] = [];
@@ -77,6 +80,7 @@ export class Pictures extends LitElement {
     super();
     this.busy = false;
     this.themeCount = 0;
+    this.spoken = false;
     this.viewport = wholeTensor(1, 1);
   }
 
@@ -97,9 +101,11 @@ export class Pictures extends LitElement {
     this.heatmaps = [];
   }
 
-  /** Puts the cursor on an element and brings it into view. */
-  showElement(row: number, column: number): void {
-    const { region } = this.viewport;
+  /** Puts the cursor on a row, a column or both, and brings it into the middle of the view. */
+  showElement(at: { row?: number; column?: number }): void {
+    const { region, cursor } = this.viewport;
+    const row = at.row ?? cursor?.row ?? Math.floor((region.row0 + region.row1) / 2);
+    const column = at.column ?? cursor?.column ?? Math.floor((region.column0 + region.column1) / 2);
     this.act({ kind: 'point', row, column });
     const middle = {
       rows: row - Math.floor((region.row0 + region.row1) / 2),
@@ -277,7 +283,7 @@ export class Pictures extends LitElement {
       );
     const value = (label: string, key: Kind) =>
       entry(label, key, reading ? figure(reading[key]) : '–', reading ? String(reading[key]) : undefined);
-    return html`<dl class="readout" id="picture-readout" aria-live="polite" data-testid="readout">
+    return html`<dl class="readout" id="picture-readout" aria-live=${this.spoken ? 'polite' : 'off'} data-testid="readout">
         ${place('row', reading?.rows)} ${place('column', reading?.columns)}
         ${value('original', 'original')} ${value('dequantized', 'dequantized')} ${value(folded ? 'mean |error|' : '|error|', 'error')}
       </dl>
@@ -305,6 +311,8 @@ export class Pictures extends LitElement {
   }
 
   private act(action: ViewportAction): void {
+    // The colours come from the overview: until it is there, the whole tensor stays wished for.
+    if (!this.overview && action.kind !== 'point') return;
     const before = this.viewport;
     this.viewport = reduceViewport(before, action);
     if (sameRegion(before.region, this.viewport.region)) return;
@@ -357,6 +365,7 @@ export class Pictures extends LitElement {
 
   private readonly onMove = (event: PointerEvent): void => {
     const at = this.elementAt(event);
+    this.spoken = false;
     if (!this.drag) {
       if (at) this.act({ kind: 'point', ...at });
       return;
@@ -396,6 +405,7 @@ export class Pictures extends LitElement {
       ArrowRight: [0, by],
     };
     const step = steps[event.key];
+    this.spoken = true;
     if (step) this.act({ kind: 'step', rows: step[0], columns: step[1], cells });
     else if (event.key === '+' || event.key === '=') this.zoom(2);
     else if (event.key === '-') this.zoom(0.5);

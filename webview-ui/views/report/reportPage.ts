@@ -7,6 +7,7 @@ import { sequentialMap } from '../../draw/colorMaps';
 import '../../draw/legend';
 import './errorMap';
 import './errorTable';
+import type { ErrorTable } from './errorTable';
 import './tensorPanel';
 import { count, duration, fixed, size } from './figures';
 import {
@@ -205,6 +206,7 @@ export class ReportPage extends LitElement {
           this.pointed = event.detail;
         }}
         @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
+        @tl-table=${() => void this.goToTable()}
       ></tl-error-map>
       <p class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</p>
       </div>
@@ -234,11 +236,20 @@ export class ReportPage extends LitElement {
             .selected=${selected}
             .showKept=${this.saved.showKept}
             @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
+            @tl-leave=${() => this.querySelector<HTMLElement>('tl-error-map')?.focus()}
             @tl-sort=${(event: CustomEvent<SavedState['sort']>) => this.remember({ sort: event.detail })}
           ></tl-error-table></div>`
           : nothing
       }
       </div>`;
+  }
+
+  private async goToTable(): Promise<void> {
+    this.remember({ showTable: true });
+    await this.updateComplete;
+    const table = this.querySelector<ErrorTable>('tl-error-table');
+    await table?.updateComplete;
+    table?.focus();
   }
 
   private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {

@@ -1,5 +1,5 @@
 /** The chosen tensor: figures, a plain sentence, the three pictures, both distributions and the error's profiles. */
-import { html, LitElement, type PropertyValues } from 'lit';
+import { html, LitElement, nothing, type PropertyValues } from 'lit';
 import type { ErrorDetail, QuantizeReport, Region, TensorError } from '../../../src/protocol/engineApi';
 import type { SequentialName } from '../../draw/colorMaps';
 import { HistogramPlot } from '../../draw/histogramPlot';
@@ -112,7 +112,7 @@ export class TensorPanel extends LitElement {
         values: profile,
         peak: peak && peak.timesMedian > standsOut ? peak.index : undefined,
         format: (value) => figure(value, 2),
-        summary: profileTitle(axis, profile),
+        summary: profileSummary(axis, profile),
       });
     }
   }
@@ -207,13 +207,33 @@ export class TensorPanel extends LitElement {
         <div class="plot tall" data-plot="histogram"></div>
       </figure>
       <figure>
-        <figcaption><span>${profileTitle('rows', detail.rowError)}</span></figcaption>
-        <div class="plot" data-plot="rows"></div>
+        ${this.profileCaption('rows', detail.rowError)}
+        <div class="plot" data-plot="rows" @click=${(event: MouseEvent) => this.goTo('rows', this.plots?.rows.indexAt(event.clientX))}></div>
       </figure>
       <figure>
-        <figcaption><span>${profileTitle('columns', detail.columnError)}</span></figcaption>
-        <div class="plot" data-plot="columns"></div>
+        ${this.profileCaption('columns', detail.columnError)}
+        <div class="plot" data-plot="columns" @click=${(event: MouseEvent) => this.goTo('columns', this.plots?.columns.indexAt(event.clientX))}></div>
       </figure>`;
+  }
+
+  /** Title, and the row or column that stands out as a link into the pictures. */
+  private profileCaption(axis: Axis, profile: Float32Array) {
+    const peak = peakOf(profile);
+    return html`<figcaption>
+      <span>Mean |error| per ${axisNames[axis]} (${count(profile.length)})</span>
+      ${
+        peak && peak.timesMedian > standsOut
+          ? html`<button class="link" @click=${() => this.goTo(axis, peak.index)}
+              >${axisNames[axis]} ${count(peak.index)}: ${figure(peak.timesMedian, 2)} × the median</button
+            >`
+          : nothing
+      }
+    </figcaption>`;
+  }
+
+  private goTo(axis: Axis, index: number | null | undefined): void {
+    if (index !== null && index !== undefined)
+      this.pictures?.showElement({ [axis === 'rows' ? 'row' : 'column']: index });
   }
 
   private get pictures(): Pictures | null {
@@ -225,9 +245,14 @@ export class TensorPanel extends LitElement {
   }
 }
 
-function profileTitle(axis: 'rows' | 'columns', profile: Float32Array): string {
+type Axis = 'rows' | 'columns';
+
+const axisNames: Readonly<Record<Axis, string>> = { rows: 'row', columns: 'column' };
+
+/** The profile in words, for screen readers. */
+function profileSummary(axis: Axis, profile: Float32Array): string {
   const peak = peakOf(profile);
-  const name = axis === 'rows' ? 'row' : 'column';
+  const name = axisNames[axis];
   const title = `Mean |error| per ${name} (${count(profile.length)})`;
   return peak && peak.timesMedian > standsOut
     ? `${title}, highest in ${name} ${count(peak.index)}: ${figure(peak.timesMedian, 2)} × the median`
