@@ -199,6 +199,7 @@ export const themes = {
       'progressBar-background': '#0f4a85',
       'input-background': '#ffffff',
       'input-foreground': '#292929',
+      'input-placeholderForeground': 'rgba(41, 41, 41, 0.7)',
       'input-border': '#0f4a85',
       'settings-textInputBackground': '#ffffff',
       'settings-textInputForeground': '#292929',

@@ -3,29 +3,50 @@ import type { TensorColumns } from '../../src/protocol/engineApi';
 import type { Comparison, Condition, FilterQuery } from './filterQuery';
 import type { StatsTable } from './statsTable';
 
-/**
- * Whether a whole text matches a pattern with `*` and `?`. Greedy with one point of return, so the time
- * is at most text times pattern; a regular expression could be made to take exponential time.
- */
-export function matchesGlob(text: string, pattern: string): boolean {
-  let t = 0;
-  let p = 0;
-  let starAt = -1;
-  let resumeAt = 0;
-  while (t < text.length) {
-    if (p < pattern.length && pattern[p] === '*') {
-      starAt = p++;
-      resumeAt = t;
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p++;
-      t++;
-    } else if (starAt >= 0) {
-      p = starAt + 1;
-      t = ++resumeAt;
-    } else return false;
+/** Position of a piece in a text from `start` on, or -1; `?` in the piece stands for any character. */
+function findPiece(text: string, piece: string, start: number): number {
+  const wildcard = piece.indexOf('?');
+  if (wildcard < 0) return text.indexOf(piece, start);
+  const literal = piece.slice(0, wildcard);
+  for (let at = start; at + piece.length <= text.length; at++) {
+    at = text.indexOf(literal, at);
+    if (at < 0 || at + piece.length > text.length) return -1;
+    if (pieceAt(text, piece, at)) return at;
   }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
+  return -1;
+}
+
+function pieceAt(text: string, piece: string, at: number): boolean {
+  if (at < 0 || at + piece.length > text.length) return false;
+  for (let i = 0; i < piece.length; i++) {
+    const code = piece.charCodeAt(i);
+    if (code !== 63 /* ? */ && code !== text.charCodeAt(at + i)) return false;
+  }
+  return true;
+}
+
+/**
+ * A test for whole texts against a pattern with `*` and `?`. The pieces between stars are looked for one
+ * after another, each at its first place, so the time is at most text times pattern; a regular expression could
+ * be made to take exponential time.
+ */
+export function globMatcher(pattern: string): (text: string) => boolean {
+  const pieces = pattern.split('*');
+  const first = pieces[0]!;
+  if (pieces.length === 1) return (text) => text.length === first.length && pieceAt(text, first, 0);
+  const last = pieces.at(-1)!;
+  const middle = pieces.slice(1, -1).filter((piece) => piece !== '');
+  return (text) => {
+    const end = text.length - last.length;
+    if (end < first.length || !pieceAt(text, first, 0) || !pieceAt(text, last, end)) return false;
+    let position = first.length;
+    for (const piece of middle) {
+      const at = findPiece(text, piece, position);
+      if (at < 0) return false;
+      position = at + piece.length;
+    }
+    return position <= end;
+  };
 }
 
 function compares(value: number, comparison: Comparison, other: number): boolean {
@@ -70,12 +91,13 @@ function predicateFor(
   switch (condition.kind) {
     case 'word':
       return (tensor) => lowerNames[tensor]!.includes(condition.text);
-    case 'glob':
-      return (tensor) => matchesGlob(lowerNames[tensor]!, condition.pattern);
+    case 'glob': {
+      const matches = globMatcher(condition.pattern);
+      return (tensor) => matches(lowerNames[tensor]!);
+    }
     case 'dtype': {
-      const wanted = columns.dtypes.map((dtype) =>
-        condition.patterns.some((pattern) => matchesGlob(dtype.toLowerCase(), pattern)),
-      );
+      const matchers = condition.patterns.map(globMatcher);
+      const wanted = columns.dtypes.map((dtype) => matchers.some((matches) => matches(dtype.toLowerCase())));
       return (tensor) => wanted[columns.dtype[tensor]!]!;
     }
     case 'shape':

@@ -112,11 +112,11 @@ function tokens(text: string): string[] {
   return text.match(/(?:[^\s"]|"[^"]*(?:"|$))+/g) ?? [];
 }
 
-function parseNumeric(token: string, match: RegExpExecArray): Condition | string {
+function parseNumeric(match: RegExpExecArray): Condition | string {
   const field = numericFields[match[1]!.toLowerCase()]!;
   const operator = match[2] ?? '=';
   const comparison = (operator === '≤' ? '<=' : operator === '≥' ? '>=' : operator) as Comparison;
-  if (match[3] === '') return `${token} lacks a number: write ${match[1]}:>10, for example.`;
+  if (match[3] === '') return `it lacks a number; write ${match[1]}:>10, for example.`;
   const value = parseNumber(match[3]!);
   if (Number.isNaN(value)) return `"${match[3]}" is no number.`;
   return { kind: 'number', field, comparison, value };
@@ -143,7 +143,7 @@ function parseToken(token: string): Condition | string {
   const key = colon > 0 ? unquoted.slice(0, colon).toLowerCase() : '';
   const value = unquoted.slice(colon + 1);
   if (textFields.has(key)) {
-    if (value === '') return `${key}: lacks a value.`;
+    if (value === '') return `${key}: wants a value.`;
     switch (key) {
       case 'name':
         return hasWildcard(value)
@@ -170,7 +170,7 @@ function parseToken(token: string): Condition | string {
   const numeric = fieldPattern.exec(unquoted);
   // Without a colon or comparison these are ordinary words: "max" may be part of a name.
   if (numeric && (numeric[2] || unquoted.slice(numeric[1]!.length).startsWith(':'))) {
-    return parseNumeric(unquoted, numeric);
+    return parseNumeric(numeric);
   }
   if (/^[<>=]/.test(unquoted)) {
     return `"${unquoted}" compares nothing: put a figure before it, for example kurtosis${unquoted}.`;

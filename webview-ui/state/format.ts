@@ -59,8 +59,9 @@ const countUnits: readonly [number, string][] = [
 /** A count of parameters: "65.5 K", "3.28 M", "7.24 B"; below 1,000 exact. */
 export function formatParameters(count: number): string {
   for (const [unit, letter] of countUnits) {
-    // 999,950 rounds to 1,000.0 K, which is 1.00 M.
-    if (count >= unit * 0.9995) return `${scaled(count / unit, letter === 'K' ? 1 : 2)} ${letter}`;
+    // 999,950 would round to 1,000.0 K; it is 1.00 M.
+    if (count >= unit * 0.99995 && count >= 1000)
+      return `${scaled(count / unit, letter === 'K' ? 1 : 2)} ${letter}`;
   }
   return formatInteger(count);
 }

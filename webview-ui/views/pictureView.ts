@@ -132,8 +132,9 @@ export class PictureView extends LitElement {
     const rows = this.size.rows / this.tile.rows;
     const columns = this.size.columns / this.tile.columns;
     if (rows <= 1 && columns <= 1) return nothing;
-    const text = (value: number) => (Number.isInteger(value) ? formatInteger(value) : formatNumber(value, 2));
-    return html` <span class="quiet">largest of ${text(rows)} × ${text(columns)}</span>`;
+    const isWhole = Number.isInteger(rows) && Number.isInteger(columns);
+    const cell = `${formatInteger(Math.round(rows))} × ${formatInteger(Math.round(columns))}`;
+    return html` <span class="quiet">largest of ${isWhole ? '' : 'about '}${cell}</span>`;
   }
 
   private get readout(): string {

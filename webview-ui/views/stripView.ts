@@ -103,9 +103,11 @@ export function fitStrip(element: HTMLElement): void {
   const items = [...element.querySelectorAll<HTMLElement>('[data-rank]')].sort(
     (a, b) => Number(b.dataset.rank) - Number(a.dataset.rank),
   );
+  element.classList.add('fitting');
   for (const item of items) item.hidden = false;
   for (const item of items) {
-    if (element.scrollWidth <= element.clientWidth) return;
+    if (element.scrollWidth <= element.clientWidth) break;
     item.hidden = true;
   }
+  element.classList.remove('fitting');
 }

@@ -33,6 +33,8 @@ export class TableRow {
   /** Position that it shows; -1: none. */
   position = -1;
   private readonly cells = new Map<ColumnId, HTMLElement>();
+  private readonly prefix = document.createElement('span');
+  private readonly prefixText = document.createElement('bdi');
   private readonly label = document.createElement('span');
   private readonly badge = document.createElement('span');
   private readonly fill = document.createElement('span');
@@ -52,8 +54,10 @@ export class TableRow {
       cell.setAttribute('role', 'gridcell');
       cell.setAttribute('aria-colindex', String(index + 1));
       if (column.id === 'name') {
+        this.prefix.className = 'prefix';
+        this.prefix.append(this.prefixText);
         this.label.className = 'label';
-        cell.append(chevronElement(), this.label);
+        cell.append(chevronElement(), this.prefix, this.label);
       } else if (column.id === 'dtype') {
         this.badge.className = 'dtype';
         cell.append(this.badge);
@@ -82,8 +86,12 @@ export class TableRow {
   }
 
   hide(): void {
+    if (this.position < 0 && this.element.hidden) return;
     this.position = -1;
     this.element.hidden = true;
+    // A row that is not shown answers to no name.
+    delete this.element.dataset.tensor;
+    delete this.element.dataset.group;
   }
 
   private showGroup(group: number, content: RowContent): void {
@@ -95,8 +103,7 @@ export class TableRow {
     this.element.setAttribute('aria-expanded', String(!content.folded));
     this.element.setAttribute('aria-level', String(depth + 1));
     this.element.style.setProperty('--depth', String(depth));
-    this.label.textContent = groupLabel(tree, group);
-    this.label.title = key;
+    this.name('', groupLabel(tree, group), key);
     this.badge.textContent = '';
     this.badge.hidden = true;
     this.text('shape', `${formatInteger(total.tensors)} ${total.tensors === 1 ? 'tensor' : 'tensors'}`);
@@ -127,8 +134,8 @@ export class TableRow {
     this.element.removeAttribute('aria-expanded');
     this.element.setAttribute('aria-level', String(depth + 1));
     this.element.style.setProperty('--depth', String(depth));
-    this.label.textContent = content.grouped ? tensorLabel(tree, columns.names, tensor) : name;
-    this.label.title = name;
+    const label = tensorLabel(tree, columns.names, tensor);
+    this.name(content.grouped ? '' : name.slice(0, name.length - label.length), label, name);
     this.badge.hidden = false;
     this.badge.textContent = columns.dtypes[columns.dtype[tensor]!] ?? '';
     this.text('shape', formatShape(shapeOf(columns, tensor)));
@@ -153,6 +160,13 @@ export class TableRow {
     show('std', (figure) => formatNumber(figure, 3));
     show('kurtosis', formatDecimal, (figure) => figure > unusualKurtosis);
     show('sigma6', formatInteger, (figure) => figure > 0);
+  }
+
+  private name(prefix: string, label: string, title: string): void {
+    this.prefix.hidden = prefix === '';
+    this.prefixText.textContent = prefix;
+    this.label.textContent = label;
+    this.cells.get('name')!.title = title;
   }
 
   private text(id: ColumnId, text: string, title = ''): void {

@@ -159,7 +159,6 @@ export class TensorsView {
         placeholder="Filter: name, dtype:BF16, shape:256, kurtosis:>10"
         .label=${'Filter tensors. Words, globs, dtype:, shape:, name:, bytes:, absmax:, kurtosis:, >6s:'}
         .value=${filter}
-        .invalid=${rows.query.problems.length > 0}
         @input=${(event: Event) => page.patch({ filter: (event.target as HTMLInputElement).value, scrollTop: 0 })}
         @keydown=${this.onFilterKey}
       >
@@ -289,7 +288,7 @@ export class TensorsView {
     const unknown = needsStatistics ? catalogue.tensors.count - stats.known : 0;
     if (problems.length === 0 && unknown === 0) return nothing;
     return html`<div class="filter-notes small" role="status" data-testid="filter-notes">
-      ${problems.map((problem) => html`<p class="problem">${problem.message}</p>`)}
+      ${problems.map((problem) => html`<p class="problem"><span class="mono">${problem.part}</span> is left out: ${problem.message}</p>`)}
       ${
         unknown > 0
           ? html`<p class="quiet">
