@@ -1,6 +1,6 @@
 /** Opened checkpoints, kept until their files change. */
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LoupeError } from '../errors';
 import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
@@ -15,8 +15,31 @@ export class OpenedCheckpoint {
   /** Results of jobs on this generation of the files, by a key of the job's choosing; the oldest go first. */
   private readonly kept = new Map<string, Promise<unknown>>();
 
-  constructor(readonly checkpoint: Checkpoint) {
+  private constructor(
+    readonly checkpoint: Checkpoint,
+    /** Small files that shaped the checkpoint beside its weights: config.json, and the index that was opened. */
+    private readonly sidecars: readonly { readonly path: string; readonly stamp: string }[],
+  ) {
     this.generation = generationOf(checkpoint.files);
+  }
+
+  static async open(path: string): Promise<OpenedCheckpoint> {
+    const checkpoint = await openCheckpoint(path);
+    const paths = [join(checkpoint.folder, 'config.json')];
+    if (checkpoint.path.endsWith('.json')) paths.push(checkpoint.path);
+    const sidecars = await Promise.all(
+      paths.map(async (sidecar) => ({ path: sidecar, stamp: await stampOf(sidecar) })),
+    );
+    return new OpenedCheckpoint(checkpoint, sidecars);
+  }
+
+  /** Whether all files are still the ones that were read. */
+  async isCurrent(): Promise<boolean> {
+    const files = this.checkpoint.files.map((file) => ({ path: file.path, stamp: stampText(file) }));
+    for (const { path, stamp } of [...files, ...this.sidecars]) {
+      if ((await stampOf(path)) !== stamp) return false;
+    }
+    return true;
   }
 
   /** The tensor at an index of the catalogue; throws `usage`. */
@@ -69,7 +92,7 @@ export class CheckpointCache {
     let opened: OpenedCheckpoint | undefined;
     if (opening) {
       opened = await opening;
-      if (!(await isCurrent(opened.checkpoint.files))) {
+      if (!(await opened.isCurrent())) {
         // Another request may have opened it anew already.
         if (this.opened.get(key) === opening) this.opened.delete(key);
         opened = undefined;
@@ -87,7 +110,7 @@ export class CheckpointCache {
   private open(key: string): Promise<OpenedCheckpoint> {
     let opening = this.opened.get(key);
     if (!opening) {
-      opening = openCheckpoint(key).then((checkpoint) => new OpenedCheckpoint(checkpoint));
+      opening = OpenedCheckpoint.open(key);
       opening.catch(() => this.opened.delete(key));
     }
     this.opened.delete(key);
@@ -98,14 +121,15 @@ export class CheckpointCache {
   }
 }
 
-async function isCurrent(files: readonly CheckpointFile[]): Promise<boolean> {
-  for (const file of files) {
-    try {
-      const { size, mtimeMs } = await stat(file.path);
-      if (size !== file.bytes || mtimeMs !== file.mtimeMs) return false;
-    } catch {
-      return false;
-    }
+const stampText = ({ bytes, mtimeMs }: Pick<CheckpointFile, 'bytes' | 'mtimeMs'>): string =>
+  `${bytes} ${mtimeMs}`;
+
+/** Size and time of a file; the same text for every file that is not there. */
+async function stampOf(path: string): Promise<string> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return stampText({ bytes: size, mtimeMs });
+  } catch {
+    return 'absent';
   }
-  return true;
 }

@@ -6,7 +6,7 @@ import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { matrixShape } from './matrix';
 import { decisionFor, packedBytes } from './policy';
-import { quantizeTensor, scaleDtypeFor } from './quantizeTensor';
+import { checkChoice, quantizeTensor, scaleDtypeFor } from './quantizeTensor';
 import { inOrder } from './worker/inOrder';
 
 type ErrorsMethod = EngineContract['errors'];
@@ -18,6 +18,7 @@ export async function errorsJob(
   { choice, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
   { signal, progress }: JobContext<ErrorsMethod['progress']>,
 ): Promise<readonly TensorError[]> {
+  checkChoice(choice);
   const { checkpoint } = opened;
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
   const { symmetric } = schemeNamed(choice.scheme);

@@ -1,9 +1,11 @@
 /** Quantizes one tensor in parts: parameters, codes, and error sums added in the tensor's order. */
+import { LoupeError } from '../errors';
 import type { ErrorSums } from '../kernels/kernels';
 import type { ScaleDtype, SchemeChoice } from '../protocol/engineApi';
 import { schemeNamed } from '../quant/schemes';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
 import { rowParts } from './matrix';
+import { namingTensor } from './namingTensor';
 import type { TensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions, TaskRunner } from './worker/pool';
@@ -31,6 +33,17 @@ export interface QuantizeRunners {
  */
 export function scaleDtypeFor(choice: SchemeChoice, dtype: string): ScaleDtype {
   return choice.scaleDtype ?? (dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32');
+}
+
+/** Throws `usage` for a choice that does not exist: it may come from a command line. */
+export function checkChoice({ scheme, granularity, scaleDtype }: SchemeChoice): void {
+  schemeNamed(scheme);
+  if (!['row', 'tensor'].includes(granularity)) {
+    throw new LoupeError('usage', `There is no granularity "${granularity}". Known: row, tensor.`);
+  }
+  if (scaleDtype !== undefined && !['F32', 'BF16', 'F16'].includes(scaleDtype)) {
+    throw new LoupeError('usage', `Scales cannot be stored as "${scaleDtype}". Known: F32, BF16, F16.`);
+  }
 }
 
 /** Codes go to `output` when it is given. `onPart` hears the elements of each part that is done. */
@@ -96,7 +109,9 @@ async function tensorParameters(
   const { min, max } = await ranges(pool, source, options);
   const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return schemeNamed(choice.scheme).parameters(low, high, scaleDtypeFor(choice, source.dtype));
+  return namingTensor(source, () =>
+    schemeNamed(choice.scheme).parameters(low, high, scaleDtypeFor(choice, source.dtype)),
+  );
 }
 
 /** The parameters of every row and the dequantized values' extremes, for views that encode on the fly. */
@@ -125,7 +140,9 @@ export async function rowParameterTable(
   let [dequantizedLow, dequantizedHigh] = [low, high];
   for (let row = 0; row < source.rows; row++) {
     const whole = choice.granularity === 'tensor';
-    const own = scheme.parameters(whole ? low : min[row]!, whole ? high : max[row]!, scaleDtype);
+    const own = namingTensor(source, () =>
+      scheme.parameters(whole ? low : min[row]!, whole ? high : max[row]!, scaleDtype),
+    );
     parameters.scale[row] = own.scale;
     parameters.inverse[row] = own.inverse;
     parameters.zero[row] = own.zero;

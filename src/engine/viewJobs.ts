@@ -16,13 +16,15 @@ import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { partElements, rowParts } from './matrix';
 import { decisionFor, packedBytes } from './policy';
-import { type RowParameterTable, rowParameterTable, scaleDtypeFor } from './quantizeTensor';
+import { checkChoice, type RowParameterTable, rowParameterTable, scaleDtypeFor } from './quantizeTensor';
 import type { TensorSource } from './tensorSource';
 import { cellStart } from './worker/cellStart';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';
 import type { Counterpart, FoldResult } from './worker/task';
 
+/** Rows or columns that an error profile has at most: nobody can draw more, and all workers hold the columns. */
+const longestProfile = 2 ** 24;
 /** Cells of one tile: as many as a large screen has pixels. */
 const mostCells = 2 ** 23;
 
@@ -71,6 +73,11 @@ export async function errorDetailJob(
 ): Promise<ErrorDetail> {
   const options = { signal, urgent: true };
   const source = opened.source(index);
+  if (source.rows > longestProfile || source.columns > longestProfile) {
+    throw new LoupeError('unsupported', 'The tensor has too many rows or columns for error profiles.', {
+      tensor: source.name,
+    });
+  }
   const other = await opposite(engine, opened, index, against, options);
   const { min, max } = await other.extent();
   const margin = max > min ? 0 : Math.max(Math.abs(min) / 2, 0.5);
@@ -165,6 +172,7 @@ async function opposite(
     };
   }
   const { choice } = against;
+  checkChoice(choice);
   const table = await tableOf(engine, opened, index, source, choice, options);
   const { symmetric } = schemeNamed(choice.scheme);
   const scaleBytes = scaleDtypeFor(choice, from) === 'F32' ? 4 : 2;

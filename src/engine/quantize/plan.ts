@@ -1,5 +1,5 @@
 /** Decides everything about a quantization before anything is written: files, sizes, places of all bytes. */
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
@@ -11,7 +11,7 @@ import { schemeNamed } from '../../quant/schemes';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
 import { matrixShape } from '../matrix';
 import { decisionFor, packedBytes } from '../policy';
-import { scaleDtypeFor } from '../quantizeTensor';
+import { checkChoice, scaleDtypeFor } from '../quantizeTensor';
 import { type TensorSource, tensorSource } from '../tensorSource';
 import { findSidecars, type SidecarPlan } from './sidecars';
 
@@ -68,6 +68,7 @@ export async function planQuantization(
   checkpoint: Checkpoint,
   request: QuantizeRequest,
 ): Promise<QuantizePlan> {
+  checkChoice(request);
   assertQuantizable(checkpoint);
   const scheme = schemeNamed(request.scheme);
   const sidecars = await findSidecars(checkpoint);
@@ -87,10 +88,8 @@ export async function planQuantization(
   });
 
   const texts = new Map<string, string>();
-  texts.set(
-    'config.json',
-    configText(checkpoint, quantizationConfig({ symmetric: scheme.symmetric, ignore })),
-  );
+  const quantization = quantizationConfig({ symmetric: scheme.symmetric, ignore });
+  texts.set('config.json', await configText(checkpoint, quantization));
   let open = shards[0]!.name;
   if (shards.length > 1) {
     open =
@@ -121,7 +120,8 @@ function assertQuantizable(checkpoint: Checkpoint): void {
     );
   }
   const packed = tensors.find((tensor) => tensor.pieces);
-  if (packed || config?.quantization_config !== undefined) {
+  // Some tools write null for none.
+  if (packed || (config?.quantization_config ?? undefined) !== undefined) {
     throw new LoupeError('refused', 'The model is quantized already.', {
       file: checkpoint.path,
       tensor: packed?.name,
@@ -245,8 +245,38 @@ function stringMetadata({ metadata }: Checkpoint): Record<string, string> {
   );
 }
 
-function configText({ config }: Checkpoint, quantization: Record<string, unknown>): string {
-  return `${JSON.stringify({ ...config, quantization_config: quantization }, undefined, 2)}\n`;
+/**
+ * config.json with the quantization added. The source's text is kept as it is, since parsing and printing would turn
+ * 10000.0 into 10000, which typed readers refuse. Throws `refused` where there is a config.json that cannot be used.
+ */
+async function configText(
+  { config, folder }: Checkpoint,
+  quantization: Record<string, unknown>,
+): Promise<string> {
+  const file = path.join(folder, 'config.json');
+  const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return undefined;
+    throw LoupeError.from(thrown, { file });
+  });
+  const printed = JSON.stringify({ quantization_config: quantization }, undefined, 2);
+  if (text === undefined) return `${printed}\n`;
+  if (!config) {
+    throw new LoupeError(
+      'refused',
+      'config.json cannot be used, and the quantization must be written there.',
+      {
+        file,
+      },
+    );
+  }
+  const known = Object.keys(config);
+  if (known.length === 0) return `${printed}\n`;
+  if (known.includes('quantization_config')) {
+    return `${JSON.stringify({ ...config, quantization_config: quantization }, undefined, 2)}\n`;
+  }
+  // The text is one valid object, so its last brace closes it.
+  const body = text.slice(0, text.lastIndexOf('}')).trimEnd();
+  return `${body},${printed.slice(1)}\n`;
 }
 
 function indexText(shards: readonly PlannedShard[]): string {

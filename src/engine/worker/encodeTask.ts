@@ -7,6 +7,7 @@ import type { QuantParameters, Scheme } from '../../quant/scheme';
 import { schemeNamed } from '../../quant/schemes';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { type Block, divide, segmentElements } from '../matrix';
+import { namingTensor } from '../namingTensor';
 import type { TensorSource } from '../tensorSource';
 import type { EncodeResult, EncodeTask, RangesTask } from './task';
 import type { WorkerContext } from './workerContext';
@@ -63,7 +64,7 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
   const cut = source.columns > segmentElements;
   if (cut && rule.kind === 'row') {
     const { min, max } = runRanges(context, task);
-    parameters.fromRanges(scheme, rule.scaleDtype, min, max, 0);
+    namingTensor(source, () => parameters.fromRanges(scheme, rule.scaleDtype, min, max, 0));
   }
   if (rule.kind === 'given') parameters.fill(rule);
 
@@ -84,12 +85,10 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
       const block = { ...first, rows: batch.reduce((rows, segment) => rows + segment.rows, 0) };
       const row = block.row - part.row;
       reader.read(source, block, values);
-      if (!(cut && rule.kind === 'row')) {
-        // Given parameters come from a pass that found all values finite; a row's own come from here.
-        if (rule.kind === 'row') {
-          const { min, max } = blockRange(context, source, block, values);
-          parameters.fromRanges(scheme, rule.scaleDtype, min, max, row);
-        }
+      // Given parameters come from a pass that found all values finite, and so do those of cut rows.
+      if (rule.kind === 'row' && !cut) {
+        const { min, max } = blockRange(context, source, block, values);
+        namingTensor(source, () => parameters.fromRanges(scheme, rule.scaleDtype, min, max, row));
       }
       columns.load(parameters, row, block.rows);
       const strideBytes = 4 * Math.ceil(block.columns / 4);

@@ -317,7 +317,11 @@ describe('the output folder', () => {
     expect(hash(join(out, 'tokenizer.json'))).toBe(hash(join(model, 'tokenizer.json')));
     const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
     const { quantization_config: quantization, ...rest } = config;
-    expect(rest).toEqual(JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')));
+    const sourceText = readFileSync(join(model, 'config.json'), 'utf8');
+    expect(rest).toEqual(JSON.parse(sourceText));
+    // Numbers keep their spelling: readers with types tell 10000.0 from 10000.
+    const body = sourceText.slice(0, sourceText.lastIndexOf('}')).trimEnd();
+    expect(readFileSync(join(out, 'config.json'), 'utf8').startsWith(`${body},`)).toBe(true);
     expect(quantization).toMatchObject({
       quant_method: 'compressed-tensors',
       format: 'pack-quantized',
@@ -439,6 +443,35 @@ describe('what would lose data is refused', () => {
         tensor: 'x.weight',
         byteOffset: byteOffset + 16,
       });
+    }
+  });
+
+  it('a config.json that cannot be used, since the quantization belongs there', async () => {
+    const path = writeModel(join(folder, 'config/model.safetensors'), [
+      { name: 'x.weight', dtype: 'F32', shape: [1, 2], data: f32Data([1, 2]) },
+    ]);
+    writeFileSync(join(folder, 'config/config.json'), '{"rope_theta": NaN}');
+    expect(await refusal(path)).toMatchObject({ code: 'refused' });
+    writeFileSync(join(folder, 'config/config.json'), '{}');
+    const report = await engine.call('quantize', request(path, join(folder, 'config-out')));
+    const config = JSON.parse(readFileSync(join(dirname(report.open), 'config.json'), 'utf8'));
+    expect(Object.keys(config)).toEqual(['quantization_config']);
+  });
+
+  it('a scale that its type cannot hold, naming the tensor', async () => {
+    const path = writeModel(join(folder, 'scale/model.safetensors'), [
+      { name: 'x.weight', dtype: 'F32', shape: [1, 2], data: f32Data([1e30, 2]) },
+    ]);
+    for (const granularity of ['row', 'tensor'] as const) {
+      const error = await refusal(path, undefined, { granularity, scaleDtype: 'F16' });
+      expect(error).toMatchObject({ code: 'refused', tensor: 'x.weight', file: path });
+      expect(error.message).toMatch(/^x\.weight: /);
+    }
+  });
+
+  it('a choice that does not exist', async () => {
+    for (const more of [{ granularity: 'block:3' }, { scaleDtype: 'F64' }, { scheme: 'int7' }]) {
+      expect((await refusal(demoModel, undefined, more)).code).toBe('usage');
     }
   });
 
