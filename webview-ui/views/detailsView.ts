@@ -116,7 +116,7 @@ export function tensorDetails(
   const pieces = tensors.pieces.find(({ index }) => index === tensor)?.pieces;
   const dtype = tensors.dtypes[tensors.dtype[tensor]!]!;
   const shard = files.length > 1 ? `shard ${tensors.file[tensor]! + 1} at byte` : 'at byte';
-  return html`<div class="details-content" data-testid="details" data-tensor=${name}>
+  return html`<div class="details-content" data-testid="details" data-selected=${name}>
     <h2 tabindex="-1" data-testid="details-name">
       ${breakable(name)}
       <button type="button" class="icon-button" title="Copy the name (c)" aria-label="Copy the name" @click=${() => events.copy(name)}>${copyIcon()}</button>

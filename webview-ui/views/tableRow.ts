@@ -32,6 +32,9 @@ export class TableRow {
   readonly element = document.createElement('div');
   /** Position that it shows; -1: none. */
   position = -1;
+  private top = Number.NaN;
+  private depth = -1;
+  private filled = -1;
   private readonly cells = new Map<ColumnId, HTMLElement>();
   private readonly prefix = document.createElement('span');
   private readonly prefixText = document.createElement('bdi');
@@ -77,12 +80,20 @@ export class TableRow {
     const { element } = this;
     const isGroup = content.entry < 0;
     this.position = content.position;
-    element.hidden = false;
-    element.className = `row${isGroup ? ' group' : ''}${content.selected ? ' selected' : ''}${content.active ? ' active' : ''}`;
+    if (element.hidden) element.hidden = false;
+    const classes = `row${isGroup ? ' group' : ''}${content.selected ? ' selected' : ''}${content.active ? ' active' : ''}`;
+    if (element.className !== classes) element.className = classes;
     element.setAttribute('aria-rowindex', String(content.position + 2));
-    element.setAttribute('aria-selected', String(content.selected));
+    this.attribute('aria-selected', String(content.selected));
     if (isGroup) this.showGroup(~content.entry, content);
     else this.showTensor(content.entry, content);
+  }
+
+  /** Pixels from the top of the scrolled content. */
+  place(top: number): void {
+    if (this.top === top) return;
+    this.top = top;
+    this.element.style.transform = `translateY(${top}px)`;
   }
 
   hide(): void {
@@ -100,9 +111,8 @@ export class TableRow {
     const total = content.totals[group]!;
     this.element.dataset.group = key;
     delete this.element.dataset.tensor;
-    this.element.setAttribute('aria-expanded', String(!content.folded));
-    this.element.setAttribute('aria-level', String(depth + 1));
-    this.element.style.setProperty('--depth', String(depth));
+    this.attribute('aria-expanded', String(!content.folded));
+    this.level(depth);
     this.name('', groupLabel(tree, group), key);
     this.badge.textContent = '';
     this.badge.hidden = true;
@@ -132,8 +142,7 @@ export class TableRow {
     this.element.dataset.tensor = name;
     delete this.element.dataset.group;
     this.element.removeAttribute('aria-expanded');
-    this.element.setAttribute('aria-level', String(depth + 1));
-    this.element.style.setProperty('--depth', String(depth));
+    this.level(depth);
     const label = tensorLabel(tree, columns.names, tensor);
     this.name(content.grouped ? '' : name.slice(0, name.length - label.length), label, name);
     this.badge.hidden = false;
@@ -160,6 +169,17 @@ export class TableRow {
     show('std', (figure) => formatNumber(figure, 3));
     show('kurtosis', formatDecimal, (figure) => figure > unusualKurtosis);
     show('sigma6', formatInteger, (figure) => figure > 0);
+  }
+
+  private attribute(name: string, value: string): void {
+    if (this.element.getAttribute(name) !== value) this.element.setAttribute(name, value);
+  }
+
+  private level(depth: number): void {
+    if (this.depth === depth) return;
+    this.depth = depth;
+    this.element.setAttribute('aria-level', String(depth + 1));
+    this.element.style.setProperty('--depth', String(depth));
   }
 
   private name(prefix: string, label: string, title: string): void {
@@ -194,6 +214,8 @@ export class TableRow {
     const cell = this.cells.get('share');
     if (!cell) return;
     const share = this.session.catalogue.bytes > 0 ? bytes / this.session.catalogue.bytes : 0;
+    if (this.filled === share) return;
+    this.filled = share;
     this.fill.style.setProperty('--share', String(share));
     const text = formatShare(share);
     cell.title = `${text} of the bytes`;

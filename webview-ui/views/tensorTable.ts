@@ -31,6 +31,7 @@ export interface TableView {
   readonly rows: TableRows;
   readonly columns: readonly TableColumn[];
   readonly sort: Sort | undefined;
+  readonly filter: string;
   readonly folded: ReadonlySet<string>;
   readonly totals: readonly GroupTotals[];
   /** Selected tensor or ~group. */
@@ -115,9 +116,11 @@ export class TensorTable {
     } else if (!before && view.selected !== undefined) this.active = view.rows.rows.indexOf(view.selected);
     this.empty.hidden = view.rows.rows.length > 0;
     this.measure(true);
-    // Another order is read from its top, unless the chosen row is in it.
-    if (before && before.sort !== view.sort) {
-      this.element.scrollTop = 0;
+    // Another order is read from its top; a filter keeps the chosen row in view.
+    const isFiltered = before !== undefined && before.filter !== view.filter;
+    if (before && (isFiltered || before.sort !== view.sort)) {
+      this.element.scrollTop =
+        isFiltered && this.active >= 0 ? scrollTopFor(this.active, 0, this.geometry) : 0;
       this.draw(true);
     }
   }
@@ -199,7 +202,7 @@ export class TensorTable {
       const slot = position % size;
       const row = this.pool[slot]!;
       used[slot] = 1;
-      row.element.style.transform = `translateY(${top + (position - first) * rowHeight}px)`;
+      row.place(top + (position - first) * rowHeight);
       if (!all && row.position === position) continue;
       const entry = view.rows.rows[position]!;
       row.show({

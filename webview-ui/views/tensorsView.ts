@@ -159,7 +159,7 @@ export class TensorsView {
         placeholder="Filter: name, dtype:BF16, shape:256, kurtosis:>10"
         .label=${'Filter tensors. Words, globs, dtype:, shape:, name:, bytes:, absmax:, kurtosis:, >6s:'}
         .value=${filter}
-        @input=${(event: Event) => page.patch({ filter: (event.target as HTMLInputElement).value, scrollTop: 0 })}
+        @input=${(event: Event) => page.patch({ filter: (event.target as HTMLInputElement).value })}
         @keydown=${this.onFilterKey}
       >
         ${
@@ -340,6 +340,7 @@ export class TensorsView {
       rows,
       columns: this.lastColumns.columns,
       sort,
+      filter,
       folded: this.foldedOf.set,
       totals: rows.grouped ? session.table.groupTotals(filter) : [],
       selected: this.selectedGroup === undefined ? this.selected : ~this.selectedGroup,
@@ -386,7 +387,7 @@ export class TensorsView {
 
   private sort(id: ColumnId): void {
     const sort = nextSort(this.page.state.sort, id);
-    this.page.patch({ sort, scrollTop: 0 });
+    this.page.patch({ sort });
     const column = tableColumns.find((candidate) => candidate.id === id)!;
     this.page.announce(
       sort
@@ -453,7 +454,6 @@ export class TensorsView {
     actions.filter = () =>
       this.page.patch({
         filter: entry < 0 ? name : name.replace(/(^|[./])\d+(?=[./])/g, '$1*'),
-        scrollTop: 0,
       });
     if (groups.length > 0) {
       items.push(

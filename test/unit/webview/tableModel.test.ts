@@ -4,7 +4,7 @@ import { buildModuleTree, groupLabel, tensorLabel } from '../../../webview-ui/st
 import { naturalRanks, sortedOrder } from '../../../webview-ui/state/sortOrder';
 import { StatsTable } from '../../../webview-ui/state/statsTable';
 import { nextSort, type Sort } from '../../../webview-ui/state/tableColumns';
-import { TableModel } from '../../../webview-ui/state/tableModel';
+import { TableModel, type TableRequest } from '../../../webview-ui/state/tableModel';
 import { namedColumns, statsWith, tensorColumns } from './sampleColumns';
 
 /** The order as lines, indented by depth, names shortened as shown. */
@@ -220,7 +220,7 @@ describe('TableModel', () => {
     for (let i = 0; i < columns.count; i++) stats.set(i, statsWith({ kurtosis: Math.sin(i), sigma6: i % 5 }));
     const model = new TableModel(columns, stats);
     model.prepare();
-    const measure = (request: Partial<typeof all> & { sort?: Sort }) => {
+    const measure = (request: Partial<TableRequest>) => {
       const times = Array.from({ length: 7 }, (_, i) => {
         // Another filter each time: nothing is remembered.
         const filter = `${request.filter ?? ''} -none${i}`;
@@ -229,7 +229,8 @@ describe('TableModel', () => {
         if (!request.sort) model.groupTotals(filter);
         return performance.now() - before;
       });
-      return times.sort((a, b) => a - b)[1]!;
+      // The shortest: what else the machine does is not asked here.
+      return Math.min(...times);
     };
     const times = {
       grouped: measure({ filter: 'up_proj' }),
