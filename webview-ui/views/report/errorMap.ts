@@ -63,7 +63,7 @@ export class ErrorMap extends LitElement {
 
   protected override render() {
     return html`<div
-      class="map"
+      class=${this.groups.some(isSlanted) ? 'map slanting' : 'map'}
       role="grid"
       aria-label=${`${this.metric.label} of every tensor, layers down, modules across. T goes to the table.`}
       aria-readonly="true"
@@ -78,7 +78,7 @@ export class ErrorMap extends LitElement {
   private renderGroup(group: MapGroup, groupIndex: number) {
     const single = group.label === '';
     return html`<div
-      class=${single ? 'map-group outside' : 'map-group'}
+      class=${`map-group${single ? ' outside' : ''}${isSlanted(group) ? ' slanted' : ''}`}
       role="rowgroup"
       ${styled({ '--columns': String(group.columns.length) })}
     >
@@ -87,7 +87,7 @@ export class ErrorMap extends LitElement {
         ${group.columns.map(
           (column) =>
             html`<span class="map-column" role="columnheader" title=${column.module || nothing}
-              >${column.label}</span
+              >${shortened(column.label)}</span
             >`,
         )}
       </div>
@@ -231,6 +231,20 @@ export class ErrorMap extends LitElement {
     if (!place) return null;
     return this.querySelector(`[data-place="${place.group},${place.row},${place.column}"]`);
   }
+}
+
+/** Longer column names than this do not fit over their cells. */
+const straightName = 8;
+
+/** Leaning names have room for so many letters; the end tells more than the start. */
+const longestName = 18;
+
+function shortened(label: string): string {
+  return label.length > longestName ? `…${label.slice(1 - longestName)}` : label;
+}
+
+function isSlanted(group: MapGroup): boolean {
+  return group.columns.some((column) => column.label.length > straightName);
 }
 
 customElements.define('tl-error-map', ErrorMap);

@@ -101,7 +101,7 @@ export class ErrorTable extends LitElement {
           : html`<td class="note" colspan=${metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
       }
       <td class="number" title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</td>
-      <td class="dtype" title=${`stored as ${row.from} before`}>${row.to}</td>
+      <td class="stored" title=${`stored as ${row.from} before`}>${row.to}</td>
     </tr>`;
   }
 

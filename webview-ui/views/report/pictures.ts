@@ -207,7 +207,7 @@ export class Pictures extends LitElement {
   protected override render() {
     const height = Math.round(Math.min(150, Math.max(96, (420 * this.rows) / Math.max(1, this.columns))));
     return html`<div
-        class="pictures"
+        class=${this.failure && !this.overview ? 'pictures failed' : 'pictures'}
         role="application"
         tabindex="0"
         aria-label=${`Original, dequantized and error of ${this.name}. Arrow keys move the cursor, plus and minus zoom, 0 shows the whole tensor.`}
@@ -244,7 +244,7 @@ export class Pictures extends LitElement {
         <span>${titles[kind]}</span>
         ${
           kind === 'dequantized'
-            ? html`<span class="faint">same colours</span>`
+            ? html`<span class="quiet">same colours</span>`
             : range
               ? html`<tl-legend
                   data-legend=${kind}
@@ -253,7 +253,7 @@ export class Pictures extends LitElement {
                   .high=${high}
                   .label=${kind === 'error' ? 'Error' : 'Original and dequantized'}
                 ></tl-legend>`
-              : html`<span class="faint" role="status">${this.failure ? '' : 'Reading the values…'}</span>`
+              : html`<span class="quiet" role="status">${this.failure ? '' : 'Reading the values…'}</span>`
         }
       </figcaption>
       <canvas

@@ -164,13 +164,13 @@ export class ReportPage extends LitElement {
     const { backend } = report;
     return html`<header class="strip">
       <h1 title=${report.source}>${report.sourceName}</h1>
-      <span class="scheme"><span class="faint">→</span> ${scheme}</span>
+      <span class="scheme"><span class="quiet">→</span> ${scheme}</span>
       <span class="sizes" title=${`${count(report.bytesBefore)} → ${count(report.bytesAfter)} bytes`}
-        >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="faint">(${fixed(share, 0)} %)</span></span
+        >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="quiet">(${fixed(share, 0)} %)</span></span
       >
       ${mean === null ? nothing : html`<span class="mean" data-figure="mean-sqnr" data-value=${String(mean)}>mean SQNR <b>${fixed(mean, 1)} dB</b></span>`}
-      <span class="backend faint" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}><span class="long">${backend.reason}</span><span class="short">${backend.reason.split(':')[0]}</span></span>
-      <span class="seconds faint">${duration(report.seconds)}</span>
+      <span class="backend quiet" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}><span class="long">${backend.reason}</span><span class="short">${backend.reason.split(':')[0]}</span></span>
+      <span class="seconds quiet">${duration(report.seconds)}</span>
       <span class="spring"></span>
       <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
       <vscode-button @click=${() => this.act('openResult')}>${against.kind === 'file' ? 'Open Result' : 'Quantize…'}</vscode-button>
@@ -182,7 +182,7 @@ export class ReportPage extends LitElement {
     const range = this.rangeOf(metric, report);
     const kept = report.tensors.length - quantized.length;
     const selected = this.rowOf(report, this.saved.tensor);
-    return html`<div class="map-section"><div class="tools">
+    return html`<div class="map-section"><div class="map-head"><div class="tools">
         <h2 id="map-title">Error by layer and module</h2>
         <vscode-single-select
           data-testid="metric"
@@ -194,6 +194,8 @@ export class ReportPage extends LitElement {
         </vscode-single-select>
         <span class="spring"></span>
         ${this.renderLegend(metric, range, settings.colorMap)}
+      </div>
+      <div class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</div>
       </div>
       <tl-error-map
         .rows=${report.tensors}
@@ -208,7 +210,6 @@ export class ReportPage extends LitElement {
         @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
         @tl-table=${() => void this.goToTable()}
       ></tl-error-map>
-      <p class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</p>
       </div>
       <div class="table-section"><div class="tools">
         <vscode-checkbox
@@ -253,7 +254,7 @@ export class ReportPage extends LitElement {
   }
 
   private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {
-    if (!range) return html`<span class="faint">every copy is exact</span>`;
+    if (!range) return html`<span class="quiet">every copy is exact</span>`;
     const unit = metric.unit ? ` ${metric.unit}` : '';
     return html`<tl-legend
       data-legend="map"
@@ -270,12 +271,12 @@ export class ReportPage extends LitElement {
     const row = index === undefined ? undefined : report.tensors[index];
     if (!row) return 'Point at a cell, or move through the map with the arrow keys.';
     if (!isQuantized(row))
-      return html`<b>${row.name}</b> kept as ${row.from}${row.note ? `: ${row.note}` : ''}`;
-    return html`<b>${row.name}</b>
-      ${metrics.map((metric) => {
+      return html`<b class="mono">${row.name}</b> <div>kept as ${row.from}${row.note ? `: ${row.note}` : ''}</div>`;
+    return html`<b class="mono">${row.name}</b>
+      <div>${metrics.map((metric) => {
         const value = metric.value(row);
-        return html`<span><span class="faint">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;
-      })}`;
+        return html`<span><span class="quiet">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;
+      })}</div>`;
   }
 
   private chosen(report: QuantizeReport, catalogue: Catalogue): ChosenTensor | undefined {

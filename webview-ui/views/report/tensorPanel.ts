@@ -133,7 +133,7 @@ export class TensorPanel extends LitElement {
     const { row } = chosen;
     return html`<section class="tensor" aria-label=${row.name} data-testid="tensor-panel">
       <h2 title=${row.name}>${row.name}</h2>
-      <p class="faint">
+      <p class="quiet">
         ${isQuantized(row) ? `${row.from} → ${row.to}` : row.from} · ${shapeText(chosen.shape)} ·
         <span title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</span>
       </p>
@@ -198,7 +198,7 @@ export class TensorPanel extends LitElement {
           void this.load();
         }}>Try again</button></p>`;
     const { detail } = this;
-    if (!detail) return html`<p class="faint" role="status">Computing distributions and profiles…</p>`;
+    if (!detail) return html`<p class="quiet" role="status">Computing distributions and profiles…</p>`;
     return html`<figure>
         <figcaption>
           <span>Distribution, log counts</span>
