@@ -6,7 +6,8 @@ import { Heatmap, type HeatmapLayer } from '../../draw/heatmap';
 import { readTheme } from '../../draw/theme';
 import '../../draw/legend';
 import { type ColourRange, colourRange, type RangeMode } from './colourRange';
-import { count, figure } from './figures';
+import { figure } from './figures';
+import { renderReadout } from './readout';
 import { styled } from './styled';
 import { type FetchTile, readTile, TileLoader, type TileReading } from './tileLoader';
 import {
@@ -226,7 +227,7 @@ export class Pictures extends LitElement {
             : nothing
         }
       </div>
-      ${this.renderReadout()}`;
+      ${renderReadout(this.reading(), this.viewport.region, this.spoken)}`;
   }
 
   private renderPicture(kind: Kind) {
@@ -266,34 +267,6 @@ export class Pictures extends LitElement {
         @dblclick=${this.onDoubleClick}
       ></canvas>
     </figure>`;
-  }
-
-  private renderReadout() {
-    const reading = this.reading();
-    const { region } = this.viewport;
-    const folded = reading !== null && spanOf(reading.rows) * spanOf(reading.columns) > 1;
-    const entry = (label: string, key: string, text: string, value: string | undefined) =>
-      html`<div><dt>${label}</dt><dd data-figure=${key} data-value=${value ?? nothing}>${text}</dd></div>`;
-    const place = (key: 'row' | 'column', range: readonly [number, number] | undefined) =>
-      entry(
-        range && spanOf(range) > 1 ? `${key}s` : key,
-        key,
-        range ? rangeText(range) : '–',
-        range && String(range[0]),
-      );
-    const value = (label: string, key: Kind) =>
-      entry(label, key, reading ? figure(reading[key]) : '–', reading ? String(reading[key]) : undefined);
-    return html`<dl class="readout" id="picture-readout" aria-live=${this.spoken ? 'polite' : 'off'} data-testid="readout">
-        ${place('row', reading?.rows)} ${place('column', reading?.columns)}
-        ${value('original', 'original')} ${value('dequantized', 'dequantized')} ${value(folded ? 'mean |error|' : '|error|', 'error')}
-      </dl>
-      <p class="hint">
-        ${
-          folded
-            ? `A cell folds ${count(spanOf(reading!.rows))} × ${count(spanOf(reading!.columns))} elements and shows the largest. `
-            : nothing
-        }Showing rows ${rangeText([region.row0, region.row1])}, columns ${rangeText([region.column0, region.column1])}.
-      </p>`;
   }
 
   /** One step of zoom around the cursor, or the middle; for buttons and keys. */
@@ -438,15 +411,6 @@ const emptyTile = {
 
 function layerOf(tile: ErrorTile, kind: Kind): HeatmapLayer {
   return { extent: tile.region, rows: tile.rows, columns: tile.columns, values: tile[kind] };
-}
-
-function spanOf(range: readonly [number, number]): number {
-  return range[1] - range[0];
-}
-
-/** `7` or `7–9`: the half-open range as the indices it holds. */
-function rangeText(range: readonly [number, number]): string {
-  return spanOf(range) <= 1 ? count(range[0]) : `${count(range[0])}–${count(range[1] - 1)}`;
 }
 
 customElements.define('tl-pictures', Pictures);
