@@ -83,7 +83,7 @@ function partialStats(context: WorkerContext, task: StatsTask): PartialStats {
     zeros,
     nan,
     inf,
-    histogram: Float64Array.from(kernels.u32(histogram, patternBins)),
+    histogram: new Float64Array(kernels.u32(histogram, patternBins)),
     ...(channels
       ? {
           channels: {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EngineClient } from '../../../src/engine/client';
+import type { LoupeError } from '../../../src/errors';
 import { bf16Data } from '../../fixtures/makeCheckpoint';
 import {
   demoModel,
@@ -20,12 +21,13 @@ import {
 
 const engine = startEngine();
 const folder = temporaryFolder();
-/** 48 MB in 24 tensors, long enough to be interrupted in the middle. */
+/** 96 MB, long enough to be interrupted in the middle. */
 let large = '';
+const largeTensors = 48;
 
 beforeAll(() => {
   const data = bf16Data(randomValues(2 ** 20));
-  const tensors = Array.from({ length: 24 }, (_, i) => ({
+  const tensors = Array.from({ length: largeTensors }, (_, i) => ({
     name: `layers.${i}.proj.weight`,
     dtype: 'BF16',
     shape: [1024, 1024],
@@ -152,27 +154,53 @@ describe('the client', () => {
   });
 });
 
+/**
+ * Runs a quantization that `act` interrupts once bytes are done, and gives its failure. On a busy machine the
+ * job can end before this process hears of its progress: then it is tried again.
+ */
+async function interrupted(
+  own: EngineClient,
+  out: string,
+  granularity: 'row' | 'tensor',
+  act: (controller: AbortController) => void,
+): Promise<LoupeError> {
+  for (let attempt = 0; attempt < 8; attempt++) {
+    await own.call('quantize', request(demoModel, out, { overwrite: true }));
+    const controller = new AbortController();
+    let acted = false;
+    const call = own.call('quantize', request(large, out, { overwrite: true, granularity }), {
+      signal: controller.signal,
+      progress: ({ bytesDone }) => {
+        if (bytesDone === 0 || acted) return;
+        acted = true;
+        act(controller);
+      },
+    });
+    const failure = await call.then(
+      () => undefined,
+      (thrown: LoupeError) => thrown,
+    );
+    if (failure) return failure;
+  }
+  throw new Error('it was never interrupted in time');
+}
+
 describe('an interrupted quantization', () => {
-  it('stops within a tenth of a second when cancelled, and leaves the older output as it was', async () => {
+  it('stops soon when cancelled, and leaves the older output as it was', async () => {
     const parent = join(folder, 'cancelled');
     const out = join(parent, 'out');
     await engine.call('quantize', request(demoModel, out));
     const before = hash(join(out, 'model.safetensors'));
     const source = hash(large);
     for (const granularity of ['row', 'tensor'] as const) {
-      const controller = new AbortController();
       let aborted = 0;
-      const call = engine.call('quantize', request(large, out, { overwrite: true, granularity }), {
-        signal: controller.signal,
-        progress: ({ bytesDone }) => {
-          if (bytesDone === 0 || aborted) return;
-          aborted = performance.now();
-          controller.abort();
-        },
+      const failure = await interrupted(engine, out, granularity, (controller) => {
+        aborted = performance.now();
+        controller.abort();
       });
-      expect((await failureOf(call)).code).toBe('cancelled');
       // Generous: the machine may be busy with other tests.
       expect(performance.now() - aborted).toBeLessThan(1000);
+      expect(failure.code).toBe('cancelled');
       expect([hash(join(out, 'model.safetensors')), hash(large)]).toEqual([before, source]);
       expect(readdirSync(parent)).toEqual(['out']);
     }
@@ -185,21 +213,14 @@ describe('an interrupted quantization', () => {
     await own.call('quantize', request(demoModel, out));
     const before = hash(join(out, 'model.safetensors'));
     const source = hash(large);
-    let killed = false;
-    const call = own.call('quantize', request(large, out, { overwrite: true }), {
-      progress: ({ bytesDone }) => {
-        if (bytesDone === 0 || killed) return;
-        killed = true;
-        process.kill(own.pid!, 'SIGKILL');
-      },
-    });
-    expect((await failureOf(call)).code).toBe('engine-died');
+    const failure = await interrupted(own, out, 'row', () => process.kill(own.pid!, 'SIGKILL'));
+    expect(failure.code).toBe('engine-died');
     expect(hidden(parent)).toEqual([expect.stringMatching(/^\.out\.tensor-loupe-\d+-[0-9a-f]{12}$/)]);
     expect([hash(join(out, 'model.safetensors')), hash(large)]).toEqual([before, source]);
     const report = await own.call('quantize', request(large, out, { overwrite: true }));
     expect(readdirSync(parent)).toEqual(['out']);
     expect(hash(report.open)).not.toBe(before);
-    expect((await own.call('open', { path: out })).tensors.pieces.length).toBe(24);
+    expect((await own.call('open', { path: out })).tensors.pieces.length).toBe(largeTensors);
   });
 
   it('by the end of its parent leaves nothing behind', async () => {
@@ -209,11 +230,13 @@ describe('an interrupted quantization', () => {
     writeFileSync(
       script,
       `import { fork } from 'node:child_process';
+      // One worker and two passes, so that the end of this process comes in the middle.
+      process.env.TENSOR_LOUPE_WORKERS = '1';
       const child = fork(${JSON.stringify(enginePath)}, [], { serialization: 'advanced' });
-      child.on('message', ({ kind, data }) => {
-        if (kind === 'progress' && data.bytesDone > 0) process.exit(0);
+      child.on('message', ({ kind }) => {
+        if (kind === 'progress') process.exit(0);
       });
-      const params = ${JSON.stringify(request(large, join(parent, 'out')))};
+      const params = ${JSON.stringify(request(large, join(parent, 'out'), { granularity: 'tensor' }))};
       child.send({ kind: 'request', id: 1, method: 'quantize', params });`,
     );
     const child = spawn(process.execPath, [pathToFileURL(script).pathname], { stdio: 'ignore' });
@@ -236,10 +259,10 @@ describe('an interrupted quantization', () => {
       progress: (state) => seen.push(state),
     });
     expect(seen.at(-1)).toMatchObject({
-      bytesDone: 24 * 2 ** 21,
-      bytesTotal: 24 * 2 ** 21,
-      tensorsDone: 24,
-      tensorsTotal: 24,
+      bytesDone: largeTensors * 2 ** 21,
+      bytesTotal: largeTensors * 2 ** 21,
+      tensorsDone: largeTensors,
+      tensorsTotal: largeTensors,
     });
     for (let i = 1; i < seen.length; i++) {
       expect(seen[i]!.bytesDone).toBeGreaterThanOrEqual(seen[i - 1]!.bytesDone);
