@@ -110,6 +110,7 @@ describe('open and look', () => {
     const page = await openWorkbench(browser, host);
     const view = await openOutliers(page);
     await view.locator('[data-testid="filter"] input').fill('layers.2');
+    await view.locator('[data-testid="match-count"]', { hasText: '9 of 39' }).waitFor();
     for (const [name, key, axis] of [
       ['model.layers.2.mlp.up_proj.weight', 'up_rows_enlarged', 'rows'],
       ['model.layers.2.self_attn.v_proj.weight', 'v_rows_enlarged', 'rows'],
@@ -223,7 +224,7 @@ describe('quantize and see the error', () => {
     await pick(page, choice.label);
     await pick(page, choice.pickLabel);
     await pick(page, 'CPU kernels');
-    const folder = `demo-llama-3m-outliers-${choice.label.replace(/ /g, '-')}-${choice.granularity}`;
+    const folder = `demo-llama-3m-outliers-INT8-${choice.scheme.slice('int8-'.length)}-${choice.granularity}`;
     await quickInput(page).locator('.monaco-list-row').first().waitFor();
     const target = (
       await quickInput(page).locator('.monaco-list-row .label-name').first().innerText()
