@@ -6,9 +6,10 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { LoupeError } from '../../errors';
 import type { BackendName, BackendReport, BackendUse } from '../../protocol/engineApi';
-import { type TaskRunner, WorkerPool } from '../worker/pool';
+import type { TaskRunner } from '../worker/pool';
 import { onlyGpuName } from './gpuName';
 import type { OrtProvider } from './ortEncoder';
+import { OrtThread } from './ortThread';
 import type { ProbeResult } from './probe';
 
 /** `notSupported` of the probe, repeated here to keep onnxruntime-node out of the engine's bundle. */
@@ -51,12 +52,15 @@ export interface ChosenBackend {
 
 export class Backends {
   private readonly probes = new Map<BackendName, Promise<Probed>>();
+  private readonly thread: OrtThread;
 
   constructor(
     private readonly pool: TaskRunner,
     /** dist/ortWorker.js. */
     private readonly ortEntry: URL,
-  ) {}
+  ) {
+    this.thread = new OrtThread(ortEntry);
+  }
 
   /** Every backend, what `auto` takes first. Probes take a second or so, once in the engine's life. */
   async reports(): Promise<readonly BackendReport[]> {
@@ -105,13 +109,13 @@ export class Backends {
     };
   }
 
-  private ort(candidate: Candidate, requested: BackendName | 'auto', reason: string): ChosenBackend {
-    const thread = new WorkerPool(this.ortEntry, 1, { provider: candidate.provider });
-    return {
-      use: { requested, used: candidate.name, reason },
-      runner: thread,
-      release: () => thread.close(),
-    };
+  private async ort(
+    candidate: Candidate,
+    requested: BackendName | 'auto',
+    reason: string,
+  ): Promise<ChosenBackend> {
+    const { runner, release } = await this.thread.lease(candidate.provider);
+    return { use: { requested, used: candidate.name, reason }, runner, release };
   }
 
   private kernelsText(): string {
@@ -120,6 +124,7 @@ export class Backends {
 
   /** Why it is the CPU: the reason of the last candidate that this platform could have had. */
   private cpuReason(gpus: readonly Probed[]): string {
+    if (gpus.some(({ preferred }) => preferred)) return `CPU: ${this.kernelsText()}`;
     const reasons = gpus
       .map(({ report }) => report.reason)
       .filter((reason) => !reason.startsWith('not part'));

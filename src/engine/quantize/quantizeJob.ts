@@ -48,12 +48,12 @@ export async function quantizeJob(
     const error = LoupeError.from(thrown);
     const gpuFailed = request.backend === 'auto' && backend.use.used !== 'cpu' && error.code === 'compute';
     if (!gpuFailed) throw error;
-    // A GPU that passed its probe failed on real work: its reason is kept, and the CPU does it.
+    // A GPU that passed its probe failed on real work: its reason is kept, and the next candidate does it.
     engine.backends.fellThrough(backend.use.used, error.message);
-    return await quantizeJob(engine, opened, request, { signal, progress });
   } finally {
     await backend.release();
   }
+  return quantizeJob(engine, opened, request, { signal, progress });
 }
 
 /** Bytes of a kept tensor that are copied by one task. */

@@ -105,6 +105,19 @@ describe('codes and errors', () => {
   });
 });
 
+it("shares ONNX Runtime's one thread among jobs, whatever their providers", async () => {
+  const engine = startEngine({ env: software ?? {} });
+  const backends = software ? (['webgpu', 'ort-cpu', 'webgpu'] as const) : (['ort-cpu', 'ort-cpu'] as const);
+  const reports = await Promise.all(
+    backends.map((backend, i) =>
+      engine.call('quantize', request(path, join(folder, `shared-${i}`), { backend })),
+    ),
+  );
+  expect(reports.map(({ backend }) => backend.used)).toEqual(backends);
+  const hashes = reports.map(({ open }) => createHash('sha256').update(readFileSync(open)).digest('hex'));
+  expect(new Set(hashes).size).toBe(1);
+});
+
 describe('the choice', () => {
   it('lists every backend with a reason, what auto takes first', async () => {
     const reports = await cpu.call('backends', {});
