@@ -8,6 +8,7 @@ import {
   chromiumPath,
   type HarnessBundle,
   launchChromium,
+  measureScrolling,
   type OpenOptions,
   openHarness,
   repositoryRoot,
@@ -183,7 +184,10 @@ describe.skipIf(!executable)('checkpoint page', () => {
     const expected = plainStats(down, model.values(index)!, 32, 96, 4);
     await withPage({}, async (page) => {
       await ready(page);
-      await page.locator(`[data-tensor="${down}"].row`).click();
+      await page.locator(`[data-tensor="${down}"].row`).click({ button: 'right' });
+      await page.getByTestId('row-menu').getByText('Show in Every Layer').click();
+      await page.waitForTimeout(60);
+      expect(await page.getByTestId('match-count').innerText()).toBe('12 of 100');
       await page.getByTestId('picture').waitFor();
       const figure = (id: string) =>
         page.locator(`[data-testid="details"] [data-figure="${id}"]`).getAttribute('data-value').then(Number);
@@ -285,6 +289,11 @@ describe.skipIf(!executable)('checkpoint page', () => {
       expect(await rows(page)).toEqual(before);
       expect(await page.locator('[role="columnheader"][data-column="share"]').count()).toBe(0);
       expect(await page.getByTestId('match-count').innerText()).toBe('100 of 100');
+      await page.getByTestId('tab-metadata').click();
+      await page.waitForTimeout(100);
+      await page.getByTestId('tab-tensors').click();
+      await page.waitForTimeout(100);
+      expect(await page.getByTestId('tensor-table').evaluate((table) => table.scrollTop)).toBe(330);
       await page.getByTestId('tab-memory').click();
       await page.waitForTimeout(400);
       await page.reload();
@@ -366,37 +375,12 @@ describe.skipIf(!executable)('checkpoint page', () => {
     await withPage({ query: 'model=large&count=100000' }, async (page) => {
       await ready(page);
       await page.waitForTimeout(1200);
-      const result = await page.getByTestId('tensor-table').evaluate(async (table) => {
-        const range = table.scrollHeight - table.clientHeight;
-        const frames: number[] = [];
-        const work: number[] = [];
-        let last = performance.now();
-        for (let i = 0; i <= 90; i++) {
-          const before = performance.now();
-          table.scrollTop = i < 45 ? i * 66 : (range * (i - 45)) / 45;
-          table.dispatchEvent(new Event('scroll'));
-          table.getBoundingClientRect();
-          work.push(performance.now() - before);
-          await new Promise(requestAnimationFrame);
-          const now = performance.now();
-          frames.push(now - last);
-          last = now;
-        }
-        frames.sort((a, b) => a - b);
-        work.sort((a, b) => a - b);
-        return {
-          rowsInDom: table.querySelectorAll('.row').length,
-          medianFrame: frames[frames.length >> 1]!,
-          longestFrame: frames.at(-1)!,
-          medianWork: work[work.length >> 1]!,
-          longestWork: work.at(-1)!,
-        };
-      });
+      const result = await measureScrolling(page, 60);
       console.log(`Scrolling 100,000 tensors: ${JSON.stringify(result)}`);
       expect(result.rowsInDom).toBeLessThan(80);
-      // The machine may be busy with other tests: the median tells what the page itself does.
-      expect(result.medianWork).toBeLessThan(16);
-      expect(result.medianFrame).toBeLessThan(50);
+      // Frames also wait for whatever else the machine does; the page's own time does not.
+      expect(result.cpuMs.median).toBeLessThan(25);
+      expect(result.cpuMs.longest).toBeLessThan(50);
     });
   });
 });

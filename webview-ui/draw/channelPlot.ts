@@ -119,9 +119,12 @@ function drawBars(plot: uPlot, content: ChannelContent, theme: ThemeColours): vo
   const xOf = (channel: number) => bbox.left + (channel / count) * bbox.width;
   ctx.save();
   ctx.fillStyle = theme.first;
+  // Outliers are drawn in their own colour only.
+  const others = content.absmax.slice();
+  for (const channel of content.outliers) others[channel] = 0;
   const width = Math.round(bbox.width);
   if (count >= width / 3) {
-    const tops = peaks(content.absmax, width);
+    const tops = peaks(others, width);
     for (let p = 0; p < width; p++) {
       if (tops[p] === 0) continue;
       const top = Math.min(bottom - ratio, yOf(tops[p]!));
@@ -130,9 +133,9 @@ function drawBars(plot: uPlot, content: ChannelContent, theme: ThemeColours): vo
   } else {
     const gap = Math.max(1, Math.round((width / count) * 0.2));
     for (let i = 0; i < count; i++) {
-      if (content.absmax[i] === 0) continue;
+      if (others[i] === 0) continue;
       const left = Math.round(xOf(i));
-      const top = Math.min(bottom - ratio, yOf(content.absmax[i]!));
+      const top = Math.min(bottom - ratio, yOf(others[i]!));
       ctx.fillRect(left, top, Math.max(1, Math.round(xOf(i + 1)) - left - gap), bottom - top);
     }
   }

@@ -28,16 +28,21 @@ export type Knowledge = 'unknown' | 'known' | 'unreadable';
 export class StatsTable {
   /** 0 unknown, 1 known, 2 cannot be read. */
   private readonly state: Uint8Array;
-  private readonly columns: Readonly<Record<StatFigure, Float64Array>>;
+  /** Made when the first figure comes: many checkpoints are never analyzed. */
+  private columns: Readonly<Record<StatFigure, Float64Array>> | undefined;
   private knownCount = 0;
   /** Grows with every change: what was derived from an older one is stale. */
   version = 0;
 
   constructor(readonly count: number) {
     this.state = new Uint8Array(count);
-    this.columns = Object.fromEntries(
-      statFigures.map((figure) => [figure, new Float64Array(count).fill(Number.NaN)]),
+  }
+
+  private get figures(): Readonly<Record<StatFigure, Float64Array>> {
+    this.columns ??= Object.fromEntries(
+      statFigures.map((figure) => [figure, new Float64Array(this.count).fill(Number.NaN)]),
     ) as Record<StatFigure, Float64Array>;
+    return this.columns;
   }
 
   set(tensor: number, stats: TensorStats | null): void {
@@ -45,7 +50,7 @@ export class StatsTable {
     if (this.state[tensor] === 0) this.knownCount++;
     this.state[tensor] = stats ? 1 : 2;
     for (const figure of statFigures)
-      this.columns[figure][tensor] = stats ? figureOf(stats, figure) : Number.NaN;
+      this.figures[figure][tensor] = stats ? figureOf(stats, figure) : Number.NaN;
     this.version++;
   }
 
@@ -60,11 +65,11 @@ export class StatsTable {
   }
 
   get(tensor: number, figure: StatFigure): number {
-    return this.columns[figure][tensor]!;
+    return this.columns?.[figure][tensor] ?? Number.NaN;
   }
 
   column(figure: StatFigure): Float64Array {
-    return this.columns[figure];
+    return this.figures[figure];
   }
 
   /** Plain rows for the view's saved state; the inverse of `restore`. */
@@ -73,7 +78,7 @@ export class StatsTable {
     for (let i = 0; i < this.count; i++) {
       if (this.state[i] === 0) continue;
       const figures = statFigures.map((figure) => {
-        const value = this.columns[figure][i]!;
+        const value = this.get(i, figure);
         return Number.isFinite(value) ? value : null;
       });
       rows.push([i, this.state[i]!, ...figures]);
@@ -89,7 +94,7 @@ export class StatsTable {
       if (this.state[tensor!] === 0) this.knownCount++;
       this.state[tensor!] = row[1] === 1 ? 1 : 2;
       statFigures.forEach((figure, i) => {
-        this.columns[figure][tensor!] = row[i + 2] ?? Number.NaN;
+        this.figures[figure][tensor!] = row[i + 2] ?? Number.NaN;
       });
     }
     this.version++;

@@ -41,9 +41,10 @@ function breakable(name: string): TemplateResult {
 }
 
 /** Before anything is selected: what one can do here. */
-export function emptyDetails(session: CheckpointSession): TemplateResult {
+export function emptyDetails(session: CheckpointSession, select: (tensor: number) => void): TemplateResult {
   const { tensors } = session.catalogue;
   return html`<div class="details-empty" data-testid="details-empty">
+    ${session.stats.known > 0 ? standouts(session, [...session.table.tree.order], 0, select) : nothing}
     <p>Select a tensor to see its values: figures, distribution, channels and a picture.</p>
     <dl class="keys">
       <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>move through ${formatInteger(tensors.count)} tensors</dd></div>
@@ -52,6 +53,37 @@ export function emptyDetails(session: CheckpointSession): TemplateResult {
       <div><dt><kbd>c</kbd></dt><dd>copy the name</dd></div>
     </dl>
   </div>`;
+}
+
+const listedStandouts = 15;
+
+/** The tensors among the members whose kurtosis is unusual, worst first; names without their first `cut` letters. */
+function standouts(
+  session: CheckpointSession,
+  members: readonly number[],
+  cut: number,
+  select: (tensor: number) => void,
+): TemplateResult {
+  const { catalogue, stats } = session;
+  const unusual = members
+    .filter((tensor) => tensor >= 0 && stats.get(tensor, 'kurtosis') > unusualKurtosis)
+    .sort((a, b) => stats.get(b, 'kurtosis') - stats.get(a, 'kurtosis'));
+  if (unusual.length === 0) return html`<p class="quiet">No tensor stands out by kurtosis.</p>`;
+  const rest = unusual.length - listedStandouts;
+  return html`<div class="figure-title">
+      <h3>Tensors that stand out</h3>
+      <span class="quiet">kurtosis above ${unusualKurtosis}</span>
+    </div>
+    <ul class="plain-list" data-testid="standouts">
+      ${unusual.slice(0, listedStandouts).map(
+        (tensor) => html`<li>
+          <button type="button" class="link mono" @click=${() => select(tensor)}>
+            ${breakable(catalogue.tensors.names[tensor]!.slice(cut))}</button
+          ><span class="number unusual">${formatDecimal(stats.get(tensor, 'kurtosis'))}</span>
+        </li>`,
+      )}
+    </ul>
+    ${rest > 0 ? html`<p class="quiet small">${formatInteger(rest)} more: sort by kurtosis to see them.</p>` : nothing}`;
 }
 
 /** A module group: sums, and the tensors that stand out. */
@@ -66,9 +98,6 @@ export function groupDetails(
   const total = table.groupTotals(filter)[group]!;
   const members = [...table.tree.order.subarray(start, end)].filter((entry) => entry >= 0);
   const known = members.filter((tensor) => stats.knowledge(tensor) === 'known').length;
-  const unusual = members
-    .filter((tensor) => stats.get(tensor, 'kurtosis') > unusualKurtosis)
-    .sort((a, b) => stats.get(b, 'kurtosis') - stats.get(a, 'kurtosis'));
   const share = catalogue.bytes > 0 ? total.bytes / catalogue.bytes : 0;
   return html`<div class="details-content" data-testid="group-details">
     <h2 tabindex="-1">${breakable(key)}</h2>
@@ -81,22 +110,7 @@ export function groupDetails(
         ? html`<p class="quiet">${formatInteger(known)} of ${formatInteger(members.length)} tensors analyzed.</p>`
         : nothing
     }
-    ${
-      unusual.length > 0
-        ? html`<h3>Kurtosis above ${unusualKurtosis}</h3>
-            <ul class="plain-list">
-              ${unusual.slice(0, 20).map(
-                (tensor) => html`<li>
-                  <button type="button" class="link mono" @click=${() => select(tensor)}>
-                    ${catalogue.tensors.names[tensor]!.slice(key.length + 1)}</button
-                  ><span class="number unusual">${formatDecimal(stats.get(tensor, 'kurtosis'))}</span>
-                </li>`,
-              )}
-            </ul>`
-        : known > 0
-          ? html`<p class="quiet">No tensor of it stands out by kurtosis.</p>`
-          : nothing
-    }
+    ${known > 0 ? standouts(session, members, key.length + 1, select) : nothing}
   </div>`;
 }
 

@@ -6,6 +6,9 @@ import { formatInteger } from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { severityIcon } from './icons';
 
+/** A broken file may have one for each of its tensors. */
+const shownFindings = 500;
+
 const order = { error: 0, warning: 1, info: 2 };
 const words = { error: 'Error', warning: 'Warning', info: 'Note' };
 
@@ -31,7 +34,7 @@ export function findingsView(session: CheckpointSession, events: FindingsEvents)
       <vscode-button secondary @click=${events.showProblems}>Show in Problems</vscode-button>
     </div>
     <ul class="findings">
-      ${sorted.map(
+      ${sorted.slice(0, shownFindings).map(
         (finding) => html`<li class=${finding.severity} data-code=${finding.code}>
           <span class="severity" title=${words[finding.severity]}>${severityIcon(finding.severity)}<span class="visually-hidden">${words[finding.severity]}: </span></span>
           <div>
@@ -46,5 +49,10 @@ export function findingsView(session: CheckpointSession, events: FindingsEvents)
         </li>`,
       )}
     </ul>
+    ${
+      sorted.length > shownFindings
+        ? html`<p class="quiet">${formatInteger(sorted.length - shownFindings)} more of the same severity or less.</p>`
+        : nothing
+    }
   </section>`;
 }

@@ -6,7 +6,11 @@ export class TableHeader {
   private columns: readonly TableColumn[] = [];
   private buttons: HTMLButtonElement[] = [];
 
-  constructor(private readonly onSort: (id: TableColumn['id']) => void) {
+  constructor(
+    private readonly onSort: (id: TableColumn['id']) => void,
+    /** Down from the header goes into the rows. */
+    private readonly onLeave: () => void,
+  ) {
     this.element.className = 'header';
     this.element.setAttribute('role', 'row');
     this.element.setAttribute('aria-rowindex', '1');
@@ -51,6 +55,12 @@ export class TableHeader {
   }
 
   private onKey(event: KeyboardEvent): void {
+    if (event.key === 'ArrowDown') {
+      event.preventDefault();
+      event.stopPropagation();
+      this.onLeave();
+      return;
+    }
     const at = this.buttons.indexOf(event.target as HTMLButtonElement);
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     const next = this.buttons[at + step];

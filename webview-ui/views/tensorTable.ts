@@ -58,7 +58,13 @@ export class TensorTable {
     private readonly session: CheckpointSession,
     private readonly events: TableEvents,
   ) {
-    this.header = new TableHeader((id) => events.sort(id));
+    this.header = new TableHeader(
+      (id) => events.sort(id),
+      () => {
+        this.element.focus();
+        this.activate(Math.max(0, this.active));
+      },
+    );
     const { element } = this;
     element.className = 'tensor-table';
     element.dataset.testid = 'tensor-table';

@@ -43,6 +43,7 @@ export class TensorsView {
   private abort: AbortController | undefined;
   private timer = 0;
   private isChoosingColumns = false;
+  private menuActions: Readonly<Record<string, () => void>> = {};
 
   constructor(
     private readonly session: CheckpointSession,
@@ -123,7 +124,17 @@ export class TensorsView {
     >
       <div class="first">
         ${this.toolbar(rows)} ${this.filterNotes(rows)} ${this.table.element}
-        <vscode-context-menu class="row-menu" data-testid="row-menu"></vscode-context-menu>
+        <vscode-context-menu
+          class="row-menu"
+          data-testid="row-menu"
+          @vsc-context-menu-select=${(event: CustomEvent<{ value: string }>) => {
+            this.menuActions[event.detail.value]?.();
+            this.focusTable();
+          }}
+          @keydown=${(event: KeyboardEvent) => {
+            if (event.key === 'Escape') this.focusTable();
+          }}
+        ></vscode-context-menu>
       </div>
       <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
       <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
@@ -306,7 +317,7 @@ export class TensorsView {
         this.select(tensor, true),
       );
     }
-    if (this.selected === undefined) return emptyDetails(this.session);
+    if (this.selected === undefined) return emptyDetails(this.session, (tensor) => this.select(tensor, true));
     const tensor = this.selected;
     return tensorDetails(this.session, tensor, this.details, {
       copy: (text) => this.page.copy(text),
@@ -468,11 +479,7 @@ export class TensorsView {
     const { style } = menu;
     style.left = `${Math.min(x, window.innerWidth - 260)}px`;
     style.top = `${Math.min(y, window.innerHeight - items.length * 26 - 16)}px`;
-    const onSelect = (event: Event) => {
-      actions[(event as CustomEvent<{ value: string }>).detail.value]?.();
-      this.focusTable();
-    };
-    menu.addEventListener('vsc-context-menu-select', onSelect, { once: true });
+    this.menuActions = actions;
     menu.show = true;
   }
 
