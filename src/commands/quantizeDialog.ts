@@ -64,18 +64,30 @@ function pick<T>(
     placeholder: string;
     active?: T | undefined;
   },
-  items: readonly Choice<T>[],
+  items: readonly Choice<T>[] | Promise<readonly Choice<T>[]>,
 ): Promise<Answer<T>> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const quickPick = vscode.window.createQuickPick<Choice<T>>();
     quickPick.title = options.title;
     quickPick.step = options.step;
     quickPick.totalSteps = options.totalSteps;
     quickPick.placeholder = options.placeholder;
     quickPick.matchOnDetail = true;
-    quickPick.items = items;
-    const active = items.find((item) => item.value === options.active);
-    if (active) quickPick.activeItems = [active];
+    // The view under the dialog may take the focus back between two steps; only Escape and Back leave.
+    quickPick.ignoreFocusOut = true;
+    const show = (choices: readonly Choice<T>[]) => {
+      quickPick.items = choices;
+      const active = choices.find((choice) => choice.value === options.active);
+      if (active) quickPick.activeItems = [active];
+      quickPick.busy = false;
+    };
+    if (items instanceof Promise) {
+      quickPick.busy = true;
+      items.then(show, (thrown) => {
+        reject(thrown);
+        quickPick.dispose();
+      });
+    } else show(items);
     if (options.step > 1) quickPick.buttons = [vscode.QuickInputButtons.Back];
     quickPick.onDidTriggerButton(() => finish({ kind: 'back' }));
     quickPick.onDidAccept(() => {
@@ -119,7 +131,7 @@ export async function askQuantizeChoice(
       if (chosen.kind === 'value') scheme = chosen.value;
       answer = chosen;
     } else if (step === 2) {
-      const items = mode === 'quantize' ? await withSizes(engine, file, scheme) : granularityChoices;
+      const items = mode === 'quantize' ? withSizes(engine, file, scheme) : granularityChoices;
       const chosen: Answer<Granularity> = await pick(
         { title, step, totalSteps, placeholder: 'Granularity of scales', active: granularity },
         items,
@@ -129,10 +141,10 @@ export async function askQuantizeChoice(
       if (chosen.kind === 'value' && mode === 'preview')
         return { scheme, granularity, backend, out: undefined };
     } else if (step === 3) {
-      const reports = await engine.call('backends', {});
+      const reports = engine.call('backends', {});
       const chosen: Answer<BackendName | 'auto'> = await pick(
         { title, step, totalSteps, placeholder: 'Backend', active: backend },
-        backendChoices(reports),
+        reports.then(backendChoices),
       );
       if (chosen.kind === 'value') backend = chosen.value;
       answer = chosen;
