@@ -11,9 +11,10 @@ import { findingsView } from './findingsView';
 import { closeIcon, infoIcon, warningIcon } from './icons';
 import { memoryView } from './memoryView';
 import { metadataView } from './metadataView';
+import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
-import { type PageContext, TensorsView } from './tensorsView';
+import { TensorsView } from './tensorsView';
 
 type Screen =
   | { readonly kind: 'loading' }

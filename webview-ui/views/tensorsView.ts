@@ -1,54 +1,39 @@
 /** The Tensors tab: filter and buttons, the table, and the details of what is selected. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
-import '@vscode-elements/elements/dist/vscode-checkbox/index.js';
 import type { VscodeContextMenu } from '@vscode-elements/elements/dist/vscode-context-menu/index.js';
 import '@vscode-elements/elements/dist/vscode-context-menu/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { LoupeError } from '../../src/errors';
-import { adviceFor } from '../state/advice';
 import { formatInteger, formatSeconds } from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { type ColumnId, nextSort, tableColumns } from '../state/tableColumns';
-import { shapeOf, type TableRows } from '../state/tableModel';
-import type { ViewState } from '../state/viewState';
-import { type DetailsState, emptyDetails, groupDetails, tensorDetails } from './detailsView';
+import type { TableRows } from '../state/tableModel';
+import { ColumnChooser } from './columnChooser';
+import { emptyDetails, groupDetails, tensorDetails } from './detailsView';
 import { closeIcon } from './icons';
+import type { PageContext } from './pageContext';
+import { type RowMenuItem, rowMenuItems } from './rowMenu';
+import { SelectedTensor } from './selectedTensor';
 import './splitPane';
 import { TensorTable } from './tensorTable';
-
-/** What the tab needs of the page. */
-export interface PageContext {
-  readonly state: ViewState;
-  patch(change: Partial<ViewState>): void;
-  requestRender(): void;
-  announce(text: string): void;
-  copy(text: string): void;
-  quantize(): void;
-  analyzeAll(): void;
-}
-
-/** Selecting by arrow keys passes over many tensors; only the one that stays is read. */
-const readDelayMs = 70;
 
 export class TensorsView {
   private readonly table: TensorTable;
   private readonly lastColumns = { key: '', columns: tableColumns };
   private foldedOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
   private lastRows: { key: string; rows: TableRows } | undefined;
-  private selected: number | undefined;
+  private readonly selected: SelectedTensor;
+  private readonly chooser: ColumnChooser;
   private selectedGroup: number | undefined;
-  private details: DetailsState = { kind: 'reading' };
-  private abort: AbortController | undefined;
-  private timer = 0;
-  private isChoosingColumns = false;
-  private menuActions: Readonly<Record<string, () => void>> = {};
+  private menuItems: readonly RowMenuItem[] = [];
 
   constructor(
     private readonly session: CheckpointSession,
     private readonly page: PageContext,
   ) {
+    this.selected = new SelectedTensor(session, page);
+    this.chooser = new ColumnChooser(page);
     this.table = new TensorTable(session, {
       select: (tensor) => this.select(tensor),
       selectGroup: (group) => {
@@ -67,15 +52,11 @@ export class TensorsView {
     this.table.restoreScroll(page.state.scrollTop);
     const index =
       page.state.selected === undefined ? -1 : session.catalogue.tensors.names.indexOf(page.state.selected);
-    if (index >= 0) {
-      this.selected = index;
-      this.read(index);
-    }
+    if (index >= 0) this.selected.read(index);
   }
 
   dispose(): void {
-    window.clearTimeout(this.timer);
-    this.abort?.abort();
+    this.selected.dispose();
     this.table.dispose();
   }
 
@@ -99,10 +80,9 @@ export class TensorsView {
     const { tensors } = this.session.catalogue;
     this.selectedGroup = undefined;
     if (reveal) this.unfoldAround(tensor);
-    if (this.selected !== tensor) {
-      this.selected = tensor;
+    if (this.selected.index !== tensor) {
       this.page.announce(this.table.describe(tensor));
-      this.read(tensor);
+      this.selected.read(tensor);
     }
     this.page.patch({ selected: tensors.names[tensor] });
     if (reveal) {
@@ -128,7 +108,7 @@ export class TensorsView {
           class="row-menu"
           data-testid="row-menu"
           @vsc-context-menu-select=${(event: CustomEvent<{ value: string }>) => {
-            this.menuActions[event.detail.value]?.();
+            this.menuItems.find((item) => item.value === event.detail.value)?.run?.();
             this.focusTable();
           }}
           @keydown=${(event: KeyboardEvent) => {
@@ -190,11 +170,11 @@ export class TensorsView {
           secondary
           data-testid="columns"
           aria-haspopup="dialog"
-          aria-expanded=${this.isChoosingColumns}
-          @click=${() => this.chooseColumns(!this.isChoosingColumns)}
+          aria-expanded=${this.chooser.isOpen}
+          @click=${() => this.chooser.toggle(!this.chooser.isOpen)}
           >Columns</vscode-button
         >
-        ${this.isChoosingColumns ? this.columnChooser() : nothing}
+        ${this.chooser.render()}
       </div>
       ${
         session.analysis
@@ -233,65 +213,6 @@ export class TensorsView {
       <vscode-progress-bar class="analysis-bar" .value=${done} .max=${Math.max(1, total)} aria-label="Analysis"></vscode-progress-bar>`;
   }
 
-  private columnChooser(): TemplateResult {
-    const { state } = this.page;
-    const toggle = (id: ColumnId, shown: boolean) =>
-      this.page.patch({
-        hiddenColumns: shown
-          ? state.hiddenColumns.filter((other) => other !== id)
-          : [...state.hiddenColumns, id],
-      });
-    return html`<div
-      class="popover"
-      role="dialog"
-      aria-label="Columns"
-      data-testid="column-chooser"
-      @keydown=${(event: KeyboardEvent) => {
-        if (event.key === 'Escape') this.chooseColumns(false);
-      }}
-    >
-      ${tableColumns
-        .filter((column) => column.id !== 'name')
-        .map(
-          (column) => html`<vscode-checkbox
-            data-column-choice=${column.id}
-            .label=${column.statistics && !state.showStatistics ? `${column.title} (after analysis)` : column.title}
-            .checked=${!state.hiddenColumns.includes(column.id)}
-            title=${column.description}
-            @change=${(event: Event) => toggle(column.id, (event.target as HTMLInputElement).checked)}
-          ></vscode-checkbox>`,
-        )}
-      <hr />
-      <vscode-checkbox
-        data-testid="group-modules"
-        .label=${'Group by module'}
-        .checked=${state.grouped}
-        title="In model order only: sorting by a column lists all tensors"
-        @change=${(event: Event) => this.page.patch({ grouped: (event.target as HTMLInputElement).checked })}
-      ></vscode-checkbox>
-    </div>`;
-  }
-
-  private chooseColumns(open: boolean): void {
-    if (open === this.isChoosingColumns) return;
-    this.isChoosingColumns = open;
-    this.page.requestRender();
-    const button = () => document.querySelector<HTMLElement>('[data-testid="columns"]');
-    if (!open) {
-      document.removeEventListener('pointerdown', this.onOutside, true);
-      button()?.focus();
-      return;
-    }
-    document.addEventListener('pointerdown', this.onOutside, true);
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => document.querySelector<HTMLElement>('.popover vscode-checkbox')?.focus()),
-    );
-  }
-
-  private readonly onOutside = (event: Event) => {
-    if (!(event.target as Element).closest?.('.toolbar-menu')) this.chooseColumns(false);
-  };
-
   /** What the filter box holds that was not understood, or that waits for an analysis. */
   private filterNotes(rows: TableRows): TemplateResult | typeof nothing {
     const { problems, needsStatistics } = rows.query;
@@ -317,12 +238,12 @@ export class TensorsView {
         this.select(tensor, true),
       );
     }
-    if (this.selected === undefined) return emptyDetails(this.session, (tensor) => this.select(tensor, true));
-    const tensor = this.selected;
-    return tensorDetails(this.session, tensor, this.details, {
+    const tensor = this.selected.index;
+    if (tensor === undefined) return emptyDetails(this.session, (tensor) => this.select(tensor, true));
+    return tensorDetails(this.session, tensor, this.selected.details, {
       copy: (text) => this.page.copy(text),
       announce: (text) => this.page.announce(text),
-      retry: () => this.read(tensor),
+      retry: () => this.selected.read(tensor),
     });
   }
 
@@ -354,46 +275,9 @@ export class TensorsView {
       filter,
       folded: this.foldedOf.set,
       totals: rows.grouped ? session.table.groupTotals(filter) : [],
-      selected: this.selectedGroup === undefined ? this.selected : ~this.selectedGroup,
+      selected: this.selectedGroup === undefined ? this.selected.index : ~this.selectedGroup,
     });
     return rows;
-  }
-
-  private read(tensor: number): void {
-    window.clearTimeout(this.timer);
-    this.abort?.abort();
-    const reason = this.session.unreadable(tensor);
-    const known = this.session.knownDetails(tensor);
-    if (reason !== undefined) this.details = { kind: 'impossible', reason };
-    else if (known) this.details = { kind: 'ready', stats: known };
-    else {
-      this.details = { kind: 'reading' };
-      this.timer = window.setTimeout(() => this.readNow(tensor), readDelayMs);
-    }
-    this.page.requestRender();
-  }
-
-  private async readNow(tensor: number): Promise<void> {
-    const abort = new AbortController();
-    this.abort = abort;
-    try {
-      const stats = await this.session.readDetails(tensor, abort.signal);
-      if (this.selected !== tensor) return;
-      this.details = stats
-        ? { kind: 'ready', stats }
-        : { kind: 'impossible', reason: this.session.unreadable(tensor) ?? 'its values cannot be read.' };
-      if (stats) {
-        const { tensors } = this.session.catalogue;
-        const dtype = tensors.dtypes[tensors.dtype[tensor]!]!;
-        const advice = adviceFor(stats, { name: stats.name, dtype, shape: [...shapeOf(tensors, tensor)] });
-        this.page.announce(`${stats.name}: ${advice?.text ?? 'statistics are ready.'}`);
-      }
-    } catch (thrown) {
-      const error = LoupeError.from(thrown);
-      if (this.selected !== tensor || error.code === 'cancelled') return;
-      this.details = { kind: 'impossible', reason: error.message };
-    }
-    this.page.requestRender();
   }
 
   private sort(id: ColumnId): void {
@@ -445,41 +329,16 @@ export class TensorsView {
   private openMenu(entry: number, x: number, y: number): void {
     const menu = document.querySelector<VscodeContextMenu>('.row-menu');
     if (!menu) return;
-    const { table, catalogue } = this.session;
-    const { tensors, files } = catalogue;
-    const groups = [...table.tree.groups.keys()];
-    const actions: Record<string, () => void> = { copy: () => this.copyName(entry) };
-    const items: { label?: string; value?: string; keybinding?: string; separator?: boolean }[] = [
-      { label: 'Copy Name', value: 'copy', keybinding: 'C' },
-    ];
-    const name = entry < 0 ? `${table.tree.groups[~entry]!.key}.*` : tensors.names[entry]!;
-    if (entry >= 0) {
-      items.push({ label: 'Copy File and Byte Range', value: 'range' });
-      actions.range = () =>
-        this.page.copy(
-          `${files[tensors.file[entry]!]?.path ?? ''} ${tensors.byteOffset[entry]}-${tensors.byteOffset[entry]! + tensors.bytes[entry]!}`,
-        );
-    }
-    // The same weight in every layer: what one compares most often.
-    items.push({ label: entry < 0 ? 'Show This Module Only' : 'Show in Every Layer', value: 'filter' });
-    actions.filter = () =>
-      this.page.patch({
-        filter: entry < 0 ? name : name.replace(/(^|[./])\d+(?=[./])/g, '$1*'),
-      });
-    if (groups.length > 0) {
-      items.push(
-        { separator: true },
-        { label: 'Fold All', value: 'fold' },
-        { label: 'Unfold All', value: 'unfold' },
-      );
-      actions.fold = () => this.fold(groups, true);
-      actions.unfold = () => this.fold(groups, false);
-    }
-    menu.data = items as typeof menu.data;
+    const items = rowMenuItems(this.session, entry, {
+      copy: (text) => this.page.copy(text),
+      filter: (text) => this.page.patch({ filter: text }),
+      fold: (groups, folded) => this.fold(groups, folded),
+    });
+    this.menuItems = items;
+    menu.data = items.map(({ run, ...item }) => item) as typeof menu.data;
     const { style } = menu;
     style.left = `${Math.min(x, window.innerWidth - 260)}px`;
     style.top = `${Math.min(y, window.innerHeight - items.length * 26 - 16)}px`;
-    this.menuActions = actions;
     menu.show = true;
   }
 

@@ -17,6 +17,7 @@ import { filterMetadata, metadataSections } from '../../../webview-ui/state/meta
 import { StatsTable } from '../../../webview-ui/state/statsTable';
 import { initialViewState, restoreViewState } from '../../../webview-ui/state/viewState';
 import { maximumContentHeight, rowWindow, scrollTopFor } from '../../../webview-ui/state/virtualWindow';
+import { everyLayer } from '../../../webview-ui/views/rowMenu';
 import { statsWith, tensorColumns } from './sampleColumns';
 
 describe('format', () => {
@@ -224,5 +225,14 @@ describe('peaks', () => {
       ),
     );
     expect([...peaks(Float32Array.from([1, 9, 2, 3]), 2)]).toEqual([9, 3]);
+  });
+});
+
+describe('everyLayer', () => {
+  it('leaves whole numbers open, and digits inside of words alone', () => {
+    expect(everyLayer('model.layers.12.mlp.experts.3.w1.weight')).toBe(
+      'model.layers.*.mlp.experts.*.w1.weight',
+    );
+    expect(everyLayer('conv1.weight')).toBe('conv1.weight');
   });
 });

@@ -1,0 +1,12 @@
+/** What the views of an opened checkpoint need of the page. */
+import type { ViewState } from '../state/viewState';
+
+export interface PageContext {
+  readonly state: ViewState;
+  patch(change: Partial<ViewState>): void;
+  requestRender(): void;
+  announce(text: string): void;
+  copy(text: string): void;
+  quantize(): void;
+  analyzeAll(): void;
+}
