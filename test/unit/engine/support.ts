@@ -15,17 +15,25 @@ export const enginePath = join(repository, 'dist/engine.js');
 export const demoModel = join(repository, 'examples/demo-llama-3m');
 export const outlierModel = join(repository, 'examples/demo-llama-3m-outliers');
 
+/** Registered while the test file is loaded, so that it sees what single tests make too. */
+const engines: EngineClient[] = [];
+const folders: string[] = [];
+afterAll(() => {
+  for (const engine of engines) engine.dispose();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** An engine that ends with the test file. */
 export function startEngine(options: Partial<EngineClientOptions> = {}): EngineClient {
   const engine = new EngineClient({ enginePath, ...options });
-  afterAll(() => engine.dispose());
+  engines.push(engine);
   return engine;
 }
 
 /** A folder that is removed after the test file. */
 export function temporaryFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tensor-loupe-test-')));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
