@@ -221,15 +221,16 @@ describe('TableModel', () => {
     const model = new TableModel(columns, stats);
     model.prepare();
     const measure = (request: Partial<TableRequest>) => {
-      const times = Array.from({ length: 7 }, (_, i) => {
+      const times = Array.from({ length: 12 }, (_, i) => {
         // Another filter each time: nothing is remembered.
         const filter = `${request.filter ?? ''} -none${i}`;
-        const before = performance.now();
+        const before = process.cpuUsage();
         expect(model.rows({ ...all, ...request, filter }).rows.length).toBeGreaterThan(0);
         if (!request.sort) model.groupTotals(filter);
-        return performance.now() - before;
+        const { user, system } = process.cpuUsage(before);
+        return (user + system) / 1000;
       });
-      // The shortest: what else the machine does is not asked here.
+      // CPU time, and the shortest: what else the machine does is not asked here.
       return Math.min(...times);
     };
     const times = {
