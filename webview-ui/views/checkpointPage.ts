@@ -45,6 +45,7 @@ export class CheckpointPage {
   private frame = 0;
   private saveTimer = 0;
   private loads = 0;
+  private backend = '';
   private readonly live = document.createElement('div');
 
   constructor(private readonly root: HTMLElement) {
@@ -60,6 +61,8 @@ export class CheckpointPage {
         return undefined;
       },
       backend: ({ text }) => {
+        // It may come before the checkpoint does.
+        this.backend = text;
         if (this.screen.kind === 'open') this.screen.session.backend = text;
         this.requestRender();
         return undefined;
@@ -126,7 +129,7 @@ export class CheckpointPage {
     const session = new CheckpointSession(
       catalogue,
       answer.settings,
-      answer.backend,
+      answer.backend || this.backend,
       answer.trusted,
       this.host.rpc,
       () => this.requestRender(),
