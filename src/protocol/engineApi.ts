@@ -11,6 +11,14 @@ import type { WeightMemory } from '../formats/weightMemory';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { DisplayHistogram, TensorStats } from '../stats/types';
 
+export type {
+  Architecture,
+  Finding,
+  MetadataEntry,
+  MetadataValue,
+  PackedPieces,
+  TensorSpan,
+} from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 export type { AxisStats, ChannelStats, DisplayHistogram, TensorStats } from '../stats/types';
 

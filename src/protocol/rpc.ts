@@ -5,6 +5,8 @@
  */
 import { LoupeError, type SerializedError } from '../errors';
 
+export { type ErrorCode, LoupeError, type SerializedError } from '../errors';
+
 /** One direction's contract: method name -> [parameters, result, progress]. */
 // biome-ignore lint/suspicious/noExplicitAny: the contract is a type-level table; each user fills it in.
 export type Contract = Record<string, { params: any; result: any; progress?: any }>;

@@ -1,6 +1,5 @@
 /** Checkpoints for the harness: one read from safetensors bytes, and made-up ones. */
-import type { Finding } from '../../src/formats/checkpoint';
-import type { Catalogue, TensorColumns } from '../../src/protocol/engineApi';
+import type { Catalogue, Finding, TensorColumns } from '../../src/protocol/engineApi';
 
 export interface HarnessModel {
   readonly catalogue: Catalogue;

@@ -1,5 +1,5 @@
 /** The metadata of a checkpoint and its config.json as one searchable list of rows. */
-import type { MetadataEntry, MetadataValue } from '../../src/formats/checkpoint';
+import type { MetadataEntry, MetadataValue } from '../../src/protocol/engineApi';
 import { formatInteger } from './format';
 
 export interface MetadataRow {

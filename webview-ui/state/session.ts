@@ -1,7 +1,8 @@
 /** One opened checkpoint on the page: the catalogue, what is known of its values, and what runs. */
-import { LoupeError } from '../../src/errors';
+
 import type { Catalogue, TensorStats, Tile } from '../../src/protocol/engineApi';
 import type { Rpc } from '../../src/protocol/rpc';
+import { LoupeError } from '../../src/protocol/rpc';
 import type {
   CheckpointHostContract,
   CheckpointPageContract,

@@ -1,7 +1,7 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, render, type TemplateResult } from 'lit';
-import { LoupeError, type SerializedError } from '../../src/errors';
+import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
 import { connectToHost, type PageHost } from '../state/host';
 import { type MetadataSection, metadataSections } from '../state/metadataRows';

@@ -1,7 +1,6 @@
 /** The details of the selected tensor or module group. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { PackedPieces, TensorSpan } from '../../src/formats/checkpoint';
-import type { TensorStats } from '../../src/protocol/engineApi';
+import type { PackedPieces, TensorSpan, TensorStats } from '../../src/protocol/engineApi';
 import { adviceFor } from '../state/advice';
 import {
   formatBytes,

@@ -1,7 +1,7 @@
 /** Findings: tolerable oddities of the checkpoint, worst first. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Finding } from '../../src/formats/checkpoint';
+import type { Finding } from '../../src/protocol/engineApi';
 import { formatInteger } from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { severityIcon } from './icons';

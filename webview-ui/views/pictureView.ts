@@ -1,7 +1,7 @@
 /** `<tl-picture>`: a tensor's values as a picture, asked for at the size it is drawn in. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import { LoupeError } from '../../src/errors';
 import type { TensorStats, Tile } from '../../src/protocol/engineApi';
+import { LoupeError } from '../../src/protocol/rpc';
 import { type ColorScale, sequentialMap } from '../draw/colorMaps';
 import { Heatmap, type HeatmapCell } from '../draw/heatmap';
 import '../draw/legend';

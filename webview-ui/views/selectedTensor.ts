@@ -1,6 +1,7 @@
 /** Reads the statistics of the tensor that is selected now; what is no longer selected is cancelled. */
-import { LoupeError } from '../../src/errors';
+
 import type { TensorStats } from '../../src/protocol/engineApi';
+import { LoupeError } from '../../src/protocol/rpc';
 import { adviceFor } from '../state/advice';
 import type { CheckpointSession } from '../state/session';
 import { shapeOf } from '../state/tableModel';

@@ -1,7 +1,7 @@
 /** The strip: one line that never wraps. When it is narrow its least important items go first. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
-import type { Architecture } from '../../src/formats/checkpoint';
+import type { Architecture } from '../../src/protocol/engineApi';
 import { dtypeShares } from '../state/dtypeShares';
 import { formatBytes, formatExactBytes, formatInteger, formatParameters, formatShare } from '../state/format';
 import type { CheckpointSession } from '../state/session';
