@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import type { Catalogue, Region, TensorStats, Tile } from '../protocol/engineApi';
+import { readViewSettings } from './viewSettings';
 
 export class CheckpointSession implements vscode.Disposable {
   private opened: Promise<Catalogue> | undefined;
@@ -70,11 +71,17 @@ export class CheckpointSession implements vscode.Disposable {
     const { path: file, generation } = await this.catalogue();
     const [stats = null] = await this.engine.call(
       'stats',
-      { path: file, generation, tensors: [tensor], channels: true },
+      {
+        path: file,
+        generation,
+        tensors: [tensor],
+        channels: true,
+        outlierFactor: readViewSettings().outlierFactor,
+      },
       { signal },
     );
     this.withChannels.set(tensor, stats);
-    this.summaries.set(tensor, stats && { ...stats, channels: undefined });
+    this.summaries.set(tensor, summary(stats));
     return stats;
   }
 
@@ -98,8 +105,9 @@ export class CheckpointSession implements vscode.Disposable {
       {
         signal,
         progress: ({ index, stats }) => {
-          this.summaries.set(index, stats);
-          report(index, stats);
+          const kept = summary(stats);
+          this.summaries.set(index, kept);
+          report(index, kept);
         },
       },
     );
@@ -117,4 +125,9 @@ export class CheckpointSession implements vscode.Disposable {
     this.watcher?.dispose();
     this.changed.dispose();
   }
+}
+
+/** The figures of a table's row: of 100,000 tensors neither histograms nor channels are kept or sent to a page. */
+function summary(stats: TensorStats | null): TensorStats | null {
+  return stats && { ...stats, histogram: null, channels: undefined };
 }

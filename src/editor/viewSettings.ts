@@ -6,6 +6,6 @@ export function readViewSettings(): ViewSettings {
   const settings = vscode.workspace.getConfiguration('tensorLoupe');
   return {
     colorMap: settings.get<'viridis' | 'cividis'>('colorMap', 'viridis'),
-    outlierFactor: settings.get<number>('outlierFactor', 3),
+    outlierFactor: settings.get<number>('outlierFactor', 8),
   };
 }

@@ -13,7 +13,7 @@ export function generationOf(files: readonly CheckpointFile[]): string {
 
 /** Every tensor, column by column, with the totals. */
 export function toCatalogue(checkpoint: Checkpoint): Catalogue {
-  const { format, name, path, folder, files, metadata, config, architecture, findings } = checkpoint;
+  const { format, name, path, folder, files, metadata, config, architecture, graph, findings } = checkpoint;
   return {
     format,
     name,
@@ -24,6 +24,7 @@ export function toCatalogue(checkpoint: Checkpoint): Catalogue {
     metadata,
     ...(config === undefined ? {} : { config }),
     ...(architecture === undefined ? {} : { architecture }),
+    ...(graph === undefined ? {} : { graph }),
     findings,
     ...totals(checkpoint),
     generation: generationOf(files),

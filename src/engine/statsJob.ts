@@ -18,7 +18,7 @@ export const longestChannelAxis = 2 ** 20;
 export async function statsJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { tensors, channels }: Pick<StatsMethod['params'], 'tensors' | 'channels'>,
+  { tensors, ...wanted }: Pick<StatsMethod['params'], 'tensors' | 'channels' | 'outlierFactor'>,
   context: JobContext<StatsMethod['progress']>,
 ): Promise<StatsMethod['result']> {
   const { checkpoint } = opened;
@@ -35,7 +35,7 @@ export async function statsJob(
     async (index) => {
       const tensor = opened.tensor(index);
       const source = tensorSource(checkpoint, tensor);
-      const stats = typeof source === 'string' ? null : await tensorStats(engine, source, channels, options);
+      const stats = typeof source === 'string' ? null : await tensorStats(engine, source, wanted, options);
       done++;
       bytesDone += tensor.bytes;
       context.progress({ done, total, index, stats, bytesDone, bytesTotal });
@@ -52,14 +52,14 @@ export async function statsJob(
 export async function tensorStats(
   { pool }: Pick<Engine, 'pool'>,
   source: TensorSource,
-  channels: boolean,
+  { channels, outlierFactor }: Pick<StatsMethod['params'], 'channels' | 'outlierFactor'>,
   options: TaskOptions,
 ): Promise<TensorStats> {
   const all = [...parts(source)];
   const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
   const withChannels =
     channels && source.rows <= longestChannelAxis && source.columns <= longestChannelAxis && all.length > 0;
-  const task = { kind: 'stats', source, channels: withChannels } as const;
+  const task = { kind: 'stats', source, channels: withChannels, outlierFactor } as const;
   if (all.length === 0) return finalizeStats(emptyPartialStats(kind), source.name);
   if (all.length === 1) {
     return (await pool.run({ ...task, part: wholeBlock(source), finish: true }, options)) as TensorStats;
@@ -88,5 +88,5 @@ export async function tensorStats(
       },
     );
   }
-  return finalizeStats(merged, source.name, { counts });
+  return finalizeStats(merged, source.name, { counts, outlierFactor });
 }

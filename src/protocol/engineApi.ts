@@ -4,6 +4,7 @@ import type {
   CheckpointFile,
   CheckpointFormat,
   Finding,
+  GraphSummary,
   MetadataEntry,
   PackedPieces,
 } from '../formats/checkpoint';
@@ -54,6 +55,7 @@ export interface Catalogue {
   readonly metadata: readonly MetadataEntry[];
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly architecture?: Architecture | undefined;
+  readonly graph?: GraphSummary | undefined;
   readonly findings: readonly Finding[];
   readonly parameters: number;
   /** Sum of the tensors' bytes. */
@@ -194,6 +196,8 @@ export type EngineContract = {
       /** Indices into the catalogue, in the order wanted. */
       tensors: readonly number[];
       channels: boolean;
+      /** A channel is an outlier beyond this many times its axis' median; undefined: the default. */
+      outlierFactor?: number | undefined;
     };
     /** In the order asked for; null where a tensor's values cannot be read. */
     result: readonly (TensorStats | null)[];

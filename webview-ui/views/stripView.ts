@@ -98,7 +98,7 @@ export function strip(session: CheckpointSession, openFindings: () => void): Tem
   </header>`;
 }
 
-/** Hides items from the least important on until the strip fits its width. */
+/** Hides items from the least important on until the strip fits its width, then fills what room is left. */
 export function fitStrip(element: HTMLElement): void {
   const items = [...element.querySelectorAll<HTMLElement>('[data-rank]')].sort(
     (a, b) => Number(b.dataset.rank) - Number(a.dataset.rank),
@@ -108,6 +108,12 @@ export function fitStrip(element: HTMLElement): void {
   for (const item of items) {
     if (element.scrollWidth <= element.clientWidth) break;
     item.hidden = true;
+  }
+  // A small item may fit where a larger one of higher importance did not.
+  for (const item of items.reverse()) {
+    if (!item.hidden) continue;
+    item.hidden = false;
+    item.hidden = element.scrollWidth > element.clientWidth;
   }
   element.classList.remove('fitting');
 }

@@ -15,7 +15,7 @@ export function runStats(context: WorkerContext, task: StatsTask): PartialStats 
   if (!task.finish) return partial;
   const thresholds = sigmaThresholds(partial);
   const counts = sigmaCounts(partial) ?? runCount(context, { ...task, thresholds: thresholds! });
-  return finalizeStats(partial, task.source.name, { counts });
+  return finalizeStats(partial, task.source.name, { counts, outlierFactor: task.outlierFactor });
 }
 
 /** How the values of a type are held for statistics: float64 keeps kernels of its own. */

@@ -22,6 +22,8 @@ export interface StatsTask {
   readonly source: TensorSource;
   readonly part: Block;
   readonly channels: boolean;
+  /** For the outlier channels of a final answer; undefined: the default. */
+  readonly outlierFactor: number | undefined;
   readonly finish: boolean;
 }
 
