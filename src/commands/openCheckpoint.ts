@@ -6,7 +6,10 @@ async function pick(): Promise<vscode.Uri | undefined> {
   const picked = await vscode.window.showOpenDialog({
     title: 'Open a checkpoint',
     canSelectMany: false,
-    filters: { Checkpoints: ['safetensors', 'gguf', 'index.json'], 'All files': ['*'] },
+    filters: {
+      Checkpoints: ['safetensors', 'gguf', 'onnx', 'pt', 'pth', 'ckpt', 'bin', 'npz', 'npy', 'index.json'],
+      'All files': ['*'],
+    },
   });
   return picked?.[0];
 }

@@ -53,7 +53,7 @@ export class CheckpointSession implements vscode.Disposable {
     const names = new Set(catalogue.files.map((file) => path.basename(file.path)));
     const pattern = new vscode.RelativePattern(
       vscode.Uri.file(catalogue.folder),
-      '*.{safetensors,gguf,json}',
+      '*.{safetensors,gguf,onnx,onnx_data,data,pt,pth,ckpt,bin,npz,npy,json}',
     );
     this.watcher = vscode.workspace.createFileSystemWatcher(pattern);
     const onEvent = (uri: vscode.Uri) => {

@@ -1,6 +1,6 @@
 /** The checkpoint model: what every format's reader produces and everything else consumes. */
 
-export type CheckpointFormat = 'safetensors' | 'gguf';
+export type CheckpointFormat = 'safetensors' | 'gguf' | 'onnx' | 'pytorch' | 'numpy';
 
 export interface CheckpointFile {
   /** Absolute path. */
@@ -92,6 +92,30 @@ export interface Architecture {
   readonly contextLength?: number | undefined;
 }
 
+/** A graph's input or output. */
+export interface GraphValue {
+  readonly name: string;
+  /** A dtype's name, or the kind of a value that is no tensor: "sequence", "map", "optional". */
+  readonly type: string;
+  /** Outermost first; a dimension is a size, a name, or "?" where nothing is said. Absent when the rank is open. */
+  readonly shape?: readonly (number | string)[] | undefined;
+}
+
+/** What a format that holds a graph says about it. */
+export interface GraphSummary {
+  readonly name: string;
+  readonly irVersion: number;
+  readonly producer: string;
+  readonly opsets: readonly { readonly domain: string; readonly version: number }[];
+  /** Those that the caller gives: initializers are left out. */
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
+  /** Nodes by operator, subgraphs included, the commonest first; "domain.Name" outside the default domain. */
+  readonly operators: readonly { readonly name: string; readonly count: number }[];
+  /** Tensors that an operator takes as quantized weights, e.g. "MatMulNBits, 4 bits, blocks of 32". */
+  readonly quantizedWeights: readonly { readonly tensor: string; readonly method: string }[];
+}
+
 export interface Checkpoint {
   readonly format: CheckpointFormat;
   /** What to call it: the folder of a Hugging Face model, else the file's base name. */
@@ -106,5 +130,6 @@ export interface Checkpoint {
   /** config.json beside the weights, parsed; undefined when there is none or it is no object. */
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly architecture?: Architecture | undefined;
+  readonly graph?: GraphSummary | undefined;
   readonly findings: readonly Finding[];
 }

@@ -1,8 +1,11 @@
 /** Tells a file's kind from its first bytes; names and extensions are only claims. */
 import { LoupeError } from '../errors';
 
+/** How a file is to be read; a zip archive holds a PyTorch model or NumPy arrays, which its directory tells. */
+export type FileLayout = 'safetensors' | 'gguf' | 'onnx' | 'pickle' | 'numpy' | 'zip';
+
 export type FileKind =
-  | { readonly kind: 'safetensors' | 'gguf' }
+  | { readonly kind: FileLayout }
   /** Something else, named in a sentence's end: "a PyTorch zip archive". */
   | { readonly kind: 'foreign'; readonly what: string };
 
@@ -21,11 +24,11 @@ export function detectKind(head: Uint8Array): FileKind {
   if (startsWith(head, 'GGUF')) return { kind: 'gguf' };
   // A header length below 4 GiB with JSON behind it: no magic below may then claim the file.
   if ([4, 5, 6, 7].every((i) => head[i] === 0) && head[8] === 0x7b) return { kind: 'safetensors' };
-  if (startsWith(head, 'PK\u0003\u0004')) return foreign('a PyTorch zip archive (pickle)');
+  if (startsWith(head, 'PK\u0003\u0004')) return { kind: 'zip' };
   if (startsWith(head, 'version https://git-lfs'))
     return foreign('a Git LFS pointer: the model itself was not downloaded ("git lfs pull" fetches it)');
   if (startsWith(head, '\u0089HDF')) return foreign('an HDF5 file');
-  if (startsWith(head, '\u0093NUMPY')) return foreign('a NumPy array');
+  if (startsWith(head, '\u0093NUMPY')) return { kind: 'numpy' };
   if (startsWith(head, 'FUGG')) return foreign('a GGUF file with its magic reversed');
   if (startsWith(head, 'ggjt') || startsWith(head, 'tjgg') || startsWith(head, 'lmgg'))
     return foreign('a GGML file from before GGUF');
@@ -33,21 +36,41 @@ export function detectKind(head: Uint8Array): FileKind {
     return foreign('a web page, perhaps a failed download');
   // Pickle: the opcode PROTO and a protocol from 2 to 5, then another opcode where a small length would have 0.
   if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5 && head[3] !== 0)
-    return foreign('a Python pickle');
+    return { kind: 'pickle' };
   return { kind: 'safetensors' };
 }
 
+/** Pickles of protocol 0 and 1 have no mark at their beginning, and ONNX never has one: there the name decides. */
+function kindByName(path: string, head: Uint8Array): FileLayout {
+  if (/\.onnx$/i.test(path)) return 'onnx';
+  if (/\.(pt|pth|ckpt|pkl|bin)$/i.test(path)) return 'pickle';
+  // ir_version, then the producer's name or another small field: how exporters begin.
+  const looksLikeOnnx =
+    head[0] === 0x08 && head[1]! > 0 && head[1]! < 64 && [0x12, 0x1a, 0x3a].includes(head[2]!);
+  return looksLikeOnnx && !/\.safetensors$/i.test(path) ? 'onnx' : 'safetensors';
+}
+
+/** What a file under a .safetensors or .gguf name is instead. */
+const otherNames: Readonly<Partial<Record<FileLayout, string>>> = {
+  zip: 'a PyTorch zip archive (pickle) or another zip archive',
+  pickle: 'a Python pickle',
+  numpy: 'a NumPy array',
+};
+
 /**
- * The format to read a file as. Throws `not-a-checkpoint` for a foreign file, and for a file of one
+ * The layout to read a file as. Throws `not-a-checkpoint` for a foreign file, and for a file of one
  * format under the other's extension: tools that go by the name would misread it.
  */
-export function requireFormat(path: string, head: Uint8Array): 'safetensors' | 'gguf' {
+export function requireFormat(path: string, head: Uint8Array): FileLayout {
   const found = detectKind(head);
   const extension = /\.(safetensors|gguf)$/i.exec(path)?.[1]?.toLowerCase();
   if (head.length === 0)
     throw new LoupeError('malformed', 'The file is empty.', { file: path, byteOffset: 0 });
   if (found.kind === 'foreign')
     throw new LoupeError('not-a-checkpoint', `This is ${found.what}.`, { file: path, byteOffset: 0 });
+  const other = extension === undefined ? undefined : otherNames[found.kind];
+  if (other !== undefined)
+    throw new LoupeError('not-a-checkpoint', `This is ${other}.`, { file: path, byteOffset: 0 });
   if (extension === 'safetensors' && found.kind === 'gguf')
     throw new LoupeError(
       'not-a-checkpoint',
@@ -67,5 +90,7 @@ export function requireFormat(path: string, head: Uint8Array): 'safetensors' | '
       { file: path, byteOffset: 0 },
     );
   }
-  return found.kind;
+  // What has no mark of its own was taken for safetensors, whose header length shows.
+  const certain = found.kind !== 'safetensors' || (head[8] === 0x7b && [5, 6, 7].every((i) => head[i] === 0));
+  return certain ? found.kind : kindByName(path, head);
 }

@@ -1,11 +1,23 @@
 /** What a format's reader makes of one file; `open` joins the files of a set into a Checkpoint. */
-import type { Finding, MetadataEntry, TensorInfo } from './checkpoint';
+import type {
+  CheckpointFile,
+  CheckpointFormat,
+  Finding,
+  GraphSummary,
+  MetadataEntry,
+  TensorInfo,
+} from './checkpoint';
 
 export interface FileContents {
-  /** Every tensor has `file: 0`; the caller gives the file its place in the set. */
+  /** Set where the layout of the file does not tell it. */
+  readonly format?: CheckpointFormat | undefined;
+  /** A tensor's `file` is 0 for the file itself and 1.. for `dataFiles`; the caller places them in the set. */
   readonly tensors: readonly TensorInfo[];
   readonly metadata: readonly MetadataEntry[];
   readonly findings: readonly Finding[];
+  /** Other files that hold tensors' data. */
+  readonly dataFiles?: readonly CheckpointFile[] | undefined;
+  readonly graph?: GraphSummary | undefined;
 }
 
 /** Largest header that is read, unless the caller raises it: safetensors' own limit. */

@@ -1,9 +1,10 @@
 /** Opens a model: finds its files, reads their headers, and joins them into one Checkpoint. */
 import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { type ByteSource, openFileSource } from '../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../errors';
 import { architectureFromConfig, architectureFromMetadata } from './architecture';
+import { readArchive } from './archive';
 import type {
   Checkpoint,
   CheckpointFile,
@@ -13,11 +14,14 @@ import type {
   TensorSpan,
 } from './checkpoint';
 import { foldPackedWeights } from './compressedTensors';
-import { detectionBytes, requireFormat } from './detect';
+import { detectionBytes, type FileLayout, requireFormat } from './detect';
 import { counted, defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
 import type { FindingList } from './findingList';
 import { readGguf } from './gguf/reader';
 import { readJsonObject } from './jsonSidecar';
+import { readNpy } from './numpy/reader';
+import { readOnnx } from './onnx/reader';
+import { readPickleFile } from './pytorch/legacyReader';
 import { readSafetensors } from './safetensors/reader';
 import { type ShardIndex, selectFiles } from './shardSet';
 
@@ -42,7 +46,7 @@ interface OpenedFile {
 }
 
 /**
- * Opens a .safetensors or .gguf file, an *.index.json, or a folder, reading headers only. Faults that leave the
+ * Opens a model's file of any format, an *.index.json, or a folder, reading headers only. Faults that leave the
  * header readable become findings; a shard that is missing or refused becomes one too, and its tensors are
  * absent. Throws a LoupeError when nothing can be shown: `not-found`, `not-a-checkpoint`, `malformed`,
  * `unsupported`, `io` or `cancelled`.
@@ -53,14 +57,15 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   const selection = await selectFiles(absolute, options.headerCapBytes ?? defaultHeaderCapBytes);
   const { folder, index, stem, findings } = selection;
   const opened = await openFiles(selection.files, index, findings, options);
-  const files = opened.map(({ file }) => file);
+  const files = opened.flatMap(({ file, contents }) => [file, ...(contents.dataFiles ?? [])]);
   const format = opened[0]!.format;
   for (const { contents } of opened) for (const finding of contents.findings) findings.add(finding);
 
-  const stored = joinTensors(opened, index, findings);
-  if (index) checkIndex(index, stored, opened, findings);
+  const stored = joinTensors(opened, files, index, findings);
+  if (index) checkIndex(index, stored, files, findings);
   const metadata = joinMetadata(opened);
-  const sidecar = format === 'safetensors' ? await readConfig(folder, findings) : { found: false };
+  const isTransformers = format === 'safetensors' || (format === 'pytorch' && stem === 'pytorch_model');
+  const sidecar = isTransformers ? await readConfig(folder, findings) : { found: false };
   const filePath = (file: number) => files[file]!.path;
   const folded = await foldPackedWeights(
     stored,
@@ -76,7 +81,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
       ? architectureFromMetadata(metadata)
       : sidecar.config && architectureFromConfig(sidecar.config);
   const isFolderModel =
-    format === 'safetensors' && (sidecar.found || index !== undefined || stem.startsWith('model'));
+    isTransformers && (sidecar.found || index !== undefined || /^(pytorch_)?model/.test(stem));
   return {
     format,
     name: (isFolderModel && basename(folder)) || stem,
@@ -87,6 +92,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
     metadata,
     ...(sidecar.config ? { config: sidecar.config } : {}),
     ...(architecture ? { architecture } : {}),
+    ...(opened[0]!.contents.graph ? { graph: opened[0]!.contents.graph } : {}),
     findings: findings.toArray(),
   };
 }
@@ -146,14 +152,29 @@ async function openFiles(
   throw firstError ?? new LoupeError('not-a-checkpoint', 'There is nothing to open.');
 }
 
+type Reader = (source: ByteSource, options: OpenOptions) => Promise<FileContents>;
+
+/** What to call a tensor that is all there is in a file. */
+const rootName = ({ path }: ByteSource): string => basename(path, extname(path));
+
+const readers: Readonly<Record<FileLayout, Reader>> = {
+  safetensors: readSafetensors,
+  gguf: readGguf,
+  onnx: readOnnx,
+  pickle: (source, options) => readPickleFile(source, rootName(source), options),
+  numpy: (source) => readNpy(source, rootName(source)),
+  zip: (source, options) => readArchive(source, rootName(source), options),
+};
+
 async function openFile(path: string, options: OpenOptions): Promise<OpenedFile> {
   throwIfAborted(options.signal);
   const { mtimeMs } = await stat(path);
   const source = await (options.openSource ?? openFileSource)(path);
   try {
     const head = await source.read(0, Math.min(source.size, detectionBytes));
-    const format = requireFormat(path, head);
-    const contents = await (format === 'gguf' ? readGguf : readSafetensors)(source, options);
+    const layout = requireFormat(path, head);
+    const contents = await readers[layout](source, options);
+    const format = contents.format ?? (layout === 'gguf' ? 'gguf' : 'safetensors');
     return { file: { path, bytes: source.size, mtimeMs }, format, contents };
   } finally {
     await source.close();
@@ -163,15 +184,21 @@ async function openFile(path: string, options: OpenOptions): Promise<OpenedFile>
 /** All tensors with their file's place. Of a name in two files, the one that the index means is kept, else the first. */
 function joinTensors(
   opened: readonly OpenedFile[],
+  files: readonly CheckpointFile[],
   index: ShardIndex | undefined,
   findings: FindingList,
 ): TensorInfo[] {
-  const placed = opened.map(({ contents }, file) =>
-    file === 0 ? contents.tensors : contents.tensors.map((tensor) => ({ ...tensor, file })),
-  );
+  let base = 0;
+  const placed = opened.map(({ contents }) => {
+    const first = base;
+    base += 1 + (contents.dataFiles?.length ?? 0);
+    return first === 0
+      ? contents.tensors
+      : contents.tensors.map((tensor) => ({ ...tensor, file: first + tensor.file }));
+  });
   if (placed.length === 1) return [...placed[0]!];
   const byName = new Map<string, TensorInfo>();
-  const pathOf = (tensor: TensorInfo) => opened[tensor.file]!.file.path;
+  const pathOf = (tensor: TensorInfo) => files[tensor.file]!.path;
   for (const tensor of placed.flat()) {
     const other = byName.get(tensor.name);
     if (!other) {
@@ -198,11 +225,11 @@ function joinTensors(
 function checkIndex(
   index: ShardIndex,
   tensors: readonly TensorInfo[],
-  opened: readonly OpenedFile[],
+  files: readonly CheckpointFile[],
   findings: FindingList,
 ): void {
   const present = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const readable = new Set(opened.map(({ file }) => file.path));
+  const readable = new Set(files.map(({ path }) => path));
   for (const [name, path] of index.fileOf) {
     const tensor = present.get(name);
     // Those of missing shards are told shard by shard.
@@ -214,7 +241,7 @@ function checkIndex(
         file: path,
         tensor: name,
       });
-    const actual = tensor && opened[tensor.file]!.file.path;
+    const actual = tensor && files[tensor.file]!.path;
     if (actual !== undefined && actual !== path)
       findings.add({
         severity: 'warning',
@@ -228,7 +255,7 @@ function checkIndex(
   for (const tensor of tensors) {
     bytes += tensor.bytes;
     if (index.fileOf.has(tensor.name)) continue;
-    const { path } = opened[tensor.file]!.file;
+    const { path } = files[tensor.file]!;
     findings.add({
       severity: 'warning',
       code: 'extra-tensor',

@@ -11,7 +11,11 @@ const mostShards = 10_000;
 /** Indexes of one folder that are looked into for a shard. */
 const mostIndexes = 8;
 const indexSuffix = '.safetensors.index.json';
-const shardPattern = /^(.+)-(\d{1,9})-of-(\d{1,9})\.(safetensors|gguf)$/;
+const shardPattern = /^(.+)-(\d{1,9})-of-(\d{1,9})\.(safetensors|gguf|bin)$/;
+/** Weights in formats that come after safetensors and GGUF: a folder's only such file is its model. */
+const otherWeights = /\.(onnx|pt|pth|npz|npy)$|^pytorch_model(-\d+-of-\d+)?\.bin$/i;
+/** What training leaves beside the weights. */
+const trainingState = /^(optimizer|scheduler|scaler|rng_state.*|training_args)\.(pt|pth|bin)$/;
 
 export interface ShardIndex {
   readonly path: string;
@@ -63,13 +67,18 @@ function chooseInFolder(folder: string, names: readonly string[]): string {
   if (names.includes('model.safetensors')) return join(folder, 'model.safetensors');
   // The shards of one set count as one model.
   const models = new Map<string, string>();
-  for (const name of names.filter((name) => /\.(safetensors|gguf)$/.test(name)).sort()) {
+  const usual = names.filter((name) => /\.(safetensors|gguf)$/.test(name));
+  const torchIndex = 'pytorch_model.bin.index.json';
+  if (usual.length === 0 && names.includes(torchIndex)) return join(folder, torchIndex);
+  const others = names.filter((name) => otherWeights.test(name) && !trainingState.test(name));
+  for (const name of (usual.length > 0 ? usual : others).sort()) {
     const shard = shardPattern.exec(name);
     const key = shard ? `${shard[1]} of ${shard[3]}.${shard[4]}` : name;
     if (!models.has(key)) models.set(key, name);
   }
   const [only, another] = models.values();
-  if (only === undefined) return refuse('The folder holds no .safetensors or .gguf file.');
+  if (only === undefined)
+    return refuse('The folder holds no .safetensors or .gguf file, and no weights in another known format.');
   if (another !== undefined)
     return refuse(
       `The folder holds ${models.size} models, among them ${only} and ${another}: open one of them.`,
@@ -80,7 +89,7 @@ function chooseInFolder(folder: string, names: readonly string[]): string {
 async function selectByIndex(path: string, indexCapBytes: number): Promise<FileSelection> {
   const findings = new FindingList();
   const index = await readShardIndex(path, indexCapBytes, findings);
-  return fromIndex(index, basename(path).replace(/(\.safetensors)?\.index\.json$/, ''), findings);
+  return fromIndex(index, basename(path).replace(/(\.(safetensors|bin))?\.index\.json$/, ''), findings);
 }
 
 function fromIndex(index: ShardIndex, stem: string, findings: FindingList): FileSelection {
@@ -93,7 +102,7 @@ async function selectByFile(path: string, indexCapBytes: number): Promise<FileSe
   const name = basename(path);
   const findings = new FindingList();
   const shard = shardPattern.exec(name);
-  const stem = shard?.[1] ?? name.replace(/\.(safetensors|gguf)$/i, '');
+  const stem = shard?.[1] ?? name.replace(/\.(safetensors|gguf|onnx|pt|pth|ckpt|bin|npz|npy)$/i, '');
   if (!name.endsWith('.gguf')) {
     const names = (await readdir(folder).catch(() => [])).filter((other) => other.endsWith(indexSuffix));
     const own = `${stem}${indexSuffix}`;

@@ -80,6 +80,18 @@ export const dtypes: ReadonlyMap<string, DtypeInfo> = new Map([
   block('Q2_0', 64, 18),
 ]);
 
+/** Types that ONNX, PyTorch or NumPy have beyond these; a safetensors or GGUF file that names one is malformed. */
+export const otherDtypes: ReadonlyMap<string, DtypeInfo> = new Map([
+  plain('U2', 2, 'int'),
+  plain('I2', 2, 'int'),
+  plain('U4', 4, 'int'),
+  plain('I4', 4, 'int'),
+  plain('C128', 128, 'complex'),
+]);
+
+/** A type of either table. */
+export const findDtype = (name: string): DtypeInfo | undefined => dtypes.get(name) ?? otherDtypes.get(name);
+
 /** ggml's type numbers. Numbers that ggml has removed or not yet given out are absent. */
 export const ggmlTypes: ReadonlyMap<number, string> = new Map([
   [0, 'F32'],
