@@ -1,0 +1,153 @@
+/** Takes the pictures of README.md: the product itself on the demo models, in a dark and a light theme. */
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser, FrameLocator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Host,
+  launchBrowser,
+  notifications,
+  openFile,
+  openWorkbench,
+  pick,
+  quickInput,
+  runCommand,
+  scratchWorkspace,
+  startHost,
+  type Theme,
+  webviewFrame,
+} from '../e2e/fixtures/vscodeHost';
+import { readPlainSafetensors } from '../fixtures/plainSafetensors';
+
+const folder = path.resolve(import.meta.dirname, '../../media/pictures');
+const size = { width: 1320, height: 860 };
+const workspace = scratchWorkspace();
+let host: Host;
+let browser: Browser;
+
+/** A model of 1.6 GB made by repeating one of the demo's matrices: quantizing it takes long enough to be seen. */
+function makeLargeModel(file: string): void {
+  const demo = path.join(workspace.folder, 'demo-llama-3m/model.safetensors');
+  const pattern = readPlainSafetensors(demo).get('model.layers.1.mlp.up_proj.weight')!.bytes;
+  const [rows, columns] = [6144, 4096];
+  const bytes = rows * columns * 2;
+  const header: Record<string, unknown> = {};
+  const names = Array.from({ length: 32 }, (_, layer) => `model.layers.${layer}.mlp.up_proj.weight`);
+  for (const [index, name] of names.entries()) {
+    header[name] = {
+      dtype: 'BF16',
+      shape: [rows, columns],
+      data_offsets: [index * bytes, (index + 1) * bytes],
+    };
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const block = Buffer.alloc(bytes);
+  for (let at = 0; at < bytes; at += pattern.length) block.set(pattern.subarray(0, bytes - at), at);
+  mkdirSync(path.dirname(file), { recursive: true });
+  const descriptor = openSync(file, 'w');
+  writeSync(descriptor, Buffer.concat([length, text]));
+  for (let index = 0; index < names.length; index++) writeSync(descriptor, block);
+  closeSync(descriptor);
+}
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  makeLargeModel(path.join(workspace.folder, 'large-model/model.safetensors'));
+  host = await startHost({ workspace: workspace.folder, env: { TENSOR_LOUPE_WORKERS: '1' } });
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.stop();
+  await workspace.remove();
+});
+
+async function take(page: Page, name: string, theme: Theme): Promise<void> {
+  await page.mouse.move(size.width / 2, 4);
+  await page.waitForTimeout(700);
+  await page.screenshot({ path: path.join(folder, `${name}-${theme}.png`), animations: 'disabled' });
+}
+
+/** The side bar is hidden: the pictures are of the editor. */
+async function openAlone(theme: Theme, file: string): Promise<{ page: Page; view: FrameLocator }> {
+  const page = await openWorkbench(browser, host, { theme, size });
+  await openFile(page, file);
+  await page.keyboard.press('Control+b');
+  return { page, view: webviewFrame(page) };
+}
+
+describe.each(['dark', 'light'] as const)('%s', (theme) => {
+  it('the table and an outlier', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="analyze-all"]').click();
+    await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
+    await view.locator('[data-tensor="model.layers.0.self_attn.v_proj.weight"] [data-column="name"]').click();
+    await view.locator('[data-testid="picture"]').waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'tensors', theme);
+    await page.close();
+  });
+
+  it('the progress of a quantization', async () => {
+    const { page } = await openAlone(theme, 'large-model/model.safetensors');
+    await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+    await pick(page, 'INT8 absmax');
+    await pick(page, 'Per row');
+    await pick(page, 'CPU kernels');
+    await quickInput(page).locator('.monaco-list-row', { hasText: 'large-model-INT8' }).first().click();
+    const progress = notifications(page).filter({ hasText: 'up_proj' });
+    await progress.waitFor();
+    await page.waitForTimeout(500);
+    await take(page, 'quantize', theme);
+    await notifications(page)
+      .getByRole('button', { name: /Cancel/ })
+      .click();
+    await expect.poll(() => notifications(page).count(), { timeout: 60_000 }).toBe(0);
+    await page.close();
+  });
+
+  it('the report of errors', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="strip"]').waitFor();
+    await runCommand(page, 'Tensor Loupe: Preview Quantization Error...');
+    await pick(page, 'INT8 absmax');
+    await pick(page, 'Per tensor');
+    const report = page.locator('.tab', { hasText: 'Error:' });
+    await report.waitFor();
+    const page2 = webviewFrame(page);
+    const cell = page2.locator(
+      '[data-testid="error-map"] [data-tensor="model.layers.0.self_attn.v_proj.weight"]',
+    );
+    await cell.click();
+    await page2.locator('[data-testid="pictures"][data-busy="false"]').waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'report', theme);
+    await page.close();
+  });
+
+  it('the hover', async () => {
+    const page = await openWorkbench(browser, host, { theme, size: { width: 980, height: 520 } });
+    await openFile(page, 'run.py');
+    await page.keyboard.press('Control+b');
+    const text = page.locator('.monaco-editor .view-line span', { hasText: 'demo-llama-3m-outliers' }).last();
+    const hover = page.locator('.monaco-hover:visible').filter({ hasText: 'parameters' });
+    await expect
+      .poll(
+        async () => {
+          await page.mouse.move(10, 10);
+          await text.hover();
+          await page.waitForTimeout(1500);
+          return hover.count();
+        },
+        { timeout: 60_000 },
+      )
+      .toBeGreaterThan(0);
+    await page.screenshot({ path: path.join(folder, `hover-${theme}.png`), animations: 'disabled' });
+    await page.close();
+  });
+});
+
+afterAll(() => rmSync(path.join(workspace.folder, 'large-model'), { recursive: true, force: true }));
