@@ -1,5 +1,5 @@
 /** Reads the JSON files beside the weights: small, and as untrusted as the weights. */
-import { openFileSource } from '../bytes/byteSource';
+import { type FileStore, localFiles } from '../bytes/fileStore';
 import { LoupeError } from '../errors';
 
 /** Deeper JSON is refused: what walks or clones it afterwards may recurse. */
@@ -12,8 +12,9 @@ const deepestNesting = 64;
 export async function readJsonObject(
   path: string,
   capBytes: number,
+  files: FileStore = localFiles,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const source = await openFileSource(path);
+  const source = await files.open(path);
   try {
     const refuse = (message: string): never => {
       throw new LoupeError('malformed', message, { file: path });

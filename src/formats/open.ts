@@ -1,7 +1,7 @@
 /** Opens a model: finds its files, reads their headers, and joins them into one Checkpoint. */
-import { stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
-import { type ByteSource, openFileSource } from '../bytes/byteSource';
+import type { ByteSource } from '../bytes/byteSource';
+import { type FileStore, localFiles } from '../bytes/fileStore';
 import { LoupeError, throwIfAborted } from '../errors';
 import { architectureFromConfig, architectureFromMetadata } from './architecture';
 import { readArchive } from './archive';
@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly headerCapBytes?: number | undefined;
   /** How to open a weights file; tests count bytes through it. */
   readonly openSource?: ((path: string) => Promise<ByteSource>) | undefined;
+  /** Where the files are; this machine's file system unless said otherwise. */
+  readonly files?: FileStore | undefined;
 }
 
 /** Shards whose headers are read at the same time. */
@@ -54,7 +56,11 @@ interface OpenedFile {
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   throwIfAborted(options.signal);
   const absolute = resolve(path);
-  const selection = await selectFiles(absolute, options.headerCapBytes ?? defaultHeaderCapBytes);
+  const selection = await selectFiles(
+    absolute,
+    options.headerCapBytes ?? defaultHeaderCapBytes,
+    options.files,
+  );
   const { folder, index, stem, findings } = selection;
   const opened = await openFiles(selection.files, index, findings, options);
   const files = opened.flatMap(({ file, contents }) => [file, ...(contents.dataFiles ?? [])]);
@@ -65,7 +71,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   if (index) checkIndex(index, stored, files, findings);
   const metadata = joinMetadata(opened);
   const isTransformers = format === 'safetensors' || (format === 'pytorch' && stem === 'pytorch_model');
-  const sidecar = isTransformers ? await readConfig(folder, findings) : { found: false };
+  const sidecar = isTransformers ? await readConfig(folder, findings, options.files) : { found: false };
   const filePath = (file: number) => files[file]!.path;
   const folded = await foldPackedWeights(
     stored,
@@ -168,8 +174,9 @@ const readers: Readonly<Record<FileLayout, Reader>> = {
 
 async function openFile(path: string, options: OpenOptions): Promise<OpenedFile> {
   throwIfAborted(options.signal);
-  const { mtimeMs } = await stat(path);
-  const source = await (options.openSource ?? openFileSource)(path);
+  const files = options.files ?? localFiles;
+  const { mtimeMs } = await files.stat(path);
+  const source = await (options.openSource ?? files.open)(path);
   try {
     const head = await source.read(0, Math.min(source.size, detectionBytes));
     const layout = requireFormat(path, head);
@@ -288,10 +295,14 @@ interface Sidecar {
 }
 
 /** config.json beside the weights; one that cannot be used is a warning, never a failure. */
-async function readConfig(folder: string, findings: FindingList): Promise<Sidecar> {
+async function readConfig(
+  folder: string,
+  findings: FindingList,
+  files: FileStore | undefined,
+): Promise<Sidecar> {
   const path = join(folder, 'config.json');
   try {
-    return { found: true, config: await readJsonObject(path, configCapBytes) };
+    return { found: true, config: await readJsonObject(path, configCapBytes, files) };
   } catch (error) {
     const { code, message } = LoupeError.from(error);
     if (code === 'not-found') return { found: false };
@@ -347,7 +358,7 @@ async function readSmallSpans(
   let at = 0;
   while (at < order.length) {
     const { file } = order[at]!.span;
-    const source = await (options.openSource ?? openFileSource)(filePath(file));
+    const source = await (options.openSource ?? options.files?.open ?? localFiles.open)(filePath(file));
     try {
       while (at < order.length && order[at]!.span.file === file) {
         throwIfAborted(options.signal);

@@ -1,6 +1,6 @@
 /** Finds the files that make one model: a single file, a set named by numbers, or a set named by an index. */
-import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { type FileStore, localFiles } from '../bytes/fileStore';
 import { LoupeError } from '../errors';
 import { quoteName } from './fileContents';
 import { FindingList } from './findingList';
@@ -40,19 +40,23 @@ export interface FileSelection {
  * an index beside it that lists it, else through the numbers in the names. Throws `not-found`,
  * `not-a-checkpoint` (a folder without weights, or with several models) or `malformed` (an unusable index).
  */
-export async function selectFiles(path: string, indexCapBytes: number): Promise<FileSelection> {
+export async function selectFiles(
+  path: string,
+  indexCapBytes: number,
+  files: FileStore = localFiles,
+): Promise<FileSelection> {
   let isFolder: boolean;
   try {
-    isFolder = (await stat(path)).isDirectory();
+    ({ isFolder } = await files.stat(path));
   } catch (error) {
     const reason = LoupeError.from(error, { file: path });
     throw reason.code === 'not-found'
       ? new LoupeError('not-found', 'There is no such file or folder.', { file: path })
       : reason;
   }
-  const target = isFolder ? chooseInFolder(path, await readdir(path)) : path;
-  if (target.endsWith('.index.json')) return selectByIndex(target, indexCapBytes);
-  return selectByFile(target, indexCapBytes);
+  const target = isFolder ? chooseInFolder(path, await files.list(path)) : path;
+  if (target.endsWith('.index.json')) return selectByIndex(target, indexCapBytes, files);
+  return selectByFile(target, indexCapBytes, files);
 }
 
 /** An index first, then model.safetensors, then the only model there is. */
@@ -86,9 +90,9 @@ function chooseInFolder(folder: string, names: readonly string[]): string {
   return join(folder, only);
 }
 
-async function selectByIndex(path: string, indexCapBytes: number): Promise<FileSelection> {
+async function selectByIndex(path: string, indexCapBytes: number, store: FileStore): Promise<FileSelection> {
   const findings = new FindingList();
-  const index = await readShardIndex(path, indexCapBytes, findings);
+  const index = await readShardIndex(path, indexCapBytes, findings, store);
   return fromIndex(index, basename(path).replace(/(\.(safetensors|bin))?\.index\.json$/, ''), findings);
 }
 
@@ -97,20 +101,20 @@ function fromIndex(index: ShardIndex, stem: string, findings: FindingList): File
   return { folder: dirname(index.path), files, index, stem, findings };
 }
 
-async function selectByFile(path: string, indexCapBytes: number): Promise<FileSelection> {
+async function selectByFile(path: string, indexCapBytes: number, store: FileStore): Promise<FileSelection> {
   const folder = dirname(path);
   const name = basename(path);
   const findings = new FindingList();
   const shard = shardPattern.exec(name);
   const stem = shard?.[1] ?? name.replace(/\.(safetensors|gguf|onnx|pt|pth|ckpt|bin|npz|npy)$/i, '');
   if (!name.endsWith('.gguf')) {
-    const names = (await readdir(folder).catch(() => [])).filter((other) => other.endsWith(indexSuffix));
+    const names = (await store.list(folder).catch(() => [])).filter((other) => other.endsWith(indexSuffix));
     const own = `${stem}${indexSuffix}`;
     for (const indexName of [own, ...names.filter((other) => other !== own)].slice(0, mostIndexes)) {
       if (!names.includes(indexName)) continue;
       const indexFindings = new FindingList();
       try {
-        const index = await readShardIndex(join(folder, indexName), indexCapBytes, indexFindings);
+        const index = await readShardIndex(join(folder, indexName), indexCapBytes, indexFindings, store);
         if ([...index.fileOf.values()].includes(path)) return fromIndex(index, stem, indexFindings);
       } catch (error) {
         findings.add({
@@ -148,13 +152,18 @@ async function selectByFile(path: string, indexCapBytes: number): Promise<FileSe
  * Reads an `*.index.json`. Entries that point outside its folder become findings of severity error and are never
  * opened. Throws `malformed` when there is no usable weight_map.
  */
-async function readShardIndex(path: string, capBytes: number, findings: FindingList): Promise<ShardIndex> {
+async function readShardIndex(
+  path: string,
+  capBytes: number,
+  findings: FindingList,
+  store: FileStore,
+): Promise<ShardIndex> {
   const refuse = (message: string): never => {
     throw new LoupeError('malformed', message, { file: path });
   };
   let json: Readonly<Record<string, unknown>>;
   try {
-    json = await readJsonObject(path, capBytes);
+    json = await readJsonObject(path, capBytes, store);
   } catch (error) {
     const { code, message } = LoupeError.from(error);
     throw new LoupeError(code, code === 'malformed' ? `The index cannot be used. ${message}` : message, {

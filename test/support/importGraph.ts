@@ -91,6 +91,7 @@ const heights: Readonly<Record<string, number>> = {
   numeric: 1,
   bytes: 1,
   formats: 2,
+  hub: 2,
   kernels: 2,
   stats: 3,
   quant: 3,
