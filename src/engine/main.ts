@@ -7,6 +7,7 @@ import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
 import { errorsJob } from './errorsJob';
 import type { Engine } from './jobs';
+import { metadataSliceJob } from './metadataSliceJob';
 import { quantizeJob } from './quantize/quantizeJob';
 import { statsJob } from './statsJob';
 import { errorDetailJob, errorTileJob, tileJob } from './viewJobs';
@@ -33,6 +34,8 @@ const handlers: Handlers<EngineContract> = {
   hello: () => ({ pid: process.pid, workers: pool.size }),
   open: async ({ path }) => toCatalogue((await cache.get(path)).checkpoint),
   brief: async ({ path }) => toBrief((await cache.get(path)).checkpoint),
+  metadataSlice: async (params, context) =>
+    metadataSliceJob(await cache.get(params.path, params.generation), params, context),
   backends: () => engine.backends.reports(),
   stats: async (params, context) =>
     statsJob(engine, await cache.get(params.path, params.generation), params, context),

@@ -41,7 +41,9 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
     if (!decodableDtypes.has(tensor.dtype)) return `Values of type ${tensor.dtype} cannot be decoded yet.`;
     return { ...base, columnUnit: dtypes.get(tensor.dtype)!.blockElements };
   }
-  const { bits, packed, scale, zeroPoint } = tensor.pieces;
+  const { layout, bits, codes } = tensor.pieces;
+  if (!codes) return `${layout} codes are shown, but not decoded yet.`;
+  const { packed, scale, zeroPoint } = codes;
   if (bits !== 8) return `Packed values of ${bits} bits cannot be decoded yet.`;
   const scales = scale.shape.reduce((product, size) => product * size, 1);
   const groups = scales === 1 && matrix.rows !== 1 ? 0 : scales / matrix.rows;

@@ -23,21 +23,37 @@ export interface TensorSpan {
   readonly bytes: number;
 }
 
+/** One stored tensor of a logical weight: "codes", "scales", "zero points", "shape" ... say what it is for. */
+export interface Piece {
+  readonly role: string;
+  readonly span: TensorSpan;
+}
+
 /**
- * A weight stored in several tensors. compressed-tensors `pack-quantized`: codes of `bits` bits,
- * offset by 2^(bits-1), packed along the last dimension into I32 words; w = (q - zeroPoint) * scale.
+ * Integer codes that the engine can decode: w = (q - zeroPoint) * scale. Packed codes are offset by 2^(bits-1) and
+ * lie along the last dimension in I32 words; plain ones are I8.
  */
-export interface PackedPieces {
-  readonly layout: 'pack-quantized';
-  readonly bits: number;
-  /** I32 [N, ceil(K * bits / 32)]. */
+export interface PackedCodes {
+  /** I32 [N, ceil(K * bits / 32)], or I8 [N, K]. */
   readonly packed: TensorSpan;
   /** F32, BF16 or F16, [N, 1], [N, G] or [1]. */
   readonly scale: TensorSpan;
   /** I32 [ceil(N * bits / 32), G], packed along rows; absent for symmetric schemes. */
   readonly zeroPoint?: TensorSpan | undefined;
-  /** I64 [2]. */
-  readonly shape: TensorSpan;
+}
+
+/** A weight that a quantization method stores in several tensors. */
+export interface PackedPieces {
+  /** The layout's name, e.g. "pack-quantized", "GPTQ", "bitsandbytes NF4". */
+  readonly layout: string;
+  /** Bits of one code. */
+  readonly bits: number;
+  /** All pieces' bits by the weight's elements: what a weight really costs, scales included. */
+  readonly bitsPerWeight: number;
+  /** The codes come first. */
+  readonly parts: readonly Piece[];
+  /** Set where the engine can decode the layout. */
+  readonly codes?: PackedCodes | undefined;
 }
 
 export interface TensorInfo extends TensorSpan {
@@ -101,6 +117,29 @@ export interface GraphValue {
   readonly shape?: readonly (number | string)[] | undefined;
 }
 
+/** A small JSON file beside the weights, such as config.json or tokenizer_config.json. */
+export interface Sidecar {
+  /** Its file name. */
+  readonly name: string;
+  readonly bytes: number;
+  /** The parsed object; absent when it cannot be used. */
+  readonly value?: Readonly<Record<string, unknown>> | undefined;
+  /** Why it cannot be used, in one sentence. */
+  readonly error?: string | undefined;
+}
+
+/** How the model as a whole is quantized. */
+export interface QuantizationSummary {
+  /** "GPTQ", "bitsandbytes NF4", "compressed-tensors pack-quantized" ... */
+  readonly method: string;
+  /** Bits of one code, where all quantized weights have the same. */
+  readonly bits?: number | undefined;
+  /** Mean over the quantized weights, their scales included. */
+  readonly bitsPerWeight: number;
+  /** Logical weights that are quantized. */
+  readonly weights: number;
+}
+
 /** What a format that holds a graph says about it. */
 export interface GraphSummary {
   readonly name: string;
@@ -131,5 +170,8 @@ export interface Checkpoint {
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly architecture?: Architecture | undefined;
   readonly graph?: GraphSummary | undefined;
+  readonly quantization?: QuantizationSummary | undefined;
+  /** JSON files beside the weights, in a fixed order; those that are absent are left out. */
+  readonly sidecars?: readonly Sidecar[] | undefined;
   readonly findings: readonly Finding[];
 }

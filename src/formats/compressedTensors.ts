@@ -125,13 +125,22 @@ function fold(
     if (zeroPoint.dtype !== 'I32' || zeroPoint.shape.join() !== [zeroRows, groups].join())
       return `its weight_zero_point should be I32 [${zeroRows}, ${groups}]`;
   }
+  const bytes = packed.bytes + scale.bytes + shape.bytes + (zeroPoint?.bytes ?? 0);
   const pieces: PackedPieces = {
     layout: 'pack-quantized',
     bits,
-    packed: toSpan(packed),
-    scale: toSpan(scale),
-    ...(zeroPoint ? { zeroPoint: toSpan(zeroPoint) } : {}),
-    shape: toSpan(shape),
+    bitsPerWeight: (bytes * 8) / (rows * columns),
+    parts: [
+      { role: 'codes', span: toSpan(packed) },
+      { role: 'scales', span: toSpan(scale) },
+      ...(zeroPoint ? [{ role: 'zero points', span: toSpan(zeroPoint) }] : []),
+      { role: 'shape', span: toSpan(shape) },
+    ],
+    codes: {
+      packed: toSpan(packed),
+      scale: toSpan(scale),
+      ...(zeroPoint ? { zeroPoint: toSpan(zeroPoint) } : {}),
+    },
   };
   return {
     name,
@@ -139,7 +148,7 @@ function fold(
     shape: [rows, columns],
     file: packed.file,
     byteOffset: packed.byteOffset,
-    bytes: packed.bytes + scale.bytes + shape.bytes + (zeroPoint?.bytes ?? 0),
+    bytes,
     elements: rows * columns,
     pieces,
   };

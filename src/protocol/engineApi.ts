@@ -7,6 +7,8 @@ import type {
   GraphSummary,
   MetadataEntry,
   PackedPieces,
+  QuantizationSummary,
+  Sidecar,
 } from '../formats/checkpoint';
 import type { WeightMemory } from '../formats/weightMemory';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
@@ -18,6 +20,9 @@ export type {
   MetadataEntry,
   MetadataValue,
   PackedPieces,
+  Piece,
+  QuantizationSummary,
+  Sidecar,
   TensorSpan,
 } from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
@@ -56,6 +61,9 @@ export interface Catalogue {
   readonly config?: Readonly<Record<string, unknown>> | undefined;
   readonly architecture?: Architecture | undefined;
   readonly graph?: GraphSummary | undefined;
+  readonly quantization?: QuantizationSummary | undefined;
+  /** JSON files beside the weights, config.json among them. */
+  readonly sidecars?: readonly Sidecar[] | undefined;
   readonly findings: readonly Finding[];
   readonly parameters: number;
   /** Sum of the tensors' bytes. */
@@ -83,6 +91,19 @@ export interface CheckpointBrief {
   readonly memory: readonly WeightMemory[];
   readonly errors: number;
   readonly warnings: number;
+}
+
+/** A run of values of an array in a file's metadata. */
+export interface MetadataSlice {
+  readonly key: string;
+  /** Type of one value: "string", "f32" ... */
+  readonly type: string;
+  /** Values in the whole array. */
+  readonly length: number;
+  /** Place of the first value given. */
+  readonly start: number;
+  /** Fewer than asked for at the array's end. A string beyond 1 KiB is cut and ends in "…". */
+  readonly values: readonly (string | number | boolean)[];
 }
 
 /** Half-open ranges over the tensor seen as a matrix. */
@@ -188,6 +209,18 @@ export type EngineContract = {
   hello: { params: Record<string, never>; result: { pid: number; workers: number } };
   open: { params: { path: string }; result: Catalogue };
   brief: { params: { path: string }; result: CheckpointBrief };
+  /** Pages through an array that the catalogue holds only the head of; GGUF alone has them. */
+  metadataSlice: {
+    params: {
+      path: string;
+      generation?: string | undefined;
+      key: string;
+      start: number;
+      /** At most 4,096. */
+      count: number;
+    };
+    result: MetadataSlice;
+  };
   backends: { params: Record<string, never>; result: readonly BackendReport[] };
   stats: {
     params: {

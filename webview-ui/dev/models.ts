@@ -266,11 +266,14 @@ export function packedModel(): HarnessModel {
   });
   const base = 'model.layers.0.mlp.down_proj';
   const pieces = {
-    layout: 'pack-quantized' as const,
+    layout: 'pack-quantized',
     bits: 8,
-    packed: span(`${base}.weight_packed`, 'I32', [32, 24], 4096, 3072),
-    scale: span(`${base}.weight_scale`, 'BF16', [32, 1], 7168, 64),
-    shape: span(`${base}.weight_shape`, 'I64', [2], 7232, 16),
+    bitsPerWeight: (3152 * 8) / (32 * 96),
+    parts: [
+      { role: 'codes', span: span(`${base}.weight_packed`, 'I32', [32, 24], 4096, 3072) },
+      { role: 'scales', span: span(`${base}.weight_scale`, 'BF16', [32, 1], 7168, 64) },
+      { role: 'shape', span: span(`${base}.weight_shape`, 'I64', [2], 7232, 16) },
+    ],
   };
   const columns = toColumns(
     [

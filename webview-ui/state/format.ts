@@ -49,6 +49,11 @@ export function formatDecimal(value: number): string {
   return typographic(oneDecimal.format(Object.is(Math.round(value * 10), -0) ? 0 : value));
 }
 
+/** Bits a weight with up to two decimals: "4", "4.5", "4.25". */
+export function formatBits(value: number): string {
+  return formatNumber(Math.round(value * 100) / 100);
+}
+
 const countUnits: readonly [number, string][] = [
   [1e12, 'T'],
   [1e9, 'B'],

@@ -1,8 +1,9 @@
 /** The details of the selected tensor or module group. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { PackedPieces, TensorSpan, TensorStats } from '../../src/protocol/engineApi';
+import type { PackedPieces, Piece, TensorStats } from '../../src/protocol/engineApi';
 import { adviceFor } from '../state/advice';
 import {
+  formatBits,
   formatBytes,
   formatDecimal,
   formatExactBytes,
@@ -237,25 +238,25 @@ function figures(stats: TensorStats): TemplateResult {
 }
 
 function packedPieces(pieces: PackedPieces): TemplateResult {
-  const row = (role: string, span: TensorSpan | undefined) =>
-    span
-      ? html`<tr>
-          <th scope="row">${role}</th>
-          <td class="mono">${breakable(span.name)}</td>
-          <td>${span.dtype}</td>
-          <td class="number">${formatShape(span.shape)}</td>
-          <td class="number" title="at byte ${formatInteger(span.byteOffset)}">${formatInteger(span.bytes)}</td>
-        </tr>`
-      : nothing;
+  const row = ({ role, span }: Piece) =>
+    html`<tr>
+      <th scope="row">${role}</th>
+      <td class="mono">${breakable(span.name)}</td>
+      <td>${span.dtype}</td>
+      <td class="number">${formatShape(span.shape)}</td>
+      <td class="number" title="at byte ${formatInteger(span.byteOffset)}">${formatInteger(span.bytes)}</td>
+    </tr>`;
   return html`<details class="pieces" data-testid="pieces">
-    <summary>Stored as ${pieces.layout}, ${pieces.bits} bits, in ${pieces.zeroPoint ? 4 : 3} tensors</summary>
+    <summary>
+      Stored as ${pieces.layout}, ${pieces.bits} bits (${formatBits(pieces.bitsPerWeight)} a weight), in
+      ${formatInteger(pieces.parts.length)} ${pieces.parts.length === 1 ? 'tensor' : 'tensors'}
+    </summary>
     <table>
       <thead>
         <tr><th></th><th>Tensor</th><th>dtype</th><th class="number">Shape</th><th class="number">Bytes</th></tr>
       </thead>
       <tbody>
-        ${row('codes', pieces.packed)} ${row('scale', pieces.scale)} ${row('zero point', pieces.zeroPoint)}
-        ${row('shape', pieces.shape)}
+        ${pieces.parts.map(row)}
       </tbody>
     </table>
   </details>`;

@@ -1,18 +1,22 @@
 /** Walks a GGUF header front to back through bounded reads, never holding more than a window of it. */
-import { isAscii } from 'node:buffer';
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../../errors';
 import { defaultHeaderCapBytes, type ReadOptions } from '../fileContents';
 
 /** Bytes fetched at a time, so at most that much beyond the header is read. */
 const windowBytes = 65_536;
+/** A byte order mark is part of a text here: it tells names apart. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class HeaderCursor {
-  private window: Uint8Array = new Uint8Array(0);
+  private window: Buffer = Buffer.alloc(0);
   private view: DataView = new DataView(new ArrayBuffer(0));
   private windowStart = 0;
   private fetched = 0;
   private position = 0;
+  private littleEndian = true;
+  /** Bytes of a count or a length: 4 in version 1, 8 since. */
+  countBytes = 8;
 
   constructor(
     private readonly source: ByteSource,
@@ -30,6 +34,15 @@ export class HeaderCursor {
   /** Bytes from here to the end of the file. */
   get remaining(): number {
     return this.source.size - this.position;
+  }
+
+  /** Reads numbers in the other byte order from here on. */
+  useBigEndian(): void {
+    this.littleEndian = false;
+  }
+
+  get isBigEndian(): boolean {
+    return !this.littleEndian;
   }
 
   fail(message: string, byteOffset = this.position, tensor?: string): never {
@@ -50,20 +63,25 @@ export class HeaderCursor {
     throwIfAborted(this.options.signal);
     const wanted = Math.min(Math.max(length, windowBytes), this.remaining);
     // Bytes at the window's edge are kept, so that none is read twice.
-    const kept = this.has(0) ? this.window.subarray(this.position - this.windowStart) : new Uint8Array(0);
+    const kept = this.has(0) ? this.window.subarray(this.position - this.windowStart) : Buffer.alloc(0);
     this.fetched += wanted - kept.length;
     const cap = this.options.headerCapBytes ?? defaultHeaderCapBytes;
     if (this.fetched > cap + windowBytes) this.fail(`The header is longer than the allowed ${cap} bytes.`);
     const rest = await this.source.read(this.position + kept.length, wanted - kept.length);
-    if (kept.length === 0) this.window = rest;
-    else {
-      const joined = new Uint8Array(wanted);
-      joined.set(kept);
-      joined.set(rest, kept.length);
-      this.window = joined;
-    }
+    if (kept.length === 0) this.window = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength);
+    else this.window = Buffer.concat([kept, rest], wanted);
     this.windowStart = this.position;
     this.view = new DataView(this.window.buffer, this.window.byteOffset, this.window.byteLength);
+  }
+
+  /** Makes the next `length` bytes readable, or all that the file has left: for loops that wait once an entry. */
+  async lookAhead(length: number): Promise<void> {
+    await this.fetch(Math.min(length, this.remaining), 'the header');
+  }
+
+  /** After a `lookAhead` of as many bytes: throws `malformed` when the file ended before them. */
+  expect(length: number, what: string): void {
+    if (!this.has(length)) this.fail(`The file ends inside ${what}.`);
   }
 
   /** Steps over bytes without reading them; throws `malformed` when the file ends before them. */
@@ -75,26 +93,69 @@ export class HeaderCursor {
   /** The following need a `fetch` of as many bytes before. */
   u8 = (): number => this.view.getUint8(this.step(1));
   i8 = (): number => this.view.getInt8(this.step(1));
-  u16 = (): number => this.view.getUint16(this.step(2), true);
-  i16 = (): number => this.view.getInt16(this.step(2), true);
-  u32 = (): number => this.view.getUint32(this.step(4), true);
-  i32 = (): number => this.view.getInt32(this.step(4), true);
-  f32 = (): number => this.view.getFloat32(this.step(4), true);
-  u64 = (): bigint => this.view.getBigUint64(this.step(8), true);
-  i64 = (): bigint => this.view.getBigInt64(this.step(8), true);
-  f64 = (): number => this.view.getFloat64(this.step(8), true);
+  u16 = (): number => this.view.getUint16(this.step(2), this.littleEndian);
+  i16 = (): number => this.view.getInt16(this.step(2), this.littleEndian);
+  u32 = (): number => this.view.getUint32(this.step(4), this.littleEndian);
+  i32 = (): number => this.view.getInt32(this.step(4), this.littleEndian);
+  f32 = (): number => this.view.getFloat32(this.step(4), this.littleEndian);
+  u64 = (): bigint => this.view.getBigUint64(this.step(8), this.littleEndian);
+  i64 = (): bigint => this.view.getBigInt64(this.step(8), this.littleEndian);
+  f64 = (): number => this.view.getFloat64(this.step(8), this.littleEndian);
+
+  /** A count or a length; one beyond 2^53 is rounded, and far beyond any file all the same. */
+  count(): number {
+    return this.countBytes === 4 ? this.u32() : this.wide();
+  }
+
+  /** A u64 as a number; one beyond 2^53 is rounded. */
+  wide(): number {
+    const first = this.u32();
+    const second = this.u32();
+    return this.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+  }
+
+  /** The integer of `bytes` bytes that was read last, in full, for messages. */
+  exact(bytes: number): bigint {
+    const at = this.position - this.windowStart - bytes;
+    return bytes === 4
+      ? BigInt(this.view.getUint32(at, this.littleEndian))
+      : this.view.getBigUint64(at, this.littleEndian);
+  }
+
+  /** Steps over texts with their lengths in front, at most `most`, that lie whole in the window; gives their number. */
+  skipTexts(most: number): number {
+    const { view, littleEndian, countBytes } = this;
+    const end = this.window.length;
+    let at = this.position - this.windowStart;
+    let skipped = 0;
+    if (at < 0) return 0;
+    while (skipped < most && at + countBytes <= end) {
+      const low = view.getUint32(countBytes === 8 && !littleEndian ? at + 4 : at, littleEndian);
+      const high = countBytes === 8 ? view.getUint32(littleEndian ? at + 4 : at, littleEndian) : 0;
+      const next = at + countBytes + low;
+      if (high !== 0 || next > end) break;
+      at = next;
+      skipped++;
+    }
+    this.position = this.windowStart + at;
+    return skipped;
+  }
 
   /** The next bytes as text; invalid UTF-8 becomes U+FFFD, as real tokenizers hold such strings. */
   text(length: number): string {
     const start = this.step(length);
-    const bytes = Buffer.from(this.window.buffer, this.window.byteOffset + start, length);
-    return isAscii(bytes) ? bytes.toString('latin1') : new TextDecoder().decode(bytes);
+    const end = start + length;
+    for (let i = start; i < end; i++)
+      if (this.window[i]! > 0x7f) return decoder.decode(this.window.subarray(start, end));
+    return this.window.toString('latin1', start, end);
   }
 
-  /** The next bytes one char each, not consumed: tells apart names that text() would make equal. */
-  peekBytes(length: number): string {
-    const start = this.window.byteOffset + this.position - this.windowStart;
-    return Buffer.from(this.window.buffer, start, length).toString('latin1');
+  /** The next bytes as a name, and a key that tells it from names of other bytes that text() would make equal. */
+  name(length: number): { name: string; key: string } {
+    const start = this.position - this.windowStart;
+    const name = this.text(length);
+    if (!name.includes('\ufffd')) return { name, key: name };
+    return { name, key: `\ufffd${this.window.toString('latin1', start, start + length)}` };
   }
 
   private step(length: number): number {

@@ -47,17 +47,51 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
   const keys = new Set<string>();
   for (let i = 0; i < count; i++) {
     const start = cursor.byteOffset;
-    const length = await readLength(cursor, 'the metadata', 1);
-    if (length > longestKeyBytes)
-      cursor.fail(`A metadata key of ${length} bytes is longer than ${longestKeyBytes}.`, start);
-    await cursor.fetch(length + 4, 'the metadata');
-    const rawKey = cursor.peekBytes(length);
-    const key = cursor.text(length);
-    if (keys.has(rawKey)) cursor.fail(`The metadata key ${quoteName(key)} appears twice.`, start);
-    keys.add(rawKey);
-    entries.push(await readValue(cursor, key, cursor.u32()));
+    const { name, key } = await readKey(cursor);
+    if (keys.has(key)) cursor.fail(`The metadata key ${quoteName(name)} appears twice.`, start);
+    keys.add(key);
+    entries.push(await readValue(cursor, name, cursor.u32()));
   }
   return entries;
+}
+
+/**
+ * `take` values of the array under a key, from the value `start` on; the cursor stands at the first of `count` entries.
+ * Only what lies before them is walked over. Undefined when no such array is there.
+ */
+export async function readArraySlice(
+  cursor: HeaderCursor,
+  count: number,
+  wanted: string,
+  start: number,
+  take: number,
+): Promise<{ type: string; length: number; values: (string | number | boolean)[] } | undefined> {
+  for (let i = 0; i < count; i++) {
+    const { name } = await readKey(cursor);
+    const type = cursor.u32();
+    if (name !== wanted) {
+      await readValue(cursor, name, type);
+      continue;
+    }
+    if (type !== typeArray) return undefined;
+    const what = `the value of ${quoteName(name)}`;
+    const array = await readArrayHeader(cursor, name, what);
+    const first = Math.min(start, array.length);
+    await skipItems(cursor, array, first, what);
+    const values = await takeItems(cursor, array, Math.min(take, array.length - first), what);
+    return { type: array.type, length: array.length, values };
+  }
+  return undefined;
+}
+
+/** A key; the four bytes of its value's type are fetched too. */
+async function readKey(cursor: HeaderCursor): Promise<{ name: string; key: string }> {
+  const start = cursor.byteOffset;
+  const length = await readLength(cursor, 'the metadata', 1);
+  if (length > longestKeyBytes)
+    cursor.fail(`A metadata key of ${length} bytes is longer than ${longestKeyBytes}.`, start);
+  await cursor.fetch(length + 4, 'the metadata');
+  return cursor.name(length);
 }
 
 async function readValue(cursor: HeaderCursor, key: string, type: number): Promise<MetadataEntry> {
@@ -76,9 +110,25 @@ async function readValue(cursor: HeaderCursor, key: string, type: number): Promi
   return { key, type: scalar.name, value: scalar.read(cursor) };
 }
 
+interface ArrayHeader {
+  /** Undefined for strings. */
+  readonly scalar: ScalarType | undefined;
+  readonly type: string;
+  readonly length: number;
+}
+
 async function readArray(cursor: HeaderCursor, key: string, what: string): Promise<MetadataEntry> {
+  const array = await readArrayHeader(cursor, key, what);
+  const kept = Math.min(array.length, headLength);
+  const head = await takeItems(cursor, array, kept, what);
+  await skipItems(cursor, array, array.length - kept, what);
+  return { key, type: `[${array.type}]`, value: { type: array.type, length: array.length, head } };
+}
+
+async function readArrayHeader(cursor: HeaderCursor, key: string, what: string): Promise<ArrayHeader> {
   const start = cursor.byteOffset;
-  if (!cursor.has(12)) await cursor.fetch(12, what);
+  const headerBytes = 4 + cursor.countBytes;
+  if (!cursor.has(headerBytes)) await cursor.fetch(headerBytes, what);
   const itemType = cursor.u32();
   if (itemType === typeArray)
     throw new LoupeError('unsupported', `The metadata key ${quoteName(key)} is an array of arrays.`, {
@@ -91,35 +141,51 @@ async function readArray(cursor: HeaderCursor, key: string, what: string): Promi
       `The metadata key ${quoteName(key)} is an array of the unknown type ${itemType}.`,
       start,
     );
-  // A string takes at least the 8 bytes of its length.
-  const count64 = cursor.u64();
-  const itemBytes = scalar?.bytes ?? 8;
-  if (count64 * BigInt(itemBytes) > BigInt(cursor.remaining))
+  const length = cursor.count();
+  // A string takes at least the bytes of its length.
+  if (length * (scalar?.bytes ?? cursor.countBytes) > cursor.remaining)
     return cursor.fail(
-      `The array ${quoteName(key)} claims ${count64} values, but only ${cursor.remaining} bytes remain.`,
+      `The array ${quoteName(key)} claims ${cursor.exact(cursor.countBytes)} values, but only ${cursor.remaining} bytes remain.`,
       start + 4,
     );
-  const count = Number(count64);
-  const head: (string | number | boolean)[] = [];
-  const kept = Math.min(count, headLength);
-  if (scalar) {
-    await cursor.fetch(kept * scalar.bytes, what);
-    for (let i = 0; i < kept; i++) head.push(scalar.read(cursor));
-    cursor.skip((count - kept) * scalar.bytes, what);
-  } else {
-    for (let i = 0; i < kept; i++) {
-      const text = await readText(cursor, what, longestHeadStringBytes);
-      head.push(typeof text === 'string' ? text : String(text.head[0]));
+  return { scalar, type: scalar?.name ?? 'string', length };
+}
+
+/** The next values of an array; `count` is bounded by the caller. */
+async function takeItems(
+  cursor: HeaderCursor,
+  { scalar }: ArrayHeader,
+  count: number,
+  what: string,
+): Promise<(string | number | boolean)[]> {
+  const values: (string | number | boolean)[] = [];
+  if (scalar) await cursor.fetch(count * scalar.bytes, what);
+  for (let i = 0; i < count; i++) {
+    if (scalar) {
+      values.push(scalar.read(cursor));
+      continue;
     }
-    for (let i = kept; i < count; i++) {
-      if (!cursor.has(8)) await cursor.fetch(8, what);
-      const length = cursor.u64();
-      if (length > BigInt(cursor.remaining)) failLength(cursor, what, length, cursor.byteOffset - 8);
-      cursor.skip(Number(length), what);
-    }
+    const text = await readText(cursor, what, longestHeadStringBytes);
+    values.push(typeof text === 'string' ? text : String(text.head[0]));
   }
-  const type = scalar?.name ?? 'string';
-  return { key, type: `[${type}]`, value: { type, length: count, head } };
+  return values;
+}
+
+async function skipItems(
+  cursor: HeaderCursor,
+  { scalar }: ArrayHeader,
+  count: number,
+  what: string,
+): Promise<void> {
+  if (scalar) return cursor.skip(count * scalar.bytes, what);
+  let left = count;
+  while (left > 0) {
+    left -= cursor.skipTexts(left);
+    if (left === 0) return;
+    // One that reaches beyond the window, or beyond the file.
+    cursor.skip(await readLength(cursor, what, 1), what);
+    left--;
+  }
 }
 
 /** A string value; one beyond `most` bytes becomes its byte length with its beginning as the head. */
@@ -137,18 +203,15 @@ async function readText(
   return { type: 'string', length, head: [`${text}…`] };
 }
 
-/** A u64 count of things of at least `unitBytes` each, checked against the bytes that remain. */
+/** A count of things of at least `unitBytes` each, checked against the bytes that remain. */
 export async function readLength(cursor: HeaderCursor, what: string, unitBytes: number): Promise<number> {
   const start = cursor.byteOffset;
-  if (!cursor.has(8)) await cursor.fetch(8, what);
-  const length = cursor.u64();
-  if (length * BigInt(unitBytes) > BigInt(cursor.remaining)) failLength(cursor, what, length, start);
-  return Number(length);
-}
-
-function failLength(cursor: HeaderCursor, what: string, length: bigint, byteOffset: number): never {
-  return cursor.fail(
-    `A length of ${length} in ${what} goes beyond the ${cursor.remaining} bytes that remain.`,
-    byteOffset,
-  );
+  if (!cursor.has(cursor.countBytes)) await cursor.fetch(cursor.countBytes, what);
+  const length = cursor.count();
+  if (length * unitBytes > cursor.remaining)
+    cursor.fail(
+      `A length of ${cursor.exact(cursor.countBytes)} in ${what} goes beyond the ${cursor.remaining} bytes that remain.`,
+      start,
+    );
+  return length;
 }

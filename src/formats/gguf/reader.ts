@@ -1,7 +1,7 @@
 /**
- * Reads a GGUF header, version 2 and 3, little-endian (ggml's docs/gguf.md), with the checks of llama.cpp's
- * gguf.cpp. Two leniencies: tensors of unknown or removed types are listed with their values unreadable, and a
- * file whose data are short, gapped or out of order opens with findings of severity error.
+ * Reads a GGUF header, versions 1 to 3, of either byte order (ggml's docs/gguf.md), with the checks of llama.cpp's
+ * gguf.cpp. Three leniencies: version 1 is read, tensors of unknown or removed types are listed with their values
+ * unreadable, and a file whose data are short, gapped or out of order opens with findings of severity error.
  */
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
@@ -10,15 +10,15 @@ import type { MetadataEntry, TensorInfo } from '../checkpoint';
 import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
 import { HeaderCursor } from './headerCursor';
-import { readLength, readMetadata } from './metadata';
+import { readArraySlice, readLength, readMetadata } from './metadata';
 
 /** ggml.h GGML_MAX_DIMS and GGML_MAX_NAME, the latter with its terminating zero. */
 const mostDimensions = 4;
 const longestNameBytes = 63;
 const defaultAlignment = 32;
-/** Smallest entries: a key's length, type and value; a name's length, dimension count, type and offset. */
-const leastMetadataBytes = 13;
-const leastTensorBytes = 24;
+/** Smallest entries beside a length: a key's type and value; a name's dimension count, type and offset. */
+const leastMetadataBytes = 5;
+const leastTensorBytes = 16;
 /** A file with more unknown types than this is noise. */
 const mostUnknownTypes = 256;
 
@@ -49,32 +49,79 @@ interface Entry {
 /** Reads the header in steps of 64 KiB; at most that much lies beyond it. Tensors keep the header's order. */
 export async function readGguf(source: ByteSource, options: ReadOptions = {}): Promise<FileContents> {
   const cursor = new HeaderCursor(source, options);
-  await readVersion(cursor, source);
-  const tensorCount = await readLength(cursor, "the header's tensor count", leastTensorBytes);
-  const metadataCount = await readLength(cursor, "the header's metadata count", leastMetadataBytes);
+  const { tensorCount, metadataCount } = await readCounts(cursor, source);
   const metadata = await readMetadata(cursor, metadataCount);
   const alignment = findAlignment(metadata, cursor);
   const entries = await readTensorEntries(cursor, tensorCount);
   const dataStart = Math.ceil(cursor.byteOffset / alignment) * alignment;
   const findings = new FindingList();
+  if (cursor.isBigEndian)
+    findings.add({
+      severity: 'warning',
+      code: 'big-endian',
+      message: 'The file is big-endian: its header is read, its values of more than one byte are not.',
+      file: source.path,
+      byteOffset: 4,
+    });
   const tensors = layOut(entries, dataStart, alignment, source, findings);
-  return { tensors, metadata, findings: findings.toArray() };
+  return {
+    tensors: cursor.isBigEndian ? tensors.map(withoutSwappedValues) : tensors,
+    metadata,
+    findings: findings.toArray(),
+  };
 }
 
-async function readVersion(cursor: HeaderCursor, source: ByteSource): Promise<void> {
+/**
+ * Values of an array in the metadata, from the value `start` on, fewer at its end; undefined when the file has no such
+ * array. `take` is the caller's bound on memory. Reads no further than to the last value given.
+ */
+export async function readGgufArray(
+  source: ByteSource,
+  { key, start, take }: { readonly key: string; readonly start: number; readonly take: number },
+  options: ReadOptions = {},
+): Promise<{ type: string; length: number; values: (string | number | boolean)[] } | undefined> {
+  const cursor = new HeaderCursor(source, options);
+  const { metadataCount } = await readCounts(cursor, source);
+  return readArraySlice(cursor, metadataCount, key, start, take);
+}
+
+/** Magic, version and the two counts; sets the cursor up for the file's version and byte order. */
+async function readCounts(
+  cursor: HeaderCursor,
+  source: ByteSource,
+): Promise<{ tensorCount: number; metadataCount: number }> {
   await cursor.fetch(4, 'its magic "GGUF"');
   if (cursor.text(4) !== 'GGUF') cursor.fail('The file does not begin with "GGUF".', 0);
   if (!cursor.has(4)) await cursor.fetch(4, 'the header');
-  const version = cursor.u32();
-  const refuse = (message: string): never => {
-    throw new LoupeError('unsupported', message, { file: source.path, byteOffset: 4 });
-  };
-  // A small version number stored in the other byte order has its low half empty.
-  if (version !== 0 && (version & 0xffff) === 0)
-    refuse(`This GGUF file is big-endian (version ${version >>> 24}); only little-endian files can be read.`);
+  let version = cursor.u32();
   if (version === 0) cursor.fail('GGUF version 0 does not exist.', 4);
-  if (version === 1) refuse('GGUF version 1 is not supported; convert the model anew.');
-  if (version > 3) refuse(`GGUF version ${version} is not supported; versions 2 and 3 are.`);
+  // A small version number stored in the other byte order has its low half empty.
+  if ((version & 0xffff) === 0) {
+    version = ((version >>> 24) | ((version >>> 8) & 0xff00)) >>> 0;
+    cursor.useBigEndian();
+  }
+  if (version > 3)
+    throw new LoupeError(
+      'unsupported',
+      `GGUF version ${version} is not supported; versions 1, 2 and 3 are.`,
+      { file: source.path, byteOffset: 4 },
+    );
+  // Version 2 widened all counts and lengths, and dimensions, from 32 to 64 bits.
+  cursor.countBytes = version === 1 ? 4 : 8;
+  const { countBytes } = cursor;
+  const tensorCount = await readLength(cursor, "the header's tensor count", leastTensorBytes + countBytes);
+  const metadataCount = await readLength(
+    cursor,
+    "the header's metadata count",
+    leastMetadataBytes + countBytes,
+  );
+  return { tensorCount, metadataCount };
+}
+
+function withoutSwappedValues(tensor: TensorInfo): TensorInfo {
+  const type = dtypes.get(tensor.dtype);
+  if (tensor.unreadable !== undefined || (type && type.blockBytes === 1)) return tensor;
+  return { ...tensor, unreadable: 'The file is big-endian; its values are not decoded.' };
 }
 
 function findAlignment(metadata: readonly MetadataEntry[], cursor: HeaderCursor): number {
@@ -100,10 +147,9 @@ async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<E
         start,
       );
     if (!cursor.has(nameLength + 4)) await cursor.fetch(nameLength + 4, 'the tensor list');
-    const rawName = cursor.peekBytes(nameLength);
-    const name = cursor.text(nameLength);
-    if (names.has(rawName)) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
-    names.add(rawName);
+    const { name, key } = cursor.name(nameLength);
+    if (names.has(key)) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
+    names.add(key);
     const entry = await readTensorEntry(cursor, name, start);
     if (!entry.dtype) {
       unknownTypes.add(entry.type);
@@ -124,24 +170,25 @@ async function readTensorEntry(cursor: HeaderCursor, name: string, start: number
       start,
       name,
     );
-  const rest = dimensions * 8 + 12;
+  const rest = dimensions * cursor.countBytes + 12;
   if (!cursor.has(rest)) await cursor.fetch(rest, 'the tensor list');
   const shape: number[] = [];
-  let elements = 1n;
+  let elements = 1;
   for (let d = 0; d < dimensions; d++) {
-    const dimension = cursor.i64();
+    // Negative numbers are far beyond 2^53 here. A product beyond it is rounded, but never to below it.
+    const dimension = cursor.count();
     elements *= dimension;
-    if (dimension < 0n || dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
+    if (dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
       cursor.fail(`Tensor ${quoted} has more elements than can be counted.`, start, name);
-    shape.unshift(Number(dimension));
+    shape.unshift(dimension);
   }
   const type = cursor.u32();
-  const offset = cursor.u64();
+  const offset = cursor.wide();
   if (offset > Number.MAX_SAFE_INTEGER)
-    cursor.fail(`Tensor ${quoted} claims the offset ${offset}, beyond 2^53 - 1.`, start, name);
+    cursor.fail(`Tensor ${quoted} claims the offset ${cursor.exact(8)}, beyond 2^53 - 1.`, start, name);
   const dtypeName = ggmlTypes.get(type);
   const dtype = dtypeName === undefined ? undefined : dtypes.get(dtypeName);
-  const entry = { name, type, dtype, shape, elements: Number(elements), offset: Number(offset) };
+  const entry = { name, type, dtype, shape, elements, offset };
   if (!dtype) return { ...entry, bytes: 0 };
   const rowElements = shape.at(-1) ?? 1;
   if (rowElements % dtype.blockElements !== 0)

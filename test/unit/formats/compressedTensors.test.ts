@@ -61,9 +61,14 @@ describe('pack-quantized weights', () => {
     expect(tensors[0]).toMatchObject({ dtype: 'INT8', shape: [3, 6], elements: 18, bytes: 24 + 12 + 16 });
     const pieces = tensors[0]!.pieces!;
     expect(pieces).toMatchObject({ layout: 'pack-quantized', bits: 8 });
-    expect(pieces.zeroPoint).toBeUndefined();
-    expect(pieces.packed).toMatchObject({ name: 'x.weight_packed', dtype: 'I32', shape: [3, 2], bytes: 24 });
-    expect(tensors[0]!.byteOffset).toBe(pieces.packed.byteOffset);
+    expect(pieces.codes!.zeroPoint).toBeUndefined();
+    expect(pieces.codes!.packed).toMatchObject({
+      name: 'x.weight_packed',
+      dtype: 'I32',
+      shape: [3, 2],
+      bytes: 24,
+    });
+    expect(tensors[0]!.byteOffset).toBe(pieces.codes!.packed.byteOffset);
   });
 
   it('fold with zero points and groups, 4 bits wide', async () => {
@@ -76,7 +81,7 @@ describe('pack-quantized weights', () => {
     expect(findings).toEqual([]);
     expect(tensors).toHaveLength(1);
     expect(tensors[0]).toMatchObject({ name: 'x.weight', dtype: 'INT4', shape: [16, 64], elements: 1024 });
-    expect(tensors[0]!.pieces!.zeroPoint).toMatchObject({ shape: [2, 2], bytes: 16 });
+    expect(tensors[0]!.pieces!.codes!.zeroPoint).toMatchObject({ shape: [2, 2], bytes: 16 });
     expect(tensors[0]!.bytes).toBe(512 + 128 + 16 + 16);
   });
 
@@ -144,7 +149,9 @@ describe('pack-quantized weights', () => {
     const bytesRead = sources.reduce((sum, source) => sum + source.bytesRead, 0);
     const reads = sources.reduce((sum, source) => sum + source.reads, 0);
     expect(checkpoint.tensors).toHaveLength(200);
-    const headerBytes = Math.min(...checkpoint.tensors.map(({ pieces }) => pieces!.shape.byteOffset));
+    const headerBytes = Math.min(
+      ...checkpoint.tensors.map(({ pieces }) => pieces!.parts.at(-1)!.span.byteOffset),
+    );
     expect(bytesRead).toBeLessThanOrEqual(headerBytes + 200 * 16 + 16_384);
     expect(reads).toBeLessThanOrEqual(5);
   });
