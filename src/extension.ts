@@ -1,10 +1,14 @@
 /** The extension's composition root: makes the parts and registers them with VS Code. Nothing heavy starts here. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { type ExportArguments, exportTensors } from './commands/exportTensors';
+import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
+import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewhere';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
 import { showBackends } from './commands/showBackends';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
+import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
 import { EngineClient } from './engine/client';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
@@ -27,7 +31,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     },
   });
 
-  provider = new CheckpointEditorProvider(context.extensionUri, engine, async () => {
+  const diagnostics = new FindingDiagnostics(findingHelpUri);
+  provider = new CheckpointEditorProvider(context.extensionUri, engine, diagnostics, async () => {
     const reports = await engine.call('backends', {});
     return reports.find((report) => report.available)?.reason ?? '';
   });
@@ -56,6 +61,18 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const uri = await target(given);
     return uri && quantize.preview(uri, options);
   });
+  command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
+    const uri = await target(given);
+    return uri && exportTensors(engine, uri, options);
+  });
+  for (const [name, run] of Object.entries({ openAsText, openAsHex, revealInExplorer })) {
+    command(name, async (given?: unknown) => {
+      const uri = await target(given);
+      return uri && run(uri);
+    });
+  }
+  command('reopenWith', () => vscode.commands.executeCommand('workbench.action.reopenWithEditor'));
+  command('findingHelp', (code: unknown) => showFindingHelp(context.extensionUri, code));
   command('analyzeAll', () => editors.active()?.page.call('run', { kind: 'analyzeAll' }));
   command('showErrorReport', async () => {
     const report = store.find(editors.active()?.uri.fsPath);
@@ -69,6 +86,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   context.subscriptions.push(
     log,
     engine,
+    diagnostics,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
     vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),

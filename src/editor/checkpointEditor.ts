@@ -7,6 +7,8 @@ import type { TensorStats } from '../protocol/engineApi';
 import { type Handlers, Rpc } from '../protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../protocol/webviewApi';
 import { CheckpointSession } from './checkpointSession';
+import { changeNotice } from './checkpointWatcher';
+import type { FindingDiagnostics } from './findingDiagnostics';
 import { readViewSettings } from './viewSettings';
 import { WebviewChannel } from './webviewChannel';
 import { webviewHtml, webviewRoot } from './webviewHtml';
@@ -40,6 +42,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly engine: EngineClient,
+    private readonly diagnostics: FindingDiagnostics,
     private readonly backendText: () => Promise<string>,
   ) {}
 
@@ -59,9 +62,12 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
     const key = uri.toString();
-    const document = new CheckpointDocument(uri, new CheckpointSession(uri, this.engine), () =>
-      this.documents.delete(key),
-    );
+    const session = new CheckpointSession(uri, this.engine);
+    session.onDidFind((findings) => this.diagnostics.update(uri, findings));
+    const document = new CheckpointDocument(uri, session, () => {
+      this.documents.delete(key);
+      this.diagnostics.remove(uri);
+    });
     this.documents.set(key, document);
     return document;
   }
@@ -73,8 +79,8 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     const page: Page = new Rpc(new WebviewChannel(webview, disposables), this.handlers(document, panel));
     this.pages.set(panel, { page, document });
     disposables.push(
-      document.session.onDidChange(() => {
-        const message = `${path.basename(document.uri.fsPath)} changed on disk.`;
+      document.session.onDidChange((changes) => {
+        const message = changeNotice(changes);
         void page.call('notice', { kind: 'changed', message }).catch(() => undefined);
       }),
     );
@@ -146,13 +152,28 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         }
         return { done };
       },
+      metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
       action: async (action) => {
         switch (action.kind) {
           case 'quantize':
             await vscode.commands.executeCommand('tensorLoupe.quantize', uri);
             break;
           case 'openAsText':
-            await vscode.commands.executeCommand('vscode.openWith', uri, 'default');
+          case 'openAsHex':
+          case 'exportTensors':
+            await vscode.commands.executeCommand(`tensorLoupe.${action.kind}`, uri);
+            break;
+          case 'revealInExplorer': {
+            const { files } = await session.catalogue();
+            const file = action.file === undefined ? undefined : files[action.file]?.path;
+            await vscode.commands.executeCommand(
+              'tensorLoupe.revealInExplorer',
+              file === undefined ? uri : vscode.Uri.file(file),
+            );
+            break;
+          }
+          case 'findingHelp':
+            await vscode.commands.executeCommand('tensorLoupe.findingHelp', action.code);
             break;
           case 'retry':
             stale = true;

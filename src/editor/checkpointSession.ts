@@ -3,17 +3,25 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
-import type { Catalogue, Region, TensorStats, Tile } from '../protocol/engineApi';
+import type { Catalogue, Finding, MetadataSlice, Region, TensorStats, Tile } from '../protocol/engineApi';
+import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
 import { readViewSettings } from './viewSettings';
 
 export class CheckpointSession implements vscode.Disposable {
   private opened: Promise<Catalogue> | undefined;
   private readonly withChannels = new Map<number, TensorStats | null>();
   private readonly summaries = new Map<number, TensorStats | null>();
-  private watcher: vscode.FileSystemWatcher | undefined;
-  private readonly changed = new vscode.EventEmitter<void>();
-  /** Fires when a file of the checkpoint changed on disk after it was read. */
+  private readonly values = new Map<number, readonly Finding[]>();
+  private headerFindings: readonly Finding[] = [];
+  private watcher: CheckpointWatcher | undefined;
+  private isDisposed = false;
+  private readonly changed = new vscode.EventEmitter<FileChanges>();
+  private readonly found = new vscode.EventEmitter<readonly Finding[]>();
+  /** Fires when files of the checkpoint changed on disk after they were read, and when they are again as they were. */
   readonly onDidChange = this.changed.event;
+  /** Fires with all findings whenever they may have changed: after opening, analysis, and changes on disk. */
+  readonly onDidFind = this.found.event;
 
   constructor(
     readonly uri: vscode.Uri,
@@ -25,6 +33,7 @@ export class CheckpointSession implements vscode.Disposable {
     if (reload || !this.opened) {
       this.withChannels.clear();
       this.summaries.clear();
+      this.values.clear();
       const opening = this.read();
       this.opened = opening;
       // A refused file is read anew at the next request: it may have been replaced meanwhile.
@@ -43,32 +52,69 @@ export class CheckpointSession implements vscode.Disposable {
         { file: this.uri.toString() },
       );
     }
-    const catalogue = await this.engine.call('open', { path: this.uri.fsPath });
-    this.watch(catalogue);
-    return catalogue;
+    try {
+      const catalogue = await this.engine.call('open', { path: this.uri.fsPath });
+      this.watch(watchedFiles(catalogue));
+      this.tellFindings(catalogue.findings);
+      return catalogue;
+    } catch (thrown) {
+      const error = LoupeError.from(thrown, { file: this.uri.fsPath });
+      this.watch([{ path: this.uri.fsPath }]);
+      this.tellFindings(refusal(error));
+      throw error;
+    }
   }
 
-  private watch(catalogue: Catalogue): void {
+  private watch(files: readonly WatchedFile[]): void {
     this.watcher?.dispose();
-    const names = new Set(catalogue.files.map((file) => path.basename(file.path)));
-    const pattern = new vscode.RelativePattern(
-      vscode.Uri.file(catalogue.folder),
-      '*.{safetensors,gguf,onnx,onnx_data,data,pt,pth,ckpt,bin,npz,npy,json}',
-    );
-    this.watcher = vscode.workspace.createFileSystemWatcher(pattern);
-    const onEvent = (uri: vscode.Uri) => {
-      if (names.has(path.basename(uri.fsPath))) this.changed.fire();
-    };
-    this.watcher.onDidChange(onEvent);
-    this.watcher.onDidCreate(onEvent);
-    this.watcher.onDidDelete(onEvent);
+    if (this.isDisposed) return;
+    this.watcher = new CheckpointWatcher(files, (changes) => {
+      this.changed.fire(changes);
+      void this.findAnew();
+    });
+  }
+
+  /** Problems follow the disk at once, while the page waits for its reader to ask. */
+  private async findAnew(): Promise<void> {
+    let findings: readonly Finding[];
+    let isSame = false;
+    try {
+      const now = await this.engine.call('open', { path: this.uri.fsPath });
+      const shown = await this.opened?.catch(() => undefined);
+      isSame = shown?.generation === now.generation;
+      findings = now.findings;
+    } catch (thrown) {
+      findings = refusal(LoupeError.from(thrown, { file: this.uri.fsPath }));
+    }
+    // Figures of other bytes say nothing about these.
+    if (isSame) this.tellFindings(findings);
+    else if (!this.isDisposed) this.found.fire(findings);
+  }
+
+  private tellFindings(header = this.headerFindings): void {
+    this.headerFindings = header;
+    if (!this.isDisposed) this.found.fire([...header, ...limitFindings([...this.values.values()].flat())]);
+  }
+
+  /** Keeps what a tensor's figures say; true when that is anything. */
+  private findValues({ tensors, files }: Catalogue, index: number, stats: TensorStats | null): boolean {
+    if (!stats) return false;
+    const findings = valueFindings(stats, {
+      name: stats.name,
+      file: files[tensors.file[index]!]?.path,
+      byteOffset: tensors.byteOffset[index],
+    });
+    if (findings.length === 0 || this.values.has(index)) return false;
+    this.values.set(index, findings);
+    return true;
   }
 
   /** Figures of one tensor with its channels. */
   async stats(tensor: number, signal?: AbortSignal): Promise<TensorStats | null> {
     const known = this.withChannels.get(tensor);
     if (known !== undefined) return known;
-    const { path: file, generation } = await this.catalogue();
+    const catalogue = await this.catalogue();
+    const { path: file, generation } = catalogue;
     const [stats = null] = await this.engine.call(
       'stats',
       {
@@ -82,6 +128,7 @@ export class CheckpointSession implements vscode.Disposable {
     );
     this.withChannels.set(tensor, stats);
     this.summaries.set(tensor, summary(stats));
+    if (this.findValues(catalogue, tensor, stats)) this.tellFindings();
     return stats;
   }
 
@@ -91,7 +138,8 @@ export class CheckpointSession implements vscode.Disposable {
     report: (index: number, stats: TensorStats | null) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { path: file, generation } = await this.catalogue();
+    const catalogue = await this.catalogue();
+    const { path: file, generation } = catalogue;
     const wanted: number[] = [];
     for (const index of tensors) {
       const known = this.summaries.get(index);
@@ -99,18 +147,33 @@ export class CheckpointSession implements vscode.Disposable {
       else report(index, known);
     }
     if (wanted.length === 0) return;
-    await this.engine.call(
-      'stats',
-      { path: file, generation, tensors: wanted, channels: false },
-      {
-        signal,
-        progress: ({ index, stats }) => {
-          const kept = summary(stats);
-          this.summaries.set(index, kept);
-          report(index, kept);
+    let hasFound = false;
+    try {
+      await this.engine.call(
+        'stats',
+        { path: file, generation, tensors: wanted, channels: false },
+        {
+          signal,
+          progress: ({ index, stats }) => {
+            const kept = summary(stats);
+            this.summaries.set(index, kept);
+            if (this.findValues(catalogue, index, stats)) hasFound = true;
+            report(index, kept);
+          },
         },
-      },
-    );
+      );
+    } finally {
+      if (hasFound) this.tellFindings();
+    }
+  }
+
+  /** A run of an array's values in the metadata. */
+  async metadataSlice(
+    params: { key: string; start: number; count: number },
+    signal?: AbortSignal,
+  ): Promise<MetadataSlice> {
+    const { path: file, generation } = await this.catalogue();
+    return this.engine.call('metadataSlice', { path: file, generation, ...params }, { signal });
   }
 
   async tile(
@@ -122,12 +185,28 @@ export class CheckpointSession implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.isDisposed = true;
     this.watcher?.dispose();
     this.changed.dispose();
+    this.found.dispose();
   }
 }
 
 /** The figures of a table's row: of 100,000 tensors neither histograms nor channels are kept or sent to a page. */
 function summary(stats: TensorStats | null): TensorStats | null {
   return stats && { ...stats, histogram: null, channels: undefined };
+}
+
+/** The weights as they were read, and the small files that are shown with them. */
+function watchedFiles(catalogue: Catalogue): readonly WatchedFile[] {
+  const known = new Set(catalogue.files.map((file) => file.path));
+  const beside = [catalogue.path, ...(catalogue.config ? [path.join(catalogue.folder, 'config.json')] : [])];
+  return [...catalogue.files, ...beside.filter((file) => !known.has(file)).map((file) => ({ path: file }))];
+}
+
+/** A refused file as the one finding that it has; none where it is not the file that is to blame. */
+function refusal(error: LoupeError): readonly Finding[] {
+  if (!['malformed', 'unsupported', 'not-a-checkpoint', 'io'].includes(error.code)) return [];
+  const { code, message, file, tensor, byteOffset } = error;
+  return [{ severity: 'error', code, message, file, tensor, byteOffset }];
 }

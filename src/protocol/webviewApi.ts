@@ -5,6 +5,7 @@ import type {
   Catalogue,
   ErrorDetail,
   ErrorTile,
+  MetadataSlice,
   QuantizeReport,
   Region,
   TensorStats,
@@ -40,11 +41,19 @@ export type CheckpointHostContract = {
     params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
     result: Tile;
   };
+  /** A run of an array's values that the catalogue holds only the head of. */
+  metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
   /** Runs an action of the host. */
   action: {
     params:
       | { kind: 'quantize' }
       | { kind: 'openAsText' }
+      | { kind: 'openAsHex' }
+      /** Shows a file of the checkpoint in the Explorer; without one, the file that was opened. */
+      | { kind: 'revealInExplorer'; file?: number | undefined }
+      | { kind: 'exportTensors' }
+      /** Opens the documentation of a finding's code. */
+      | { kind: 'findingHelp'; code: string }
       | { kind: 'retry' }
       | { kind: 'showProblems' }
       | { kind: 'copy'; text: string };
@@ -54,7 +63,7 @@ export type CheckpointHostContract = {
 
 /** Asked by the host of the checkpoint page. */
 export type CheckpointPageContract = {
-  /** The engine ended and was restarted, or the file changed on disk: shown as a notice. */
+  /** The engine ended and was restarted, or the file changed on disk: shown as a notice. An empty message takes it back. */
   notice: { params: { kind: 'engine' | 'changed'; message: string }; result: undefined };
   /** What quantization would run on, once the engine has looked: "CPU: no GPU adapter". */
   backend: { params: { text: string }; result: undefined };

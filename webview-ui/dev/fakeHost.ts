@@ -2,7 +2,7 @@
  * A host in the page: gives the page its `acquireVsCodeApi` and answers as the extension would, from
  * made-up checkpoints. Loaded before the page's own script; the address says what to play.
  */
-import { Rpc, type RpcMessage } from '../../src/protocol/rpc';
+import { LoupeError, Rpc, type RpcMessage } from '../../src/protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
 import { emptyModel, fileModel, type HarnessModel, largeModel, madeUpModel, packedModel } from './models';
 import { plainStats, plainTile } from './plainStats';
@@ -55,6 +55,14 @@ async function statsOf(tensor: number) {
     rows,
     columns,
   };
+}
+
+/** Item of a made-up array: its head as given, then a value that follows from the place. */
+function madeUpItem(
+  { type, head }: { readonly type: string; readonly head: readonly (string | number | boolean)[] },
+  index: number,
+): string | number | boolean {
+  return head[index] ?? (type === 'string' ? `▁piece${index}` : type === 'f32' ? -index / 10 : 1);
 }
 
 let receive: (message: RpcMessage) => void = () => undefined;
@@ -114,6 +122,21 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
         Math.min(rows, found.rows),
         Math.min(columns, found.columns),
       );
+    },
+    metadataSlice: async ({ key, start, count }, { signal }) => {
+      const { catalogue } = await loadOnce();
+      const value = catalogue.metadata.find((entry) => entry.key === key)?.value;
+      if (typeof value !== 'object') throw new LoupeError('usage', `There is no array ${key}.`);
+      await pause();
+      if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
+      const length = Math.max(0, Math.min(count, value.length - start));
+      return {
+        key,
+        type: value.type,
+        length: value.length,
+        start,
+        values: Array.from({ length }, (_, i) => madeUpItem(value, start + i)),
+      };
     },
     action: async (action) => {
       actions.push(action);
