@@ -17,7 +17,8 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-function checkRange(path: string, size: number, byteOffset: number, length: number): void {
+/** Throws `io`, naming the file and the offset, unless the range lies inside `size` bytes. */
+export function checkRange(path: string, size: number, byteOffset: number, length: number): void {
   const inside =
     Number.isSafeInteger(byteOffset) &&
     Number.isSafeInteger(length) &&

@@ -5,6 +5,7 @@ import { LoupeError } from '../errors';
 import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
 import { generationOf } from './catalogue';
+import { requireLocalPath } from './hubModels';
 import { type TensorSource, tensorSource } from './tensorSource';
 
 const capacity = 8;
@@ -87,6 +88,7 @@ export class CheckpointCache {
    * `generation` that is not the current one it throws `changed`: what the caller knows is stale.
    */
   async get(path: string, generation?: string | undefined): Promise<OpenedCheckpoint> {
+    requireLocalPath(path);
     const key = resolve(path);
     const opening = this.opened.get(key);
     let opened: OpenedCheckpoint | undefined;

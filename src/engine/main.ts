@@ -6,6 +6,7 @@ import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
 import { errorsJob } from './errorsJob';
+import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { quantizeJob } from './quantize/quantizeJob';
@@ -47,6 +48,8 @@ const handlers: Handlers<EngineContract> = {
     errorDetailJob(engine, await cache.get(params.path), params, context),
   quantize: async (params, context) =>
     tracked(quantizeJob(engine, await cache.get(params.path), params, context)),
+  hubChoices: (params, { signal }) => listHubChoices(params, signal),
+  hubOpen: (params, context) => openHubModel(params, context),
 };
 
 const rpc = new Rpc<EngineContract, Record<never, never>>(

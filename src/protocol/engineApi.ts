@@ -11,6 +11,8 @@ import type {
   Sidecar,
 } from '../formats/checkpoint';
 import type { WeightMemory } from '../formats/weightMemory';
+import type { HubChoice } from '../hub/hubChoices';
+import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { DisplayHistogram, TensorStats } from '../stats/types';
 
@@ -277,4 +279,18 @@ export type EngineContract = {
   };
   errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
   quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
+  /** The checkpoints that a repository on the Hugging Face Hub offers. */
+  hubChoices: {
+    params: { repository: HubRepository; access: HubAccess };
+    result: readonly HubChoice[];
+  };
+  /**
+   * The catalogue of one of them, from headers alone: no values can be asked for, and paths are URIs. Progress counts
+   * the weights files whose headers were asked for.
+   */
+  hubOpen: {
+    params: { location: HubFileLocation; access: HubAccess };
+    result: Catalogue;
+    progress: { opened: number; total: number };
+  };
 };
