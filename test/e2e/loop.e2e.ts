@@ -275,7 +275,9 @@ describe('quantize and see the error', () => {
     for (let step = 0; step < 12; step++) await page.keyboard.press('+');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowDown');
-    await page.waitForTimeout(500);
+    // At full zoom a cell is one element, so its error is |error| and no mean.
+    const single = report.locator('[data-testid="readout"] div', { hasText: /^\s*\|error\|/ });
+    await single.locator('[data-figure="error"][data-value]').waitFor();
     await report.locator('[data-testid="pictures"][data-busy="false"]').waitFor();
     const reading = async (figure: string) =>
       Number(
