@@ -1,5 +1,5 @@
 /** Which checkpoints a listed repository offers. */
-import type { HubFile } from './hubRepository';
+import type { HubFile } from './hubLocation';
 
 export interface HubChoice {
   /** What to open: a weights file, the first of a set, or an index. */

@@ -20,6 +20,13 @@ export interface HubFileLocation extends HubRepository {
   readonly path: string;
 }
 
+/** A file as a repository lists it. */
+export interface HubFile {
+  /** Inside the repository, with forward slashes. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** What the commands ask with. The token goes to the endpoint's own origin and nowhere else. */
 export interface HubAccess {
   /** Origin of the Hub or of a mirror, perhaps with a path; without a slash at the end. */

@@ -6,15 +6,10 @@ import type { FileStore, StoredFile } from '../bytes/fileStore';
 import { rangeSource } from '../bytes/rangeSource';
 import { LoupeError } from '../errors';
 import { hubFetch } from './hubFetch';
-import { checkEndpoint, type HubAccess, type HubRepository, isPlainPath } from './hubLocation';
+import { checkEndpoint, type HubAccess, type HubFile, type HubRepository, isPlainPath } from './hubLocation';
 
 /** Repositories of models have some hundreds of files; more are not listed. */
 const mostFiles = 20_000;
-
-export interface HubFile {
-  readonly path: string;
-  readonly bytes: number;
-}
 
 export interface HubListing {
   readonly repository: HubRepository;
