@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { LoupeError } from '../errors';
 import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
+import { requireLocalPath } from '../hub/hubLocation';
 import { generationOf } from './catalogue';
-import { requireLocalPath } from './hubModels';
 import { type TensorSource, tensorSource } from './tensorSource';
 
 const capacity = 8;

@@ -85,8 +85,3 @@ function pathsToUris(location: HubFileLocation): (path: string) => string {
       : path;
   };
 }
-
-/** Refuses jobs on the values of a model on the Hub, whose paths are URIs. Throws `unsupported` with the reason. */
-export function requireLocalPath(path: string): void {
-  if (path.startsWith(`${hubScheme}:`)) throw new LoupeError('unsupported', hubValuesReason, { file: path });
-}

@@ -147,3 +147,8 @@ export function checkEndpoint(text: string): string {
   if (!isPlain) throw new LoupeError('usage', "The Hub's endpoint must be a plain http or https address.");
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
+
+/** Refuses jobs on the values of a model on the Hub, whose paths are URIs. Throws `unsupported` with the reason. */
+export function requireLocalPath(path: string): void {
+  if (path.startsWith(`${hubScheme}:`)) throw new LoupeError('unsupported', hubValuesReason, { file: path });
+}
