@@ -92,6 +92,13 @@ export class ForwardCursor {
     this.view = new DataView(this.window.buffer, this.window.byteOffset, this.window.byteLength);
   }
 
+  /** Bytes before the next one of a value, or -1 when that is not among those fetched. */
+  distanceTo(byte: number): number {
+    const start = this.position - this.windowStart;
+    const at = this.has(1) ? this.window.indexOf(byte, start) : -1;
+    return at < 0 ? -1 : at - start;
+  }
+
   /** Goes to another place without reading; one behind the end is noticed by the next fetch. */
   seek(byteOffset: number): void {
     this.position = byteOffset;

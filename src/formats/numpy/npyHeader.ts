@@ -152,8 +152,8 @@ class LiteralParser {
   private string(quote: string): string {
     const start = ++this.at;
     while (this.at < this.text.length && this.text[this.at] !== quote) {
-      if (this.text[this.at] === '\\' || this.text[this.at] === '\n')
-        this.refuse('a string has an escape', this.at);
+      if (this.text[this.at] === '\\') this.refuse('a string has an escape', this.at);
+      if (this.text[this.at] === '\n') this.refuse('a string does not end', start);
       this.at++;
     }
     if (this.at >= this.text.length) this.refuse('a string does not end', start);

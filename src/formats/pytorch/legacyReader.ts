@@ -10,11 +10,10 @@ import { type FileContents, quoteName, type ReadOptions } from '../fileContents'
 import { FindingList } from '../findingList';
 import { ForwardCursor } from '../forwardCursor';
 import { flatten } from './flatten';
-import { PickleBudget } from './pickleBudget';
 import { runPickle } from './pickleMachine';
 import { PickleDict, PickleList, type PickleStorage, type PickleValue } from './pickleValues';
 import { elementBytes, placeTensors, reportCode, type StoragePlace } from './placeTensors';
-import { pickleBudgetBytes, reportFlattening } from './zipReader';
+import { pickleBudget, reportFlattening } from './zipReader';
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
@@ -27,7 +26,7 @@ export async function readPickleFile(
   options: ReadOptions = {},
 ): Promise<FileContents> {
   const cursor = new ForwardCursor(source, options);
-  const budget = new PickleBudget(pickleBudgetBytes, source.path);
+  const budget = pickleBudget(source, options);
   const findings = new FindingList();
   let { value, protocol } = await runPickle(cursor, budget);
   const isTorch = value === magicNumber;

@@ -1,5 +1,6 @@
 /** What running a pickle may keep, and what it was found to name. */
 import { LoupeError } from '../../errors';
+import type { PickleGlobal } from './pickleValues';
 
 /** A name that is code and no tensor. */
 export interface CodeUse {
@@ -12,11 +13,13 @@ export interface CodeUse {
 
 /**
  * Estimated memory that values of one file may take, in bytes. Each opcode is charged for what it keeps, so that a
- * file cannot make more of a byte than a byte is worth: 50,000 tensors fit.
+ * file cannot make more of a byte than a byte is worth.
  */
 export class PickleBudget {
   private left: number;
   readonly code = new Map<string, CodeUse>();
+  /** Every name once, however often the pickle brings it. */
+  readonly globals = new Map<string, PickleGlobal>();
 
   constructor(
     bytes: number,

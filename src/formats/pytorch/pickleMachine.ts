@@ -6,7 +6,7 @@ import { LoupeError } from '../../errors';
 import type { ForwardCursor } from '../forwardCursor';
 import { storageFrom } from './globals';
 import type { PickleBudget } from './pickleBudget';
-import { cost, PickleStack } from './pickleStack';
+import { cost, emptyTuple, PickleStack } from './pickleStack';
 import { PickleDict, PickleList, PickleObject, PickleOpaque, type PickleValue } from './pickleValues';
 
 /** A text beyond this is stepped over; no name or setting is as long. */
@@ -60,8 +60,7 @@ class PickleMachine extends PickleStack {
         if (cursor.u64() > BigInt(cursor.remaining)) this.fail('A frame of the pickle goes beyond its end.');
         return true;
       case '(':
-        this.budget.charge(cost.slot, this.opcodeOffset);
-        this.marks.push(this.stack.length);
+        this.mark();
         return true;
       case '0':
         if (this.stack.length > this.floor) this.stack.pop();
@@ -90,10 +89,10 @@ class PickleMachine extends PickleStack {
         this.push(cursor.u16());
         return true;
       case 'G':
-        this.push(cursor.f64BigEndian(), cost.slot * 2);
+        this.push(cursor.f64BigEndian(), cost.number);
         return true;
       case ')':
-        this.push(new PickleList([], true), cost.container);
+        this.push(emptyTuple);
         return true;
       case ']':
         this.push(new PickleList([], false), cost.container);
@@ -102,27 +101,27 @@ class PickleMachine extends PickleStack {
         this.push(new PickleList([], true), cost.container);
         return true;
       case '}':
-        this.push(new PickleDict(), cost.container * 2);
+        this.push(new PickleDict(), cost.object);
         return true;
       case 't':
       case '\x91':
-        this.push(new PickleList(this.popMark(), true), cost.container);
+        this.pushList(this.popMark(), true);
         return true;
       case 'l':
-        this.push(new PickleList(this.popMark(), false), cost.container);
+        this.pushList(this.popMark(), false);
         return true;
       case 'd': {
         const dict = new PickleDict();
         this.setItems(dict, this.popMark());
-        this.push(dict, cost.container * 2);
+        this.push(dict, cost.object);
         return true;
       }
       case '\x85':
       case '\x86':
       case '\x87': {
-        const items: PickleValue[] = [];
-        for (let i = 0; i < opcode - 0x84; i++) items.push(this.pop());
-        this.push(new PickleList(items.reverse(), true), cost.container + items.length * cost.slot);
+        const length = opcode - 0x84;
+        if (this.stack.length - length < this.floor) this.fail('The pickle takes more values than it has.');
+        this.pushList(this.stack.splice(this.stack.length - length), true);
         return true;
       }
       case 'a': {
@@ -248,7 +247,7 @@ class PickleMachine extends PickleStack {
         return this.push(this.decimal((await this.line()).replace(/L$/, '')));
       case 'F': {
         const line = await this.line();
-        return this.push(Number(line), cost.slot * 2);
+        return this.push(Number(line), cost.number);
       }
       case 'S':
       case 'V': {
@@ -267,6 +266,10 @@ class PickleMachine extends PickleStack {
     return this.fail(`0x${opcode.toString(16)} is no opcode of a pickle.`);
   }
 
+  private pushList(items: PickleValue[], isTuple: boolean): void {
+    this.push(new PickleList(items, isTuple), cost.container + items.length * cost.item);
+  }
+
   private length64(): number {
     const length = this.cursor.u64();
     if (length > BigInt(this.cursor.remaining)) this.fail('A text or a run of bytes goes beyond the pickle.');
@@ -276,7 +279,7 @@ class PickleMachine extends PickleStack {
   private async text(length: number): Promise<void> {
     if (length > longestTextBytes) return this.skipBytes(length);
     if (!this.cursor.has(length)) await this.cursor.fetch(length, 'a text of the pickle');
-    this.push(this.cursor.text(length), cost.slot + cost.text + length);
+    this.push(this.cursor.text(length), cost.text + length);
   }
 
   private skipBytes(length: number): void {
@@ -296,15 +299,15 @@ class PickleMachine extends PickleStack {
 
   private async line(most = longestLineBytes): Promise<string> {
     const { cursor } = this;
-    const bytes: number[] = [];
-    for (;;) {
-      if (!cursor.has(1)) await cursor.fetch(1, 'a line of the pickle');
-      const byte = cursor.u8();
-      if (byte === 0x0a) break;
-      if (bytes.length >= most) this.fail(`A line of the pickle has more than ${most} bytes.`);
-      bytes.push(byte);
+    let length = cursor.distanceTo(0x0a);
+    if (length < 0) {
+      await cursor.fetch(Math.max(1, Math.min(most + 1, cursor.remaining)), 'a line of the pickle');
+      length = cursor.distanceTo(0x0a);
     }
-    return new TextDecoder().decode(Uint8Array.from(bytes)).replace(/\r$/, '');
+    if (length < 0 || length > most) this.fail(`A line of the pickle has no end within ${most} bytes.`);
+    const line = cursor.text(length);
+    cursor.u8();
+    return line.endsWith('\r') ? line.slice(0, -1) : line;
   }
 
   private decimal(line: string): PickleValue {

@@ -6,7 +6,7 @@
 import { type ByteSource, memorySource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
 import type { MetadataEntry } from '../checkpoint';
-import { type FileContents, quoteName, type ReadOptions } from '../fileContents';
+import { defaultHeaderCapBytes, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
 import { ForwardCursor } from '../forwardCursor';
 import {
@@ -23,8 +23,14 @@ import { runPickle } from './pickleMachine';
 import type { PickleStorage } from './pickleValues';
 import { elementBytes, placeTensors, reportCode, type StoragePlace } from './placeTensors';
 
-/** Estimated memory of one file's values; see PickleBudget. */
-export const pickleBudgetBytes = 64 << 20;
+/** Memory for one file's values, enough for 15,000 tensors; more where larger headers are allowed. */
+const pickleBudgetBytes = 36 << 20;
+
+export function pickleBudget({ path }: ByteSource, { headerCapBytes }: ReadOptions): PickleBudget {
+  const factor = Math.max(1, (headerCapBytes ?? 0) / defaultHeaderCapBytes);
+  return new PickleBudget(pickleBudgetBytes * factor, path);
+}
+
 /** A packed pickle is unpacked in memory up to this. */
 const mostUnpackedBytes = 16 << 20;
 const pickleName = /^(?:.*\/)?data\.pkl$/;
@@ -49,7 +55,7 @@ export async function readPytorchZip(
   if (!entry)
     throw new LoupeError('not-a-checkpoint', 'The archive holds no data.pkl.', { file: source.path });
   const findings = new FindingList();
-  const budget = new PickleBudget(pickleBudgetBytes, source.path);
+  const budget = pickleBudget(source, options);
   const cursor = await pickleCursor(source, entry, directory, options);
   const { value, protocol } = await runPickle(cursor, budget);
   const prefix = entry.name.slice(0, -'data.pkl'.length);
