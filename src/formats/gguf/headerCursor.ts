@@ -122,6 +122,17 @@ export class HeaderCursor {
       : this.view.getBigUint64(at, this.littleEndian);
   }
 
+  /** A count or a length of things of at least `unitBytes` each, checked against the bytes that remain. */
+  length(what: string, unitBytes: number): number {
+    const length = this.count();
+    if (length * unitBytes > this.remaining)
+      this.fail(
+        `A length of ${this.exact(this.countBytes)} in ${what} goes beyond the ${this.remaining} bytes that remain.`,
+        this.position - this.countBytes,
+      );
+    return length;
+  }
+
   /** Steps over texts with their lengths in front, at most `most`, that lie whole in the window; gives their number. */
   skipTexts(most: number): number {
     const { view, littleEndian, countBytes } = this;

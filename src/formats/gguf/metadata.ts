@@ -205,13 +205,6 @@ async function readText(
 
 /** A count of things of at least `unitBytes` each, checked against the bytes that remain. */
 export async function readLength(cursor: HeaderCursor, what: string, unitBytes: number): Promise<number> {
-  const start = cursor.byteOffset;
   if (!cursor.has(cursor.countBytes)) await cursor.fetch(cursor.countBytes, what);
-  const length = cursor.count();
-  if (length * unitBytes > cursor.remaining)
-    cursor.fail(
-      `A length of ${cursor.exact(cursor.countBytes)} in ${what} goes beyond the ${cursor.remaining} bytes that remain.`,
-      start,
-    );
-  return length;
+  return cursor.length(what, unitBytes);
 }

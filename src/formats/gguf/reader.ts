@@ -5,16 +5,19 @@
  */
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
-import { byteSize, type DtypeInfo, dtypes, ggmlTypes } from '../../numeric/dtypes';
+import { byteSize, dtypes, ggmlTypes } from '../../numeric/dtypes';
 import type { MetadataEntry, TensorInfo } from '../checkpoint';
 import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
+import { NameTable } from '../nameTable';
 import { HeaderCursor } from './headerCursor';
 import { readArraySlice, readLength, readMetadata } from './metadata';
 
 /** ggml.h GGML_MAX_DIMS and GGML_MAX_NAME, the latter with its terminating zero. */
 const mostDimensions = 4;
 const longestNameBytes = 63;
+/** A tensor's entry at its longest: the name with its length, four dimensions, and the rest. */
+const longestEntryBytes = 8 + longestNameBytes + 4 + mostDimensions * 8 + 12;
 const defaultAlignment = 32;
 /** Smallest entries beside a length: a key's type and value; a name's dimension count, type and offset. */
 const leastMetadataBytes = 5;
@@ -34,16 +37,13 @@ const removedTypes: ReadonlyMap<number, string> = new Map([
   [38, 'IQ4_NL_8_8'],
 ]);
 
-interface Entry {
-  readonly name: string;
-  readonly type: number;
-  readonly dtype: DtypeInfo | undefined;
-  /** Outermost first. */
-  readonly shape: number[];
-  readonly elements: number;
-  readonly bytes: number;
-  /** Relative to the data section. */
-  readonly offset: number;
+/** A tensor whose `byteOffset` counts from the beginning of the data until it is placed in the file. */
+type Entry = { -readonly [Key in keyof TensorInfo]: TensorInfo[Key] };
+
+interface Entries {
+  readonly entries: Entry[];
+  /** The type numbers of those whose type is not among ours. */
+  readonly unknown: ReadonlyMap<Entry, number>;
 }
 
 /** Reads the header in steps of 64 KiB; at most that much lies beyond it. Tensors keep the header's order. */
@@ -63,7 +63,8 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
       file: source.path,
       byteOffset: 4,
     });
-  const tensors = layOut(entries, dataStart, alignment, source, findings);
+  layOut(entries, dataStart, alignment, source, findings);
+  const tensors = entries.entries;
   return {
     tensors: cursor.isBigEndian ? tensors.map(withoutSwappedValues) : tensors,
     metadata,
@@ -134,88 +135,95 @@ function findAlignment(metadata: readonly MetadataEntry[], cursor: HeaderCursor)
   return value;
 }
 
-async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<Entry[]> {
+async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<Entries> {
   const entries: Entry[] = [];
-  const names = new Set<string>();
+  const names = new NameTable();
+  const unknown = new Map<Entry, number>();
   const unknownTypes = new Set<number>();
   for (let i = 0; i < count; i++) {
+    // Waiting only once a window, and reading an entry in one go, is what keeps 100,000 tensors quick.
+    if (!cursor.has(longestEntryBytes)) await cursor.lookAhead(longestEntryBytes);
     const start = cursor.byteOffset;
-    const nameLength = await readLength(cursor, 'the tensor list', 1);
+    cursor.expect(cursor.countBytes, 'the tensor list');
+    const nameLength = cursor.length('the tensor list', 1);
     if (nameLength > longestNameBytes)
       cursor.fail(
         `Tensor ${i} has a name of ${nameLength} bytes; at most ${longestNameBytes} are allowed.`,
         start,
       );
-    if (!cursor.has(nameLength + 4)) await cursor.fetch(nameLength + 4, 'the tensor list');
+    cursor.expect(nameLength + 4, 'the tensor list');
     const { name, key } = cursor.name(nameLength);
-    if (names.has(key)) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
-    names.add(key);
-    const entry = await readTensorEntry(cursor, name, start);
-    if (!entry.dtype) {
-      unknownTypes.add(entry.type);
+    if (names.add(key) !== undefined) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
+    const entry = readTensorEntry(cursor, name, start, unknown);
+    if (unknown.size > 0) {
+      const type = unknown.get(entry);
+      if (type !== undefined) unknownTypes.add(type);
       if (unknownTypes.size > mostUnknownTypes)
         cursor.fail(`The file has tensors of more than ${mostUnknownTypes} unknown types.`, start, name);
     }
     entries.push(entry);
   }
-  return entries;
+  return { entries, unknown };
 }
 
-async function readTensorEntry(cursor: HeaderCursor, name: string, start: number): Promise<Entry> {
-  const quoted = quoteName(name);
+/** Where a shape is put together: an array that grows by pushing would take room for 17 values. */
+const dimensionsSoFar = new Array<number>(mostDimensions).fill(0);
+
+/** One tensor behind its name, of which as many bytes are here as the file has. */
+function readTensorEntry(
+  cursor: HeaderCursor,
+  name: string,
+  start: number,
+  unknown: Map<Entry, number>,
+): Entry {
+  const fail = (what: string): never => cursor.fail(`Tensor ${quoteName(name)} ${what}.`, start, name);
   const dimensions = cursor.u32();
   if (dimensions > mostDimensions)
-    cursor.fail(
-      `Tensor ${quoted} has ${dimensions} dimensions; at most ${mostDimensions} are allowed.`,
-      start,
-      name,
-    );
-  const rest = dimensions * cursor.countBytes + 12;
-  if (!cursor.has(rest)) await cursor.fetch(rest, 'the tensor list');
-  const shape: number[] = [];
+    fail(`has ${dimensions} dimensions; at most ${mostDimensions} are allowed`);
+  cursor.expect(dimensions * cursor.countBytes + 12, 'the tensor list');
   let elements = 1;
   for (let d = 0; d < dimensions; d++) {
     // Negative numbers are far beyond 2^53 here. A product beyond it is rounded, but never to below it.
     const dimension = cursor.count();
     elements *= dimension;
     if (dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
-      cursor.fail(`Tensor ${quoted} has more elements than can be counted.`, start, name);
-    shape.unshift(dimension);
+      fail('has more elements than can be counted');
+    dimensionsSoFar[dimensions - 1 - d] = dimension;
   }
+  const shape = dimensionsSoFar.slice(0, dimensions);
   const type = cursor.u32();
   const offset = cursor.wide();
-  if (offset > Number.MAX_SAFE_INTEGER)
-    cursor.fail(`Tensor ${quoted} claims the offset ${cursor.exact(8)}, beyond 2^53 - 1.`, start, name);
+  if (offset > Number.MAX_SAFE_INTEGER) fail(`claims the offset ${cursor.exact(8)}, beyond 2^53 - 1`);
   const dtypeName = ggmlTypes.get(type);
   const dtype = dtypeName === undefined ? undefined : dtypes.get(dtypeName);
-  const entry = { name, type, dtype, shape, elements, offset };
-  if (!dtype) return { ...entry, bytes: 0 };
+  if (!dtype) {
+    const entry = { name, dtype: `type ${type}`, shape, file: 0, byteOffset: offset, bytes: 0, elements };
+    unknown.set(entry, type);
+    return entry;
+  }
   const rowElements = shape.at(-1) ?? 1;
   if (rowElements % dtype.blockElements !== 0)
-    cursor.fail(
-      `Tensor ${quoted} has rows of ${rowElements} elements, no multiple of the ${dtype.blockElements} in a block of ${dtype.name}.`,
-      start,
-      name,
+    fail(
+      `has rows of ${rowElements} elements, no multiple of the ${dtype.blockElements} in a block of ${dtype.name}`,
     );
-  const bytes = byteSize(dtype, entry.elements);
-  if (bytes === undefined)
-    return cursor.fail(`Tensor ${quoted} has more bytes than can be counted.`, start, name);
-  return { ...entry, bytes };
+  const bytes = byteSize(dtype, elements);
+  if (bytes === undefined) return fail('has more bytes than can be counted');
+  return { name, dtype: dtype.name, shape, file: 0, byteOffset: offset, bytes, elements };
 }
 
 /** Places the entries in the file. Each should begin where the one before ends, padded to the alignment. */
 function layOut(
-  entries: readonly Entry[],
+  { entries, unknown }: Entries,
   dataStart: number,
   alignment: number,
   source: ByteSource,
   findings: FindingList,
-): TensorInfo[] {
+): void {
   const file = source.path;
-  const reasons = new Map<Entry, string>();
   const dataBytes = Math.max(0, source.size - dataStart);
-  const inOrder = entries.toSorted((a, b) => a.offset - b.offset);
-  if (inOrder.some((entry, i) => entry !== entries[i]) && isDisordered(entries))
+  let inOrder: readonly Entry[] = entries;
+  if (isDisordered(entries)) {
+    inOrder = entries.toSorted((a, b) => a.byteOffset - b.byteOffset);
     findings.add({
       severity: 'error',
       code: 'data-order',
@@ -223,65 +231,67 @@ function layOut(
       file,
       byteOffset: dataStart,
     });
+  }
   // undefined after a tensor of unknown size: nothing can be said about where the next one should be.
   let expected: number | undefined = 0;
   let previous: Entry | undefined;
   let short = 0;
   let needed = 0;
   for (const entry of inOrder) {
-    const quoted = quoteName(entry.name);
-    const at = { file, tensor: entry.name, byteOffset: dataStart + entry.offset };
-    if (entry.offset % alignment !== 0)
+    const quoted = () => quoteName(entry.name);
+    const offset = entry.byteOffset;
+    const at = { file, tensor: entry.name, byteOffset: dataStart + offset };
+    if (offset % alignment !== 0)
       findings.add({
         severity: 'error',
         code: 'unaligned-data',
-        message: `Tensor ${quoted} begins at offset ${entry.offset}, no multiple of the alignment ${alignment}.`,
+        message: `Tensor ${quoted()} begins at offset ${offset}, no multiple of the alignment ${alignment}.`,
         ...at,
       });
-    if (expected !== undefined && entry.offset > expected)
+    if (expected !== undefined && offset > expected)
       findings.add({
         severity: 'error',
         code: 'data-gap',
-        message: `No tensor covers the ${counted(entry.offset - expected, 'byte')} before tensor ${quoted}.`,
+        message: `No tensor covers the ${counted(offset - expected, 'byte')} before tensor ${quoted()}.`,
         ...at,
       });
-    const previousEnd = previous ? previous.offset + previous.bytes : 0;
-    if (previous && entry.bytes > 0 && entry.offset < previousEnd) {
-      reasons.set(entry, 'Its bytes overlap with another tensor.');
-      reasons.set(previous, 'Its bytes overlap with another tensor.');
+    const previousEnd = previous ? previous.byteOffset + previous.bytes : 0;
+    if (previous && entry.bytes > 0 && offset < previousEnd) {
+      entry.unreadable = previous.unreadable = 'Its bytes overlap with another tensor.';
       findings.add({
         severity: 'error',
         code: 'data-overlap',
-        message: `Tensor ${quoted} shares bytes with tensor ${quoteName(previous.name)}.`,
+        message: `Tensor ${quoted()} shares bytes with tensor ${quoteName(previous.name)}.`,
         ...at,
       });
-    } else if (expected !== undefined && entry.offset < expected && entry.offset >= previousEnd)
+    } else if (expected !== undefined && offset < expected && offset >= previousEnd)
       findings.add({
         severity: 'error',
         code: 'data-unpadded',
-        message: `Tensor ${quoted} begins at offset ${entry.offset}, where ${expected} was expected: padding is missing.`,
+        message: `Tensor ${quoted()} begins at offset ${offset}, where ${expected} was expected: padding is missing.`,
         ...at,
       });
-    if (!entry.dtype) {
-      const removed = removedTypes.get(entry.type);
+    const type = unknown.size === 0 ? undefined : unknown.get(entry);
+    if (type !== undefined) {
+      const removed = removedTypes.get(type);
       const reason = removed
-        ? `Its type ${entry.type} (${removed}) was removed from GGUF.`
-        : `Its type ${entry.type} is not known.`;
-      reasons.set(entry, reason);
+        ? `Its type ${type} (${removed}) was removed from GGUF.`
+        : `Its type ${type} is not known.`;
+      entry.unreadable = reason;
       findings.add({
         severity: 'error',
         code: removed ? 'removed-type' : 'unknown-type',
-        message: `Tensor ${quoted} cannot be read. ${reason}`,
+        message: `Tensor ${quoted()} cannot be read. ${reason}`,
         ...at,
       });
     }
-    const end = entry.offset + entry.bytes;
+    const end = offset + entry.bytes;
     needed = Math.max(needed, end);
     if (end > dataBytes) {
       short++;
-      reasons.set(entry, 'The file ends before this tensor does.');
+      entry.unreadable = 'The file ends before this tensor does.';
     }
-    expected = entry.dtype ? Math.ceil(end / alignment) * alignment : undefined;
+    expected = type === undefined ? Math.ceil(end / alignment) * alignment : undefined;
     if (!previous || end > previousEnd) previous = entry;
   }
   if (needed > dataBytes)
@@ -292,22 +302,10 @@ function layOut(
       file,
       byteOffset: source.size,
     });
-  return entries.map((entry) => {
-    const unreadable = reasons.get(entry);
-    return {
-      name: entry.name,
-      dtype: entry.dtype?.name ?? `type ${entry.type}`,
-      shape: entry.shape,
-      file: 0,
-      byteOffset: dataStart + entry.offset,
-      bytes: entry.bytes,
-      elements: entry.elements,
-      ...(unreadable === undefined ? {} : { unreadable }),
-    };
-  });
+  for (const entry of entries) entry.byteOffset += dataStart;
 }
 
 /** Tensors without bytes share their offset with the next one: only a step back is disorder. */
 function isDisordered(entries: readonly Entry[]): boolean {
-  return entries.some((entry, i) => i > 0 && entry.offset < entries[i - 1]!.offset);
+  return entries.some((entry, i) => i > 0 && entry.byteOffset < entries[i - 1]!.byteOffset);
 }

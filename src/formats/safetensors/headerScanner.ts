@@ -19,12 +19,24 @@ const digit9 = 0x39;
 
 /** serde_json's recursion limit. */
 const deepest = 127;
+/** Strings of at most so many bytes are looked for among the ones before; a power of two of slots. */
+const longestRepeated = 12;
+const repeatedSlots = 64;
+const repeatedSlot = (length: number, first: number, last: number): number =>
+  (length * 5 + first + last * 3) & (repeatedSlots - 1);
+const usualWords = ['F32', 'F16', 'BF16', 'format', 'data_offsets', 'shape', 'dtype'];
+/** 1 for the bytes that mean nothing special inside a string. */
+const ordinary = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte <= 0x7f && byte !== quote && byte !== backslash ? 1 : 0,
+);
 const loneSurrogate = /\p{Surrogate}/u;
 const numberGrammar = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
 export class HeaderScanner {
   private at = 0;
   private readonly buffer: Buffer;
+  private readonly listed: number[] = [];
+  private readonly repeatedStrings: string[] = new Array(repeatedSlots).fill('');
 
   /** `bytes` must be valid UTF-8. `startOffset` is their place in the file, for error messages. */
   constructor(
@@ -33,6 +45,9 @@ export class HeaderScanner {
     private readonly startOffset: number,
   ) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const word of usualWords)
+      this.repeatedStrings[repeatedSlot(word.length, word.charCodeAt(0), word.charCodeAt(word.length - 1))] =
+        word;
   }
 
   /** Absolute offset in the file of the next byte. */
@@ -54,40 +69,50 @@ export class HeaderScanner {
   }
 
   /**
-   * Walks an object: calls `member` with each key, the scanner standing at its value. `what` and `tensor` name
-   * the object in messages; they are put together only when something is wrong, as in all methods below.
+   * Enters an object; false when it is empty, and then it is behind the scanner. Else the scanner stands at the first
+   * name: take it with `key`, read the value, and ask `nextMember`. `what` and `tensor` name the object in messages;
+   * they are put together only when something is wrong, as in all methods below.
    */
-  object(what: string, tensor: string | undefined, member: (key: string, keyOffset: number) => void): void {
+  enterObject(what: string, tensor?: string): boolean {
     if (this.peek() !== braceOpen) this.failExpected(what, tensor, 'a JSON object');
-    this.at++;
-    if (this.peek() === braceClose) {
-      this.at++;
-      return;
-    }
-    for (;;) {
-      this.peek();
-      const keyOffset = this.byteOffset;
-      const key = this.string('A name');
-      this.expect(colon, ':');
-      this.peek();
-      member(key, keyOffset);
-      if (this.separator(braceClose, '}')) return;
-    }
+    return this.enter(braceClose);
   }
 
-  /** Walks an array: calls `item` for each value, the scanner standing at it. */
-  array(what: string, tensor: string | undefined, item: (index: number) => void): void {
-    if (this.peek() !== bracketOpen) this.failExpected(what, tensor, 'a list');
+  /** After a member's value: true when another member follows, and then the scanner stands at its name. */
+  nextMember(): boolean {
+    return this.next(braceClose);
+  }
+
+  /** A member's name; the scanner then stands at its value. */
+  key(): string {
+    const key = this.string('A name');
+    if (this.peek() !== colon) this.fail(`":" was expected, but ${this.found()}.`);
     this.at++;
-    if (this.peek() === bracketClose) {
-      this.at++;
-      return;
-    }
-    for (let index = 0; ; index++) {
-      this.peek();
-      item(index);
-      if (this.separator(bracketClose, ']')) return;
-    }
+    this.peek();
+    return key;
+  }
+
+  /** Enters an array; false when it is empty. Else read the first value and ask `nextItem`. */
+  enterArray(what: string, tensor?: string): boolean {
+    if (this.peek() !== bracketOpen) this.failExpected(what, tensor, 'a list');
+    return this.enter(bracketClose);
+  }
+
+  nextItem(): boolean {
+    return this.next(bracketClose);
+  }
+
+  private enter(close: number): boolean {
+    this.at++;
+    if (this.peek() !== close) return true;
+    this.at++;
+    return false;
+  }
+
+  private next(close: number): boolean {
+    if (this.separator(close)) return false;
+    this.peek();
+    return true;
   }
 
   string(what: string, tensor?: string): string {
@@ -97,21 +122,45 @@ export class HeaderScanner {
     let escaped = false;
     // Ten times as fast to turn into a string as UTF-8, and what names nearly always are.
     let ascii = true;
+    const { bytes } = this;
+    const limit = bytes.length;
     for (;;) {
-      const byte = this.bytes[end];
+      while (end < limit && ordinary[bytes[end]!] === 1) end++;
+      if (end >= limit) {
+        this.at = limit;
+        this.fail('The header ends inside a string.');
+      }
+      const byte = bytes[end]!;
       if (byte === quote) break;
-      if (byte === undefined) this.fail('The header ends inside a string.');
       if (byte < 0x20)
         this.fail('A string holds a raw control character.', undefined, this.startOffset + end);
       if (byte === backslash) {
         escaped = true;
         end++;
-      } else if (byte > 0x7f) ascii = false;
+      } else ascii = false;
       end++;
     }
     this.at = end + 1;
+    if (ascii && !escaped && end - start <= longestRepeated) return this.repeated(start, end);
     const raw = this.buffer.toString(ascii ? 'latin1' : 'utf8', start, end);
     return escaped ? this.unescape(raw, start) : raw;
+  }
+
+  /**
+   * Short strings come again and again ("dtype", "BF16", "data_offsets"): the last one of about the same look is compared
+   * with the bytes, which is several times as fast as making a new one.
+   */
+  private repeated(start: number, end: number): string {
+    const { bytes } = this;
+    const length = end - start;
+    const slot = repeatedSlot(length, bytes[start]!, bytes[end - 1]!);
+    const known = this.repeatedStrings[slot]!;
+    let same = known.length === length;
+    for (let i = 0; same && i < length; i++) same = known.charCodeAt(i) === bytes[start + i];
+    if (same) return known;
+    const text = this.buffer.toString('latin1', start, end);
+    this.repeatedStrings[slot] = text;
+    return text;
   }
 
   /** An integer from 0 to 2^53 - 1, written as one: 2.0, -1, 1e3 and "2" are refused, as by the reference. */
@@ -139,6 +188,16 @@ export class HeaderScanner {
     return value;
   }
 
+  /** An array of such integers. */
+  unsignedList(what: string, tensor: string): number[] {
+    // An array that grows by pushing takes room for 17 values at first, which counts when every tensor has two.
+    const values = this.listed;
+    let count = 0;
+    let more = this.enterArray(what, tensor);
+    for (; more; more = this.nextItem()) values[count++] = this.unsigned(what, tensor);
+    return values.slice(0, count);
+  }
+
   /** Consumes `null` when it stands here. */
   takeNull(): boolean {
     return this.peek() === 0x6e && this.literal('null');
@@ -164,7 +223,7 @@ export class HeaderScanner {
       for (;;) {
         const close = open.at(-1);
         if (close === undefined) return;
-        if (!this.separator(close, String.fromCharCode(close))) {
+        if (!this.separator(close)) {
           if (close === braceClose) this.key();
           break;
         }
@@ -176,11 +235,6 @@ export class HeaderScanner {
   /** Only white space may follow. */
   end(): void {
     if (this.peek() !== undefined) this.fail(`Something follows the header's JSON: ${this.found()}.`);
-  }
-
-  private key(): void {
-    this.string('A name');
-    this.expect(colon, ':');
   }
 
   private scalar(): void {
@@ -213,17 +267,12 @@ export class HeaderScanner {
   }
 
   /** After a value: true when the container closes, false when another member follows. */
-  private separator(close: number, closeText: string): boolean {
+  private separator(close: number): boolean {
     const byte = this.peek();
     if (byte !== close && byte !== comma)
-      this.fail(`"," or "${closeText}" was expected, but ${this.found()}.`);
+      this.fail(`"," or "${String.fromCharCode(close)}" was expected, but ${this.found()}.`);
     this.at++;
     return byte === close;
-  }
-
-  private expect(byte: number, text: string): void {
-    if (this.peek() !== byte) this.fail(`"${text}" was expected, but ${this.found()}.`);
-    this.at++;
   }
 
   private text(start: number, end: number): string {

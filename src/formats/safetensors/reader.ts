@@ -7,7 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../../errors';
-import { byteSize, type DtypeInfo, dtypes } from '../../numeric/dtypes';
+import { byteSize, dtypes } from '../../numeric/dtypes';
 import type { MetadataEntry, TensorInfo } from '../checkpoint';
 import {
   counted,
@@ -17,23 +17,15 @@ import {
   type ReadOptions,
 } from '../fileContents';
 import { FindingList } from '../findingList';
+import { NameTable } from '../nameTable';
 import { HeaderScanner } from './headerScanner';
 
 /** Bytes of the first read: most of a small model's header, and far less than its data. */
 const firstReadBytes = 16_384;
 const largestU64 = (1n << 64n) - 1n;
 
-interface Entry {
-  readonly name: string;
-  readonly dtype: DtypeInfo;
-  readonly shape: number[];
-  readonly elements: number;
-  /** Relative to the end of the header. */
-  readonly begin: number;
-  readonly end: number;
-  /** Absolute position of the name in the file. */
-  readonly nameOffset: number;
-}
+/** A tensor whose `byteOffset` counts from the end of the header until it is placed in the file. */
+type Entry = { -readonly [Key in keyof TensorInfo]: TensorInfo[Key] };
 
 /**
  * Tensors come in the order of their bytes in the file, whatever the JSON's order is. Reads the header
@@ -42,10 +34,11 @@ interface Entry {
 export async function readSafetensors(source: ByteSource, options: ReadOptions = {}): Promise<FileContents> {
   const header = await readHeader(source, options);
   const { entries, metadata, findings } = parseHeader(header, source.path);
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  const dataStart = 8 + header.length;
-  const tensors = layOut(entries, dataStart, source, findings);
-  return { tensors, metadata, findings: findings.toArray() };
+  const before = (a: Entry, b: Entry) => a.byteOffset - b.byteOffset || a.bytes - b.bytes;
+  // Nearly every writer has them in order already.
+  if (entries.some((entry, i) => i > 0 && before(entries[i - 1]!, entry) > 0)) entries.sort(before);
+  layOut(entries, 8 + header.length, source, findings);
+  return { tensors: entries, metadata, findings: findings.toArray() };
 }
 
 async function readHeader(source: ByteSource, options: ReadOptions): Promise<Uint8Array> {
@@ -110,22 +103,26 @@ interface ParsedHeader {
 function parseHeader(header: Uint8Array, file: string): ParsedHeader {
   const scanner = new HeaderScanner(header, file, 8);
   const findings = new FindingList();
-  const byName = new Map<string, Entry>();
+  const entries: Entry[] = [];
+  const names = new NameTable();
   let metadata: MetadataEntry[] | undefined;
-  scanner.object('The header', undefined, (key, keyOffset) => {
+  let more = scanner.enterObject('The header');
+  for (; more; more = scanner.nextMember()) {
+    const keyOffset = scanner.byteOffset;
+    const key = scanner.key();
     if (key === '__metadata__') {
       if (metadata) scanner.fail('The header has "__metadata__" twice.', undefined, keyOffset);
       metadata = parseMetadata(scanner);
-      return;
+      continue;
     }
     const entry = parseEntry(scanner, key, keyOffset);
-    const earlier = byName.get(key);
-    if (!earlier) {
-      byName.set(key, entry);
-      return;
+    const earlier = names.add(key);
+    if (earlier === undefined) {
+      entries.push(entry);
+      continue;
     }
     // The specification disallows duplicates; the reference keeps the last. Equal ones do no harm.
-    if (!sameEntry(earlier, entry))
+    if (!sameEntry(entries[earlier]!, entry))
       scanner.fail(`Tensor ${quoteName(key)} is listed twice, with different contents.`, key, keyOffset);
     findings.add({
       severity: 'warning',
@@ -135,16 +132,16 @@ function parseHeader(header: Uint8Array, file: string): ParsedHeader {
       tensor: key,
       byteOffset: keyOffset,
     });
-  });
+  }
   scanner.end();
-  return { entries: [...byName.values()], metadata: metadata ?? [], findings };
+  return { entries, metadata: metadata ?? [], findings };
 }
 
 function sameEntry(a: Entry, b: Entry): boolean {
   return (
     a.dtype === b.dtype &&
-    a.begin === b.begin &&
-    a.end === b.end &&
+    a.byteOffset === b.byteOffset &&
+    a.bytes === b.bytes &&
     a.shape.length === b.shape.length &&
     a.shape.every((dimension, i) => dimension === b.shape[i])
   );
@@ -153,9 +150,9 @@ function sameEntry(a: Entry, b: Entry): boolean {
 function parseMetadata(scanner: HeaderScanner): MetadataEntry[] {
   if (scanner.takeNull()) return [];
   const values = new Map<string, string>();
-  scanner.object('"__metadata__"', undefined, (key) => {
-    values.set(key, scanner.string('Each value in "__metadata__"'));
-  });
+  let more = scanner.enterObject('"__metadata__"');
+  for (; more; more = scanner.nextMember())
+    values.set(scanner.key(), scanner.string('Each value in "__metadata__"'));
   return [...values].map(([key, value]) => ({ key, type: 'string', value }));
 }
 
@@ -164,21 +161,21 @@ function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): E
   let dtypeName: string | undefined;
   let shape: number[] | undefined;
   let offsets: number[] | undefined;
-  scanner.object('The entry', name, (key, keyOffset) => {
-    const once = (value: unknown) => {
-      if (value !== undefined) scanner.fail(`Tensor ${quoteName(name)} has "${key}" twice.`, name, keyOffset);
-    };
+  let more = scanner.enterObject('The entry', name);
+  for (; more; more = scanner.nextMember()) {
+    const keyOffset = scanner.byteOffset;
+    const key = scanner.key();
     if (key === 'dtype') {
-      once(dtypeName);
+      if (dtypeName !== undefined) failTwice(scanner, name, key, keyOffset);
       dtypeName = scanner.string('The dtype', name);
     } else if (key === 'shape') {
-      once(shape);
-      shape = unsignedList(scanner, 'The shape', name);
+      if (shape !== undefined) failTwice(scanner, name, key, keyOffset);
+      shape = scanner.unsignedList('The shape', name);
     } else if (key === 'data_offsets') {
-      once(offsets);
-      offsets = unsignedList(scanner, 'The data_offsets', name);
+      if (offsets !== undefined) failTwice(scanner, name, key, keyOffset);
+      offsets = scanner.unsignedList('The data_offsets', name);
     } else scanner.skipValue();
-  });
+  }
   const refuse = (reason: string): never =>
     scanner.fail(`Tensor ${quoteName(name)} ${reason}.`, name, nameOffset);
   if (dtypeName === undefined) return refuse('has no dtype');
@@ -198,15 +195,11 @@ function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): E
     return refuse(`has ${elements} elements of ${dtype.name}, which do not fill whole bytes`);
   if (bytes !== end - begin)
     return refuse(`needs ${bytes} bytes for its shape and dtype, but its data_offsets span ${end - begin}`);
-  return { name, dtype, shape, elements, begin, end, nameOffset };
+  return { name, dtype: dtype.name, shape, file: 0, byteOffset: begin, bytes, elements };
 }
 
-function unsignedList(scanner: HeaderScanner, what: string, name: string): number[] {
-  const values: number[] = [];
-  scanner.array(what, name, () => {
-    values.push(scanner.unsigned(what, name));
-  });
-  return values;
+function failTwice(scanner: HeaderScanner, name: string, key: string, keyOffset: number): never {
+  return scanner.fail(`Tensor ${quoteName(name)} has "${key}" twice.`, name, keyOffset);
 }
 
 /**
@@ -231,40 +224,47 @@ function layOut(
   dataStart: number,
   source: ByteSource,
   findings: FindingList,
-): TensorInfo[] {
+): void {
   const file = source.path;
   const dataBytes = source.size - dataStart;
   let covered = 0;
   let coveredBy: Entry | undefined;
-  let short = 0;
-  // An overlap taints the tensor that was there first as well.
-  const overlapped = new Set<Entry>();
   for (const entry of entries) {
-    const at = { file, tensor: entry.name, byteOffset: dataStart + entry.begin };
-    if (entry.begin > covered)
+    const begin = entry.byteOffset;
+    const end = begin + entry.bytes;
+    entry.byteOffset += dataStart;
+    if (begin > covered)
       findings.add({
         severity: 'error',
         code: 'data-gap',
-        message: `No tensor covers the ${counted(entry.begin - covered, 'byte')} before tensor ${quoteName(entry.name)}.`,
-        ...at,
+        message: `No tensor covers the ${counted(begin - covered, 'byte')} before tensor ${quoteName(entry.name)}.`,
+        file,
+        tensor: entry.name,
         byteOffset: dataStart + covered,
       });
-    if (entry.begin < covered && coveredBy) {
-      overlapped.add(entry).add(coveredBy);
+    if (begin < covered && coveredBy) {
+      entry.unreadable = coveredBy.unreadable = 'Its bytes overlap with another tensor.';
       findings.add({
         severity: 'error',
         code: 'data-overlap',
         message: `Tensor ${quoteName(entry.name)} shares bytes with tensor ${quoteName(coveredBy.name)}.`,
-        ...at,
+        file,
+        tensor: entry.name,
+        byteOffset: entry.byteOffset,
       });
     }
-    if (entry.end > dataBytes) short++;
-    if (entry.end > covered) {
-      covered = entry.end;
+    if (end > covered) {
+      covered = end;
       coveredBy = entry;
     }
   }
-  if (covered > dataBytes)
+  if (covered > dataBytes) {
+    let short = 0;
+    for (const entry of entries) {
+      if (entry.byteOffset + entry.bytes <= source.size) continue;
+      short++;
+      entry.unreadable = 'The file ends before this tensor does.';
+    }
     findings.add({
       severity: 'error',
       code: 'truncated-data',
@@ -272,6 +272,7 @@ function layOut(
       file,
       byteOffset: source.size,
     });
+  }
   if (covered < dataBytes)
     findings.add({
       severity: 'error',
@@ -280,18 +281,4 @@ function layOut(
       file,
       byteOffset: dataStart + covered,
     });
-  return entries.map((entry) => ({
-    name: entry.name,
-    dtype: entry.dtype.name,
-    shape: entry.shape,
-    file: 0,
-    byteOffset: dataStart + entry.begin,
-    bytes: entry.end - entry.begin,
-    elements: entry.elements,
-    ...(entry.end > dataBytes
-      ? { unreadable: 'The file ends before this tensor does.' }
-      : overlapped.has(entry)
-        ? { unreadable: 'Its bytes overlap with another tensor.' }
-        : {}),
-  }));
 }
