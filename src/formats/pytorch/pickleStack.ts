@@ -111,7 +111,9 @@ export class PickleStack {
     if (list instanceof PickleOpaque || list instanceof PickleTensor) return;
     if (!(list instanceof PickleList) || list === emptyTuple)
       this.fail('The pickle appends to something that is no list.');
-    this.charge(items.length * cost.item + (list.items.length === 0 ? cost.firstItems : 0));
+    this.charge(
+      items.length * cost.item + (items.length > 0 && list.items.length === 0 ? cost.firstItems : 0),
+    );
     for (const item of items) list.items.push(item);
   }
 
@@ -123,7 +125,9 @@ export class PickleStack {
     }
     if (!(dict instanceof PickleDict)) this.fail('The pickle sets an item of something that is no dict.');
     if (items.length % 2 !== 0) this.fail('The pickle gives a key without a value.');
-    this.charge(items.length * cost.item + (dict.keys.length === 0 ? 3 * cost.firstItems : 0));
+    this.charge(
+      items.length * cost.item + (items.length > 0 && dict.keys.length === 0 ? 3 * cost.firstItems : 0),
+    );
     for (let i = 0; i < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
   }
 
@@ -142,7 +146,7 @@ export class PickleStack {
         code.set(made.path, { path: made.path, verdict, byteOffset: this.opcodeOffset, called: false });
     }
     // Python remembers a name after its first use; a file that repeats one does so to waste time.
-    this.push(value, cost.memo);
+    this.push(value, cost.number);
   }
 
   protected call(callee: PickleValue, args: PickleValue): void {
