@@ -267,10 +267,9 @@ describe('quantize and see the error', () => {
     // The pictures of one tensor, down to a single element.
     const name = 'model.layers.1.self_attn.v_proj.weight';
     await map.locator(`[data-tensor="${name}"]`).click();
-    await report
-      .locator(`[data-testid="tensor-panel"] [data-testid="pictures"][data-busy="false"]`)
-      .waitFor();
-    const pictures = report.locator('[data-testid="pictures"]');
+    // The pictures of the tensor that was clicked, not of the one that was shown before.
+    const pictures = report.locator(`[data-testid="pictures"][aria-label*="${name}"]`);
+    await pictures.and(report.locator('[data-busy="false"]')).waitFor();
     await pictures.focus();
     for (let step = 0; step < 12; step++) await page.keyboard.press('+');
     await page.keyboard.press('ArrowRight');
