@@ -14,6 +14,7 @@ export function generationOf(files: readonly CheckpointFile[]): string {
 /** Every tensor, column by column, with the totals. */
 export function toCatalogue(checkpoint: Checkpoint): Catalogue {
   const { format, name, path, folder, files, metadata, config, architecture, graph, findings } = checkpoint;
+  const { quantization, sidecars } = checkpoint;
   return {
     format,
     name,
@@ -25,6 +26,8 @@ export function toCatalogue(checkpoint: Checkpoint): Catalogue {
     ...(config === undefined ? {} : { config }),
     ...(architecture === undefined ? {} : { architecture }),
     ...(graph === undefined ? {} : { graph }),
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(sidecars === undefined ? {} : { sidecars }),
     findings,
     ...totals(checkpoint),
     generation: generationOf(files),

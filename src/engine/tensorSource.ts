@@ -14,7 +14,11 @@ export interface PackedSource {
   readonly codes: FileSpan;
   /** Bytes from one row's codes to the next. */
   readonly strideBytes: number;
+  /** Codes are two's complement bytes, not offset by 128. */
+  readonly signed: boolean;
   readonly scale: FileSpan & { readonly dtype: string };
+  /** Stored scales are divided by this. */
+  readonly scaleDivisor: number;
   readonly zeroPoint?: FileSpan | undefined;
   /** Scales a row: 0 when one scale serves the whole tensor. */
   readonly groups: number;
@@ -47,7 +51,9 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
   if (bits !== 8) return `Packed values of ${bits} bits cannot be decoded yet.`;
   const scales = scale.shape.reduce((product, size) => product * size, 1);
   const groups = scales === 1 && matrix.rows !== 1 ? 0 : scales / matrix.rows;
-  const strideBytes = 4 * Math.ceil(matrix.columns / 4);
+  const signed = packed.dtype === 'I8';
+  // Packed rows fill whole words.
+  const strideBytes = signed ? matrix.columns : 4 * Math.ceil(matrix.columns / 4);
   const columnUnit = groups > 1 ? matrix.columns / groups : 1;
   const groupsFit =
     Number.isInteger(groups) &&
@@ -60,6 +66,8 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
     packed: {
       codes: span(packed),
       strideBytes,
+      signed,
+      scaleDivisor: codes.scaleDivisor ?? 1,
       scale: { ...span(scale), dtype: scale.dtype },
       zeroPoint: zeroPoint && span(zeroPoint),
       groups,

@@ -50,6 +50,30 @@ export function architectureFromConfig(config: Config): Architecture | undefined
   });
 }
 
+/**
+ * From adapter_config.json (peft): "LoRA r=16 on Llama-3-8B". Undefined when it names no kind of adapter. `config` is the
+ * base model's, where it lies beside.
+ */
+export function architectureFromAdapter(
+  adapter: Config,
+  config: Config | undefined,
+): Architecture | undefined {
+  const kind = ownValue(adapter, 'peft_type');
+  if (typeof kind !== 'string' || kind === '') return undefined;
+  const base = ownValue(adapter, 'base_model_name_or_path');
+  const rank = count(ownValue(adapter, 'r'));
+  const words = [
+    kind === 'LORA' ? 'LoRA' : kind,
+    ...(rank === undefined ? [] : [`r=${rank}`]),
+    // A path or a Hub name: its last part is the model's.
+    ...(typeof base === 'string' && base !== ''
+      ? [`on ${base.split(/[\\/]/).filter(Boolean).at(-1) ?? base}`]
+      : []),
+  ];
+  const { name: _, ...figures } = (config && architectureFromConfig(config)) ?? { name: '' };
+  return withFigures(words.join(' '), figures);
+}
+
 /** From GGUF metadata: `general.architecture`, then `<architecture>.block_count` and its siblings. */
 export function architectureFromMetadata(metadata: readonly MetadataEntry[]): Architecture | undefined {
   const values = new Map(metadata.map(({ key, value }) => [key, value]));

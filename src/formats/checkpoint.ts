@@ -40,6 +40,8 @@ export interface PackedCodes {
   readonly scale: TensorSpan;
   /** I32 [ceil(N * bits / 32), G], packed along rows; absent for symmetric schemes. */
   readonly zeroPoint?: TensorSpan | undefined;
+  /** Scales are stored this many times too large; 1 when absent. */
+  readonly scaleDivisor?: number | undefined;
 }
 
 /** A weight that a quantization method stores in several tensors. */

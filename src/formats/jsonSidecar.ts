@@ -16,22 +16,29 @@ export async function readJsonObject(
 ): Promise<Readonly<Record<string, unknown>>> {
   const source = await files.open(path);
   try {
-    const refuse = (message: string): never => {
-      throw new LoupeError('malformed', message, { file: path });
-    };
-    if (source.size > capBytes) refuse(`It has ${source.size} bytes; at most ${capBytes} are read.`);
-    const bytes = await source.read(0, source.size);
-    if (nestingDepth(bytes) > deepestNesting) refuse(`It nests more than ${deepestNesting} levels.`);
-    let value: unknown;
-    try {
-      value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    } catch {
-      refuse('It is not valid JSON.');
-    }
-    return asRecord(value) ?? refuse('It is no JSON object.');
+    if (source.size > capBytes)
+      throw new LoupeError('malformed', `It has ${source.size} bytes; at most ${capBytes} are read.`, {
+        file: path,
+      });
+    return parseJsonObject(await source.read(0, source.size), path);
   } finally {
     await source.close();
   }
+}
+
+/** The JSON object in some bytes; throws `malformed` as above. */
+export function parseJsonObject(bytes: Uint8Array, path?: string): Readonly<Record<string, unknown>> {
+  const refuse = (message: string): never => {
+    throw new LoupeError('malformed', message, { file: path });
+  };
+  if (nestingDepth(bytes) > deepestNesting) refuse(`It nests more than ${deepestNesting} levels.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    refuse('It is not valid JSON.');
+  }
+  return asRecord(value) ?? refuse('It is no JSON object.');
 }
 
 /** Deepest count of open brackets outside of strings. */

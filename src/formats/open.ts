@@ -3,27 +3,24 @@ import { basename, extname, join, resolve } from 'node:path';
 import type { ByteSource } from '../bytes/byteSource';
 import { type FileStore, localFiles } from '../bytes/fileStore';
 import { LoupeError, throwIfAborted } from '../errors';
-import { architectureFromConfig, architectureFromMetadata } from './architecture';
+import { architectureFromAdapter, architectureFromConfig, architectureFromMetadata } from './architecture';
 import { readArchive } from './archive';
-import type {
-  Checkpoint,
-  CheckpointFile,
-  CheckpointFormat,
-  MetadataEntry,
-  TensorInfo,
-  TensorSpan,
-} from './checkpoint';
-import { foldPackedWeights } from './compressedTensors';
+import type { Checkpoint, CheckpointFile, CheckpointFormat, MetadataEntry, TensorInfo } from './checkpoint';
+import { checkConfig } from './configChecks';
 import { detectionBytes, type FileLayout, requireFormat } from './detect';
 import { counted, defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
 import type { FindingList } from './findingList';
 import { readGguf } from './gguf/reader';
-import { readJsonObject } from './jsonSidecar';
+import { checkSplit } from './gguf/splitSet';
+import { modelFolderName } from './hubCache';
+import { configuredMethod, foldLayouts } from './layouts/foldLayouts';
 import { readNpy } from './numpy/reader';
 import { readOnnx } from './onnx/reader';
 import { readPickleFile } from './pytorch/legacyReader';
 import { readSafetensors } from './safetensors/reader';
 import { type ShardIndex, selectFiles } from './shardSet';
+import { readSidecars } from './sidecars';
+import { readSmallSpans } from './smallSpans';
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
@@ -37,9 +34,6 @@ export interface OpenOptions {
 
 /** Shards whose headers are read at the same time. */
 const concurrency = 8;
-const configCapBytes = 16 * 1024 * 1024;
-/** Small reads that lie next to each other are joined up to this size. */
-const joinedReadBytes = 65_536;
 
 interface OpenedFile {
   readonly file: CheckpointFile;
@@ -70,35 +64,65 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   const stored = joinTensors(opened, files, index, findings);
   if (index) checkIndex(index, stored, files, findings);
   const metadata = joinMetadata(opened);
-  const isTransformers = format === 'safetensors' || (format === 'pytorch' && stem === 'pytorch_model');
-  const sidecar = isTransformers ? await readConfig(folder, findings, options.files) : { found: false };
+  if (format === 'gguf') {
+    const parts = opened.map(({ file, contents }) => ({
+      path: file.path,
+      metadata: contents.metadata,
+      tensorCount: contents.tensors.length,
+    }));
+    checkSplit(parts, selection.files, findings);
+  }
+  const isTransformers =
+    format === 'safetensors' || (format === 'pytorch' && /^(pytorch|adapter)_model$/.test(stem));
+  const sidecars = isTransformers ? await readSidecars(folder, findings, options.files) : [];
+  const sidecar = (name: string) => sidecars.find((each) => each.name === name);
+  const config = sidecar('config.json')?.value;
+  const adapter = sidecar('adapter_config.json')?.value;
   const filePath = (file: number) => files[file]!.path;
-  const folded = await foldPackedWeights(
+  const open = options.openSource ?? options.files?.open ?? localFiles.open;
+  const folded = await foldLayouts(
     stored,
     filePath,
-    (spans) => readSmallSpans(spans, filePath, options),
-    sidecar.config,
+    (spans) => readSmallSpans(spans, (file) => open(filePath(file)), options.signal),
+    config,
   );
   for (const finding of folded.findings) findings.add(finding);
-  checkConfiguredDtype(sidecar.config, folded.tensors, join(folder, 'config.json'), findings);
 
+  const isAdapter = adapter !== undefined && (stem === 'adapter_model' || !config);
   const architecture =
     format === 'gguf'
       ? architectureFromMetadata(metadata)
-      : sidecar.config && architectureFromConfig(sidecar.config);
+      : ((isAdapter ? architectureFromAdapter(adapter, config) : undefined) ??
+        (config && architectureFromConfig(config)));
+  if (config && !isAdapter) {
+    const path = join(folder, 'config.json');
+    checkConfig(config, architecture, folded.tensors, path, findings);
+    if (!folded.quantization && configuredMethod(config) !== undefined)
+      findings.add({
+        severity: 'info',
+        code: 'quantization-unknown',
+        message: `config.json says that the model is quantized (${quoteName(configuredMethod(config)!)}), in no layout that is known here: tensors are shown as they are stored.`,
+        file: path,
+      });
+  }
   const isFolderModel =
-    isTransformers && (sidecar.found || index !== undefined || /^(pytorch_)?model/.test(stem));
+    isTransformers &&
+    (sidecar('config.json') !== undefined ||
+      index !== undefined ||
+      /^((pytorch_)?model|adapter_model)/.test(stem));
   return {
     format,
-    name: (isFolderModel && basename(folder)) || stem,
+    name: (isFolderModel && modelFolderName(folder)) || stem,
     path: absolute,
     folder,
     files,
     tensors: folded.tensors,
     metadata,
-    ...(sidecar.config ? { config: sidecar.config } : {}),
+    ...(config ? { config } : {}),
     ...(architecture ? { architecture } : {}),
     ...(opened[0]!.contents.graph ? { graph: opened[0]!.contents.graph } : {}),
+    ...(folded.quantization ? { quantization: folded.quantization } : {}),
+    sidecars,
     findings: findings.toArray(),
   };
 }
@@ -287,100 +311,4 @@ function joinMetadata(opened: readonly OpenedFile[]): MetadataEntry[] {
   for (const { contents } of opened)
     for (const entry of contents.metadata) if (!byKey.has(entry.key)) byKey.set(entry.key, entry);
   return [...byKey.values()];
-}
-
-interface Sidecar {
-  readonly found: boolean;
-  readonly config?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** config.json beside the weights; one that cannot be used is a warning, never a failure. */
-async function readConfig(
-  folder: string,
-  findings: FindingList,
-  files: FileStore | undefined,
-): Promise<Sidecar> {
-  const path = join(folder, 'config.json');
-  try {
-    return { found: true, config: await readJsonObject(path, configCapBytes, files) };
-  } catch (error) {
-    const { code, message } = LoupeError.from(error);
-    if (code === 'not-found') return { found: false };
-    findings.add({
-      severity: 'warning',
-      code: 'config-unreadable',
-      message: `config.json cannot be used. ${message}`,
-      file: path,
-    });
-    return { found: true };
-  }
-}
-
-const torchDtypes: ReadonlyMap<unknown, string> = new Map([
-  ['float32', 'F32'],
-  ['float16', 'F16'],
-  ['bfloat16', 'BF16'],
-  ['float64', 'F64'],
-]);
-
-/** Says so when config.json names a float type that no tensor has; quantized models are left alone. */
-function checkConfiguredDtype(
-  config: Readonly<Record<string, unknown>> | undefined,
-  tensors: readonly TensorInfo[],
-  path: string,
-  findings: FindingList,
-): void {
-  const declared = config?.torch_dtype ?? config?.dtype;
-  const expected = torchDtypes.get(declared);
-  if (expected === undefined || config?.quantization_config !== undefined || tensors.length === 0) return;
-  if (tensors.some(({ dtype }) => dtype === expected)) return;
-  findings.add({
-    severity: 'info',
-    code: 'dtype-differs',
-    message: `config.json says ${String(declared)}, but no tensor is ${expected}.`,
-    file: path,
-  });
-}
-
-/**
- * A few bytes of each span, in order. Spans that touch are read together: writers put all weight_shape tensors side
- * by side.
- */
-async function readSmallSpans(
-  spans: readonly TensorSpan[],
-  filePath: (file: number) => string,
-  options: OpenOptions,
-): Promise<Uint8Array[]> {
-  const result: Uint8Array[] = new Array(spans.length);
-  const order = spans
-    .map((span, i) => ({ span, i }))
-    .sort((a, b) => a.span.file - b.span.file || a.span.byteOffset - b.span.byteOffset);
-  let at = 0;
-  while (at < order.length) {
-    const { file } = order[at]!.span;
-    const source = await (options.openSource ?? options.files?.open ?? localFiles.open)(filePath(file));
-    try {
-      while (at < order.length && order[at]!.span.file === file) {
-        throwIfAborted(options.signal);
-        const start = order[at]!.span.byteOffset;
-        let stop = at;
-        let end = start;
-        while (stop < order.length) {
-          const { span } = order[stop]!;
-          const touches = span.file === file && span.byteOffset === end;
-          if (!touches || span.byteOffset + span.bytes - start > joinedReadBytes) break;
-          end = span.byteOffset + span.bytes;
-          stop++;
-        }
-        const bytes = await source.read(start, end - start);
-        for (; at < stop; at++) {
-          const { span, i } = order[at]!;
-          result[i] = bytes.subarray(span.byteOffset - start, span.byteOffset - start + span.bytes);
-        }
-      }
-    } finally {
-      await source.close();
-    }
-  }
-  return result;
 }

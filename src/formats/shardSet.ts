@@ -4,6 +4,7 @@ import { type FileStore, localFiles } from '../bytes/fileStore';
 import { LoupeError } from '../errors';
 import { quoteName } from './fileContents';
 import { FindingList } from './findingList';
+import { resolveHubCache } from './hubCache';
 import { asRecord, readJsonObject } from './jsonSidecar';
 
 /** No model has more; a name or an index that claims more is not believed. */
@@ -54,9 +55,15 @@ export async function selectFiles(
       ? new LoupeError('not-found', 'There is no such file or folder.', { file: path })
       : reason;
   }
-  const target = isFolder ? chooseInFolder(path, await files.list(path)) : path;
+  const target = isFolder ? await findInFolder(path, files) : path;
   if (target.endsWith('.index.json')) return selectByIndex(target, indexCapBytes, files);
   return selectByFile(target, indexCapBytes, files);
+}
+
+async function findInFolder(path: string, files: FileStore): Promise<string> {
+  const names = await files.list(path);
+  const folder = await resolveHubCache(path, names, files);
+  return chooseInFolder(folder, folder === path ? names : await files.list(folder));
 }
 
 /** An index first, then model.safetensors, then the only model there is. */

@@ -93,11 +93,19 @@ export class SegmentReader {
     const codeBytes = wholeRows ? block.rows * packed.strideBytes : block.columns;
     const codes = kernels.alloc(codeBytes);
     this.fill(packed.codes, block.row * packed.strideBytes + block.column, codes, codeBytes);
+    if (packed.signed) {
+      const bytes = kernels.u8(codes, codeBytes);
+      for (let i = 0; i < codeBytes; i++) bytes[i] = bytes[i]! ^ 0x80;
+    }
 
     const scales = kernels.alloc(4 * count);
     const firstScale =
       packed.groups === 0 ? 0 : block.row * packed.groups + block.column / unitOf(packed, unit);
     this.readScales(packed, firstScale, packed.groups === 0 ? 1 : count, scales);
+    if (packed.scaleDivisor !== 1) {
+      const values = kernels.f32(scales, packed.groups === 0 ? 1 : count);
+      for (let i = 0; i < values.length; i++) values[i] = values[i]! / packed.scaleDivisor;
+    }
     if (packed.groups === 0) kernels.f32(scales, count).fill(kernels.f32(scales, 1)[0]!);
 
     const zeros = kernels.alloc(4 * count);
