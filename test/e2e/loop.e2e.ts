@@ -270,10 +270,9 @@ describe('quantize and see the error', () => {
     // The pictures of the tensor that was clicked, not of the one that was shown before.
     const pictures = report.locator(`[data-testid="pictures"][aria-label*="${name}"]`);
     await pictures.and(report.locator('[data-busy="false"]')).waitFor();
-    await pictures.focus();
-    for (let step = 0; step < 12; step++) await page.keyboard.press('+');
-    await page.keyboard.press('ArrowRight');
-    await page.keyboard.press('ArrowDown');
+    for (let step = 0; step < 12; step++) await pictures.press('+');
+    await pictures.press('ArrowRight');
+    await pictures.press('ArrowDown');
     // At full zoom a cell is one element, so its error is |error| and no mean.
     const single = report.locator('[data-testid="readout"] div', { hasText: /^\s*\|error\|/ });
     await single.locator('[data-figure="error"][data-value]').waitFor();
