@@ -21,7 +21,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --granularity, --tensor, --scale-dtype, --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
 
-PATH is a .safetensors or .gguf file, a *.safetensors.index.json, or a model folder.
+PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.index.json, or a model folder.
 --json prints one JSON document. Exit: 0 fine, 2 wrong usage, 3 input refused or faulty,
 4 cancelled, 5 reading, writing or computing failed.
 

@@ -1,4 +1,5 @@
 /** What a format's reader makes of one file; `open` joins the files of a set into a Checkpoint. */
+import type { FileStore } from '../bytes/fileStore';
 import type {
   CheckpointFile,
   CheckpointFormat,
@@ -24,6 +25,8 @@ export interface FileContents {
 export const defaultHeaderCapBytes = 100_000_000;
 
 export interface ReadOptions {
+  /** Where other files of the same model are; this machine's file system unless said otherwise. */
+  readonly files?: FileStore | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Largest header in bytes that may be read into memory. */
   readonly headerCapBytes?: number | undefined;

@@ -110,12 +110,14 @@ export async function planQuantization(
   };
 }
 
+const formatNames = { gguf: 'GGUF', onnx: 'ONNX', pytorch: 'PyTorch', numpy: 'NumPy' } as const;
+
 function assertQuantizable(checkpoint: Checkpoint): void {
   const { config, tensors, findings, files } = checkpoint;
   if (checkpoint.format !== 'safetensors') {
     throw new LoupeError(
       'unsupported',
-      'Only safetensors models can be quantized yet; this is a GGUF file.',
+      `Only safetensors models can be quantized yet; this one is ${formatNames[checkpoint.format]}.`,
       { file: checkpoint.path },
     );
   }

@@ -1,6 +1,6 @@
 /** ONNX external data (onnx docs/ExternalData.md): tensors' bytes in files beside the model. */
-import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { type FileStore, localFiles } from '../../bytes/fileStore';
 import { LoupeError } from '../../errors';
 import type { CheckpointFile, Finding } from '../checkpoint';
 import { quoteName } from '../fileContents';
@@ -17,7 +17,10 @@ export class ExternalFiles {
   readonly files: CheckpointFile[] = [];
   private readonly known = new Map<string, number | 'missing' | 'escapes'>();
 
-  constructor(private readonly modelPath: string) {}
+  constructor(
+    private readonly modelPath: string,
+    private readonly store: FileStore = localFiles,
+  ) {}
 
   /** Where `bytes` of a tensor lie, or why they cannot be read. */
   async locate(pairs: ReadonlyMap<string, string>, bytes: number): Promise<ExternalRun> {
@@ -70,13 +73,9 @@ export class ExternalFiles {
     if (!staysInside(folder, location)) return 'escapes';
     const path = join(folder, location);
     try {
-      const { size, mtimeMs, isFile } = await stat(path).then((found) => ({
-        size: found.size,
-        mtimeMs: found.mtimeMs,
-        isFile: found.isFile(),
-      }));
+      const { bytes, mtimeMs, isFile } = await this.store.stat(path);
       if (!isFile) return 'missing';
-      return this.files.push({ path, bytes: size, mtimeMs }) - 1;
+      return this.files.push({ path, bytes, mtimeMs }) - 1;
     } catch {
       return 'missing';
     }

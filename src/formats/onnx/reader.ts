@@ -49,7 +49,7 @@ export async function readOnnx(source: ByteSource, options: ReadOptions = {}): P
       byteOffset: 0,
     });
   const findings = new FindingList();
-  const external = new ExternalFiles(source.path);
+  const external = new ExternalFiles(source.path, options.files);
   const tensors: TensorInfo[] = [];
   for (const tensor of walk.tensors) tensors.push(await place(tensor, source, external, findings));
   if (model.cut)
