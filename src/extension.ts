@@ -5,13 +5,20 @@ import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
 import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewhere';
+import { openFromHub, setHubToken } from './commands/openFromHub';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
 import { showBackends } from './commands/showBackends';
+import { showFailure } from './commands/showFailure';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
+import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
+import { HubSettings } from './editor/hubSettings';
+import { originOf } from './editor/originOf';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
 import { EngineClient } from './engine/client';
+import { LoupeError } from './errors';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
+import { hubScheme } from './hub/hubLocation';
 
 /** What other extensions and the in-host tests can call. */
 export interface TensorLoupeApi {
@@ -32,10 +39,18 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   });
 
   const diagnostics = new FindingDiagnostics(findingHelpUri);
-  provider = new CheckpointEditorProvider(context.extensionUri, engine, diagnostics, async () => {
-    const reports = await engine.call('backends', {});
-    return reports.find((report) => report.available)?.reason ?? '';
-  });
+  const hub = new HubSettings(context.secrets);
+  const copies = new FileCopies(path.join(context.globalStorageUri.fsPath, 'copies'));
+  provider = new CheckpointEditorProvider(
+    context.extensionUri,
+    engine,
+    (uri) => originOf(uri, { engine, copies, hub }),
+    diagnostics,
+    async () => {
+      const reports = await engine.call('backends', {});
+      return reports.find((report) => report.available)?.reason ?? '';
+    },
+  );
   const reports = new ReportPanels(context.extensionUri, engine);
   const store = new ReportStore(context.workspaceState);
   const quantize = new QuantizeCommands(engine, reports, log, (report) => store.add(report));
@@ -52,22 +67,46 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     return editors.active()?.uri ?? openCheckpointCommand.pick();
   };
 
+  /** The file that holds a checkpoint's values; a failure is shown and gives undefined. */
+  const onDisk = async (uri: vscode.Uri): Promise<vscode.Uri | undefined> => {
+    if (uri.scheme === 'file') return uri;
+    try {
+      const session = editors.session(uri);
+      if (uri.scheme === hubScheme || session)
+        return vscode.Uri.file(await (session ?? originOf(uri, { engine, copies, hub })).diskPath());
+      throw new LoupeError('unsupported', `Open ${path.posix.basename(uri.path)} first.`);
+    } catch (thrown) {
+      await showFailure(LoupeError.from(thrown), log);
+      return undefined;
+    }
+  };
+
+  command('openFromHub', (given?: string) => openFromHub(engine, hub, log, given));
+  command('setHubToken', () => setHubToken(hub, log));
   command('openCheckpoint', (given?: vscode.Uri | string) => openCheckpointCommand.open(given));
   command('quantize', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
-    return uri && quantize.quantize(uri, options);
+    const file = uri && (await onDisk(uri));
+    // A copy goes with its editor, so nothing is written beside it.
+    return file && quantize.quantize(file, { ...options, mustAskFolder: file !== uri });
   });
   command('previewError', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
-    return uri && quantize.preview(uri, options);
+    const file = uri && (await onDisk(uri));
+    return file && quantize.preview(file, options);
   });
   command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
     const uri = await target(given);
-    return uri && exportTensors(engine, uri, options);
+    const file = uri && (await onDisk(uri));
+    return file && exportTensors(engine, file, options);
   });
   for (const [name, run] of Object.entries({ openAsText, openAsHex, revealInExplorer })) {
     command(name, async (given?: unknown) => {
       const uri = await target(given);
+      if (uri?.scheme === hubScheme) {
+        void vscode.window.showInformationMessage('This model is on the Hub: there is no file of it here.');
+        return undefined;
+      }
       return uri && run(uri);
     });
   }
@@ -86,6 +125,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   context.subscriptions.push(
     log,
     engine,
+    copies,
     diagnostics,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),

@@ -1,4 +1,5 @@
 /** "Quantize Checkpoint..." and "Preview Quantization Error...": from the palette, the editor title and the Explorer. */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { checkpointViewType } from '../editor/checkpointEditor';
 import type { ReportPanels } from '../editor/reportPanel';
@@ -12,6 +13,8 @@ import { showFailure } from './showFailure';
 /** Given instead of the dialog's answers by callers that know them: tests, tasks, keybindings. */
 export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly overwrite?: boolean;
+  /** Without a given folder, ask for one instead of writing beside the model. */
+  readonly mustAskFolder?: boolean;
 }
 
 export class QuantizeCommands {
@@ -37,7 +40,9 @@ export class QuantizeCommands {
       return undefined;
     }
     try {
-      const choice = await this.choose(uri, given, 'quantize');
+      let choice = await this.choose(uri, given, 'quantize');
+      if (choice && choice.out === undefined && given.mustAskFolder)
+        choice = await askFolder(this.engine, uri, choice);
       if (!choice) return undefined;
       const report = await this.runWithOverwriteQuestion(uri, choice, given.overwrite ?? false);
       if (!report) return undefined;
@@ -195,6 +200,33 @@ export class QuantizeCommands {
     if (answer === reveal)
       await vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(report.open));
   }
+}
+
+/** The choice with a new folder in one that the user picks; undefined when left. */
+async function askFolder(
+  engine: EngineClient,
+  uri: vscode.Uri,
+  choice: QuantizeChoice,
+): Promise<QuantizeChoice | undefined> {
+  const { scheme, granularity } = choice;
+  const plan = await engine.call('quantize', {
+    path: uri.fsPath,
+    scheme,
+    granularity,
+    backend: 'cpu',
+    overwrite: true,
+    pure: false,
+    dryRun: true,
+  });
+  const picked = await vscode.window.showOpenDialog({
+    title: 'Folder to write the quantized model into',
+    canSelectFiles: false,
+    canSelectFolders: true,
+    canSelectMany: false,
+    openLabel: 'Write Here',
+  });
+  const name = path.basename(path.dirname(plan.open));
+  return picked?.[0] && { ...choice, out: path.join(picked[0].fsPath, name) };
 }
 
 /** An AbortSignal that fires with a VS Code cancellation token. */

@@ -6,6 +6,7 @@ import { LoupeError } from '../errors';
 import type { TensorStats } from '../protocol/engineApi';
 import { type Handlers, Rpc } from '../protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../protocol/webviewApi';
+import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointSession } from './checkpointSession';
 import { changeNotice } from './checkpointWatcher';
 import type { FindingDiagnostics } from './findingDiagnostics';
@@ -42,6 +43,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly engine: EngineClient,
+    private readonly originOf: (uri: vscode.Uri) => CheckpointOrigin,
     private readonly diagnostics: FindingDiagnostics,
     private readonly backendText: () => Promise<string>,
   ) {}
@@ -54,6 +56,11 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     return undefined;
   }
 
+  /** The session of an open document. */
+  session(uri: vscode.Uri): CheckpointSession | undefined {
+    return this.documents.get(uri.toString())?.session;
+  }
+
   /** Tells every page that the compute process ended and comes back with the next request. */
   engineRestarted(message: string): void {
     for (const { page } of this.pages.values())
@@ -62,7 +69,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
     const key = uri.toString();
-    const session = new CheckpointSession(uri, this.engine);
+    const session = new CheckpointSession(uri, this.engine, this.originOf(uri));
     session.onDidFind((findings) => this.diagnostics.update(uri, findings));
     const document = new CheckpointDocument(uri, session, () => {
       this.documents.delete(key);
@@ -117,11 +124,12 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
             settings: readViewSettings(),
             backend: '',
             trusted: vscode.workspace.isTrusted,
+            origin: session.originNotice,
           };
         } catch (thrown) {
           return {
             ok: false as const,
-            error: LoupeError.from(thrown, { file: uri.fsPath }).toJSON(),
+            error: LoupeError.from(thrown).toJSON(),
             fileName: path.basename(uri.fsPath),
           };
         }
@@ -168,7 +176,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
             const file = action.file === undefined ? undefined : files[action.file]?.path;
             await vscode.commands.executeCommand(
               'tensorLoupe.revealInExplorer',
-              file === undefined ? uri : vscode.Uri.file(file),
+              file === undefined || uri.scheme !== 'file' ? uri : vscode.Uri.file(file),
             );
             break;
           }

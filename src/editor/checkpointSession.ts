@@ -5,6 +5,7 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import type { Catalogue, Finding, MetadataSlice, Region, TensorStats, Tile } from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
 import { readViewSettings } from './viewSettings';
 
@@ -26,7 +27,18 @@ export class CheckpointSession implements vscode.Disposable {
   constructor(
     readonly uri: vscode.Uri,
     private readonly engine: EngineClient,
+    private readonly origin: CheckpointOrigin,
   ) {}
+
+  /** Where the model came from, in a sentence; nothing for an ordinary file. */
+  get originNotice(): string | undefined {
+    return this.origin.notice;
+  }
+
+  /** Path on this machine with the values. Throws a LoupeError with the reason when there is none. */
+  diskPath(): Promise<string> {
+    return this.origin.diskPath();
+  }
 
   /** The catalogue, read once; `reload` reads the file again and forgets all figures. */
   catalogue(reload = false): Promise<Catalogue> {
@@ -34,7 +46,7 @@ export class CheckpointSession implements vscode.Disposable {
       this.withChannels.clear();
       this.summaries.clear();
       this.values.clear();
-      const opening = this.read();
+      const opening = this.read(reload);
       this.opened = opening;
       // A refused file is read anew at the next request: it may have been replaced meanwhile.
       opening.catch(() => {
@@ -44,22 +56,16 @@ export class CheckpointSession implements vscode.Disposable {
     return this.opened;
   }
 
-  private async read(): Promise<Catalogue> {
-    if (this.uri.scheme !== 'file') {
-      throw new LoupeError(
-        'unsupported',
-        `Tensor Loupe reads files by position, which "${this.uri.scheme}:" documents do not allow. Save the file to disk and open it there.`,
-        { file: this.uri.toString() },
-      );
-    }
+  private async read(isAsked: boolean): Promise<Catalogue> {
+    const isOnDisk = this.uri.scheme === 'file';
     try {
-      const catalogue = await this.engine.call('open', { path: this.uri.fsPath });
-      this.watch(watchedFiles(catalogue));
+      const catalogue = await this.origin.open(isAsked);
+      if (isOnDisk) this.watch(watchedFiles(catalogue));
       this.tellFindings(catalogue.findings);
       return catalogue;
     } catch (thrown) {
-      const error = LoupeError.from(thrown, { file: this.uri.fsPath });
-      this.watch([{ path: this.uri.fsPath }]);
+      const error = LoupeError.from(thrown, { file: isOnDisk ? this.uri.fsPath : this.uri.toString(true) });
+      if (isOnDisk) this.watch([{ path: this.uri.fsPath }]);
       this.tellFindings(refusal(error));
       throw error;
     }
@@ -93,7 +99,11 @@ export class CheckpointSession implements vscode.Disposable {
 
   private tellFindings(header = this.headerFindings): void {
     this.headerFindings = header;
-    if (!this.isDisposed) this.found.fire([...header, ...limitFindings([...this.values.values()].flat())]);
+    if (this.isDisposed) return;
+    const findings = [...header, ...limitFindings([...this.values.values()].flat())];
+    // Problems are shown at files; of a model that is on no disk they are the document's.
+    const isOnDisk = this.uri.scheme === 'file';
+    this.found.fire(isOnDisk ? findings : findings.map((finding) => ({ ...finding, file: undefined })));
   }
 
   /** Keeps what a tensor's figures say; true when that is anything. */
@@ -186,6 +196,7 @@ export class CheckpointSession implements vscode.Disposable {
 
   dispose(): void {
     this.isDisposed = true;
+    this.origin.dispose();
     this.watcher?.dispose();
     this.changed.dispose();
     this.found.dispose();

@@ -26,7 +26,15 @@ export type CheckpointHostContract = {
   ready: {
     params: Record<string, never>;
     result:
-      | { ok: true; catalogue: Catalogue; settings: ViewSettings; backend: string; trusted: boolean }
+      | {
+          ok: true;
+          catalogue: Catalogue;
+          settings: ViewSettings;
+          backend: string;
+          trusted: boolean;
+          /** Where the model came from, when it is no file of this machine; shown as a notice. */
+          origin?: string | undefined;
+        }
       | { ok: false; error: SerializedError; fileName: string };
   };
   /** Statistics of one tensor, channels included. */

@@ -27,7 +27,7 @@ type Screen =
     };
 
 interface Notice {
-  readonly kind: 'engine' | 'changed' | 'failed';
+  readonly kind: 'engine' | 'changed' | 'failed' | 'origin';
   readonly message: string;
 }
 
@@ -120,6 +120,7 @@ export class CheckpointPage {
   }
 
   private open(answer: {
+    origin?: string | undefined;
     catalogue: CheckpointSession['catalogue'];
     settings: CheckpointSession['settings'];
     backend: string;
@@ -136,6 +137,7 @@ export class CheckpointPage {
     );
     if (this.state.stats?.generation === catalogue.generation) session.stats.restore(this.state.stats.rows);
     this.notices = this.notices.filter((notice) => notice.kind === 'engine');
+    if (answer.origin) this.notices = [...this.notices, { kind: 'origin', message: answer.origin }];
     if (this.state.tab === 'findings' && catalogue.findings.length === 0) this.patch({ tab: 'tensors' });
     this.screen = {
       kind: 'open',
@@ -319,7 +321,7 @@ export class CheckpointPage {
         (
           notice,
         ) => html`<div class="notice ${notice.kind}" role="status" data-testid="notice" data-kind=${notice.kind}>
-          ${warningIcon()}<span>${notice.message}</span>
+          ${notice.kind === 'origin' ? infoIcon() : warningIcon()}<span>${notice.message}</span>
           ${
             notice.kind === 'changed'
               ? html`<vscode-button data-testid="reload" @click=${() => void this.retry()}>Reload</vscode-button>`
