@@ -9,7 +9,8 @@ import { type Field, nextField, readIntegers, readText } from './wire';
 /** Subgraphs of If and Loop bodies; real models stay below four. */
 const deepestGraph = 16;
 /** Far beyond any model, and few enough to be kept. */
-const mostTensors = 250_000;
+const mostTensors = 150_000;
+const mostNodes = 1_000_000;
 const mostOperators = 2_000;
 const mostValues = 1_000;
 const mostNodeInputs = 64;
@@ -116,6 +117,11 @@ export class GraphWalk {
     let operator = '';
     let domain = '';
     const position = this.nodeCount++;
+    if (position >= mostNodes)
+      throw new LoupeError('unsupported', `The model has more than ${mostNodes} nodes.`, {
+        file: cursor.path,
+        byteOffset: field.start,
+      });
     for (;;) {
       const part = await nextField(cursor, field.end, what);
       if (!part) break;
