@@ -4,7 +4,16 @@
  */
 import { LoupeError, Rpc, type RpcMessage } from '../../src/protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
-import { emptyModel, fileModel, type HarnessModel, largeModel, madeUpModel, packedModel } from './models';
+import {
+  brokenModel,
+  emptyModel,
+  fileModel,
+  graphModel,
+  type HarnessModel,
+  largeModel,
+  madeUpModel,
+  packedModel,
+} from './models';
 import { plainStats, plainTile } from './plainStats';
 
 const asked = new URLSearchParams(window.location.search);
@@ -25,6 +34,10 @@ async function load(): Promise<HarnessModel> {
       return largeModel(Number(asked.get('count') ?? 100_000));
     case 'empty':
       return emptyModel();
+    case 'graph':
+      return graphModel();
+    case 'broken':
+      return brokenModel();
     case 'packed':
       return packedModel();
     default:
@@ -49,8 +62,15 @@ async function statsOf(tensor: number) {
   const isMatrix = tensors.shapeEnd[tensor]! - start > 1;
   const columns = scenario === 'large' ? 64 : isMatrix ? tensors.shapes[start + 1]! : values.length;
   const rows = values.length / columns;
+  const finite = values.every(Number.isFinite) ? values : values.filter(Number.isFinite);
   return {
-    stats: plainStats(tensors.names[tensor]!, values, rows, columns, outlierFactor),
+    stats: {
+      // As the kernels do: figures are over the finite values, the others are counted.
+      ...plainStats(tensors.names[tensor]!, finite, rows, columns, outlierFactor),
+      count: values.length,
+      nan: values.filter(Number.isNaN).length,
+      inf: values.filter((value) => Math.abs(value) === Infinity).length,
+    },
     values,
     rows,
     columns,

@@ -237,20 +237,130 @@ export function largeModel(count: number): HarnessModel {
 
 /** Metadata only, like a vocabulary file. */
 export function emptyModel(): HarnessModel {
+  const array = (type: string, length: number, head: readonly (string | number)[]) => ({
+    type,
+    length,
+    head,
+  });
   return {
     catalogue: catalogueOf('vocabulary-only', toColumns([]), {
       format: 'gguf',
       metadata: [
         { key: 'general.architecture', type: 'string', value: 'llama' },
+        { key: 'tokenizer.ggml.model', type: 'string', value: 'llama' },
         {
           key: 'tokenizer.ggml.tokens',
           type: '[string]',
-          value: { type: 'string', length: 32_000, head: ['<unk>', '<s>', '</s>'] },
+          value: array('string', 32_000, ['<unk>', '<s>', '</s>', '\n', '', '<0x01>', '▁the']),
+        },
+        {
+          key: 'tokenizer.ggml.token_type',
+          type: '[i32]',
+          value: array('i32', 32_000, [2, 3, 3, 1, 1, 6, 1]),
+        },
+        {
+          key: 'tokenizer.ggml.scores',
+          type: '[f32]',
+          value: array('f32', 32_000, [0, 0, 0]),
+        },
+        { key: 'tokenizer.ggml.bos_token_id', type: 'u32', value: 1 },
+        { key: 'tokenizer.ggml.eos_token_id', type: 'u32', value: 2 },
+        { key: 'tokenizer.ggml.padding_token_id', type: 'u32', value: 31_999 },
+        { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: true },
+        {
+          key: 'tokenizer.chat_template',
+          type: 'string',
+          value:
+            "{% for message in messages %}\n{{ '<|' + message['role'] + '|>' }}\n{{ message['content'] }}<script>alert(1)</script>\n{% endfor %}\n{% if add_generation_prompt %}<|assistant|>{% endif %}",
         },
         { key: 'llama.rope.freq_base', type: 'f32', value: 10_000 },
       ],
     }),
     values: () => null,
+  };
+}
+
+/** An ONNX model with a graph, and a folder's JSON files beside it, one of them broken. */
+export function graphModel(): HarnessModel {
+  const model = madeUpModel(1);
+  return {
+    ...model,
+    catalogue: {
+      ...model.catalogue,
+      format: 'onnx',
+      metadata: [],
+      graph: {
+        name: 'main_graph',
+        irVersion: 10,
+        producer: 'pytorch 2.9.1',
+        opsets: [
+          { domain: '', version: 21 },
+          { domain: 'com.microsoft', version: 1 },
+        ],
+        inputs: [
+          { name: 'input_ids', type: 'I64', shape: ['batch', 'sequence'] },
+          { name: 'past', type: 'sequence' },
+          { name: 'state', type: 'F32', shape: [2, '?', 128] },
+        ],
+        outputs: [{ name: 'logits', type: 'F32', shape: ['batch', 'sequence', 32_000] }],
+        operators: [
+          { name: 'MatMul', count: 120 },
+          { name: 'Add', count: 88 },
+          { name: 'com.microsoft.MatMulNBits', count: 40 },
+          { name: 'Softmax', count: 12 },
+          { name: 'If', count: 1 },
+        ],
+        quantizedWeights: [{ tensor: 'lm_head.weight', method: 'MatMulNBits, 4 bits, blocks of 32' }],
+      },
+      sidecars: [
+        {
+          name: 'config.json',
+          bytes: 1234,
+          value: { model_type: 'llama', rope_scaling: { type: 'linear', factor: 2 }, layers: [1, 2, 3] },
+        },
+        { name: 'generation_config.json', bytes: 2, value: {} },
+        { name: 'adapter_config.json', bytes: 17, error: 'It is not JSON: line 1, column 4.' },
+        {
+          name: 'tokenizer_config.json',
+          bytes: 420,
+          value: {
+            tokenizer_class: 'LlamaTokenizerFast',
+            bos_token: '<s>',
+            eos_token: '</s>',
+            added_tokens_decoder: { '1': { content: '<s>', special: true } },
+            chat_template: '{{ messages }}',
+          },
+        },
+      ],
+    },
+  };
+}
+
+/** A model in which the analysis finds NaN, infinities and zeros. */
+export function brokenModel(): HarnessModel {
+  const model = madeUpModel(2);
+  const { tensors } = model.catalogue;
+  const at = (name: string) => tensors.names.indexOf(name);
+  return {
+    catalogue: {
+      ...model.catalogue,
+      findings: [
+        {
+          severity: 'warning',
+          code: 'trailing-data',
+          message: 'The file has 12 bytes after the last tensor.',
+          file: model.catalogue.path,
+          byteOffset: 99_328,
+        },
+      ],
+    },
+    values: (tensor) => {
+      const values = model.values(tensor);
+      if (tensor === at('lm_head.weight')) return values!.map((value, i) => (i < 3 ? Number.NaN : value));
+      if (tensor === at('model.layers.0.mlp.gate_proj.weight'))
+        return values!.map((value, i) => (i < 2 ? Number.POSITIVE_INFINITY : value));
+      return tensor === at('model.norm.weight') ? values!.map(() => 0) : values;
+    },
   };
 }
 

@@ -6,6 +6,8 @@ export interface MetadataRow {
   readonly key: string;
   readonly type: string;
   readonly value: string;
+  /** Length of an array of which `value` tells the head only. */
+  readonly pagedLength?: number | undefined;
 }
 
 export interface MetadataSection {
@@ -61,19 +63,36 @@ function flatten(value: unknown, key: string, depth: number, rows: MetadataRow[]
   rows.push({ key, type: jsonType(value), value: text });
 }
 
-/** Sections that hold something, the checkpoint's own metadata first. */
+/** A parsed JSON object as rows. */
+export function jsonRows(value: Readonly<Record<string, unknown>>): readonly MetadataRow[] {
+  const rows: MetadataRow[] = [];
+  if (Object.keys(value).length > 0) flatten(value, '', 0, rows);
+  return rows;
+}
+
+const formatNames: Readonly<Record<string, string>> = {
+  gguf: 'GGUF',
+  onnx: 'ONNX',
+  pytorch: 'PyTorch',
+  numpy: 'NumPy',
+};
+
+/** Sections that hold something: the checkpoint's own metadata. */
 export function metadataSections(
   format: string,
   metadata: readonly MetadataEntry[],
-  config: Readonly<Record<string, unknown>> | undefined,
 ): readonly MetadataSection[] {
-  const own = metadata.map(({ key, type, value }) => ({ key, type, value: metadataText(value) }));
-  const configRows: MetadataRow[] = [];
-  if (config) flatten(config, '', 0, configRows);
-  return [
-    { title: format === 'gguf' ? 'GGUF metadata' : 'safetensors metadata', rows: own },
-    { title: 'config.json', rows: configRows },
-  ].filter((section) => section.rows.length > 0);
+  const rows = metadata.map(({ key, type, value }) => {
+    const isPaged = format === 'gguf' && typeof value === 'object' && value.length > value.head.length;
+    return {
+      key,
+      type,
+      value: metadataText(value),
+      ...(isPaged ? { pagedLength: value.length } : {}),
+    };
+  });
+  const sections = [{ title: `${formatNames[format] ?? 'safetensors'} metadata`, rows }];
+  return sections.filter((section) => section.rows.length > 0);
 }
 
 /** Rows whose key, type or value holds every word of the query. */

@@ -1,13 +1,15 @@
 /** One opened checkpoint on the page: the catalogue, what is known of its values, and what runs. */
 
-import type { Catalogue, TensorStats, Tile } from '../../src/protocol/engineApi';
+import type { Catalogue, Finding, TensorStats, Tile } from '../../src/protocol/engineApi';
 import type { Rpc } from '../../src/protocol/rpc';
 import { LoupeError } from '../../src/protocol/rpc';
+import { limitFindings, valueFindings } from '../../src/protocol/valueFindings';
 import type {
   CheckpointHostContract,
   CheckpointPageContract,
   ViewSettings,
 } from '../../src/protocol/webviewApi';
+import { PagedValues } from './pagedValues';
 import { StatsTable } from './statsTable';
 import { TableModel } from './tableModel';
 
@@ -33,6 +35,10 @@ export class CheckpointSession {
   private readonly details = new Map<number, TensorStats | null>();
   private readonly reasons: ReadonlyMap<number, string>;
   private abort: AbortController | undefined;
+  private lastFindings: { readonly version: number; readonly all: readonly Finding[] } | undefined;
+  private readonly arrays = new Map<string, PagedValues>();
+  private readonly failedTokens = new Set<string>();
+  private readonly closing = new AbortController();
 
   constructor(
     readonly catalogue: Catalogue,
@@ -51,6 +57,67 @@ export class CheckpointSession {
   /** Why a tensor's values cannot be read; undefined when they can. */
   unreadable(tensor: number): string | undefined {
     return this.reasons.get(tensor);
+  }
+
+  /** The findings of the headers, then those of the values that were read so far. */
+  get findings(): readonly Finding[] {
+    const { version } = this.stats;
+    if (this.lastFindings?.version !== version) {
+      this.lastFindings = { version, all: [...this.catalogue.findings, ...this.valueFindings()] };
+    }
+    return this.lastFindings.all;
+  }
+
+  private valueFindings(): readonly Finding[] {
+    if (this.stats.known === 0) return [];
+    const { tensors, files } = this.catalogue;
+    const found: Finding[] = [];
+    for (let index = 0; index < tensors.count; index++) {
+      if (this.stats.knowledge(index) !== 'known') continue;
+      const nan = this.stats.get(index, 'nan');
+      const inf = this.stats.get(index, 'inf');
+      const zeros = this.stats.get(index, 'zeros');
+      const count = tensors.elements[index]!;
+      // Of 100,000 tensors nearly all are sound.
+      if (nan === 0 && inf === 0 && zeros < count) continue;
+      found.push(
+        ...valueFindings(
+          { nan, inf, zeros, count },
+          {
+            name: tensors.names[index]!,
+            file: files[tensors.file[index]!]?.path,
+            byteOffset: tensors.byteOffset[index],
+          },
+        ),
+      );
+    }
+    return limitFindings(found);
+  }
+
+  /** An array of the metadata that the catalogue holds only the head of. */
+  array(key: string, length: number): PagedValues {
+    let array = this.arrays.get(key);
+    if (!array) {
+      array = new PagedValues(length, async (start, count, signal) => {
+        const slice = await this.rpc.call('metadataSlice', { key, start, count }, { signal });
+        return slice.values;
+      });
+      this.arrays.set(key, array);
+    }
+    return array;
+  }
+
+  /** One value of such an array; undefined until it has been read, which this starts. */
+  token(key: string, length: number, index: number): string | number | boolean | undefined {
+    const array = this.array(key, length);
+    const value = array.get(index);
+    if (value === undefined && !this.failedTokens.has(`${key} ${index}`)) {
+      array.ensure(index, index + 1, this.closing.signal).then(this.onChange, () => {
+        // The list below tells why reading fails; asking again at each drawing would not help.
+        this.failedTokens.add(`${key} ${index}`);
+      });
+    }
+    return value;
   }
 
   /** Statistics with channels, when they have been read lately. */
@@ -123,5 +190,6 @@ export class CheckpointSession {
   /** Ends what runs: the page shows something else now. */
   dispose(): void {
     this.abort?.abort();
+    this.closing.abort();
   }
 }

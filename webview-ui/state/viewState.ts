@@ -1,7 +1,9 @@
 /** What survives hiding, moving and reloading the editor: plain data, checked when it comes back. */
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
 
-export type TabId = 'tensors' | 'memory' | 'metadata' | 'findings';
+export const tabIds = ['tensors', 'memory', 'metadata', 'tokenizer', 'config', 'graph', 'findings'] as const;
+
+export type TabId = (typeof tabIds)[number];
 
 export interface ViewState {
   readonly tab: TabId;
@@ -18,6 +20,7 @@ export interface ViewState {
   readonly paneBeside: number;
   readonly paneBelow: number;
   readonly metadataFilter: string;
+  readonly configFilter: string;
   /** Statistics of a small checkpoint, so that a reload keeps them; only for this generation. */
   readonly stats: { readonly generation: string; readonly rows: readonly (number | null)[][] } | undefined;
   readonly showStatistics: boolean;
@@ -35,11 +38,12 @@ export const initialViewState: ViewState = {
   paneBeside: 0.34,
   paneBelow: 0.45,
   metadataFilter: '',
+  configFilter: '',
   stats: undefined,
   showStatistics: false,
 };
 
-const tabs: readonly string[] = ['tensors', 'memory', 'metadata', 'findings'] satisfies TabId[];
+const tabs: readonly string[] = tabIds;
 const columnIds = new Set<string>(tableColumns.map((column) => column.id));
 
 const isStrings = (value: unknown): value is string[] =>
@@ -74,6 +78,7 @@ export function restoreViewState(saved: unknown): ViewState {
     paneBeside: within(data.paneBeside, 0.1, 0.9, start.paneBeside),
     paneBelow: within(data.paneBelow, 0.1, 0.9, start.paneBelow),
     metadataFilter: typeof data.metadataFilter === 'string' ? data.metadataFilter : '',
+    configFilter: typeof data.configFilter === 'string' ? data.configFilter : '',
     stats:
       typeof stats?.generation === 'string' && Array.isArray(stats.rows) && stats.rows.every(Array.isArray)
         ? { generation: stats.generation, rows: stats.rows }

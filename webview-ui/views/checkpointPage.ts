@@ -1,13 +1,17 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, render, type TemplateResult } from 'lit';
+import type { Sidecar } from '../../src/protocol/engineApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
 import { connectToHost, type PageHost } from '../state/host';
 import { type MetadataSection, metadataSections } from '../state/metadataRows';
 import { CheckpointSession } from '../state/session';
+import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
 import { restoreViewState, type TabId, type ViewState } from '../state/viewState';
+import { configView } from './configView';
 import { findingsView } from './findingsView';
+import { graphView, type OperatorOrder } from './graphView';
 import { closeIcon, infoIcon, warningIcon } from './icons';
 import { memoryView } from './memoryView';
 import { metadataView } from './metadataView';
@@ -15,6 +19,7 @@ import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
 import { TensorsView } from './tensorsView';
+import { tokenizerView } from './tokenizerView';
 
 type Screen =
   | { readonly kind: 'loading' }
@@ -24,7 +29,11 @@ type Screen =
       readonly session: CheckpointSession;
       readonly tensors: TensorsView;
       readonly metadata: readonly MetadataSection[];
+      readonly tokenizer: TokenizerSummary | undefined;
+      readonly sidecars: readonly Sidecar[];
     };
+
+type OpenScreen = Extract<Screen, { kind: 'open' }>;
 
 interface Notice {
   readonly kind: 'engine' | 'changed' | 'failed' | 'origin';
@@ -46,6 +55,7 @@ export class CheckpointPage {
   private saveTimer = 0;
   private loads = 0;
   private backend = '';
+  private operatorOrder: OperatorOrder = 'count';
   private readonly live = document.createElement('div');
 
   constructor(private readonly root: HTMLElement) {
@@ -55,7 +65,10 @@ export class CheckpointPage {
     root.after(this.live);
     this.host = connectToHost({
       notice: ({ kind, message }) => {
-        this.notices = [...this.notices.filter((notice) => notice.kind !== kind), { kind, message }];
+        // A refused file has nothing to lose: what is there now is shown at once.
+        if (kind === 'changed' && this.screen.kind === 'refused') return this.load();
+        this.notices = this.notices.filter((notice) => notice.kind !== kind);
+        if (message !== '') this.notices = [...this.notices, { kind, message }];
         this.announce(message);
         this.requestRender();
         return undefined;
@@ -138,13 +151,15 @@ export class CheckpointPage {
     if (this.state.stats?.generation === catalogue.generation) session.stats.restore(this.state.stats.rows);
     this.notices = this.notices.filter((notice) => notice.kind === 'engine');
     if (answer.origin) this.notices = [...this.notices, { kind: 'origin', message: answer.origin }];
-    if (this.state.tab === 'findings' && catalogue.findings.length === 0) this.patch({ tab: 'tensors' });
     this.screen = {
       kind: 'open',
       session,
       tensors: new TensorsView(session, this.context()),
-      metadata: metadataSections(catalogue.format, catalogue.metadata, catalogue.config),
+      metadata: metadataSections(catalogue.format, catalogue.metadata),
+      tokenizer: tokenizerSummary(catalogue),
+      sidecars: sidecarsOf(catalogue),
     };
+    if (!this.tabs(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
     window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
@@ -161,6 +176,8 @@ export class CheckpointPage {
       announce: (text) => this.announce(text),
       copy: (text) => this.copy(text),
       quantize: () => this.act({ kind: 'quantize' }),
+      reveal: (file) => this.act({ kind: 'revealInExplorer', file }),
+      exportTensors: () => this.act({ kind: 'exportTensors' }),
       analyzeAll: () => void this.analyzeAll(),
     };
   }
@@ -247,12 +264,19 @@ export class CheckpointPage {
   private focusFilter(): void {
     if (this.screen.kind !== 'open') return;
     const { tensors } = this.screen;
-    if (this.state.tab !== 'metadata') this.patch({ tab: 'tensors' });
-    requestAnimationFrame(() => {
-      if (this.state.tab === 'metadata') {
-        document.querySelector<HTMLElement>('[data-testid="metadata-filter"]')?.focus();
-      } else tensors.focusFilter();
-    });
+    const ownFilter: Partial<Record<TabId, string>> = {
+      metadata: '[data-testid="metadata-filter"]',
+      config: '[data-testid="config-filter"]',
+      tokenizer: '.tokens [data-testid="array-search"]',
+    };
+    const { tab } = this.state;
+    const filter = ownFilter[tab] && document.querySelector<HTMLElement>(ownFilter[tab]);
+    if (filter) {
+      filter.focus();
+      return;
+    }
+    this.patch({ tab: 'tensors' });
+    requestAnimationFrame(() => tensors.focusFilter());
   }
 
   private onKey(event: KeyboardEvent): void {
@@ -292,12 +316,14 @@ export class CheckpointPage {
       case 'refused':
         return refusedView(screen.error, screen.fileName, {
           openAsText: () => this.act({ kind: 'openAsText' }),
+          openAsHex: () => this.act({ kind: 'openAsHex' }),
+          help: (code) => this.act({ kind: 'findingHelp', code }),
           retry: () => void this.retry(),
           copy: (text) => this.copy(text),
         });
       case 'open':
         return html`${strip(screen.session, () => this.showTab('findings'))} ${this.noticeBars(screen.session)}
-          ${this.tabBar(screen.session, screen.metadata)}
+          ${this.tabBar(screen)}
           <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.state.tab}" data-tab=${this.state.tab}>
             ${this.panel(screen)}
           </section>`;
@@ -333,17 +359,32 @@ export class CheckpointPage {
     `;
   }
 
-  private tabBar(session: CheckpointSession, metadata: readonly MetadataSection[]): TemplateResult {
-    const { findings } = session.catalogue;
+  /** The tabs that have something to show. */
+  private tabs({ session, metadata, tokenizer, sidecars }: OpenScreen): readonly {
+    readonly id: TabId;
+    readonly title: string;
+    readonly count?: number | undefined;
+  }[] {
+    const { catalogue, findings } = session;
     const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
-    const tabs: { id: TabId; title: string; count?: number }[] = [
-      { id: 'tensors', title: 'Tensors', count: session.catalogue.tensors.count },
-      { id: 'memory', title: 'Memory' },
-      { id: 'metadata', title: 'Metadata', count: entries },
-      ...(findings.length > 0
-        ? [{ id: 'findings' as const, title: 'Findings', count: findings.length }]
-        : []),
+    const when = <T>(condition: boolean, tab: T): readonly T[] => (condition ? [tab] : []);
+    return [
+      { id: 'tensors', title: 'Tensors', count: catalogue.tensors.count },
+      ...when(catalogue.tensors.count > 0, { id: 'memory' as const, title: 'Memory' }),
+      ...when(entries > 0, { id: 'metadata' as const, title: 'Metadata', count: entries }),
+      ...when(tokenizer !== undefined, { id: 'tokenizer' as const, title: 'Tokenizer' }),
+      ...when(sidecars.length > 0, { id: 'config' as const, title: 'Config', count: sidecars.length }),
+      ...when(catalogue.graph !== undefined, { id: 'graph' as const, title: 'Graph' }),
+      ...when(findings.length > 0, {
+        id: 'findings' as const,
+        title: 'Findings',
+        count: findings.length,
+      }),
     ];
+  }
+
+  private tabBar(screen: OpenScreen): TemplateResult {
+    const tabs = this.tabs(screen);
     const move = (event: KeyboardEvent) => {
       const at = tabs.findIndex((tab) => tab.id === this.state.tab);
       const target: Record<string, number> = {
@@ -374,30 +415,67 @@ export class CheckpointPage {
     </div>`;
   }
 
+  /** The same function at each drawing: lists compare what they are given. */
+  private readonly copyText = (text: string) => this.copy(text);
+
+  private showTensor(screen: OpenScreen, tensor: number): void {
+    if (tensor < 0) return;
+    this.showTab('tensors');
+    requestAnimationFrame(() => screen.tensors.select(tensor, true));
+  }
+
   private showTab(tab: TabId): void {
     if (tab === 'tensors' && this.screen.kind === 'open') this.screen.tensors.shown();
     this.patch({ tab });
   }
 
-  private panel(screen: Extract<Screen, { kind: 'open' }>): TemplateResult {
+  private panel(screen: OpenScreen): TemplateResult {
     switch (this.state.tab) {
       case 'memory':
         return memoryView(screen.session);
       case 'metadata':
-        return metadataView(screen.metadata, this.state.metadataFilter, {
+        return metadataView(screen.session, screen.metadata, this.state.metadataFilter, {
           filter: (metadataFilter) => this.patch({ metadataFilter }),
           copy: (text) => this.copy(text),
+          changed: () => this.requestRender(),
         });
+      case 'tokenizer':
+        return screen.tokenizer
+          ? tokenizerView(screen.session, screen.tokenizer, { copy: this.copyText })
+          : screen.tensors.render();
+      case 'config':
+        return configView(screen.sidecars, this.state.configFilter, {
+          filter: (configFilter) => this.patch({ configFilter }),
+          copy: (text) => this.copy(text),
+          changed: () => this.requestRender(),
+        });
+      case 'graph': {
+        const { graph, tensors } = screen.session.catalogue;
+        if (!graph) return screen.tensors.render();
+        return graphView(graph, this.operatorOrder, {
+          sort: (by) => {
+            this.operatorOrder = by;
+            this.requestRender();
+          },
+          select: (name) => this.showTensor(screen, tensors.names.indexOf(name)),
+        });
+      }
       case 'findings':
         return findingsView(screen.session, {
-          select: (tensor) => {
-            this.showTab('tensors');
-            requestAnimationFrame(() => screen.tensors.select(tensor, true));
-          },
+          select: (tensor) => this.showTensor(screen, tensor),
           showProblems: () => this.act({ kind: 'showProblems' }),
+          help: (code) => this.act({ kind: 'findingHelp', code }),
+          copy: (text) => this.copy(text),
+          analyzeAll: () => void this.analyzeAll(),
         });
       default:
         return screen.tensors.render();
     }
   }
+}
+
+/** The JSON files beside the weights; of an engine that names none, config.json at least. */
+function sidecarsOf({ sidecars, config }: CheckpointSession['catalogue']): readonly Sidecar[] {
+  if (sidecars) return sidecars;
+  return config ? [{ name: 'config.json', bytes: JSON.stringify(config).length, value: config }] : [];
 }

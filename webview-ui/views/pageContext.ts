@@ -8,5 +8,8 @@ export interface PageContext {
   announce(text: string): void;
   copy(text: string): void;
   quantize(): void;
+  /** Shows one of the checkpoint's files in the Explorer. */
+  reveal(file: number): void;
+  exportTensors(): void;
   analyzeAll(): void;
 }

@@ -15,8 +15,13 @@ const headings: Partial<Record<ErrorCode, string>> = {
   'engine-died': 'could not be read: the compute process ended',
 };
 
+/** Codes that docs/findings.md explains. */
+const documented: ReadonlySet<ErrorCode> = new Set(['malformed', 'unsupported', 'not-a-checkpoint', 'io']);
+
 export interface RefusedEvents {
   openAsText(): void;
+  openAsHex(): void;
+  help(code: string): void;
   retry(): void;
   copy(text: string): void;
 }
@@ -51,8 +56,14 @@ export function refusedView(error: SerializedError, fileName: string, events: Re
       <div class="buttons">
         <vscode-button data-testid="retry" @click=${events.retry}>Try Again</vscode-button>
         <vscode-button secondary data-testid="open-as-text" @click=${events.openAsText}>Open as Text</vscode-button>
+        <vscode-button secondary data-testid="open-as-hex" @click=${events.openAsHex}>Open as Hex</vscode-button>
         <vscode-button secondary @click=${() => events.copy(text)}>Copy Details</vscode-button>
       </div>
+      ${
+        documented.has(error.code)
+          ? html`<p class="refused-help"><button type="button" class="link" data-testid="refused-help" @click=${() => events.help(error.code)}>What this means and what to do</button></p>`
+          : nothing
+      }
     </div>
   </section>`;
 }

@@ -1,10 +1,14 @@
 /** What the context menu of a row offers. */
 import type { CheckpointSession } from '../state/session';
+import { shapeOf } from '../state/tableModel';
 
 export interface RowMenuActions {
   copy(text: string): void;
   filter(text: string): void;
   fold(groups: readonly number[], folded: boolean): void;
+  /** Shows one of the checkpoint's files in the Explorer. */
+  reveal(file: number): void;
+  exportTensors(): void;
 }
 
 /** An item of VscodeContextMenu, with what it does. */
@@ -47,11 +51,20 @@ export function rowMenuItems(
   }
   const { tensors, files } = catalogue;
   const name = tensors.names[entry]!;
+  const file = tensors.file[entry]!;
+  const path = files[file]?.path ?? '';
   const first = tensors.byteOffset[entry]!;
-  const range = `${files[tensors.file[entry]!]?.path ?? ''} ${first}-${first + tensors.bytes[entry]!}`;
+  const range = `${path} ${first}-${first + tensors.bytes[entry]!}`;
+  const shape = `[${shapeOf(tensors, entry).join(', ')}]`;
   return [
     { label: 'Copy Name', value: 'copy', keybinding: 'C', run: () => actions.copy(name) },
+    { label: 'Copy Shape', value: 'shape', run: () => actions.copy(shape) },
+    { label: 'Copy File Path', value: 'path', run: () => actions.copy(path) },
     { label: 'Copy File and Byte Range', value: 'range', run: () => actions.copy(range) },
+    { separator: true },
+    { label: 'Reveal File in Explorer', value: 'reveal', run: () => actions.reveal(file) },
+    { label: 'Export Tensor List…', value: 'export', run: () => actions.exportTensors() },
+    { separator: true },
     { label: 'Show in Every Layer', value: 'filter', run: () => actions.filter(everyLayer(name)) },
     ...folding,
   ];

@@ -49,7 +49,8 @@ const namedDtypes = 3;
 export function strip(session: CheckpointSession, openFindings: () => void): TemplateResult {
   const { catalogue, backend } = session;
   const shares = dtypeShares(catalogue.tensors);
-  const { findings, architecture, files } = catalogue;
+  const { architecture, files } = catalogue;
+  const { findings } = session;
   const severity = findings.some((finding) => finding.severity === 'error')
     ? 'error'
     : findings.some((finding) => finding.severity === 'warning')

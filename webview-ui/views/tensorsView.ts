@@ -333,6 +333,8 @@ export class TensorsView {
       copy: (text) => this.page.copy(text),
       filter: (text) => this.page.patch({ filter: text }),
       fold: (groups, folded) => this.fold(groups, folded),
+      reveal: (file) => this.page.reveal(file),
+      exportTensors: () => this.page.exportTensors(),
     });
     this.menuItems = items;
     menu.data = items.map(({ run, ...item }) => item) as typeof menu.data;

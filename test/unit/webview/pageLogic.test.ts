@@ -13,7 +13,7 @@ import {
   formatShape,
   formatShare,
 } from '../../../webview-ui/state/format';
-import { filterMetadata, metadataSections } from '../../../webview-ui/state/metadataRows';
+import { filterMetadata, jsonRows, metadataSections } from '../../../webview-ui/state/metadataRows';
 import { StatsTable } from '../../../webview-ui/state/statsTable';
 import { initialViewState, restoreViewState } from '../../../webview-ui/state/viewState';
 import { maximumContentHeight, rowWindow, scrollTopFor } from '../../../webview-ui/state/virtualWindow';
@@ -139,7 +139,7 @@ describe('saved state', () => {
     expect(restoreViewState(undefined)).toEqual(initialViewState);
     expect(
       restoreViewState({
-        tab: 'graph',
+        tab: 'elsewhere',
         sort: { column: 'colour' },
         folded: [1],
         scrollTop: -3,
@@ -164,23 +164,20 @@ describe('saved state', () => {
 });
 
 describe('metadata', () => {
-  const sections = metadataSections(
-    'gguf',
-    [
-      { key: 'general.name', type: 'string', value: 'demo' },
-      { key: 'tokens', type: '[string]', value: { type: 'string', length: 32_000, head: ['<s>', 'a'] } },
-      { key: 'short', type: '[u32]', value: { type: 'u32', length: 2, head: [1, 2] } },
-    ],
-    { rope: { factor: 8, kind: 'linear' }, list: [1, 2], nothing: null, empty: {} },
-  );
+  const sections = metadataSections('gguf', [
+    { key: 'general.name', type: 'string', value: 'demo' },
+    { key: 'tokens', type: '[string]', value: { type: 'string', length: 32_000, head: ['<s>', 'a'] } },
+    { key: 'short', type: '[u32]', value: { type: 'u32', length: 2, head: [1, 2] } },
+  ]);
 
-  it('shows long arrays by their heads and opens objects', () => {
-    expect(sections[0]!.rows.map((row) => row.value)).toEqual([
-      'demo',
-      '32,000 items: "<s>", "a", …',
-      '[1, 2]',
+  it('shows long arrays by their heads, to be paged through, and opens objects', () => {
+    expect(sections[0]!.rows.map((row) => [row.value, row.pagedLength])).toEqual([
+      ['demo', undefined],
+      ['32,000 items: "<s>", "a", …', 32_000],
+      ['[1, 2]', undefined],
     ]);
-    expect(sections[1]!.rows.map((row) => [row.key, row.type, row.value])).toEqual([
+    const rows = jsonRows({ rope: { factor: 8, kind: 'linear' }, list: [1, 2], nothing: null, empty: {} });
+    expect(rows.map((row) => [row.key, row.type, row.value])).toEqual([
       ['rope.factor', 'number', '8'],
       ['rope.kind', 'string', 'linear'],
       ['list', 'array', '1, 2'],
