@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countingSource, memorySource, openFileSource } from '../../../src/bytes/byteSource';
 import { LoupeError } from '../../../src/errors';
-import { readGguf } from '../../../src/formats/gguf/reader';
+import { readGguf, readGgufArray } from '../../../src/formats/gguf/reader';
 import { byteSize, dtypes, ggmlTypes } from '../../../src/numeric/dtypes';
 import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
 
@@ -13,7 +13,7 @@ const read = (bytes: Uint8Array) => readGguf(memorySource(bytes, 'test.gguf'));
 const vector = { name: 'v', dtype: 'F32', shape: [4], data: f32Data([1, 2, 3, 4]) };
 
 describe('readGguf', () => {
-  it.each([2, 3])('reads version %i, shapes outermost first', async (version) => {
+  it.each([1, 2, 3])('reads version %i, shapes outermost first', async (version) => {
     const matrix = { name: 'm', dtype: 'F32', shape: [2, 3], data: f32Data([1, 2, 3, 4, 5, 6]) };
     const file = makeGguf({ metadata: [], tensors: [vector, matrix], version });
     const { tensors, findings } = await read(file);
@@ -25,6 +25,44 @@ describe('readGguf', () => {
     expect(tensors[1]!.byteOffset % 32).toBe(0);
     expect(new DataView(file.buffer).getFloat32(tensors[1]!.byteOffset, true)).toBe(1);
   });
+
+  it.each([1, 2, 3])(
+    'reads the header of a big-endian file of version %i, not its values',
+    async (version) => {
+      const list = Array.from({ length: 100 }, (_, i) => i * 1000);
+      const { tensors, metadata, findings } = await read(
+        makeGguf({
+          metadata: [
+            { key: 'a', type: 'string', value: 'né' },
+            { key: 'b', type: 'f64', value: 0.1 },
+            { key: 'c', type: '[i32]', value: list },
+            { key: 'd', type: '[string]', value: ['x', 'yz'] },
+            { key: 'e', type: 'i64', value: -5 },
+          ],
+          tensors: [
+            { name: 'm', dtype: 'F32', shape: [2, 3], data: f32Data([1, 2, 3, 4, 5, 6]) },
+            { name: 'bytes', dtype: 'I8', shape: [4], data: new Uint8Array(4) },
+          ],
+          version,
+          bigEndian: true,
+        }),
+      );
+      expect(metadata.map(({ value }) => value)).toEqual([
+        'né',
+        0.1,
+        { type: 'i32', length: 100, head: list.slice(0, 64) },
+        { type: 'string', length: 2, head: ['x', 'yz'] },
+        -5,
+      ]);
+      expect(tensors.map(({ name, shape }) => [name, shape])).toEqual([
+        ['m', [2, 3]],
+        ['bytes', [4]],
+      ]);
+      expect(tensors[0]!.unreadable).toMatch(/big-endian/);
+      expect(tensors[1]!.unreadable).toBeUndefined();
+      expect(findings.map(({ severity, code }) => [severity, code])).toEqual([['warning', 'big-endian']]);
+    },
+  );
 
   it('reads every metadata type', async () => {
     const { metadata } = await read(
@@ -136,6 +174,47 @@ describe('readGguf', () => {
   });
 });
 
+describe('readGgufArray', () => {
+  const tokens = Array.from({ length: 20_000 }, (_, i) => (i % 7 === 0 ? `né ${i}` : `token ${i}`));
+  const file = makeGguf({
+    metadata: [
+      { key: 'first', type: '[string]', value: ['a', 'b'] },
+      { key: 'tokens', type: '[string]', value: tokens },
+      { key: 'scores', type: '[f32]', value: tokens.map((_, i) => i / 2) },
+      { key: 'alone', type: 'u32', value: 1 },
+    ],
+    tensors: [vector],
+  });
+  const slice = (key: string, start: number, take: number) =>
+    readGgufArray(memorySource(file, 'test.gguf'), { key, start, take });
+
+  it('gives any run of strings and numbers', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(20_100), fc.integer({ min: 1, max: 300 }), async (start, take) => {
+        expect(await slice('tokens', start, take)).toEqual({
+          type: 'string',
+          length: 20_000,
+          values: tokens.slice(start, start + take),
+        });
+        const scores = await slice('scores', start, take);
+        expect(scores!.values).toEqual(tokens.slice(start, start + take).map((_, i) => (start + i) / 2));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('knows no array of another key, and none that is a single value', async () => {
+    expect(await slice('nothing', 0, 1)).toBeUndefined();
+    expect(await slice('alone', 0, 1)).toBeUndefined();
+  });
+
+  it('reads no further than it must', async () => {
+    const source = countingSource(memorySource(file, 'test.gguf'));
+    await readGgufArray(source, { key: 'tokens', start: 10, take: 5 });
+    expect(source.bytesRead).toBeLessThanOrEqual(65_536);
+  });
+});
+
 describe('readGguf and hostile claims', () => {
   let folder: string;
   beforeAll(async () => {
@@ -186,41 +265,50 @@ describe('readGguf and hostile claims', () => {
     await expect(read(makeGguf({ metadata: [], tensors }))).rejects.toThrow(/unknown types/);
   });
 
-  it('either opens mutated files with sound tensors or throws a LoupeError that says where', async () => {
-    const base = makeGguf({
-      metadata: [
-        { key: 'general.architecture', type: 'string', value: 'llama' },
-        { key: 'list', type: '[string]', value: ['a', 'bc'] },
-        { key: 'n', type: '[i32]', value: [1, 2, 3] },
-      ],
-      tensors: [vector, { name: 'q', dtype: 'Q8_0', shape: [2, 32], data: new Uint8Array(68) }],
-    });
-    const mutation = fc.record({
-      edits: fc.array(fc.record({ at: fc.nat(base.length - 1), byte: fc.nat(255) }), { maxLength: 3 }),
-      cut: fc.option(fc.nat(base.length), { freq: 3 }),
-    });
-    let opened = 0;
-    let refused = 0;
-    await fc.assert(
-      fc.asyncProperty(mutation, async ({ edits, cut }) => {
-        const bytes = base.slice(0, cut ?? base.length);
-        for (const { at, byte } of edits) if (at < bytes.length) bytes[at] = byte;
-        try {
-          const { tensors } = await read(bytes);
-          opened++;
-          for (const tensor of tensors)
-            if (tensor.unreadable === undefined)
-              expect(tensor.byteOffset + tensor.bytes).toBeLessThanOrEqual(bytes.length);
-        } catch (error) {
-          if (!(error instanceof LoupeError)) throw error;
-          refused++;
-          expect(['malformed', 'unsupported']).toContain(error.code);
-          expect(error.byteOffset).toBeLessThanOrEqual(bytes.length);
-        }
-      }),
-      { numRuns: 2000 },
-    );
-    expect(opened).toBeGreaterThan(50);
-    expect(refused).toBeGreaterThan(50);
-  });
+  it.each([
+    [3, false],
+    [1, false],
+    [3, true],
+  ])(
+    'either opens mutated files with sound tensors or throws a LoupeError that says where (version %i, big-endian %s)',
+    async (version, bigEndian) => {
+      const base = makeGguf({
+        version,
+        bigEndian,
+        metadata: [
+          { key: 'general.architecture', type: 'string', value: 'llama' },
+          { key: 'list', type: '[string]', value: ['a', 'bc'] },
+          { key: 'n', type: '[i32]', value: [1, 2, 3] },
+        ],
+        tensors: [vector, { name: 'q', dtype: 'Q8_0', shape: [2, 32], data: new Uint8Array(68) }],
+      });
+      const mutation = fc.record({
+        edits: fc.array(fc.record({ at: fc.nat(base.length - 1), byte: fc.nat(255) }), { maxLength: 3 }),
+        cut: fc.option(fc.nat(base.length), { freq: 3 }),
+      });
+      let opened = 0;
+      let refused = 0;
+      await fc.assert(
+        fc.asyncProperty(mutation, async ({ edits, cut }) => {
+          const bytes = base.slice(0, cut ?? base.length);
+          for (const { at, byte } of edits) if (at < bytes.length) bytes[at] = byte;
+          try {
+            const { tensors } = await read(bytes);
+            opened++;
+            for (const tensor of tensors)
+              if (tensor.unreadable === undefined)
+                expect(tensor.byteOffset + tensor.bytes).toBeLessThanOrEqual(bytes.length);
+          } catch (error) {
+            if (!(error instanceof LoupeError)) throw error;
+            refused++;
+            expect(['malformed', 'unsupported']).toContain(error.code);
+            expect(error.byteOffset).toBeLessThanOrEqual(bytes.length);
+          }
+        }),
+        { numRuns: 1000 },
+      );
+      expect(opened).toBeGreaterThan(50);
+      expect(refused).toBeGreaterThan(50);
+    },
+  );
 });
