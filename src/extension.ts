@@ -19,10 +19,13 @@ import { EngineClient } from './engine/client';
 import { LoupeError } from './errors';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
 import { hubScheme } from './hub/hubLocation';
+import type { Catalogue } from './protocol/engineApi';
 
 /** What other extensions and the in-host tests can call. */
 export interface TensorLoupeApi {
   readonly engine: EngineClient;
+  /** What an open document shows; undefined when it is not open. Rejects with the reason that its page shows. */
+  catalogue(uri: vscode.Uri): Promise<Catalogue> | undefined;
 }
 
 export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
@@ -135,7 +138,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   // `npm start` names a checkpoint that should be open when the window comes up.
   const toOpen = process.env.TENSOR_LOUPE_OPEN;
   if (toOpen) void openCheckpointCommand.open(toOpen);
-  return { engine };
+  return { engine, catalogue: (uri) => editors.session(uri)?.catalogue() };
 }
 
 export function deactivate(): void {
