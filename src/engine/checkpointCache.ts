@@ -4,8 +4,10 @@ import { join, resolve } from 'node:path';
 import { LoupeError } from '../errors';
 import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
+import { sidecarNames } from '../formats/sidecars';
 import { requireLocalPath } from '../hub/hubLocation';
 import { generationOf } from './catalogue';
+import { headerCapBytes } from './headerCap';
 import { type TensorSource, tensorSource } from './tensorSource';
 
 const capacity = 8;
@@ -18,15 +20,15 @@ export class OpenedCheckpoint {
 
   private constructor(
     readonly checkpoint: Checkpoint,
-    /** Small files that shaped the checkpoint beside its weights: config.json, and the index that was opened. */
+    /** Small files that shaped the checkpoint beside its weights: config.json and its like, and the index that was opened. */
     private readonly sidecars: readonly { readonly path: string; readonly stamp: string }[],
   ) {
     this.generation = generationOf(checkpoint.files);
   }
 
   static async open(path: string): Promise<OpenedCheckpoint> {
-    const checkpoint = await openCheckpoint(path);
-    const paths = [join(checkpoint.folder, 'config.json')];
+    const checkpoint = await openCheckpoint(path, { headerCapBytes: headerCapBytes() });
+    const paths = sidecarNames.map((name) => join(checkpoint.folder, name));
     if (checkpoint.path.endsWith('.json')) paths.push(checkpoint.path);
     const sidecars = await Promise.all(
       paths.map(async (sidecar) => ({ path: sidecar, stamp: await stampOf(sidecar) })),

@@ -9,6 +9,7 @@ import { type HubFileLocation, hubScheme, hubUriPath, hubValuesReason } from '..
 import { hubFiles, hubRoot, listRepository } from '../hub/hubRepository';
 import type { Catalogue, EngineContract } from '../protocol/engineApi';
 import { toCatalogue } from './catalogue';
+import { headerCapBytes } from './headerCap';
 import type { JobContext } from './jobs';
 
 /** What can be opened of a repository. Throws `not-a-checkpoint` when nothing can, and what `listRepository` throws. */
@@ -43,7 +44,9 @@ export async function openHubModel(
       },
     });
     const path = [hubRoot(location), ...location.path.split('/')].join(sep);
-    const catalogue = toCatalogue(withoutValues(await openCheckpoint(path, { signal, files }), rename));
+    const catalogue = toCatalogue(
+      withoutValues(await openCheckpoint(path, { signal, files, headerCapBytes: headerCapBytes() }), rename),
+    );
     // Names and sizes may stay the same from one commit to the next.
     const generation = createHash('sha256').update(`${catalogue.generation} ${listing.commit}`).digest('hex');
     return { ...catalogue, generation: generation.slice(0, 16) };

@@ -4,6 +4,7 @@ import { LoupeError } from '../errors';
 import { readGgufArray } from '../formats/gguf/reader';
 import type { EngineContract, MetadataSlice } from '../protocol/engineApi';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { headerCapBytes } from './headerCap';
 
 const mostValues = 4096;
 
@@ -26,7 +27,7 @@ export async function metadataSliceJob(
     const source = await openFileSource(path);
     try {
       const range = { key, start, take: Math.min(count, mostValues) };
-      const slice = await readGgufArray(source, range, { signal });
+      const slice = await readGgufArray(source, range, { signal, headerCapBytes: headerCapBytes() });
       if (slice) return { key, start, ...slice };
     } finally {
       await source.close();

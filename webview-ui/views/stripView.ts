@@ -1,9 +1,16 @@
 /** The strip: one line that never wraps. When it is narrow its least important items go first. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
-import type { Architecture } from '../../src/protocol/engineApi';
+import type { Architecture, QuantizationSummary } from '../../src/protocol/engineApi';
 import { dtypeShares } from '../state/dtypeShares';
-import { formatBytes, formatExactBytes, formatInteger, formatParameters, formatShare } from '../state/format';
+import {
+  formatBits,
+  formatBytes,
+  formatExactBytes,
+  formatInteger,
+  formatParameters,
+  formatShare,
+} from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { severityIcon } from './icons';
 
@@ -28,6 +35,17 @@ function architectureTitle(architecture: Architecture): string {
     ...fact(vocabulary, 'tokens in the vocabulary'),
     ...fact(contextLength, 'tokens of context'),
   ].join('\n');
+}
+
+/** "GPTQ 4-bit · 4.25 bits/weight"; bits that the method's name tells already are left out. */
+export function quantizationWords({ method, bits, bitsPerWeight }: QuantizationSummary): string {
+  const width = bits === undefined || /\d/.test(method) ? '' : ` ${bits}-bit`;
+  return `${method}${width} · ${formatBits(bitsPerWeight)} bits/weight`;
+}
+
+function quantizationTitle(quantization: QuantizationSummary): string {
+  const { weights } = quantization;
+  return `${quantizationWords(quantization)}\n${formatInteger(weights)} quantized ${weights === 1 ? 'weight' : 'weights'}, scales included`;
 }
 
 /** "2 warnings", "1 error, 2 warnings", "3 notes". */
@@ -85,6 +103,11 @@ export function strip(session: CheckpointSession, openFindings: () => void): Tem
                 html`${index > 0 ? html`<span class="quiet"> · </span>` : nothing}<b class=${index > 0 ? 'minor' : ''}>${entry.dtype}</b>
                   <span class="quiet">${formatShare(entry.share)}</span>`,
             )}${shares.length > namedDtypes ? html`<span class="quiet"> · ${shares.length - namedDtypes} more</span>` : nothing}</span>`
+        : nothing
+    }
+    ${
+      catalogue.quantization
+        ? html`<span data-rank="3.5" class="quiet" data-testid="quantization" title=${quantizationTitle(catalogue.quantization)}>${quantizationWords(catalogue.quantization)}</span>`
         : nothing
     }
     <span class="spring"></span>
