@@ -31,10 +31,14 @@ export interface TensorLoupeApi {
 export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   const log = vscode.window.createOutputChannel('Tensor Loupe', { log: true });
   const workers = vscode.workspace.getConfiguration('tensorLoupe').get<number>('workers', 0);
+  const headerLimit = vscode.workspace.getConfiguration('tensorLoupe').get<number>('headerLimitMB', 0);
   let provider: CheckpointEditorProvider | undefined;
   const engine = new EngineClient({
     enginePath: path.join(context.extensionPath, 'dist', 'engine.js'),
-    env: workers > 0 ? { TENSOR_LOUPE_WORKERS: String(workers) } : {},
+    env: {
+      ...(workers > 0 ? { TENSOR_LOUPE_WORKERS: String(workers) } : {}),
+      ...(headerLimit > 100 ? { TENSOR_LOUPE_HEADER_CAP_MB: String(headerLimit) } : {}),
+    },
     onExit: (message) => {
       log.error(message);
       provider?.engineRestarted(message);
