@@ -112,6 +112,7 @@ export async function packExtension(target = thisTarget) {
   const path = vsixPath(target);
   const inputs = [
     'dist',
+    'docs',
     'media',
     'package.json',
     '.vscodeignore',
