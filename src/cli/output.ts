@@ -2,6 +2,7 @@
 import { binarySize, parameterCount } from '../numeric/sizeText';
 import type {
   Catalogue,
+  Finding,
   QuantizeReport,
   SchemeChoice,
   TensorError,
@@ -112,19 +113,25 @@ export function inspectText(catalogue: Catalogue): string {
       ]),
     ),
   ];
-  if (catalogue.findings.length > 0) {
-    lines.push('', 'Findings');
-    for (const { severity, code, message, tensor, byteOffset } of catalogue.findings) {
-      const where = [tensor && `tensor ${tensor}`, byteOffset !== undefined && `byte ${byteOffset}`]
-        .filter(Boolean)
-        .join(', ');
-      lines.push(printable(`  ${severity} ${code}: ${message}${where ? ` (${where})` : ''}`));
-    }
-  }
+  lines.push(...findingLines(catalogue.findings));
   return lines.join('\n');
 }
 
-export function statsJson(rows: readonly TensorStats[]): unknown {
+function findingLines(findings: readonly Finding[]): string[] {
+  if (findings.length === 0) return [];
+  return [
+    '',
+    'Findings',
+    ...findings.map(({ severity, code, message, tensor, byteOffset }) => {
+      const where = [tensor && `tensor ${tensor}`, byteOffset !== undefined && `byte ${byteOffset}`]
+        .filter(Boolean)
+        .join(', ');
+      return printable(`  ${severity} ${code}: ${message}${where ? ` (${where})` : ''}`);
+    }),
+  ];
+}
+
+export function statsJson(rows: readonly TensorStats[], findings: readonly Finding[]): unknown {
   return {
     tensors: rows.map(({ histogram, channels, ...row }) => ({
       ...row,
@@ -144,12 +151,13 @@ export function statsJson(rows: readonly TensorStats[]): unknown {
           }
         : {}),
     })),
+    findings,
   };
 }
 
-export function statsText(rows: readonly TensorStats[]): string {
+export function statsText(rows: readonly TensorStats[], findings: readonly Finding[]): string {
   const right = (title: string) => ({ title, align: 'right' as const });
-  return textTable(
+  const table = textTable(
     [
       { title: 'Tensor' },
       right('min'),
@@ -175,6 +183,7 @@ export function statsText(rows: readonly TensorStats[]): string {
       String(row.inf),
     ]),
   );
+  return [table, ...findingLines(findings)].join('\n');
 }
 
 export function errorsJson(

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { EngineClient } from '../engine/client';
 import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { Catalogue } from '../protocol/engineApi';
+import type { Catalogue, Finding } from '../protocol/engineApi';
+import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
 import {
   errorsJson,
@@ -81,7 +82,7 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
     case 'inspect': {
       const catalogue = await engine.call('open', { path: file }, { signal });
       print(options, inspectJson(catalogue), inspectText(catalogue));
-      return exitCodeOf(catalogue);
+      return exitCodeOf(catalogue.findings);
     }
     case 'stats':
       return stats(engine, file, options, signal);
@@ -92,9 +93,9 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
   }
 }
 
-/** A checkpoint that opens with errors among its findings is told by the exit code. */
-function exitCodeOf(catalogue: Catalogue): number {
-  return catalogue.findings.some((finding) => finding.severity === 'error') ? 3 : 0;
+/** Errors among the findings, of the headers or of the values that were read, are told by the exit code. */
+function exitCodeOf(findings: readonly Finding[]): number {
+  return findings.some((finding) => finding.severity === 'error') ? 3 : 0;
 }
 
 /** Indices of the tensors whose names match any glob; all without globs. */
@@ -137,8 +138,16 @@ async function stats(
     }
     progress.end();
     const read = rows.filter((row) => row !== null);
-    print(options, statsJson(read), statsText(read));
-    return exitCodeOf(catalogue);
+    const found = limitFindings(
+      rows.flatMap((row, position) => {
+        if (row === null) return [];
+        const index = tensors[position]!;
+        const file = catalogue.files[catalogue.tensors.file[index]!]?.path;
+        return valueFindings(row, { name: row.name, file, byteOffset: catalogue.tensors.byteOffset[index] });
+      }),
+    );
+    print(options, statsJson(read, found), statsText(read, found));
+    return exitCodeOf([...catalogue.findings, ...found]);
   } finally {
     progress.end();
   }
@@ -223,7 +232,7 @@ async function errors(
     }
     progress.end();
     print(options, errorsJson(choice, rows, grids), errorTable(rows));
-    return exitCodeOf(catalogue);
+    return exitCodeOf(catalogue.findings);
   } finally {
     progress.end();
   }

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { plainInt8, plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -97,6 +98,40 @@ describe('inspect', () => {
 });
 
 describe('stats', () => {
+  it('finds NaN, infinities and zeros, and exits 3 for NaN', () => {
+    const file = path.join(work, 'values.safetensors');
+    const vector = (name: string, values: number[]) => ({
+      name,
+      dtype: 'F32',
+      shape: [values.length],
+      data: f32Data(values),
+    });
+    writeFileSync(
+      file,
+      makeSafetensors([
+        vector('fine', [1, 0, 2]),
+        vector('nan', [1, Number.NaN, 2, Number.NaN]),
+        vector('inf', [Number.NEGATIVE_INFINITY, 1]),
+        vector('zero', [0, 0, 0]),
+      ]),
+    );
+    const all = json('stats', file);
+    expect(all.status).toBe(3);
+    expect(all.document.findings.map((f: Record<string, unknown>) => [f.severity, f.code, f.tensor])).toEqual(
+      [
+        ['error', 'nan-values', 'nan'],
+        ['warning', 'inf-values', 'inf'],
+        ['warning', 'all-zero', 'zero'],
+      ],
+    );
+    const header = Number(readFileSync(file).readBigUInt64LE(0));
+    expect(all.document.findings[0]).toMatchObject({ file, byteOffset: 8 + header + 12 });
+    const text = run('stats', file, '--tensor', 'zero');
+    expect(text.status).toBe(0);
+    expect(text.stdout).toContain('warning all-zero: All 3 values of tensor "zero" are zero.');
+    expect(json('stats', file, '--tensor', 'fine').document.findings).toEqual([]);
+  });
+
   it('agrees with float64 figures computed elsewhere', () => {
     const { status, document } = json('stats', path.join(root, 'examples/demo-llama-3m-outliers'));
     expect(status).toBe(0);
