@@ -86,6 +86,9 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     const page: Page = new Rpc(new WebviewChannel(webview, disposables), this.handlers(document, panel));
     this.pages.set(panel, { page, document });
     disposables.push(
+      document.session.onDidProgress((progress) => {
+        void page.call('opening', progress).catch(() => undefined);
+      }),
       document.session.onDidChange((changes) => {
         const message = changeNotice(changes);
         void page.call('notice', { kind: 'changed', message }).catch(() => undefined);

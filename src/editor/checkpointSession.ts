@@ -3,7 +3,15 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
-import type { Catalogue, Finding, MetadataSlice, Region, TensorStats, Tile } from '../protocol/engineApi';
+import type {
+  Catalogue,
+  Finding,
+  MetadataSlice,
+  OpenProgress,
+  Region,
+  TensorStats,
+  Tile,
+} from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
@@ -23,6 +31,9 @@ export class CheckpointSession implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   /** Fires with all findings whenever they may have changed: after opening, analysis, and changes on disk. */
   readonly onDidFind = this.found.event;
+  private readonly progressed = new vscode.EventEmitter<OpenProgress>();
+  /** Fires while the headers of a model of several files are read. */
+  readonly onDidProgress = this.progressed.event;
 
   constructor(
     readonly uri: vscode.Uri,
@@ -59,7 +70,7 @@ export class CheckpointSession implements vscode.Disposable {
   private async read(isAsked: boolean): Promise<Catalogue> {
     const isOnDisk = this.uri.scheme === 'file';
     try {
-      const catalogue = await this.origin.open(isAsked);
+      const catalogue = await this.origin.open(isAsked, (progress) => this.progressed.fire(progress));
       if (isOnDisk) this.watch(watchedFiles(catalogue));
       this.tellFindings(catalogue.findings);
       return catalogue;
@@ -199,6 +210,7 @@ export class CheckpointSession implements vscode.Disposable {
     this.origin.dispose();
     this.watcher?.dispose();
     this.changed.dispose();
+    this.progressed.dispose();
     this.found.dispose();
   }
 }

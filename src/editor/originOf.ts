@@ -18,7 +18,7 @@ export function originOf(uri: vscode.Uri, { engine, copies, hub }: OriginParts):
   if (uri.scheme === hubScheme) return new HubOrigin(uri, engine, hub);
   if (uri.scheme !== 'file') return copies.origin(uri, engine);
   return {
-    open: () => engine.call('open', { path: uri.fsPath }),
+    open: (_isAsked, progress) => engine.call('open', { path: uri.fsPath }, { progress }),
     notice: undefined,
     diskPath: async () => uri.fsPath,
     dispose: () => {},

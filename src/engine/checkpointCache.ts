@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { LoupeError } from '../errors';
 import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
+import type { OpenProgress } from '../formats/openProgress';
 import { sidecarNames } from '../formats/sidecars';
 import { requireLocalPath } from '../hub/hubLocation';
 import { generationOf } from './catalogue';
@@ -11,6 +12,8 @@ import { headerCapBytes } from './headerCap';
 import { type TensorSource, tensorSource } from './tensorSource';
 
 const capacity = 8;
+
+type OnProgress = ((progress: OpenProgress) => void) | undefined;
 
 export class OpenedCheckpoint {
   readonly generation: string;
@@ -26,8 +29,8 @@ export class OpenedCheckpoint {
     this.generation = generationOf(checkpoint.files);
   }
 
-  static async open(path: string): Promise<OpenedCheckpoint> {
-    const checkpoint = await openCheckpoint(path, { headerCapBytes: headerCapBytes() });
+  static async open(path: string, onProgress?: OnProgress): Promise<OpenedCheckpoint> {
+    const checkpoint = await openCheckpoint(path, { headerCapBytes: headerCapBytes(), onProgress });
     const paths = sidecarNames.map((name) => join(checkpoint.folder, name));
     if (checkpoint.path.endsWith('.json')) paths.push(checkpoint.path);
     const sidecars = await Promise.all(
@@ -89,7 +92,11 @@ export class CheckpointCache {
    * The checkpoint at a path, opened anew when one of its files has another size or time. With a
    * `generation` that is not the current one it throws `changed`: what the caller knows is stale.
    */
-  async get(path: string, generation?: string | undefined): Promise<OpenedCheckpoint> {
+  async get(
+    path: string,
+    generation?: string | undefined,
+    onProgress?: OnProgress,
+  ): Promise<OpenedCheckpoint> {
     requireLocalPath(path);
     const key = resolve(path);
     const opening = this.opened.get(key);
@@ -102,7 +109,7 @@ export class CheckpointCache {
         opened = undefined;
       }
     }
-    opened ??= await this.open(key);
+    opened ??= await this.open(key, onProgress);
     if (generation !== undefined && generation !== opened.generation) {
       throw new LoupeError('changed', 'The file has changed since it was opened.', {
         file: opened.checkpoint.path,
@@ -111,10 +118,10 @@ export class CheckpointCache {
     return opened;
   }
 
-  private open(key: string): Promise<OpenedCheckpoint> {
+  private open(key: string, onProgress: OnProgress): Promise<OpenedCheckpoint> {
     let opening = this.opened.get(key);
     if (!opening) {
-      opening = OpenedCheckpoint.open(key);
+      opening = OpenedCheckpoint.open(key, onProgress);
       opening.catch(() => this.opened.delete(key));
     }
     this.opened.delete(key);

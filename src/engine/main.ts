@@ -1,6 +1,6 @@
 /** Entry of dist/engine.js: the compute process. It serves its parent over IPC and ends with it. */
 import { LoupeError } from '../errors';
-import type { EngineContract } from '../protocol/engineApi';
+import type { EngineContract, OpenProgress } from '../protocol/engineApi';
 import { type Handlers, Rpc, type RpcMessage } from '../protocol/rpc';
 import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
@@ -31,9 +31,22 @@ function tracked<T>(job: Promise<T>): Promise<T> {
   return job;
 }
 
+/** Passes on the first message, and then one in a while: a thousand files would be a thousand messages. */
+function seldom(progress: (told: OpenProgress) => void): (told: OpenProgress) => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (told) => {
+    const now = performance.now();
+    // A single file has nothing to tell that its catalogue does not.
+    if (told.filesTotal < 2 || (told.filesDone > 0 && now - lastMs < 60)) return;
+    lastMs = now;
+    progress(told);
+  };
+}
+
 const handlers: Handlers<EngineContract> = {
   hello: () => ({ pid: process.pid, workers: pool.size }),
-  open: async ({ path }) => toCatalogue((await cache.get(path)).checkpoint),
+  open: async ({ path }, { progress }) =>
+    toCatalogue((await cache.get(path, undefined, seldom(progress))).checkpoint),
   brief: async ({ path }) => toBrief((await cache.get(path)).checkpoint),
   metadataSlice: async (params, context) =>
     metadataSliceJob(await cache.get(params.path, params.generation), params, context),

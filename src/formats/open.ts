@@ -16,6 +16,7 @@ import { modelFolderName } from './hubCache';
 import { configuredMethod, foldLayouts } from './layouts/foldLayouts';
 import { readNpy } from './numpy/reader';
 import { readOnnx } from './onnx/reader';
+import type { OpenPreview, OpenProgress } from './openProgress';
 import { readPickleFile } from './pytorch/legacyReader';
 import { readSafetensors } from './safetensors/reader';
 import { type ShardIndex, selectFiles } from './shardSet';
@@ -30,10 +31,14 @@ export interface OpenOptions {
   readonly openSource?: ((path: string) => Promise<ByteSource>) | undefined;
   /** Where the files are; this machine's file system unless said otherwise. */
   readonly files?: FileStore | undefined;
+  /** Hears of models of several files: at once what the index says, then of each file that is done. */
+  readonly onProgress?: ((progress: OpenProgress) => void) | undefined;
 }
 
 /** Shards whose headers are read at the same time. */
 const concurrency = 8;
+/** Names of the index that are told before the headers are read. */
+const previewedNames = 200;
 
 interface OpenedFile {
   readonly file: CheckpointFile;
@@ -56,6 +61,11 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
     options.files,
   );
   const { folder, index, stem, findings } = selection;
+  options.onProgress?.({
+    filesDone: 0,
+    filesTotal: selection.files.length,
+    ...(index ? { preview: previewOf(index, modelFolderName(folder) || stem) } : {}),
+  });
   const opened = await openFiles(selection.files, index, findings, options);
   const files = opened.flatMap(({ file, contents }) => [file, ...(contents.dataFiles ?? [])]);
   const format = opened[0]!.format;
@@ -127,6 +137,15 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   };
 }
 
+function previewOf({ fileOf }: ShardIndex, name: string): OpenPreview {
+  const firstNames: string[] = [];
+  for (const tensor of fileOf.keys()) {
+    if (firstNames.length === previewedNames) break;
+    firstNames.push(tensor);
+  }
+  return { name, tensorCount: fileOf.size, firstNames };
+}
+
 /** The readable files of the set, in its order. Throws the first file's error when none is readable. */
 async function openFiles(
   paths: readonly string[],
@@ -136,6 +155,7 @@ async function openFiles(
 ): Promise<[OpenedFile, ...OpenedFile[]]> {
   const opened: (OpenedFile | LoupeError)[] = new Array(paths.length);
   let next = 0;
+  let filesDone = 0;
   const work = async () => {
     while (next < paths.length) {
       const i = next++;
@@ -146,12 +166,16 @@ async function openFiles(
         opened[i] = LoupeError.from(error, { file: path });
         if (opened[i].code === 'cancelled') throw opened[i];
       }
+      options.onProgress?.({ filesDone: ++filesDone, filesTotal: paths.length });
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, paths.length) }, work));
 
   const readable: OpenedFile[] = [];
   let firstError: LoupeError | undefined;
+  const absentIn = new Map<string, number>();
+  if (opened.some((result) => result instanceof LoupeError))
+    for (const file of index?.fileOf.values() ?? []) absentIn.set(file, (absentIn.get(file) ?? 0) + 1);
   for (const [i, result] of opened.entries()) {
     if (!(result instanceof LoupeError)) {
       readable.push(result);
@@ -159,7 +183,7 @@ async function openFiles(
     }
     firstError ??= result;
     const path = paths[i]!;
-    const absent = index ? [...index.fileOf.values()].filter((file) => file === path).length : undefined;
+    const absent = index ? absentIn.get(path) : undefined;
     const consequence =
       absent === undefined ? 'the model lacks its tensors' : `the model lacks ${counted(absent, 'tensor')}`;
     const missing = result.code === 'not-found';

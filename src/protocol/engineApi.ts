@@ -10,6 +10,7 @@ import type {
   QuantizationSummary,
   Sidecar,
 } from '../formats/checkpoint';
+import type { OpenProgress } from '../formats/openProgress';
 import type { WeightMemory } from '../formats/weightMemory';
 import type { HubChoice } from '../hub/hubChoices';
 import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
@@ -50,6 +51,7 @@ export interface TensorColumns {
   readonly pieces: readonly { readonly index: number; readonly pieces: PackedPieces }[];
 }
 
+export type { OpenPreview, OpenProgress } from '../formats/openProgress';
 export type { WeightMemory };
 
 export interface Catalogue {
@@ -209,7 +211,8 @@ export interface ErrorDetail {
 
 export type EngineContract = {
   hello: { params: Record<string, never>; result: { pid: number; workers: number } };
-  open: { params: { path: string }; result: Catalogue };
+  /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
+  open: { params: { path: string }; result: Catalogue; progress: OpenProgress };
   brief: { params: { path: string }; result: CheckpointBrief };
   /** Pages through an array that the catalogue holds only the head of; GGUF alone has them. */
   metadataSlice: {

@@ -6,6 +6,7 @@ import type {
   ErrorDetail,
   ErrorTile,
   MetadataSlice,
+  OpenProgress,
   QuantizeReport,
   Region,
   TensorStats,
@@ -71,6 +72,8 @@ export type CheckpointHostContract = {
 
 /** Asked by the host of the checkpoint page. */
 export type CheckpointPageContract = {
+  /** How far a model of several files is read; comes while `ready` has no answer yet. */
+  opening: { params: OpenProgress; result: undefined };
   /** The engine ended and was restarted, or the file changed on disk: shown as a notice. An empty message takes it back. */
   notice: { params: { kind: 'engine' | 'changed'; message: string }; result: undefined };
   /** What quantization would run on, once the engine has looked: "CPU: no GPU adapter". */

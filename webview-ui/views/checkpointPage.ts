@@ -1,7 +1,7 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, render, type TemplateResult } from 'lit';
-import type { Sidecar } from '../../src/protocol/engineApi';
+import type { OpenProgress, Sidecar } from '../../src/protocol/engineApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
 import { connectToHost, type PageHost } from '../state/host';
@@ -15,6 +15,7 @@ import { graphView, type OperatorOrder } from './graphView';
 import { closeIcon, infoIcon, warningIcon } from './icons';
 import { memoryView } from './memoryView';
 import { metadataView } from './metadataView';
+import { openingView } from './openingView';
 import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
@@ -51,6 +52,7 @@ export class CheckpointPage {
   private state: ViewState;
   private notices: readonly Notice[] = [];
   private isSlow = false;
+  private opening: OpenProgress | undefined;
   private frame = 0;
   private saveTimer = 0;
   private loads = 0;
@@ -78,6 +80,12 @@ export class CheckpointPage {
         this.backend = text;
         if (this.screen.kind === 'open') this.screen.session.backend = text;
         this.requestRender();
+        return undefined;
+      },
+      opening: (progress) => {
+        // The names come once, the count many times.
+        this.opening = { ...progress, preview: progress.preview ?? this.opening?.preview };
+        if (this.screen.kind === 'loading') this.requestRender();
         return undefined;
       },
       reload: () => this.load(),
@@ -121,6 +129,7 @@ export class CheckpointPage {
     } finally {
       window.clearTimeout(slow);
       this.isSlow = false;
+      this.opening = undefined;
       this.requestRender();
     }
     return undefined;
@@ -307,12 +316,7 @@ export class CheckpointPage {
     const { screen } = this;
     switch (screen.kind) {
       case 'loading':
-        return html`<section class="centre" data-testid="loading">
-          <p>Opening the checkpoint…</p>
-          <p class="quiet">
-            ${this.isSlow ? 'The header is large or the disk is slow; a header of 100 MB takes a few seconds.' : 'Only the headers are read, whatever the size of the weights.'}
-          </p>
-        </section>`;
+        return openingView(this.opening, this.isSlow);
       case 'refused':
         return refusedView(screen.error, screen.fileName, {
           openAsText: () => this.act({ kind: 'openAsText' }),
