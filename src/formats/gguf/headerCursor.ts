@@ -1,4 +1,5 @@
 /** Walks a GGUF header front to back through bounded reads, never holding more than a window of it. */
+import { isUtf8 } from 'node:buffer';
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../../errors';
 import { defaultHeaderCapBytes, type ReadOptions } from '../fileContents';
@@ -15,8 +16,12 @@ export class HeaderCursor {
   private fetched = 0;
   private position = 0;
   private littleEndian = true;
+  /** Where the text read last begins. */
+  private textStart = 0;
   /** Bytes of a count or a length: 4 in version 1, 8 since. */
   countBytes = 8;
+  /** Where the first name or text begins that `noteUtf8` found to be no UTF-8. */
+  invalidUtf8At: number | undefined;
 
   constructor(
     private readonly source: ByteSource,
@@ -154,6 +159,7 @@ export class HeaderCursor {
 
   /** The next bytes as text; invalid UTF-8 becomes U+FFFD, as real tokenizers hold such strings. */
   text(length: number): string {
+    this.textStart = this.position;
     const start = this.step(length);
     const end = start + length;
     for (let i = start; i < end; i++)
@@ -166,7 +172,15 @@ export class HeaderCursor {
     const start = this.position - this.windowStart;
     const name = this.text(length);
     if (!name.includes('\ufffd')) return { name, key: name };
+    this.noteUtf8(name);
     return { name, key: `\ufffd${this.window.toString('latin1', start, start + length)}` };
+  }
+
+  /** Remembers where the text read last begins when its bytes are no UTF-8. */
+  noteUtf8(text: string): void {
+    if (this.invalidUtf8At !== undefined || !text.includes('\ufffd')) return;
+    const bytes = this.window.subarray(this.textStart - this.windowStart, this.position - this.windowStart);
+    if (!isUtf8(bytes)) this.invalidUtf8At = this.textStart;
   }
 
   private step(length: number): number {

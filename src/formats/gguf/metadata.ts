@@ -97,7 +97,10 @@ async function readKey(cursor: HeaderCursor): Promise<{ name: string; key: strin
 async function readValue(cursor: HeaderCursor, key: string, type: number): Promise<MetadataEntry> {
   const what = `the value of ${quoteName(key)}`;
   if (type === typeString) {
-    return { key, type: 'string', value: await readText(cursor, what, longestStringBytes) };
+    const value = await readText(cursor, what, longestStringBytes);
+    // Tokens in arrays may be parts of characters; a text should be whole.
+    if (typeof value === 'string') cursor.noteUtf8(value);
+    return { key, type: 'string', value };
   }
   if (type === typeArray) return readArray(cursor, key, what);
   const scalar = scalarTypes.get(type);

@@ -63,6 +63,14 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
       file: source.path,
       byteOffset: 4,
     });
+  if (cursor.invalidUtf8At !== undefined)
+    findings.add({
+      severity: 'warning',
+      code: 'non-utf8',
+      message: 'A name or a text of the header is not valid UTF-8; what cannot be read shows as \ufffd.',
+      file: source.path,
+      byteOffset: cursor.invalidUtf8At,
+    });
   layOut(entries, dataStart, alignment, source, findings);
   const tensors = entries.entries;
   return {
@@ -220,7 +228,8 @@ function layOut(
   findings: FindingList,
 ): void {
   const file = source.path;
-  const dataBytes = Math.max(0, source.size - dataStart);
+  // Negative when the file ends before the padding does: then not even a tensor of no bytes lies in it.
+  const dataBytes = source.size - dataStart;
   let inOrder: readonly Entry[] = entries;
   if (isDisordered(entries)) {
     inOrder = entries.toSorted((a, b) => a.byteOffset - b.byteOffset);
@@ -294,7 +303,7 @@ function layOut(
     expected = type === undefined ? Math.ceil(end / alignment) * alignment : undefined;
     if (!previous || end > previousEnd) previous = entry;
   }
-  if (needed > dataBytes)
+  if (short > 0)
     findings.add({
       severity: 'error',
       code: 'truncated-data',

@@ -218,6 +218,15 @@ function countElements(shape: readonly number[]): number | undefined {
   return exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : undefined;
 }
 
+/** Bytes of one value; 1 for those of less than a byte. */
+const alignments: ReadonlyMap<string, number> = new Map(
+  [...dtypes.values()].map(({ name, blockElements, blockBytes }) => [
+    name,
+    blockElements === 1 ? blockBytes : 1,
+  ]),
+);
+const alignmentOf = (dtype: string): number => alignments.get(dtype) ?? 1;
+
 /** Places the entries, sorted by offset, in the file, and reports where they do not tile it exactly. */
 function layOut(
   entries: readonly Entry[],
@@ -229,10 +238,16 @@ function layOut(
   const dataBytes = source.size - dataStart;
   let covered = 0;
   let coveredBy: Entry | undefined;
+  let unaligned = 0;
+  let firstUnaligned: Entry | undefined;
   for (const entry of entries) {
     const begin = entry.byteOffset;
     const end = begin + entry.bytes;
     entry.byteOffset += dataStart;
+    if (entry.byteOffset % alignmentOf(entry.dtype) !== 0) {
+      unaligned++;
+      firstUnaligned ??= entry;
+    }
     if (begin > covered)
       findings.add({
         severity: 'error',
@@ -258,6 +273,15 @@ function layOut(
       coveredBy = entry;
     }
   }
+  if (firstUnaligned)
+    findings.add({
+      severity: 'info',
+      code: 'unaligned-data',
+      message: `Tensors that begin at no multiple of the size of their values: ${unaligned}, ${quoteName(firstUnaligned.name)} first. Loaders must copy what they could map.`,
+      file,
+      tensor: firstUnaligned.name,
+      byteOffset: firstUnaligned.byteOffset,
+    });
   if (covered > dataBytes) {
     let short = 0;
     for (const entry of entries) {

@@ -143,9 +143,8 @@ describe.skipIf(!safetensors)('safetensors files against the Rust reference', ()
 
   it('warns of a tensor listed twice alike', async () => {
     const { checkpoint } = await open(join(safetensors!, '..', 'safetensors', 'dup_key_same.safetensors'));
-    expect(checkpoint!.findings.map(({ severity, code }) => [severity, code])).toEqual([
-      ['warning', 'duplicate-name'],
-    ]);
+    const warnings = checkpoint!.findings.filter(({ severity }) => severity !== 'info');
+    expect(warnings.map(({ severity, code }) => [severity, code])).toEqual([['warning', 'duplicate-name']]);
   });
 
   it('lists tensors in the order of their bytes', async () => {
@@ -171,7 +170,8 @@ describe.skipIf(!gguf)('GGUF files against llama.cpp', () => {
   it('gives every type of llama.cpp its size: the file has neither a gap nor an overlap', async () => {
     const { checkpoint } = await open(join(gguf!, '..', 'gguf', 'lcpp_DATA_CUSTOM_ALIGN.gguf'));
     const last = checkpoint!.tensors.at(-1)!;
-    expect(checkpoint!.findings).toEqual([]);
+    // Its texts are random bytes.
+    expect(checkpoint!.findings.map(({ code }) => code)).toEqual(['non-utf8']);
     expect(last.byteOffset + last.bytes).toBe(checkpoint!.files[0]!.bytes);
     expect(new Set(checkpoint!.tensors.map(({ dtype }) => dtype)).size).toBeGreaterThan(25);
   });

@@ -145,6 +145,11 @@ const generators: Readonly<Record<string, () => Files>> = {
     'm.gguf': makeGguf({ metadata: [], tensors: [{ ...f32('a', 32), dtype: 'type 4' }] }),
   }),
   'big-endian': () => ({ 'm.gguf': makeGguf({ metadata: [], tensors: [f32('a')], bigEndian: true }) }),
+  'non-utf8': () => {
+    const file = makeGguf({ metadata: [], tensors: [f32('name')] });
+    file[Buffer.from(file).indexOf('name') + 1] = 0xff;
+    return { 'm.gguf': file };
+  },
   'duplicate-name': () => ({
     'm.safetensors': rawSafetensors(
       `{"a":${JSON.stringify(at(0, 16))},"a":${JSON.stringify(at(0, 16))}}`,

@@ -165,6 +165,31 @@ describe('readGguf', () => {
     expect(findings.map(({ code, tensor }) => [code, tensor])).toEqual([['unknown-type', 'odd']]);
   });
 
+  it('warns of names and texts that are no UTF-8, not of tokens', async () => {
+    const base = makeGguf({
+      metadata: [
+        { key: 'tokens', type: '[string]', value: ['QQQQ'] },
+        { key: 'text', type: 'string', value: 'fine \ufffd' },
+      ],
+      tensors: [{ ...vector, name: 'ZZZZ' }],
+    });
+    const broken = (text: string) => {
+      const bytes = base.slice();
+      const at = Buffer.from(bytes).indexOf(text);
+      bytes[at + 1] = 0xff;
+      return { bytes, at };
+    };
+    expect((await read(base)).findings).toEqual([]);
+    expect((await read(broken('QQQQ').bytes)).findings).toEqual([]);
+    for (const text of ['ZZZZ', 'fine']) {
+      const { bytes, at } = broken(text);
+      const { findings } = await read(bytes);
+      expect(findings.map(({ severity, code, byteOffset }) => [severity, code, byteOffset])).toEqual([
+        ['warning', 'non-utf8', at],
+      ]);
+    }
+  });
+
   it('honours another alignment', async () => {
     const { tensors, findings } = await read(
       makeGguf({ metadata: [], tensors: [vector, { ...vector, name: 'w' }], alignment: 4096 }),

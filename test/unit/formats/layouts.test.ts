@@ -29,7 +29,10 @@ function json(name: string, value: unknown): TensorFixture {
 }
 
 async function open(tensors: TensorFixture[], config?: unknown): Promise<Checkpoint> {
-  await writeFile(join(folder, 'model.safetensors'), makeSafetensors(tensors));
+  // Writers put the widest types first, so that all are aligned.
+  const width = ({ dtype }: TensorFixture) => dtypes.get(dtype)!.blockBytes;
+  const sorted = tensors.toSorted((a, b) => width(b) - width(a));
+  await writeFile(join(folder, 'model.safetensors'), makeSafetensors(sorted));
   if (config) await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   return openCheckpoint(folder);
 }

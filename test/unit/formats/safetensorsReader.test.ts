@@ -49,6 +49,23 @@ describe('readSafetensors', () => {
     },
   );
 
+  it('tells of values that lie between their steps, once', async () => {
+    const bytes = (name: string, count: number) => ({
+      name,
+      dtype: 'U8',
+      shape: [count],
+      data: new Uint8Array(count),
+    });
+    const floats = (name: string) => ({ name, dtype: 'F32', shape: [1], data: f32Data([1]) });
+    const aligned = await read(makeSafetensors([bytes('a', 4), floats('b'), bytes('c', 3)]));
+    expect(aligned.findings).toEqual([]);
+    const { findings } = await read(makeSafetensors([bytes('a', 3), floats('b'), floats('c')]));
+    expect(findings.map(({ severity, code, tensor }) => [severity, code, tensor])).toEqual([
+      ['info', 'unaligned-data', 'b'],
+    ]);
+    expect(findings[0]!.message).toMatch(/: 2, "b" first/);
+  });
+
   it('refuses a ggml type', async () => {
     const file = rawSafetensors(
       '{"t":{"dtype":"Q8_0","shape":[32],"data_offsets":[0,34]}}',
