@@ -25,14 +25,23 @@ describe('the extension in its host', () => {
     assert.equal(extension.isActive, true);
   });
 
-  it('opens .safetensors and .gguf files by default, and index files on request', () => {
+  it('opens checkpoints by default, and files of common endings on request', () => {
     const manifest = vscode.extensions.getExtension(extensionId)?.packageJSON;
     const editors: CustomEditorContribution[] = manifest?.contributes?.customEditors ?? [];
     const served = editors.flatMap(({ priority, selector }) =>
       selector.map(({ filenamePattern }) => `${filenamePattern} ${priority}`),
     );
+    // Endings that also mean other things, and JSON, keep their own editors.
     assert.deepEqual(served.sort(), [
+      '*.bin option',
+      '*.bin.index.json option',
+      '*.ckpt option',
       '*.gguf default',
+      '*.npy default',
+      '*.npz default',
+      '*.onnx default',
+      '*.pt default',
+      '*.pth default',
       '*.safetensors default',
       '*.safetensors.index.json option',
     ]);
