@@ -41,9 +41,9 @@ function packedModel(
   }
   const scaleShape = groups === 0 ? [1] : [rows, groups];
   const path = writeModel(join(folder, name, 'model.safetensors'), [
+    { name: 'w.weight_shape', dtype: 'I64', shape: [2], data: i64Data([rows, columns]) },
     { name: 'w.weight_packed', dtype: 'I32', shape: [rows, stride / 4], data: codes },
     { name: 'w.weight_scale', dtype: 'F32', shape: scaleShape, data: f32Data(scales) },
-    { name: 'w.weight_shape', dtype: 'I64', shape: [2], data: i64Data([rows, columns]) },
     ...(asymmetric
       ? [
           {
