@@ -22,6 +22,7 @@ import { HeaderScanner } from './headerScanner';
 
 /** Bytes of the first read: most of a small model's header, and far less than its data. */
 const firstReadBytes = 16_384;
+const joinedPieceBytes = 4 * 1024 * 1024;
 const largestU64 = (1n << 64n) - 1n;
 
 /** A tensor whose `byteOffset` counts from the end of the header until it is placed in the file. */
@@ -61,11 +62,16 @@ async function readHeader(source: ByteSource, options: ReadOptions): Promise<Uin
   throwIfAborted(options.signal);
   let header = first.subarray(8, 8 + length);
   if (header.length < length) {
-    // Join what is here already with the rest, so that no byte is read twice.
-    const rest = await source.read(first.length, 8 + length - first.length);
+    // What is no object from its first character on is refused before its claimed 100 MB are read.
+    if (/[^ \n\r\t]/.test(Buffer.from(header.subarray(0, 1024)).toString('latin1')))
+      new HeaderScanner(header, source.path, 8).enterObject('The header');
+    // Joined with what is here already, so that no byte is read twice, and in pieces, so that none is held twice.
     const whole = new Uint8Array(length);
     whole.set(header);
-    whole.set(rest, header.length);
+    for (let at = header.length; at < length; at += joinedPieceBytes) {
+      throwIfAborted(options.signal);
+      whole.set(await source.read(8 + at, Math.min(joinedPieceBytes, length - at)), at);
+    }
     header = whole;
   }
   if (length === 0) refuse('The header is empty; it must be a JSON object.', 8);
