@@ -1,8 +1,9 @@
 /** Checkpoints that are on no disk: from a file system in memory, and from the Hub without being asked. */
 import * as assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { QuantizeReport } from '../../../src/protocol/engineApi';
 import { activeApi, checkpointTabs, checkpointViewType, until, workspaceFile } from './workspace';
 
 const scheme = 'loupe-memory';
@@ -101,6 +102,32 @@ describe('Checkpoints of other schemes', () => {
 
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
     await until('the copy to be removed', () => !existsSync(dirname(dirname(catalogue.path))));
+  });
+
+  it('open as a set of shards from an index, and quantize into a given folder', async () => {
+    const api = await activeApi();
+    const source = workspaceFile('demo-llama-3m-sharded').fsPath;
+    for (const name of readdirSync(source))
+      memory.files.set(`/models/sharded/${name}`, readFileSync(join(source, name)));
+    const uri = uriOf('/models/sharded/model.safetensors.index.json');
+    await vscode.commands.executeCommand('tensorLoupe.openCheckpoint', uri);
+    await until('the editor tab', () => checkpointTabs().some((tab) => tab.viewType === 'tensorLoupe.index'));
+    const catalogue = await until('the session', () => api.catalogue(uri));
+    assert.equal(catalogue.tensors.count, 39);
+    assert.ok(catalogue.files.length > 1);
+    assert.deepEqual(
+      catalogue.findings.filter(({ severity }) => severity === 'error'),
+      [],
+    );
+    const out = workspaceFile('from-memory-quantized').fsPath;
+    const report = await vscode.commands.executeCommand<QuantizeReport | undefined>(
+      'tensorLoupe.quantize',
+      uri,
+      { scheme: 'int8-absmax', granularity: 'row', backend: 'cpu', out },
+    );
+    assert.equal(report && dirname(report.open), out);
+    const result = await api.engine.call('open', { path: out });
+    assert.equal(result.tensors.count, 39);
   });
 
   it('are refused beyond the limit, with the size and the limit', async () => {
