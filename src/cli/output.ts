@@ -62,6 +62,7 @@ export function inspectJson(catalogue: Catalogue): unknown {
     name: catalogue.name,
     files: catalogue.files.map(({ path, bytes }) => ({ path, bytes: integer(bytes) })),
     architecture: catalogue.architecture ?? null,
+    quantization: catalogue.quantization ?? null,
     parameters: integer(catalogue.parameters),
     bytes: integer(catalogue.bytes),
     dtypes: Object.fromEntries(
@@ -94,6 +95,11 @@ export function inspectText(catalogue: Catalogue): string {
     [...dtypeTotals(rows)]
       .map(([dtype, { tensors, bytes }]) => `${dtype}: ${tensors} tensors, ${binarySize(bytes)}`)
       .join('; '),
+    ...(catalogue.quantization
+      ? [
+          `quantized: ${printable(catalogue.quantization.method)} in ${catalogue.quantization.weights} of ${catalogue.tensors.count} tensors, ${catalogue.quantization.bitsPerWeight.toFixed(2)} bits a weight`,
+        ]
+      : []),
     `weights in ${catalogue.memory.map(({ label, bytes }) => `${label} ${binarySize(bytes)}`).join(', ')}`,
     '',
     textTable(

@@ -213,6 +213,23 @@ describe.skipIf(!executable)('checkpoint page', () => {
     });
   });
 
+  it('names the quantization in the strip, and the pieces of a weight in its details', async () => {
+    await withPage({ query: 'model=packed', width: 1400 }, async (page) => {
+      await page.getByTestId('strip').waitFor();
+      expect(await page.getByTestId('quantization').textContent()).toBe('GPTQ 4-bit · 6.23 bits/weight');
+      await page.locator('.row[data-tensor="model.layers.0.mlp.up_proj.weight"]').click();
+      const pieces = page.getByTestId('pieces');
+      await pieces.locator('summary').click();
+      const words = (await pieces.locator('summary').textContent())!.replace(/\s+/g, ' ').trim();
+      expect(words).toBe('Stored as GPTQ, 4 bits (4.25 a weight), in 3 tensors');
+      const cells = pieces.locator('tbody tr');
+      expect(await cells.locator('th').allTextContents()).toEqual(['codes', 'scales', 'zero points']);
+      expect(await cells.first().locator('td').first().textContent()).toBe(
+        'model.layers.0.mlp.up_proj.qweight',
+      );
+    });
+  });
+
   it('says why a tensor has no statistics', async () => {
     await withPage({}, async (page) => {
       await ready(page);

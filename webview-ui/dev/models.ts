@@ -385,15 +385,35 @@ export function packedModel(): HarnessModel {
       { role: 'shape', span: span(`${base}.weight_shape`, 'I64', [2], 7232, 16) },
     ],
   };
+  const up = 'model.layers.0.mlp.up_proj';
+  const gptq = {
+    layout: 'GPTQ',
+    bits: 4,
+    bitsPerWeight: (1632 * 8) / (32 * 96),
+    parts: [
+      { role: 'codes', span: span(`${up}.qweight`, 'I32', [12, 32], 8192, 1536) },
+      { role: 'scales', span: span(`${up}.scales`, 'F16', [1, 32], 9728, 64) },
+      { role: 'zero points', span: span(`${up}.qzeros`, 'I32', [1, 8], 9792, 32) },
+    ],
+  };
   const columns = toColumns(
     [
       { name: `${base}.weight`, dtype: 'INT8', shape: [32, 96], bytes: 3152, byteOffset: 4096 },
       { name: 'model.norm.weight', dtype: 'F32', shape: [32], bytes: 128, byteOffset: 7248 },
+      { name: `${up}.weight`, dtype: 'INT4', shape: [32, 96], bytes: 1632, byteOffset: 8192 },
     ],
-    { pieces: [{ index: 0, pieces }] },
+    {
+      pieces: [
+        { index: 0, pieces },
+        { index: 2, pieces: gptq },
+      ],
+      unreadable: [{ index: 2, reason: 'GPTQ 4-bit codes: shown, not yet decoded.' }],
+    },
   );
   return {
-    catalogue: catalogueOf('packed', columns),
+    catalogue: catalogueOf('packed', columns, {
+      quantization: { method: 'GPTQ', bits: 4, bitsPerWeight: (4784 * 8) / (2 * 32 * 96), weights: 2 },
+    }),
     values: (tensor) => madeUpValues(tensor, tensor === 0 ? 32 : 1, tensor === 0 ? 96 : 32, []),
   };
 }

@@ -51,7 +51,7 @@ export function formatDecimal(value: number): string {
 
 /** Bits a weight with up to two decimals: "4", "4.5", "4.25". */
 export function formatBits(value: number): string {
-  return formatNumber(Math.round(value * 100) / 100);
+  return String(Math.round(value * 100) / 100);
 }
 
 const countUnits: readonly [number, string][] = [
