@@ -28,8 +28,27 @@ const detectors: readonly ((folding: Folding) => void | Promise<void>)[] = [
 ];
 
 /** Only names that end so are worth a detector's look: most checkpoints have none. */
-const telling =
-  /(\.weight_packed|\.quant_state\.bitsandbytes__(nf4|fp4)|\.SCB|\.qweight|\.weight_scale(_inv|_2)?|\.scales|_blocks)$/;
+const tellingSuffixes = [
+  '.weight_packed',
+  '.quant_state.bitsandbytes__nf4',
+  '.quant_state.bitsandbytes__fp4',
+  '.SCB',
+  '.qweight',
+  '.weight_scale',
+  '.weight_scale_inv',
+  '.weight_scale_2',
+  '.scales',
+  '_blocks',
+];
+/** Their last letters, looked at first: a model can have a million names. */
+const lastLetters = new Set(tellingSuffixes.map((suffix) => suffix.charCodeAt(suffix.length - 1)));
+
+function isTelling(name: string): boolean {
+  if (!lastLetters.has(name.charCodeAt(name.length - 1))) return false;
+  // Nearly every name ends in "weight": those of GPTQ and AWQ have a letter before it.
+  if (name.endsWith('.weight')) return false;
+  return tellingSuffixes.some((suffix) => name.endsWith(suffix));
+}
 
 /**
  * Folds the stored tensors of each quantized weight into one. `readSpans` gets small tensors (16 bytes to 1 KiB) and
@@ -42,7 +61,7 @@ export async function foldLayouts(
   readSpans: (spans: readonly TensorSpan[]) => Promise<readonly Uint8Array[]>,
   config: Readonly<Record<string, unknown>> | undefined,
 ): Promise<FoldResult> {
-  if (!stored.some(({ name }) => telling.test(name))) return { tensors: stored, findings: [] };
+  if (!stored.some(({ name }) => isTelling(name))) return { tensors: stored, findings: [] };
   const folding = new Folding(stored, filePath, readSpans, config);
   for (const detector of detectors) await detector(folding);
   const { tensors, findings } = folding.result();
