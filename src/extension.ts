@@ -104,8 +104,9 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   });
   command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
     const uri = await target(given);
-    const file = uri && (await onDisk(uri));
-    return file && exportTensors(engine, file, options);
+    if (!uri) return undefined;
+    const read = () => editors.session(uri)?.catalogue() ?? engine.call('open', { path: uri.fsPath });
+    return exportTensors(read, uri, options);
   });
   for (const [name, run] of Object.entries({ openAsText, openAsHex, revealInExplorer })) {
     command(name, async (given?: unknown) => {

@@ -7,7 +7,7 @@ const leastFetchBytes = 65_536;
 /** What is fetched ahead grows to this while reading goes on from front to back. */
 const mostAheadBytes = 1_048_576;
 /** Longer reads are cut, so that each answer has its own time limit. */
-const mostFetchBytes = 8_388_608;
+const mostFetchBytes = 4_194_304;
 
 export interface RangeOptions {
   /** A name for messages: an absolute path or a URI. */

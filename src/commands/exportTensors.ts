@@ -1,8 +1,8 @@
 /** Writes the list of a checkpoint's tensors as CSV, JSON or Markdown. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
+import type { Catalogue } from '../protocol/engineApi';
 import { tensorListFormat, tensorListText } from './tensorListText';
 
 /** What callers may give in place of the dialog. */
@@ -11,20 +11,20 @@ export interface ExportArguments {
   readonly to?: vscode.Uri | undefined;
 }
 
-/** Asks where to, unless told, and writes the list. Resolves to the written file, undefined when cancelled. */
+/** Asks where to, unless told, and writes the list that `read` gives for the checkpoint at `uri`. Resolves to the written file, undefined when cancelled. */
 export async function exportTensors(
-  engine: EngineClient,
+  read: () => Promise<Catalogue>,
   uri: vscode.Uri,
   options: ExportArguments = {},
 ): Promise<vscode.Uri | undefined> {
   try {
-    const catalogue = await engine.call('open', { path: uri.fsPath });
+    const catalogue = await read();
     const target =
       options.to ??
       (await vscode.window.showSaveDialog({
         title: `Export the ${catalogue.tensors.count.toLocaleString('en-US')} tensors of ${catalogue.name}`,
         saveLabel: 'Export',
-        defaultUri: vscode.Uri.file(path.join(catalogue.folder, `${fileNameOf(catalogue.name)}-tensors.csv`)),
+        defaultUri: defaultFolder(uri, `${fileNameOf(catalogue.name)}-tensors.csv`),
         filters: { CSV: ['csv'], JSON: ['json'], Markdown: ['md'] },
       }));
     if (!target) return undefined;
@@ -41,6 +41,13 @@ export async function exportTensors(
     void vscode.window.showErrorMessage(`The tensor list was not exported: ${error.message}`);
     return undefined;
   }
+}
+
+/** Beside the model; for one that is on no disk, in the workspace. */
+function defaultFolder(uri: vscode.Uri, name: string): vscode.Uri {
+  if (uri.scheme === 'file') return vscode.Uri.file(path.join(path.dirname(uri.fsPath), name));
+  const [folder] = vscode.workspace.workspaceFolders ?? [];
+  return folder ? vscode.Uri.joinPath(folder.uri, name) : vscode.Uri.file(path.resolve(name));
 }
 
 /** A model's name without what file systems refuse. */

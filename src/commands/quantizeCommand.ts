@@ -226,6 +226,8 @@ async function askFolder(
     openLabel: 'Write Here',
   });
   const name = path.basename(path.dirname(plan.open));
+  if (picked?.[0] && picked[0].scheme !== 'file')
+    throw new LoupeError('usage', 'Choose a folder on disk: a quantized model is written nowhere else.');
   return picked?.[0] && { ...choice, out: path.join(picked[0].fsPath, name) };
 }
 

@@ -46,9 +46,9 @@ export class FileCopies implements vscode.Disposable {
     };
     return {
       notice: `Read whole from "${uri.scheme}:" into a temporary copy, which shows the file as it was then.`,
-      open: async () => {
+      open: async (_isAsked, progress) => {
         copy = open();
-        return engine.call('open', { path: await copy });
+        return engine.call('open', { path: await copy }, { progress });
       },
       diskPath: () => {
         copy ??= open();

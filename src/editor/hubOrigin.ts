@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { hubValuesReason, parseHubUriPath } from '../hub/hubLocation';
-import type { Catalogue } from '../protocol/engineApi';
+import type { Catalogue, OpenProgress } from '../protocol/engineApi';
 import type { CheckpointOrigin } from './checkpointOrigin';
 import type { HubSettings } from './hubSettings';
 import { withLateProgress } from './lateProgress';
@@ -18,7 +18,7 @@ export class HubOrigin implements CheckpointOrigin {
     private readonly hub: HubSettings,
   ) {}
 
-  async open(isAsked: boolean): Promise<Catalogue> {
+  async open(isAsked: boolean, onProgress: (progress: OpenProgress) => void): Promise<Catalogue> {
     const location = parseHubUriPath(this.uri.path);
     this.hub.requireTrust();
     if (isAsked) this.hub.allow(this.uri);
@@ -35,7 +35,10 @@ export class HubOrigin implements CheckpointOrigin {
         { location, access },
         {
           signal: AbortSignal.any([signal, this.closing.signal]),
-          progress: ({ opened, total }) => report(`${opened} of ${total} files`),
+          progress: (progress) => {
+            report(`${progress.filesDone} of ${progress.filesTotal} files`);
+            onProgress(progress);
+          },
         },
       ),
     );

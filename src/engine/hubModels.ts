@@ -34,19 +34,14 @@ export async function openHubModel(
   const rename = pathsToUris(location);
   try {
     const listing = await listRepository(location, access, { signal });
-    const total = hubChoices(listing.files).find(({ path }) => path === location.path)?.fileCount ?? 1;
-    const opened = new Set<string>();
-    const files = hubFiles(listing, access, {
-      signal,
-      onOpen: (path) => {
-        if (/\.(safetensors|gguf)$/.test(path)) opened.add(path);
-        progress({ opened: opened.size, total: Math.max(total, opened.size) });
-      },
-    });
     const path = [hubRoot(location), ...location.path.split('/')].join(sep);
-    const catalogue = toCatalogue(
-      withoutValues(await openCheckpoint(path, { signal, files, headerCapBytes: headerCapBytes() }), rename),
-    );
+    const checkpoint = await openCheckpoint(path, {
+      signal,
+      files: hubFiles(listing, access, { signal }),
+      headerCapBytes: headerCapBytes(),
+      onProgress: progress,
+    });
+    const catalogue = toCatalogue(withoutValues(checkpoint, rename));
     // Names and sizes may stay the same from one commit to the next.
     const generation = createHash('sha256').update(`${catalogue.generation} ${listing.commit}`).digest('hex');
     return { ...catalogue, generation: generation.slice(0, 16) };

@@ -62,7 +62,7 @@ const handlers: Handlers<EngineContract> = {
   quantize: async (params, context) =>
     tracked(quantizeJob(engine, await cache.get(params.path), params, context)),
   hubChoices: (params, { signal }) => listHubChoices(params, signal),
-  hubOpen: (params, context) => openHubModel(params, context),
+  hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),
 };
 
 const rpc = new Rpc<EngineContract, Record<never, never>>(

@@ -80,13 +80,9 @@ export function hubRoot({ name }: HubRepository): string {
 
 /**
  * A listed repository as a store of files under `hubRoot`. Nothing is sent before a file is read; then only the asked
- * ranges are, and `onOpen` hears of each opened file.
+ * ranges are.
  */
-export function hubFiles(
-  listing: HubListing,
-  access: HubAccess,
-  options: RequestOptions & { readonly onOpen?: ((path: string) => void) | undefined } = {},
-): FileStore {
+export function hubFiles(listing: HubListing, access: HubAccess, options: RequestOptions = {}): FileStore {
   const root = hubRoot(listing.repository);
   const absolute = (path: string) => resolve(root, ...path.split('/'));
   const files = new Map(listing.files.map((file) => [absolute(file.path), file]));
@@ -118,7 +114,6 @@ export function hubFiles(
       const file = files.get(path);
       if (!file) throw missing(path);
       const blob = await fileBlob(listing, file, access, options);
-      options.onOpen?.(path);
       return rangeSource({
         path,
         size: file.bytes,

@@ -288,12 +288,11 @@ export type EngineContract = {
     result: readonly HubChoice[];
   };
   /**
-   * The catalogue of one of them, from headers alone: no values can be asked for, and paths are URIs. Progress counts
-   * the weights files whose headers were asked for.
+   * The catalogue of one of them, from headers alone: no values can be asked for, and paths are URIs.
    */
   hubOpen: {
     params: { location: HubFileLocation; access: HubAccess };
     result: Catalogue;
-    progress: { opened: number; total: number };
+    progress: OpenProgress;
   };
 };

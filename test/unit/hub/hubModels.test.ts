@@ -9,6 +9,7 @@ import { CheckpointCache } from '../../../src/engine/checkpointCache';
 import { listHubChoices, openHubModel } from '../../../src/engine/hubModels';
 import { LoupeError } from '../../../src/errors';
 import { openCheckpoint } from '../../../src/formats/open';
+import type { OpenProgress } from '../../../src/formats/openProgress';
 import { hubFetch } from '../../../src/hub/hubFetch';
 import type { HubAccess } from '../../../src/hub/hubLocation';
 import { listRepository } from '../../../src/hub/hubRepository';
@@ -87,7 +88,7 @@ describe('a model on the Hub', () => {
         await writeFile(join(folder, name), bytes);
       }
       const local = await openCheckpoint(join(folder, 'model.safetensors.index.json'));
-      const progress: { opened: number; total: number }[] = [];
+      const progress: OpenProgress[] = [];
       const remote = await openHubModel(
         {
           location: { name: 'org/small', revision: 'main', path: 'model.safetensors.index.json' },
@@ -106,7 +107,8 @@ describe('a model on the Hub', () => {
       expect(remote.files.map(({ path }) => path)).toEqual(
         [1, 2].map((i) => `tensor-loupe-hub:/org/small@main/${shard(i)}`),
       );
-      expect(progress.at(-1)).toEqual({ opened: 2, total: 2 });
+      expect(progress[0]?.preview).toMatchObject({ name: 'small', tensorCount: 2 });
+      expect(progress.at(-1)).toEqual({ filesDone: 2, filesTotal: 2 });
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -211,6 +213,21 @@ describe('what goes wrong', () => {
     const error = await failure(choices(name, given === undefined ? {} : { token: given }));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
+  });
+
+  it('is said: files behind a gate, of a model that anyone may list', async () => {
+    hub.intercept = (request, response) => {
+      if (!request.url?.includes('/resolve/')) return false;
+      response.writeHead(401, { 'Content-Type': 'text/plain', 'X-Error-Code': 'GatedRepo' });
+      response.end('Access to model org/small is restricted.');
+      return true;
+    };
+    expect(await choices('org/small')).toHaveLength(2);
+    for (const path of ['model.safetensors.index.json', shard(2), 'gguf/small-Q8_0.gguf']) {
+      const error = await failure(open(path));
+      expect(error.code).toBe('io');
+      expect(error.message).toMatch(/^org\/small needs a token/);
+    }
   });
 
   it('is said: an unknown revision, an unknown file', async () => {
