@@ -1,4 +1,4 @@
-import type { PartialStats } from './partialStats';
+import type { CountedStats } from './partialStats';
 import { forEachPattern, patternCell } from './patterns';
 import type { DisplayHistogram } from './types';
 
@@ -12,7 +12,7 @@ export const displayBins = 96;
  * null when there is no finite value.
  */
 export function displayHistogram(
-  stats: Pick<PartialStats, 'histogram' | 'kind' | 'min' | 'max'>,
+  stats: Pick<CountedStats, 'histogram' | 'kind' | 'min' | 'max'>,
   range: { readonly min: number; readonly max: number } = stats,
   bins: number = displayBins,
 ): DisplayHistogram | null {

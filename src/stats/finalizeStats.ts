@@ -1,7 +1,7 @@
 import type { SigmaCounts } from '../kernels/kernels';
 import { displayHistogram } from './displayHistogram';
 import { axisStats, outlierFactor } from './outliers';
-import type { PartialStats } from './partialStats';
+import type { CountedStats } from './partialStats';
 import { forEachPattern, patternCell, patternValue } from './patterns';
 import { percentiles } from './percentiles';
 import type { TensorStats } from './types';
@@ -14,7 +14,7 @@ export interface SigmaThresholds {
 }
 
 /** 3 and 6 standard deviations; undefined when there is no finite value. */
-export function sigmaThresholds(stats: PartialStats): SigmaThresholds | undefined {
+export function sigmaThresholds(stats: CountedStats): SigmaThresholds | undefined {
   const { n, mean, m2 } = stats.moments;
   if (n === 0) return undefined;
   const std = Math.sqrt(m2 / n);
@@ -25,7 +25,7 @@ export function sigmaThresholds(stats: PartialStats): SigmaThresholds | undefine
  * Counts beyond 3 and 6 sigma from the histogram alone. Always exact for 16-bit and smaller types. For the
  * others undefined when a threshold falls into a bin that holds values: then a second pass must count.
  */
-export function sigmaCounts(stats: PartialStats): SigmaCounts | undefined {
+export function sigmaCounts(stats: CountedStats): SigmaCounts | undefined {
   const thresholds = sigmaThresholds(stats);
   let [sigma3, sigma6, doubtful] = [0, 0, false];
   if (thresholds === undefined) return { sigma3, sigma6 };
@@ -52,7 +52,7 @@ export interface FinalizeOptions {
 }
 
 /** The statistics of a whole tensor, ready to show. Throws a TypeError when counts are needed and missing. */
-export function finalizeStats(stats: PartialStats, name: string, options: FinalizeOptions = {}): TensorStats {
+export function finalizeStats(stats: CountedStats, name: string, options: FinalizeOptions = {}): TensorStats {
   const counts = options.counts ?? sigmaCounts(stats);
   if (counts === undefined) throw new TypeError('counts beyond 3 and 6 sigma need a second pass');
   const { moments, min, max, nan, inf, zeros } = stats;
@@ -92,7 +92,7 @@ export function finalizeStats(stats: PartialStats, name: string, options: Finali
 }
 
 function channelStats(
-  channels: NonNullable<PartialStats['channels']>,
+  channels: NonNullable<CountedStats['channels']>,
   options: FinalizeOptions,
 ): NonNullable<TensorStats['channels']> {
   const factor = options.outlierFactor ?? outlierFactor;

@@ -1,6 +1,6 @@
 import type { CentralMoments } from './moments';
 import { mergeMoments, noMoments } from './moments';
-import { type HistogramKind, patternBins } from './patterns';
+import { type HistogramKind, type PatternCounts, patternBins } from './patterns';
 
 /** Figures of the channels of some rows of a matrix, and of all its columns as far as those rows go. */
 export interface PartialChannels {
@@ -27,6 +27,11 @@ export interface PartialStats {
   /** Counts by 16-bit pattern; float64, because a tensor may hold more than 2^32 equal values. */
   readonly histogram: Float64Array;
   readonly channels?: PartialChannels | undefined;
+}
+
+/** The statistics of a whole tensor before they become figures; they need not merge any more. */
+export interface CountedStats extends Omit<PartialStats, 'histogram'> {
+  readonly histogram: PatternCounts;
 }
 
 /** The statistics of no values. With a matrix shape it has channel arrays for all rows, ready to merge into. */

@@ -48,13 +48,48 @@ export function isFinitePattern(pattern: number, kind: HistogramKind): boolean {
   return (pattern & 0x7fff) < (kind === 'f16' ? 0x7c00 : 0x7f80);
 }
 
+/** The patterns that occur, ascending, each with its count: what a small tensor needs instead of 65,536 bins. */
+export interface SparseCounts {
+  readonly patterns: Uint16Array;
+  readonly counts: Float64Array;
+}
+
+/** Counts by pattern; float64, because a tensor may hold more than 2^32 equal values. */
+export type PatternCounts = Float64Array | SparseCounts;
+
+/** The bins of a kernel's histogram that hold something. Its counts stay below 2^31. */
+export function sparseCounts(histogram: Uint32Array): SparseCounts {
+  // Two bins at a time, as a float64 that is zero when both are: most are.
+  const pairs = new Float64Array(histogram.buffer, histogram.byteOffset, patternBins / 2);
+  const patterns: number[] = [];
+  for (let pair = 0; pair < pairs.length; pair++) {
+    if (pairs[pair] === 0) continue;
+    if (histogram[2 * pair] !== 0) patterns.push(2 * pair);
+    if (histogram[2 * pair + 1] !== 0) patterns.push(2 * pair + 1);
+  }
+  return {
+    patterns: Uint16Array.from(patterns),
+    counts: Float64Array.from(patterns, (pattern) => histogram[pattern]!),
+  };
+}
+
 /** Calls back for every finite pattern that was counted, from the smallest value to the largest. */
 export function forEachPattern(
-  histogram: Float64Array,
+  histogram: PatternCounts,
   kind: HistogramKind,
   visit: (pattern: number, count: number) => void,
 ): void {
   const last = kind === 'f16' ? 0x7bff : 0x7f7f;
+  if (!(histogram instanceof Float64Array)) {
+    const { patterns, counts } = histogram;
+    // Among negative numbers the larger pattern is the smaller value.
+    let i = patterns.length - 1;
+    for (; i >= 0 && patterns[i]! >= 0x8000; i--)
+      if ((patterns[i]! & 0x7fff) <= last) visit(patterns[i]!, counts[i]!);
+    const positive = i + 1;
+    for (i = 0; i < positive && patterns[i]! <= last; i++) visit(patterns[i]!, counts[i]!);
+    return;
+  }
   for (let magnitude = last; magnitude >= 0; magnitude--) {
     const count = histogram[0x8000 | magnitude]!;
     if (count > 0) visit(0x8000 | magnitude, count);

@@ -1,4 +1,10 @@
-import { forEachPattern, type HistogramKind, patternCell, patternValue } from './patterns';
+import {
+  forEachPattern,
+  type HistogramKind,
+  type PatternCounts,
+  patternCell,
+  patternValue,
+} from './patterns';
 
 /**
  * Percentiles by linear interpolation at rank p / 100 * (n - 1) of the sorted values (numpy's default).
@@ -9,7 +15,7 @@ import { forEachPattern, type HistogramKind, patternCell, patternValue } from '.
  * @returns one number a rank; NaN when nothing was counted
  */
 export function percentiles(
-  histogram: Float64Array,
+  histogram: PatternCounts,
   kind: HistogramKind,
   ranks: readonly number[],
   range: { readonly min: number; readonly max: number },
@@ -33,7 +39,7 @@ export function percentiles(
 
 /** The values at ascending positions of the sorted tensor. */
 function sortedValues(
-  histogram: Float64Array,
+  histogram: PatternCounts,
   kind: HistogramKind,
   positions: readonly number[],
   range: { readonly min: number; readonly max: number },

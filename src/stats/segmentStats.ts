@@ -4,8 +4,14 @@ import { byteSize, dtypes } from '../numeric/dtypes';
 import { statsOfPatterns } from './exactMoments';
 import type { SigmaThresholds } from './finalizeStats';
 import { type CentralMoments, centralMoments, mergeMoments, noMoments } from './moments';
-import type { PartialChannels, PartialStats } from './partialStats';
-import { type HistogramKind, histogramKindOf, patternBins } from './patterns';
+import type { CountedStats, PartialChannels, PartialStats } from './partialStats';
+import {
+  type HistogramKind,
+  histogramKindOf,
+  type PatternCounts,
+  patternBins,
+  sparseCounts,
+} from './patterns';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
@@ -20,6 +26,8 @@ export interface Segment {
   readonly elements: number;
   /** Columns of the tensor as a matrix, for channel figures; undefined to leave them out. */
   readonly columns?: number | undefined;
+  /** How the values are binned, when it does not follow from `dtype`: decoded integers come as F32. */
+  readonly kind?: HistogramKind | undefined;
 }
 
 /**
@@ -45,7 +53,7 @@ export class SegmentStats {
     if (segment.elements > maximumSegmentElements) throw new RangeError('segment of more than 2^32 elements');
     this.#kernels = kernels;
     this.#segment = segment;
-    this.#kind = histogramKindOf(segment.dtype);
+    this.#kind = segment.kind ?? histogramKindOf(segment.dtype);
     this.#decodedPtr = kernels.alloc(blockElements * 4);
     this.#histogramPtr = kernels.alloc(patternBins * 4);
     kernels.u32(this.#histogramPtr, patternBins).fill(0);
@@ -99,7 +107,19 @@ export class SegmentStats {
 
   /** The segment's statistics, copied out of the kernels' memory. */
   finish(): PartialStats {
-    const histogram = new Float64Array(this.#kernels.u32(this.#histogramPtr, patternBins));
+    return this.#read(new Float64Array(this.#kernels.u32(this.#histogramPtr, patternBins)));
+  }
+
+  /** The same of a segment that is a whole tensor: in proportion to its values, where `finish` always copies all bins. */
+  finishWhole(): CountedStats {
+    const histogram = this.#kernels.u32(this.#histogramPtr, patternBins);
+    if (this.#segment.elements >= 2 ** 31) return this.finish();
+    return this.#read(sparseCounts(histogram));
+  }
+
+  #read<Counts extends PatternCounts>(
+    histogram: Counts,
+  ): Omit<CountedStats, 'histogram'> & { readonly histogram: Counts } {
     const channels = this.#channels?.read();
     if (this.#kind !== 'f32') return { ...statsOfPatterns(histogram, this.#kind), channels };
     return {
@@ -205,8 +225,9 @@ export class SegmentSigmaCounts {
       let counts: SigmaCounts;
       if (this.#dtype === 'F64') counts = kernels.countBeyond64(blockPtr, n, mean, sigma3, sigma6);
       else {
-        kernels.decode(this.#dtype, blockPtr, this.#decodedPtr, n);
-        counts = kernels.countBeyond(this.#decodedPtr, n, mean, sigma3, sigma6);
+        const values = this.#dtype === 'F32' ? blockPtr : this.#decodedPtr;
+        if (values !== blockPtr) kernels.decode(this.#dtype, blockPtr, values, n);
+        counts = kernels.countBeyond(values, n, mean, sigma3, sigma6);
       }
       this.#sigma3 += counts.sigma3;
       this.#sigma6 += counts.sigma6;

@@ -2,170 +2,63 @@
 import type { SigmaCounts } from '../../kernels/kernels';
 import type { TensorStats } from '../../protocol/engineApi';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
-import { type CentralMoments, centralMoments, mergeMoments, noMoments } from '../../stats/moments';
 import type { PartialStats } from '../../stats/partialStats';
-import { type HistogramKind, histogramKindOf, patternBins } from '../../stats/patterns';
+import { histogramKindOf } from '../../stats/patterns';
+import { SegmentSigmaCounts, SegmentStats } from '../../stats/segmentStats';
 import { type Block, divide, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
 import type { CountTask, StatsTask } from './task';
 import type { WorkerContext } from './workerContext';
 
 export function runStats(context: WorkerContext, task: StatsTask): PartialStats | TensorStats {
-  const partial = partialStats(context, task);
-  if (!task.finish) return partial;
-  const thresholds = sigmaThresholds(partial);
-  const counts = sigmaCounts(partial) ?? runCount(context, { ...task, thresholds: thresholds! });
-  return finalizeStats(partial, task.source.name, { counts, outlierFactor: task.outlierFactor });
+  const segment = gather(context, task);
+  if (!task.finish) return segment.finish();
+  const whole = segment.finishWhole();
+  const thresholds = sigmaThresholds(whole);
+  const counts = sigmaCounts(whole) ?? runCount(context, { ...task, thresholds: thresholds! });
+  return finalizeStats(whole, task.source.name, { counts, outlierFactor: task.outlierFactor });
 }
 
-/** How the values of a type are held for statistics: float64 keeps kernels of its own. */
-const isDouble = (source: TensorSource): boolean => source.dtype === 'F64';
-
-/** Dequantized values of packed codes are any float32, whatever the codes' type is called. */
-function kindOf(source: TensorSource): HistogramKind {
-  return source.packed ? 'f32' : histogramKindOf(source.dtype);
+/** The type that a source's values are fed to the statistics as: their own where the statistics know it, else float32. */
+function fedType({ dtype, packed }: TensorSource): string {
+  return !packed && (dtype === 'F64' || dtype === 'F16' || dtype === 'BF16') ? dtype : 'F32';
 }
 
-function partialStats(context: WorkerContext, task: StatsTask): PartialStats {
-  const { kernels, reader } = context;
+function gather(context: WorkerContext, task: StatsTask): SegmentStats {
   const { source, part } = task;
-  const kind = kindOf(source);
-  const byPattern = kind === 'f16' || kind === 'bf16';
-  const double = isDouble(source);
-  const most = Math.min(segmentElements, part.rows * part.columns);
-
-  const values = kernels.alloc((double ? 8 : 4) * most);
-  const raw = byPattern ? kernels.alloc(2 * most) : 0;
-  const histogram = kernels.alloc(4 * patternBins);
-  kernels.u32(histogram, patternBins).fill(0);
-  const channels = task.channels ? allocateChannels(context, part, source.columns) : undefined;
-
-  let moments: CentralMoments = noMoments;
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  let [zeros, nan, inf] = [0, 0, 0];
-  const sum = double ? kernels.moments64.bind(kernels) : kernels.moments.bind(kernels);
-
-  for (const block of divide(part, segmentElements)) {
-    context.checkCancelled();
-    const n = block.rows * block.columns;
-    if (byPattern) {
-      reader.readRaw(source, block, raw);
-      kernels.decode(source.dtype, raw, values, n);
-      kernels.histogramU16(raw, n, histogram);
-    } else if (double) {
-      reader.readRaw(source, block, values);
-      kernels.histogramF64(values, n, histogram);
-    } else {
-      reader.read(source, block, values);
-      kernels.histogramF32(values, n, histogram);
-    }
-    // Sums around a value near the mean lose no digits; the first segment's own mean gives it.
-    let shift = moments.mean;
-    if (moments.n === 0) {
-      const probe = sum(values, Math.min(n, probeElements), 0);
-      shift = probe.finite === 0 ? 0 : probe.s1 / probe.finite;
-    }
-    const sums = sum(values, n, shift);
-    moments = mergeMoments(moments, centralMoments(sums, shift));
-    min = Math.min(min, sums.min);
-    max = Math.max(max, sums.max);
-    zeros += sums.zeros;
-    nan += sums.nan;
-    inf += sums.inf;
-    if (channels) foldChannels(context, source, block, part, values, channels);
-  }
-
-  return {
-    kind,
-    moments,
-    min,
-    max,
-    zeros,
-    nan,
-    inf,
-    histogram: new Float64Array(kernels.u32(histogram, patternBins)),
-    ...(channels
-      ? {
-          channels: {
-            columns: source.columns,
-            firstRow: part.row,
-            rowMax: kernels.f32(channels.rowMax, part.rows).slice(),
-            rowSumSq: kernels.f64(channels.rowSumSq, part.rows).slice(),
-            columnMax: kernels.f32(channels.columnMax, source.columns).slice(),
-            columnSumSq: kernels.f64(channels.columnSumSq, source.columns).slice(),
-          },
-        }
-      : {}),
-  };
+  const segment = new SegmentStats(context.kernels, {
+    dtype: fedType(source),
+    // Dequantized values of packed codes are any float32, whatever the codes' type is called.
+    kind: source.packed ? 'f32' : histogramKindOf(source.dtype),
+    startElement: part.row * source.columns + part.column,
+    elements: part.rows * part.columns,
+    columns: task.channels ? source.columns : undefined,
+  });
+  feed(context, source, part, (values, elements) => segment.add(values, elements));
+  return segment;
 }
 
-/** Enough values to tell where a tensor's mean lies. */
-const probeElements = 4096;
-
-interface ChannelPointers {
-  readonly rowMax: number;
-  readonly rowSumSq: number;
-  readonly columnMax: number;
-  readonly columnSumSq: number;
-}
-
-function allocateChannels({ kernels }: WorkerContext, part: Block, columns: number): ChannelPointers {
-  const zeroed = (bytes: number) => {
-    const pointer = kernels.alloc(bytes);
-    kernels.u8(pointer, bytes).fill(0);
-    return pointer;
-  };
-  return {
-    rowMax: zeroed(4 * part.rows),
-    rowSumSq: zeroed(8 * part.rows),
-    columnMax: zeroed(4 * columns),
-    columnSumSq: zeroed(8 * columns),
-  };
-}
-
-function foldChannels(
-  { kernels }: WorkerContext,
+/** Reads a part piece by piece and hands each on where it lies in the kernels' memory. */
+function feed(
+  { kernels, reader, checkCancelled }: WorkerContext,
   source: TensorSource,
-  block: Block,
   part: Block,
-  values: number,
-  channels: ChannelPointers,
+  take: (pointer: number, elements: number) => void,
 ): void {
-  const row = block.row - part.row;
-  const fold = isDouble(source) ? kernels.channels64.bind(kernels) : kernels.channels.bind(kernels);
-  fold(
-    values,
-    block.rows * block.columns,
-    block.column,
-    source.columns,
-    channels.rowMax + 4 * row,
-    channels.columnMax,
-    channels.rowSumSq + 8 * row,
-    channels.columnSumSq,
-  );
+  const isRaw = fedType(source) === source.dtype && !source.packed;
+  const most = Math.min(segmentElements, part.rows * part.columns);
+  const pointer = kernels.alloc((fedType(source) === 'F64' ? 8 : 4) * most);
+  for (const block of divide(part, segmentElements)) {
+    checkCancelled();
+    if (isRaw) reader.readRaw(source, block, pointer);
+    else reader.read(source, block, pointer);
+    take(pointer, block.rows * block.columns);
+  }
 }
 
 export function runCount(context: WorkerContext, task: Omit<CountTask, 'kind'>): SigmaCounts {
-  const { kernels, reader } = context;
   const { source, part, thresholds } = task;
-  const double = isDouble(source);
-  const values = kernels.alloc((double ? 8 : 4) * Math.min(segmentElements, part.rows * part.columns));
-  let [sigma3, sigma6] = [0, 0];
-  for (const block of divide(part, segmentElements)) {
-    context.checkCancelled();
-    if (double) reader.readRaw(source, block, values);
-    else reader.read(source, block, values);
-    const count = double ? kernels.countBeyond64 : kernels.countBeyond;
-    const found = count.call(
-      kernels,
-      values,
-      block.rows * block.columns,
-      thresholds.mean,
-      thresholds.sigma3,
-      thresholds.sigma6,
-    );
-    sigma3 += found.sigma3;
-    sigma6 += found.sigma6;
-  }
-  return { sigma3, sigma6 };
+  const counts = new SegmentSigmaCounts(context.kernels, fedType(source), thresholds);
+  feed(context, source, part, (values, elements) => counts.add(values, elements));
+  return counts.finish();
 }
