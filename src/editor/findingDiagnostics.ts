@@ -12,7 +12,7 @@ const severities = {
 function messageOf({ message, tensor, byteOffset }: Finding): string {
   const where = [
     ...(tensor === undefined || message.includes(tensor) ? [] : [`tensor ${tensor}`]),
-    ...(byteOffset === undefined ? [] : [`byte ${byteOffset} (0x${byteOffset.toString(16)})`]),
+    ...(byteOffset === undefined ? [] : [`byte ${byteOffset}, 0x${byteOffset.toString(16)}`]),
   ];
   return where.length === 0 ? message : `${message} (${where.join(', ')})`;
 }

@@ -58,7 +58,7 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
     await withPage({ query: 'model=broken' }, async (page) => {
       await page.getByTestId('findings-button').click();
       const items = page.locator('.findings li');
-      expect(await items.count()).toBe(1);
+      await expect.poll(() => items.count()).toBe(1);
       await page.getByTestId('findings-analyze').click();
       await expect.poll(() => items.count()).toBe(4);
       expect(
@@ -106,6 +106,26 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
       await expect.poll(() => tokens.locator('.array-row').first().innerText()).toContain('▁piece3199');
       await tokens.getByTestId('array-search').locator('input').fill('nowhere');
       await expect.poll(() => tokens.locator('.array-none').innerText()).toBe('No value holds “nowhere”.');
+    });
+  });
+
+  it('page through the tokenizer.json beside a model', async () => {
+    await withPage({ query: 'model=graph', width: 420, height: 700 }, async (page) => {
+      await page.getByTestId('tab-tokenizer').click();
+      expect(await page.getByTestId('tokenizer-kind').innerText()).toBe('LlamaTokenizerFast');
+      const tokens = page.getByTestId('tokens');
+      await expect.poll(() => tokens.locator('.array-row[data-index="1"]').innerText()).toMatch(/^1\s+<s>$/);
+      expect(await page.getByTestId('tokenizer').innerText()).toContain('300 tokens');
+      expect(await page.getByTestId('added-tokens').innerText()).toContain('<s>');
+      // In a narrow editor the last tab is scrolled to.
+      await page.getByTestId('tab-tokenizer').press('End');
+      await expect
+        .poll(() =>
+          page
+            .getByTestId('tab-graph')
+            .evaluate((tab) => tab.getBoundingClientRect().right <= window.innerWidth),
+        )
+        .toBe(true);
     });
   });
 
@@ -164,12 +184,14 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
         await row.click({ button: 'right' });
         await page.getByText(label, { exact: true }).click();
       }
-      await expect.poll(() => actions(page)).toEqual([
-        { kind: 'copy', text: '[64, 32]' },
-        { kind: 'copy', text: '/models/made-up/model.safetensors' },
-        { kind: 'revealInExplorer', file: 0 },
-        { kind: 'exportTensors' },
-      ]);
+      await expect
+        .poll(() => actions(page))
+        .toEqual([
+          { kind: 'copy', text: '[64, 32]' },
+          { kind: 'copy', text: '/models/made-up/model.safetensors' },
+          { kind: 'revealInExplorer', file: 0 },
+          { kind: 'exportTensors' },
+        ]);
     });
   });
 

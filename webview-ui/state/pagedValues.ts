@@ -19,14 +19,16 @@ export class PagedValues {
   private readonly pages = new Map<number, readonly PagedValue[]>();
   private readonly reading = new Map<number, Promise<void>>();
 
+  /** `head`: the first values, when they are known already. */
   constructor(
     readonly length: number,
     private readonly read: ReadValues,
+    private readonly head: readonly PagedValue[] = [],
   ) {}
 
-  /** The value at a place when its page has come. */
+  /** The value at a place when it has come. */
   get(index: number): PagedValue | undefined {
-    return this.pages.get(Math.floor(index / pageLength))?.[index % pageLength];
+    return this.pages.get(Math.floor(index / pageLength))?.[index % pageLength] ?? this.head[index];
   }
 
   /** Resolves when the values of [first, end) are here; rejects as reading does. */
@@ -69,7 +71,7 @@ export class PagedValues {
     for (let start = 0; start < this.length && matches.length < mostMatches; start += searchLength) {
       const end = Math.min(this.length, start + searchLength);
       let isHere = true;
-      for (let page = start; page < end; page += pageLength) isHere &&= this.get(page) !== undefined;
+      for (let at = start; at < end; at += pageLength) isHere &&= this.pages.has(at / pageLength);
       if (!isHere) await this.readPages(start, searchLength, signal);
       if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
       for (let index = start; index < end && matches.length < mostMatches; index++) {

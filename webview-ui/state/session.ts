@@ -28,6 +28,9 @@ export type AnalysisEnd =
 
 const keptDetails = 64;
 
+/** What the compute process calls the tokens of a tokenizer.json. */
+export const tokenizerFileKey = 'tokenizer.json';
+
 export class CheckpointSession {
   readonly stats: StatsTable;
   readonly table: TableModel;
@@ -37,6 +40,10 @@ export class CheckpointSession {
   private abort: AbortController | undefined;
   private lastFindings: { readonly version: number; readonly all: readonly Finding[] } | undefined;
   private readonly arrays = new Map<string, PagedValues>();
+  private hasAskedTokenizer = false;
+  private tokenizerLength: number | undefined;
+  /** Why the tokenizer.json that is there cannot be used. */
+  tokenizerFileProblem: string | undefined;
   private readonly failedTokens = new Set<string>();
   private readonly closing = new AbortController();
 
@@ -98,13 +105,38 @@ export class CheckpointSession {
   array(key: string, length: number): PagedValues {
     let array = this.arrays.get(key);
     if (!array) {
-      array = new PagedValues(length, async (start, count, signal) => {
+      const read = async (start: number, count: number, signal: AbortSignal) => {
         const slice = await this.rpc.call('metadataSlice', { key, start, count }, { signal });
         return slice.values;
-      });
+      };
+      const known = this.catalogue.metadata.find((entry) => entry.key === key)?.value;
+      array = new PagedValues(length, read, typeof known === 'object' ? known.head : []);
       this.arrays.set(key, array);
     }
     return array;
+  }
+
+  /** How many tokens the tokenizer.json beside the weights has; undefined while that is unknown, 0 without one. */
+  get tokenizerFileLength(): number | undefined {
+    if (!this.hasAskedTokenizer) {
+      this.hasAskedTokenizer = true;
+      const asked = { key: tokenizerFileKey, start: 0, count: 1 };
+      this.rpc
+        .call('metadataSlice', asked, { signal: this.closing.signal })
+        .then(
+          ({ length }) => length,
+          (thrown) => {
+            const { code, message } = LoupeError.from(thrown);
+            if (code !== 'not-found') this.tokenizerFileProblem = message;
+            return 0;
+          },
+        )
+        .then((length) => {
+          this.tokenizerLength = length;
+          this.onChange();
+        });
+    }
+    return this.tokenizerLength;
   }
 
   /** One value of such an array; undefined until it has been read, which this starts. */

@@ -19,6 +19,7 @@ import { openingView } from './openingView';
 import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
+import { revealTab, type Tab, tabBar } from './tabBar';
 import { TensorsView } from './tensorsView';
 import { tokenizerView } from './tokenizerView';
 
@@ -169,6 +170,7 @@ export class CheckpointPage {
       sidecars: sidecarsOf(catalogue),
     };
     if (!this.tabs(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
+    requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
     window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
@@ -327,7 +329,7 @@ export class CheckpointPage {
         });
       case 'open':
         return html`${strip(screen.session, () => this.showTab('findings'))} ${this.noticeBars(screen.session)}
-          ${this.tabBar(screen)}
+          ${tabBar(this.tabs(screen), this.state.tab, (tab) => this.showTab(tab))}
           <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.state.tab}" data-tab=${this.state.tab}>
             ${this.panel(screen)}
           </section>`;
@@ -364,11 +366,7 @@ export class CheckpointPage {
   }
 
   /** The tabs that have something to show. */
-  private tabs({ session, metadata, tokenizer, sidecars }: OpenScreen): readonly {
-    readonly id: TabId;
-    readonly title: string;
-    readonly count?: number | undefined;
-  }[] {
+  private tabs({ session, metadata, tokenizer, sidecars }: OpenScreen): readonly Tab[] {
     const { catalogue, findings } = session;
     const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
     const when = <T>(condition: boolean, tab: T): readonly T[] => (condition ? [tab] : []);
@@ -387,38 +385,6 @@ export class CheckpointPage {
     ];
   }
 
-  private tabBar(screen: OpenScreen): TemplateResult {
-    const tabs = this.tabs(screen);
-    const move = (event: KeyboardEvent) => {
-      const at = tabs.findIndex((tab) => tab.id === this.state.tab);
-      const target: Record<string, number> = {
-        ArrowRight: (at + 1) % tabs.length,
-        ArrowLeft: (at + tabs.length - 1) % tabs.length,
-        Home: 0,
-        End: tabs.length - 1,
-      };
-      const next = target[event.key];
-      if (next === undefined) return;
-      event.preventDefault();
-      this.showTab(tabs[next]!.id);
-      document.getElementById(`tab-${tabs[next]!.id}`)?.focus();
-    };
-    return html`<div class="tabs" role="tablist" aria-label="Views of the checkpoint" @keydown=${move}>
-      ${tabs.map(
-        (tab) => html`<button
-          type="button"
-          role="tab"
-          id="tab-${tab.id}"
-          data-testid="tab-${tab.id}"
-          aria-controls="panel"
-          aria-selected=${this.state.tab === tab.id}
-          tabindex=${this.state.tab === tab.id ? 0 : -1}
-          @click=${() => this.showTab(tab.id)}
-        >${tab.title}${tab.count === undefined ? nothing : html` <span class="quiet tab-count">${formatInteger(tab.count)}</span>`}</button>`,
-      )}
-    </div>`;
-  }
-
   /** The same function at each drawing: lists compare what they are given. */
   private readonly copyText = (text: string) => this.copy(text);
 
@@ -431,6 +397,7 @@ export class CheckpointPage {
   private showTab(tab: TabId): void {
     if (tab === 'tensors' && this.screen.kind === 'open') this.screen.tensors.shown();
     this.patch({ tab });
+    requestAnimationFrame(() => revealTab(tab));
   }
 
   private panel(screen: OpenScreen): TemplateResult {

@@ -2,10 +2,10 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { formatInteger } from '../state/format';
 import { visibleText } from '../state/pagedValues';
-import type { CheckpointSession } from '../state/session';
-import { type TokenizerSummary, tokenTypes } from '../state/tokenizer';
+import { type CheckpointSession, tokenizerFileKey } from '../state/session';
+import { type TokenArray, type TokenizerSummary, tokenTypes } from '../state/tokenizer';
 import './arrayView';
-import { copyIcon } from './icons';
+import { copyIcon, warningIcon } from './icons';
 
 /** Added tokens drawn at once. */
 const shownAdded = 600;
@@ -19,7 +19,11 @@ export function tokenizerView(
   summary: TokenizerSummary,
   events: TokenizerEvents,
 ): TemplateResult {
-  const { tokens, vocabulary, specials, facts, templates, added } = summary;
+  const { specials, facts, templates, added } = summary;
+  const fileLength = summary.tokens ? undefined : session.tokenizerFileLength;
+  const tokens = summary.tokens ?? (fileLength ? { key: tokenizerFileKey, length: fileLength } : undefined);
+  const vocabulary = summary.vocabulary ?? tokens?.length;
+  const problem = session.tokenizerFileProblem;
   const fact = (label: string, value: string | TemplateResult) =>
     html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<section class="page tokenizer" data-testid="tokenizer">
@@ -38,7 +42,7 @@ export function tokenizerView(
                   ({ role, id, text }) => html`<tr>
                     <th scope="row">${role.replaceAll('_', ' ')}</th>
                     <td class="number">${id ?? ''}</td>
-                    <td class="mono">${text === undefined ? specialToken(session, summary, id) : visibleText(text)}</td>
+                    <td class="mono">${text === undefined ? specialToken(session, tokens, id) : visibleText(text)}</td>
                   </tr>`,
                 )}
               </tbody>
@@ -53,6 +57,7 @@ export function tokenizerView(
         <p class="quiet small">Jinja source, ${formatInteger(text.length)} characters, shown as it is stored and never run.</p>
         <pre class="template" tabindex="0" data-testid="chat-template">${text}</pre>`,
     )}
+    ${problem === undefined ? nothing : html`<p class="sidecar-error" data-testid="tokenizer-problem">${warningIcon()}<span>tokenizer.json cannot be used. ${problem}</span></p>`}
     ${
       tokens
         ? html`<h2>Tokens</h2>
@@ -93,7 +98,7 @@ const typeColumns = new WeakMap<
 >();
 
 /** The same object at each drawing: the list would start anew with another. */
-function typesOf(session: CheckpointSession, { typesKey, length }: NonNullable<TokenizerSummary['tokens']>) {
+function typesOf(session: CheckpointSession, { typesKey, length }: TokenArray) {
   if (typesKey === undefined) return undefined;
   let column = typeColumns.get(session);
   if (!column) {
@@ -110,7 +115,7 @@ function typesOf(session: CheckpointSession, { typesKey, length }: NonNullable<T
 /** The text of a special token that lies beyond the array's head: read when it is first shown. */
 function specialToken(
   session: CheckpointSession,
-  { tokens }: TokenizerSummary,
+  tokens: TokenArray | undefined,
   id: number | undefined,
 ): TemplateResult {
   if (!tokens || id === undefined) return html`<span class="quiet">–</span>`;

@@ -32,7 +32,7 @@ describe('Problems panel', () => {
     assert.ok(typeof code === 'object');
     assert.equal(code.value, 'truncated-data');
     assert.match(code.target.toString(), /findingHelp.*truncated-data/);
-    assert.match(diagnostic!.message, /byte \d+ \(0x[0-9a-f]+\)/);
+    assert.match(diagnostic!.message, /byte \d+, 0x[0-9a-f]+\)/);
 
     writeFileSync(uri.fsPath, whole);
     await until('the problem to go with the fault', () => codes(uri).length === 0);

@@ -31,6 +31,15 @@ describe('a paged array', () => {
     expect(values.get(600)).toBeUndefined();
   });
 
+  it('has its head at once, and still reads the page when asked', async () => {
+    const values = new PagedValues(600, async (start, count) => new Array<string>(count).fill(`${start}`), [
+      'first',
+    ]);
+    expect(values.get(0)).toBe('first');
+    expect(values.get(1)).toBeUndefined();
+    expect(await values.search('0', () => undefined, never)).toHaveLength(600);
+  });
+
   it('asks again after a page failed', async () => {
     let fails = true;
     const values = new PagedValues(10, async () => {
