@@ -13,7 +13,7 @@ export type HistogramKind = 'f16' | 'bf16' | 'int' | 'f32';
 export function histogramKindOf(dtype: string): HistogramKind {
   if (dtype === 'F16') return 'f16';
   if (dtype === 'BF16') return 'bf16';
-  if (dtype === 'I8' || dtype === 'U8') return 'int';
+  if (dtype === 'I8' || dtype === 'U8' || dtype === 'BOOL') return 'int';
   return 'f32';
 }
 
@@ -57,8 +57,16 @@ export interface SparseCounts {
 /** Counts by pattern; float64, because a tensor may hold more than 2^32 equal values. */
 export type PatternCounts = Float64Array | SparseCounts;
 
-/** The bins of a kernel's histogram that hold something. Its counts stay below 2^31. */
-export function sparseCounts(histogram: Uint32Array): SparseCounts {
+/**
+ * The bins of a kernel's histogram that hold something. Its counts stay below 2^31. With `met`, the pattern of every value
+ * counted, only those bins are looked at; `met` is sorted by it.
+ */
+export function sparseCounts(histogram: Uint32Array, met?: Uint16Array | undefined): SparseCounts {
+  if (met) {
+    met.sort();
+    const patterns = met.filter((pattern, i) => i === 0 || pattern !== met[i - 1]);
+    return { patterns, counts: Float64Array.from(patterns, (pattern) => histogram[pattern]!) };
+  }
   // Two bins at a time, as a float64 that is zero when both are: most are.
   const pairs = new Float64Array(histogram.buffer, histogram.byteOffset, patternBins / 2);
   const patterns: number[] = [];
