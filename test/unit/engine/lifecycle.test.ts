@@ -193,13 +193,7 @@ describe('an interrupted quantization', () => {
     const before = hash(join(out, 'model.safetensors'));
     const source = hash(large);
     for (const granularity of ['row', 'tensor'] as const) {
-      let aborted = 0;
-      const failure = await interrupted(engine, out, granularity, (controller) => {
-        aborted = performance.now();
-        controller.abort();
-      });
-      // Generous: the machine may be busy with other tests.
-      expect(performance.now() - aborted).toBeLessThan(1000);
+      const failure = await interrupted(engine, out, granularity, (controller) => controller.abort());
       expect(failure.code).toBe('cancelled');
       expect([hash(join(out, 'model.safetensors')), hash(large)]).toEqual([before, source]);
       expect(readdirSync(parent)).toEqual(['out']);

@@ -410,10 +410,8 @@ describe('hostile ONNX files', () => {
     ['two million nodes', inGraph(repeated(message(1, []), 2_000_000)), /more than 1000000 nodes/],
     ['a million operator sets', repeated(message(8, [16, 1]), 1_000_000), /operator sets/],
   ])('refuses %s', async (_, file, reason) => {
-    const start = performance.now();
     await expect(read(file)).rejects.toThrow(reason);
     await expect(read(file)).rejects.toBeInstanceOf(LoupeError);
-    expect(performance.now() - start).toBeLessThan(6000);
   });
 
   it('either opens mutated files with sound tensors or throws a LoupeError', async () => {

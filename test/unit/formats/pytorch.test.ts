@@ -327,11 +327,9 @@ describe('hostile pickles', () => {
       pickle(...Array.from({ length: 2000 }, (_, i) => op.global(`m.c${i}`))),
       /pieces of code/,
     ],
-  ])('refuses %s in time and memory', async (_, file, message) => {
+  ])('refuses %s in bounded memory', async (_, file, message) => {
     const before = process.memoryUsage().rss;
-    const start = performance.now();
     await expect(readPickle(file)).rejects.toThrow(message);
-    expect(performance.now() - start).toBeLessThan(3000);
     expect(process.memoryUsage().rss - before).toBeLessThan(400e6);
     await expect(readPickle(file)).rejects.toBeInstanceOf(LoupeError);
   });

@@ -102,8 +102,7 @@ describe('globMatcher', () => {
   });
 
   it('takes no exponential time', () => {
-    const before = performance.now();
+    // With backtracking this would outlast the test's time limit by far.
     expect(globMatcher(`${'*a?'.repeat(30)}*b*a`)('a'.repeat(5000))).toBe(false);
-    expect(performance.now() - before).toBeLessThan(500);
   });
 });
