@@ -15,6 +15,7 @@ import {
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
+const smallSegmentElements = 4096;
 /** A working bin is a u32. */
 const maximumSegmentElements = 2 ** 32 - 1;
 
@@ -41,6 +42,8 @@ export class SegmentStats {
   readonly #decodedPtr: number;
   readonly #histogramPtr: number;
   readonly #channels: ChannelSpace | undefined;
+  /** Of a small segment, the pattern of every value: looking through all bins would take most of its time. */
+  readonly #met: Uint16Array | undefined;
   #done = 0;
   #moments: CentralMoments = noMoments;
   #min = Number.POSITIVE_INFINITY;
@@ -57,6 +60,8 @@ export class SegmentStats {
     this.#decodedPtr = kernels.alloc(blockElements * 4);
     this.#histogramPtr = kernels.alloc(patternBins * 4);
     kernels.u32(this.#histogramPtr, patternBins).fill(0);
+    if (segment.elements <= smallSegmentElements && segment.dtype !== 'F64')
+      this.#met = new Uint16Array(segment.elements);
     if (segment.columns !== undefined) {
       this.#channels = new ChannelSpace(kernels, segment.startElement, segment.elements, segment.columns);
     }
@@ -81,11 +86,20 @@ export class SegmentStats {
       return;
     }
     const sixteenBits = dtype === 'F16' || dtype === 'BF16';
-    if (sixteenBits) kernels.histogramU16(srcPtr, n, this.#histogramPtr);
+    if (sixteenBits) {
+      kernels.histogramU16(srcPtr, n, this.#histogramPtr);
+      this.#met?.set(kernels.u16(srcPtr, n), this.#done);
+    }
     if (sixteenBits && this.#channels === undefined) return;
     const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
     if (dtype !== 'F32') kernels.decode(dtype, srcPtr, values, n);
-    if (!sixteenBits) kernels.histogramF32(values, n, this.#histogramPtr);
+    if (!sixteenBits) {
+      kernels.histogramF32(values, n, this.#histogramPtr);
+      if (this.#met) {
+        const halves = kernels.u16(values, 2 * n);
+        for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
+      }
+    }
     if (this.#kind === 'f32') this.#addMoments(n, (shift) => kernels.moments(values, n, shift));
     this.#channels?.fold(this.#done, (...where) => kernels.channels(values, n, ...where));
   }
@@ -114,7 +128,7 @@ export class SegmentStats {
   finishWhole(): CountedStats {
     const histogram = this.#kernels.u32(this.#histogramPtr, patternBins);
     if (this.#segment.elements >= 2 ** 31) return this.finish();
-    return this.#read(sparseCounts(histogram));
+    return this.#read(sparseCounts(histogram, this.#met));
   }
 
   #read<Counts extends PatternCounts>(
