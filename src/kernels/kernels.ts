@@ -3,6 +3,8 @@
  * The sources are in assembly/, the same arithmetic in plain TypeScript is in reference/.
  */
 import { LoupeError } from '../errors';
+import { tableDtypes, tableValues } from '../numeric/tableValues';
+import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
 import { type WasmMemory, wasm } from './webAssembly';
 
 /** Raw sums of one run of values around a shift: s1 = sum (x - shift), s2 = sum (x - shift)^2 and so on. */
@@ -39,68 +41,13 @@ export interface SigmaCounts {
   readonly sigma6: number;
 }
 
-/** Types that `decode` turns into float32. F64 has kernels of its own, as float32 would lose its values. */
-export type KernelDtype = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'Q8_0' | 'Q4_0';
-
-type Decoder = (srcPtr: number, dstPtr: number, elements: number) => void;
-
-/** The module's exports; docstrings are on the methods of `Kernels`. */
-interface KernelExports {
-  heapBase(): number;
-  decodeF32: Decoder;
-  decodeF16: Decoder;
-  decodeBF16: Decoder;
-  decodeI8: Decoder;
-  decodeU8: Decoder;
-  decodeQ8_0: Decoder;
-  decodeQ4_0: Decoder;
-  decodeCodes8(
-    codes: number,
-    dst: number,
-    rows: number,
-    columns: number,
-    stride: number,
-    scales: number,
-    zeros: number,
-  ): void;
-  rowRange(src: number, rows: number, columns: number, min: number, max: number): number;
-  encode8(
-    src: number,
-    codes: number,
-    rows: number,
-    columns: number,
-    stride: number,
-    inverses: number,
-    zeros: number,
-    low: number,
-    high: number,
-  ): void;
-  errorSums(x: number, y: number, n: number, out: number): void;
-  moments(src: number, n: number, shift: number, out: number): void;
-  moments64(src: number, n: number, shift: number, out: number): void;
-  histogramF32(src: number, n: number, histogram: number): void;
-  histogramU16(src: number, n: number, histogram: number): void;
-  histogramF64(src: number, n: number, histogram: number): void;
-  countBeyond(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
-  countBeyond64(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
-  channels(
-    src: number,
-    n: number,
-    startColumn: number,
-    columns: number,
-    rowMax: number,
-    columnMax: number,
-    rowSumSq: number,
-    columnSumSq: number,
-  ): void;
-  channels64: KernelExports['channels'];
-}
-
 const pageBytes = 65536;
 /** What a 32-bit module can address, less one page so that a pointer past the end stays a number. */
 const maximumPages = 65535;
 const alignment = 64;
 const scratchBytes = 128;
+/** 256 float32 values, a multiple of the alignment. */
+const tableBytes = 1024;
 
 export class Kernels {
   readonly memory: WasmMemory;
@@ -108,24 +55,30 @@ export class Kernels {
   readonly #scratch: number;
   readonly #start: number;
   readonly #decoders: ReadonlyMap<string, Decoder>;
+  readonly #wideDecoders: ReadonlyMap<string, Decoder>;
   #top: number;
 
   private constructor(memory: WasmMemory, exports: KernelExports) {
     this.memory = memory;
     this.#exports = exports;
-    const decoders: Record<KernelDtype, Decoder> = {
-      F32: exports.decodeF32,
-      F16: exports.decodeF16,
-      BF16: exports.decodeBF16,
-      I8: exports.decodeI8,
-      U8: exports.decodeU8,
-      Q8_0: exports.decodeQ8_0,
-      Q4_0: exports.decodeQ4_0,
-    };
-    this.#decoders = new Map(Object.entries(decoders));
     this.#scratch = align(exports.heapBase());
-    this.#start = this.#scratch + scratchBytes;
+    const tables = this.#scratch + scratchBytes;
+    this.#start = tables + tableBytes * tableDtypes.length;
     this.#top = this.#start;
+    const decoders = new Map<string, Decoder>(kernelDtypes.map((name) => [name, exports[`decode${name}`]]));
+    for (const [i, name] of tableDtypes.entries()) {
+      const table = tables + tableBytes * i;
+      this.f32(table, 256).set(tableValues(name)!);
+      decoders.set(name, (src, dst, elements) => exports.decodeByTable(src, dst, elements, table));
+    }
+    this.#decoders = decoders;
+    this.#wideDecoders = new Map([
+      ['F64', (src, dst, elements) => this.u8(dst, 8 * elements).set(this.u8(src, 8 * elements))],
+      ['I32', exports.decodeWideI32],
+      ['U32', exports.decodeWideU32],
+      ['I64', exports.decodeWideI64],
+      ['U64', exports.decodeWideU64],
+    ]);
   }
 
   /** Compiles the module (a few KB, so at once) and gives it a memory of its own. */
@@ -195,12 +148,21 @@ export class Kernels {
 
   /**
    * Decodes `elements` values at `srcPtr` (any alignment) to float32 at `dstPtr`. Block types need whole
-   * blocks. F64 is refused: its statistics run on the float64 kernels.
+   * blocks. The types of `wideDtypes` are refused: their statistics run on the float64 kernels.
    */
   decode(dtype: string, srcPtr: number, dstPtr: number, elements: number): void {
     const decoder = this.#decoders.get(dtype);
     if (decoder === undefined) {
       throw new LoupeError('unsupported', `Values of type ${dtype} cannot be decoded to float32.`);
+    }
+    decoder(srcPtr, dstPtr, elements);
+  }
+
+  /** Decodes values of one of `wideDtypes` at `srcPtr` to float64 at `dstPtr`, which must not overlap. */
+  decodeWide(dtype: string, srcPtr: number, dstPtr: number, elements: number): void {
+    const decoder = this.#wideDecoders.get(dtype);
+    if (decoder === undefined) {
+      throw new LoupeError('unsupported', `Values of type ${dtype} cannot be decoded to float64.`);
     }
     decoder(srcPtr, dstPtr, elements);
   }

@@ -141,14 +141,22 @@ export function byteSize(dtype: DtypeInfo, elements: number): number | undefined
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Types that the kernels decode to numbers today; statistics and quantization refuse the others by name. */
+/**
+ * Types that float32 cannot hold: statistics run on float64 kernels. Integers beyond 2^53 are rounded to the
+ * nearest float64 there. Pictures and errors are drawn from float32.
+ */
+export const wideDtypes: ReadonlySet<string> = new Set(['F64', 'I32', 'U32', 'I64', 'U64']);
+
+/**
+ * Types that the kernels decode to numbers today; statistics and quantization refuse the others by name: complex
+ * numbers, the 4 and 6-bit plain floats, Q8_1 (which ggml stores in no file) and the types over a lattice (IQ1 to IQ3).
+ */
 export const decodableDtypes: ReadonlySet<string> = new Set([
-  'F64',
-  'F32',
-  'F16',
-  'BF16',
-  'I8',
-  'U8',
-  'Q8_0',
-  'Q4_0',
+  ...wideDtypes,
+  ...['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'F8_E8M0'],
+  ...['BOOL', 'I8', 'U8', 'I16', 'U16'],
+  ...['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'],
+  ...['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_K'],
+  ...['IQ4_NL', 'IQ4_XS', 'MXFP4', 'NVFP4'],
+  ...['TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0'],
 ]);

@@ -65,6 +65,19 @@ export function bf16ToNumber(half: number): number {
   return f32FromBits(bf16ToF32Bits(half));
 }
 
+/** Half of the value of an E8M0 scale, 2^(code - 128), as MXFP4 applies it; 255 is 2^127 and no NaN, as in ggml. */
+export function e8m0HalfValue(code: number): number {
+  return 2 ** (code - 128);
+}
+
+/** Half of an unsigned E4M3 scale as NVFP4 applies it (ggml-impl.h, ggml_ue4m3_to_fp32): 0x7f is 0, the top bit unused. */
+export function ue4m3HalfValue(code: number): number {
+  if (code === 0x7f) return 0;
+  const exponent = (code >> 3) & 15;
+  const fraction = code & 7;
+  return exponent === 0 ? fraction * 2 ** -10 : (8 + fraction) * 2 ** (exponent - 11);
+}
+
 /** Rounds to float32 first and then to the type, as a cast in PyTorch does; may give infinity. */
 export function roundToDtype(value: number, dtype: FloatDtype): number {
   const bits = f32ToBits(value);

@@ -1,7 +1,7 @@
 /** Reads a block of a tensor straight into the kernels' memory and decodes it there. */
 import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
-import { dtypes } from '../../numeric/dtypes';
+import { dtypes, wideDtypes } from '../../numeric/dtypes';
 import { type Block, segmentElements } from '../matrix';
 import type { FileSpan, PackedSource, TensorSource } from '../tensorSource';
 import type { FileCache } from './fileCache';
@@ -27,7 +27,7 @@ export class SegmentReader {
 
   /**
    * Decodes a block to float32 at `pointer`, rows x columns without gaps. The block is whole rows, or a range
-   * of one row that begins and ends at multiples of `columnUnit`. Float64 values are rounded.
+   * of one row that begins and ends at multiples of `columnUnit`. Values of `wideDtypes` are rounded.
    */
   read(source: TensorSource, block: Block, pointer: number): void {
     const elements = block.rows * block.columns;
@@ -39,10 +39,25 @@ export class SegmentReader {
       else {
         const raw = this.kernels.alloc(this.rawBytes(source, elements));
         this.readRaw(source, block, raw);
-        if (source.dtype === 'F64') {
-          this.kernels.f32(pointer, elements).set(this.kernels.f64(raw, elements));
+        if (wideDtypes.has(source.dtype)) {
+          const wide = source.dtype === 'F64' ? raw : this.kernels.alloc(8 * elements);
+          if (wide !== raw) this.kernels.decodeWide(source.dtype, raw, wide, elements);
+          this.kernels.f32(pointer, elements).set(this.kernels.f64(wide, elements));
         } else this.kernels.decode(source.dtype, raw, pointer, elements);
       }
+    } finally {
+      this.kernels.reset(mark);
+    }
+  }
+
+  /** As `read` to float64, for a plain tensor of one of `wideDtypes`. */
+  readWide(source: TensorSource, block: Block, pointer: number): void {
+    const elements = block.rows * block.columns;
+    const mark = this.kernels.mark();
+    try {
+      const raw = this.kernels.alloc(this.rawBytes(source, elements));
+      this.readRaw(source, block, raw);
+      this.kernels.decodeWide(source.dtype, raw, pointer, elements);
     } finally {
       this.kernels.reset(mark);
     }

@@ -1,5 +1,6 @@
 /** One pass over a part of a tensor, and the second one that counts beyond thresholds. */
 import type { SigmaCounts } from '../../kernels/kernels';
+import { wideDtypes } from '../../numeric/dtypes';
 import type { TensorStats } from '../../protocol/engineApi';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
 import type { PartialStats } from '../../stats/partialStats';
@@ -19,9 +20,14 @@ export function runStats(context: WorkerContext, task: StatsTask): PartialStats 
   return finalizeStats(whole, task.source.name, { counts, outlierFactor: task.outlierFactor });
 }
 
-/** The type that a source's values are fed to the statistics as: their own where the statistics know it, else float32. */
+/**
+ * The type that a source's values are fed to the statistics as: the 16-bit floats as they are, float64 for what
+ * float32 cannot hold, else float32.
+ */
 function fedType({ dtype, packed }: TensorSource): string {
-  return !packed && (dtype === 'F64' || dtype === 'F16' || dtype === 'BF16') ? dtype : 'F32';
+  if (packed) return 'F32';
+  if (wideDtypes.has(dtype)) return 'F64';
+  return dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
 }
 
 function gather(context: WorkerContext, task: StatsTask): SegmentStats {
@@ -45,12 +51,14 @@ function feed(
   part: Block,
   take: (pointer: number, elements: number) => void,
 ): void {
-  const isRaw = fedType(source) === source.dtype && !source.packed;
+  const fed = fedType(source);
+  const isRaw = fed === source.dtype && !source.packed;
   const most = Math.min(segmentElements, part.rows * part.columns);
-  const pointer = kernels.alloc((fedType(source) === 'F64' ? 8 : 4) * most);
+  const pointer = kernels.alloc((fed === 'F64' ? 8 : 4) * most);
   for (const block of divide(part, segmentElements)) {
     checkCancelled();
     if (isRaw) reader.readRaw(source, block, pointer);
+    else if (fed === 'F64') reader.readWide(source, block, pointer);
     else reader.read(source, block, pointer);
     take(pointer, block.rows * block.columns);
   }

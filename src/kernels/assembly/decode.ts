@@ -1,21 +1,6 @@
-/** Decoders to float32. Sources may lie at any address; SIMD loads need no alignment. */
+/** Decoders of plain types. Sources may lie at any address; SIMD loads need no alignment. */
 
-/** Four binary16 patterns, one in each 32-bit lane, to float32. Uses no subnormal operands, which are slow. */
-function f16Lanes(half: v128): v128 {
-  const magnitude = v128.and(half, i32x4.splat(0x7fff));
-  const sign = i32x4.shl(v128.and(half, i32x4.splat(0x8000)), 16);
-  const special = v128.and(i32x4.gt_s(magnitude, i32x4.splat(0x7bff)), i32x4.splat(0x38000000));
-  // Moving the exponent's bias from 15 to 127 adds 112 << 23; infinity and NaN need that twice.
-  const rebased = i32x4.add(i32x4.add(i32x4.shl(magnitude, 13), i32x4.splat(0x38000000)), special);
-  // A subnormal of fraction m is 2^-14 (1 + m / 1024) - 2^-14.
-  const subnormal = f32x4.sub(i32x4.add(rebased, i32x4.splat(0x00800000)), i32x4.splat(0x38800000));
-  const tiny = i32x4.lt_s(magnitude, i32x4.splat(0x400));
-  return v128.or(v128.bitselect(subnormal, rebased, tiny), sign);
-}
-
-function f16Value(half: u32): f32 {
-  return f32x4.extract_lane(f16Lanes(i32x4.splat(half)), 0);
-}
+import { f16Lanes, storeScaled } from './lanes';
 
 export function decodeF32(src: usize, dst: usize, elements: i32): void {
   memory.copy(dst, src, (<usize>elements) << 2);
@@ -57,12 +42,6 @@ export function decodeBF16(src: usize, dst: usize, elements: i32): void {
   }
 }
 
-/** Stores eight signed 16-bit lanes as float32, each times a factor. */
-function storeScaled(dst: usize, lanes: v128, factor: v128): void {
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(lanes)), factor));
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(lanes)), factor), 16);
-}
-
 export function decodeI8(src: usize, dst: usize, elements: i32): void {
   const one = f32x4.splat(1);
   let i = 0;
@@ -93,30 +72,67 @@ export function decodeU8(src: usize, dst: usize, elements: i32): void {
   }
 }
 
-export function decodeQ8_0(src: usize, dst: usize, elements: i32): void {
-  for (let i = 0; i + 32 <= elements; i += 32) {
-    const d = f32x4.splat(f16Value(load<u16>(src)));
-    storeScaled(dst, v128.load_ext<i8>(src, 2), d);
-    storeScaled(dst + 32, v128.load_ext<i8>(src, 10), d);
-    storeScaled(dst + 64, v128.load_ext<i8>(src, 18), d);
-    storeScaled(dst + 96, v128.load_ext<i8>(src, 26), d);
-    src += 34;
-    dst += 128;
+export function decodeI16(src: usize, dst: usize, elements: i32): void {
+  const one = f32x4.splat(1);
+  let i = 0;
+  for (; i + 8 <= elements; i += 8) {
+    storeScaled(dst, v128.load(src), one);
+    src += 16;
+    dst += 32;
+  }
+  for (; i < elements; i++) {
+    store<f32>(dst, <f32>load<i16>(src));
+    src += 2;
+    dst += 4;
   }
 }
 
-export function decodeQ4_0(src: usize, dst: usize, elements: i32): void {
-  const eight = i8x16.splat(8);
-  for (let i = 0; i + 32 <= elements; i += 32) {
-    const d = f32x4.splat(f16Value(load<u16>(src)));
-    const nibbles = v128.load(src, 2);
-    const low = i8x16.sub(v128.and(nibbles, i8x16.splat(15)), eight);
-    const high = i8x16.sub(i8x16.shr_u(nibbles, 4), eight);
-    storeScaled(dst, i16x8.extend_low_i8x16_s(low), d);
-    storeScaled(dst + 32, i16x8.extend_high_i8x16_s(low), d);
-    storeScaled(dst + 64, i16x8.extend_low_i8x16_s(high), d);
-    storeScaled(dst + 96, i16x8.extend_high_i8x16_s(high), d);
-    src += 18;
-    dst += 128;
+export function decodeU16(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i < elements; i++) {
+    store<f32>(dst, <f32>load<u16>(src));
+    src += 2;
+    dst += 4;
+  }
+}
+
+/** Types of one byte: float32 values by code at `table`. */
+export function decodeByTable(src: usize, dst: usize, elements: i32, table: usize): void {
+  for (let i = 0; i < elements; i++) {
+    store<f32>(dst, load<f32>(table + ((<usize>load<u8>(src)) << 2)));
+    src += 1;
+    dst += 4;
+  }
+}
+
+/** Integers that float32 cannot hold, to float64. */
+export function decodeWideI32(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i < elements; i++) {
+    store<f64>(dst, <f64>load<i32>(src));
+    src += 4;
+    dst += 8;
+  }
+}
+
+export function decodeWideU32(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i < elements; i++) {
+    store<f64>(dst, <f64>load<u32>(src));
+    src += 4;
+    dst += 8;
+  }
+}
+
+export function decodeWideI64(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i < elements; i++) {
+    store<f64>(dst, <f64>load<i64>(src));
+    src += 8;
+    dst += 8;
+  }
+}
+
+export function decodeWideU64(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i < elements; i++) {
+    store<f64>(dst, <f64>load<u64>(src));
+    src += 8;
+    dst += 8;
   }
 }

@@ -3,20 +3,29 @@
  * rounding are documented at `Kernels` in ../kernels.ts; ../reference has the same in plain TypeScript.
  */
 export { channels, channels64 } from './channels';
+export { decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4, decodeNVFP4 } from './codebookBlocks';
 export { decodeCodes8, encode8 } from './codes';
 export {
   decodeBF16,
+  decodeByTable,
   decodeF16,
   decodeF32,
   decodeI8,
-  decodeQ4_0,
-  decodeQ8_0,
+  decodeI16,
   decodeU8,
+  decodeU16,
+  decodeWideI32,
+  decodeWideI64,
+  decodeWideU32,
+  decodeWideU64,
 } from './decode';
 export { errorSums } from './errorSums';
 export { histogramF32, histogramF64, histogramU16 } from './histogram';
+export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
+export { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0 } from './legacyBlocks';
 export { countBeyond, countBeyond64, moments, moments64 } from './moments';
 export { rowRange } from './rowRange';
+export { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './ternaryBlocks';
 
 /** The first byte behind the module's own data. */
 export function heapBase(): usize {

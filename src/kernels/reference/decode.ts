@@ -1,46 +1,80 @@
-import { bf16ToF32Bits, f16ToF32Bits, f16ToNumber } from '../../numeric/floats';
+import { dtypes } from '../../numeric/dtypes';
+import { bf16ToF32Bits, f16ToF32Bits } from '../../numeric/floats';
+import { tableValues } from '../../numeric/tableValues';
+import type { BlockValue } from './blockValue';
+import { codebookBlocks } from './codebookBlocks';
+import { kBlocks } from './kBlocks';
+import { legacyBlocks } from './legacyBlocks';
+import { ternaryBlocks } from './ternaryBlocks';
+
+const blocks: ReadonlyMap<string, BlockValue> = new Map(
+  Object.entries({ ...legacyBlocks, ...kBlocks, ...codebookBlocks, ...ternaryBlocks }),
+);
 
 /**
- * Decodes a plain or block type to float32, value by value, as the formats define it: Q8_0 is d * q over
- * 32 signed bytes behind a binary16 d, Q4_0 is d * (q - 8) over 32 nibbles of which the low ones come
- * first (ggml-quants.c, dequantize_row_q8_0 and dequantize_row_q4_0). `elements` fills whole blocks.
+ * Decodes a plain or block type to float32, value by value, as the formats define it; `elements` fills
+ * whole blocks. Throws a TypeError for a type without a decoder.
  */
 export function decodeReference(dtype: string, bytes: Uint8Array, elements: number): Float32Array {
   const result = new Float32Array(elements);
   const bits = new Uint32Array(result.buffer);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const blockValue = blocks.get(dtype);
+  const table = tableValues(dtype);
+  const { blockElements, blockBytes } = dtypes.get(dtype)!;
   for (let i = 0; i < elements; i++) {
-    switch (dtype) {
-      case 'F32':
-        bits[i] = view.getUint32(4 * i, true);
-        break;
-      case 'F16':
-        bits[i] = f16ToF32Bits(view.getUint16(2 * i, true));
-        break;
-      case 'BF16':
-        bits[i] = bf16ToF32Bits(view.getUint16(2 * i, true));
-        break;
-      case 'I8':
-        result[i] = view.getInt8(i);
-        break;
-      case 'U8':
-        result[i] = view.getUint8(i);
-        break;
-      case 'Q8_0': {
-        const block = 34 * Math.floor(i / 32);
-        result[i] = f16ToNumber(view.getUint16(block, true)) * view.getInt8(block + 2 + (i % 32));
-        break;
+    if (blockValue) {
+      result[i] = blockValue(view, blockBytes * Math.floor(i / blockElements), i % blockElements);
+    } else if (table) {
+      result[i] = table[view.getUint8(i)]!;
+    } else {
+      switch (dtype) {
+        case 'F32':
+          bits[i] = view.getUint32(4 * i, true);
+          break;
+        case 'F16':
+          bits[i] = f16ToF32Bits(view.getUint16(2 * i, true));
+          break;
+        case 'BF16':
+          bits[i] = bf16ToF32Bits(view.getUint16(2 * i, true));
+          break;
+        case 'I8':
+          result[i] = view.getInt8(i);
+          break;
+        case 'U8':
+          result[i] = view.getUint8(i);
+          break;
+        case 'I16':
+          result[i] = view.getInt16(2 * i, true);
+          break;
+        case 'U16':
+          result[i] = view.getUint16(2 * i, true);
+          break;
+        default:
+          throw new TypeError(`no decoder for ${dtype}`);
       }
-      case 'Q4_0': {
-        const block = 18 * Math.floor(i / 32);
-        const byte = view.getUint8(block + 2 + (i % 16));
-        const nibble = i % 32 < 16 ? byte & 15 : byte >> 4;
-        result[i] = f16ToNumber(view.getUint16(block, true)) * (nibble - 8);
-        break;
-      }
-      default:
-        throw new TypeError(`no decoder for ${dtype}`);
     }
   }
   return result;
+}
+
+/** As `decodeReference` for the types of `wideDtypes`, to float64; integers beyond 2^53 go to the nearest. */
+export function decodeWideReference(dtype: string, bytes: Uint8Array, elements: number): Float64Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float64Array.from({ length: elements }, (_, i) => {
+    switch (dtype) {
+      case 'F64':
+        return view.getFloat64(8 * i, true);
+      case 'I32':
+        return view.getInt32(4 * i, true);
+      case 'U32':
+        return view.getUint32(4 * i, true);
+      case 'I64':
+        return Number(view.getBigInt64(8 * i, true));
+      case 'U64':
+        return Number(view.getBigUint64(8 * i, true));
+      default:
+        throw new TypeError(`no wide decoder for ${dtype}`);
+    }
+  });
 }

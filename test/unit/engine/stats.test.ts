@@ -112,7 +112,7 @@ describe('statistics', () => {
     const path = writeModel(join(folder, 'odd/model.safetensors'), [
       { name: 'odd', dtype: 'F32', shape: [2, 4], data: f32Data(values) },
       { name: 'nothing', dtype: 'F32', shape: [0, 4], data: f32Data([]) },
-      { name: 'flags', dtype: 'BOOL', shape: [2], data: Uint8Array.of(0, 1) },
+      { name: 'phases', dtype: 'C64', shape: [2], data: new Uint8Array(16) },
     ]);
     const all = await statsOf(path, true);
     const odd = all.get('odd')!;
@@ -120,7 +120,7 @@ describe('statistics', () => {
     expect([...odd.channels!.rows.absmax]).toEqual([3, 2]);
     expect([...odd.channels!.columns.absmax]).toEqual([1, 2, 3, 0]);
     expect(all.get('nothing')).toMatchObject({ count: 0, min: null, mean: null, histogram: null });
-    expect(all.get('flags')).toBeNull();
+    expect(all.get('phases')).toBeNull();
   });
 
   it('refuse a generation that is no longer the file', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { decodeReference } from '../../../src/kernels/reference/decode';
-import { byteSize, dtypes } from '../../../src/numeric/dtypes';
+import { decodeReference, decodeWideReference } from '../../../src/kernels/reference/decode';
+import { byteSize, decodableDtypes, dtypes, wideDtypes } from '../../../src/numeric/dtypes';
 import { sharedPath } from '../../fixtures/shared';
 import { expectSameBytes, loadKernels, place } from './loadKernels';
 import { randomBytes } from './randomValues';
@@ -21,14 +21,20 @@ function decode(dtype: string, bytes: Uint8Array, elements: number, offset = 0):
 
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-describe.each(['F32', 'F16', 'BF16', 'I8', 'U8', 'Q8_0', 'Q4_0'])('decoding %s', (dtype) => {
+const quantized = [
+  ...['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'],
+  ...['IQ4_NL', 'IQ4_XS', 'MXFP4'],
+];
+const narrow = [...decodableDtypes].filter((dtype) => !wideDtypes.has(dtype));
+
+describe.each(narrow)('decoding %s', (dtype) => {
   const info = dtypes.get(dtype)!;
 
   it('equals the reference bit for bit at odd lengths and addresses', () => {
     for (const blocks of [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 100]) {
       const elements = blocks * info.blockElements;
       const bytes = randomBytes(byteSize(info, elements)!, blocks + 1);
-      if (info.kind === 'quantized') clearNanScales(bytes, info.blockBytes);
+      if (info.kind === 'quantized') clearNanScales(dtype, bytes);
       for (const offset of [0, 1, 2, 7]) {
         const expected = bitsOf(decodeReference(dtype, bytes, elements));
         expectSameBytes(decode(dtype, bytes, elements, offset), expected);
@@ -37,24 +43,44 @@ describe.each(['F32', 'F16', 'BF16', 'I8', 'U8', 'Q8_0', 'Q4_0'])('decoding %s',
   });
 });
 
-describe.skipIf(golden === undefined).each(['Q8_0', 'Q4_0', 'F16', 'BF16'])('decoding %s', (dtype) => {
-  it('gives what ggml gives', () => {
-    const bytes = readFileSync(`${golden}/${dtype}.bin`);
-    const expected = readFileSync(`${golden}/${dtype}.deq.f32`);
-    const elements = expected.length / 4;
-    expect(elements).toBe(24 * 1024);
-    const got = new Float32Array(decode(dtype, bytes, elements).buffer);
-    const want = new Float32Array(expected.buffer, expected.byteOffset, elements);
-    for (let i = 0; i < elements; i++) {
-      if (!Object.is(got[i], want[i])) expect.fail(`element ${i}: ${got[i]} is not ${want[i]}`);
-    }
-  });
-});
+/** Equal values, -0 apart from 0, any NaN equal to any other. */
+function expectSameValues(got: Float32Array | Float64Array, want: Float32Array | Float64Array): void {
+  expect(got.length).toBe(want.length);
+  for (let i = 0; i < got.length; i++) {
+    if (!Object.is(got[i], want[i])) expect.fail(`element ${i}: ${got[i]} is not ${want[i]}`);
+  }
+}
 
-/** A product with a NaN may carry either operand's payload; finite and infinite scales are compared bit for bit. */
-function clearNanScales(bytes: Uint8Array, blockBytes: number): void {
-  for (let at = 1; at < bytes.length; at += blockBytes) {
-    if ((bytes[at]! & 0x7c) === 0x7c) bytes[at]! &= 0xbf;
+const goldenFiles = [...quantized, 'F16', 'BF16'].map((dtype) => [dtype, dtype] as const);
+
+describe.skipIf(golden === undefined).each([...goldenFiles, ['IQ4_NL', 'IQ4_NL.chunk'] as const])(
+  'decoding %s',
+  (dtype, file) => {
+    it(`gives what ggml gives for ${file}`, () => {
+      const bytes = readFileSync(`${golden}/${file}.bin`);
+      const expected = readFileSync(`${golden}/${file}.deq.f32`);
+      const elements = expected.length / 4;
+      expect(elements).toBe(24 * 1024);
+      const want = new Float32Array(new Uint8Array(expected).buffer);
+      expectSameValues(new Float32Array(decode(dtype, bytes, elements).buffer), want);
+      expectSameValues(decodeReference(dtype, bytes, elements), want);
+    });
+  },
+);
+
+/** Where a block type keeps binary16 numbers, in bytes from a block's start; Q8_K's float32 ends at byte 4. */
+const halvesOf: Readonly<Record<string, readonly number[]>> = {
+  ...{ Q4_1: [0, 2], Q5_1: [0, 2], Q2_K: [80, 82], Q3_K: [108], Q4_K: [0, 2], Q5_K: [0, 2] },
+  ...{ Q6_K: [208], Q8_K: [2], TQ1_0: [52], TQ2_0: [64], MXFP4: [], NVFP4: [] },
+};
+
+/** A NaN's payload is the machine's choice, so scales are kept finite where bits are compared. */
+function clearNanScales(dtype: string, bytes: Uint8Array): void {
+  const { blockBytes } = dtypes.get(dtype)!;
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    for (const half of halvesOf[dtype] ?? [0]) {
+      if ((bytes[at + half + 1]! & 0x7c) === 0x7c) bytes[at + half + 1]! &= 0xbf;
+    }
   }
 }
 
@@ -69,6 +95,87 @@ describe('decoding', () => {
 
   it('refuses types without a decoder by name', () => {
     expect(() => kernels.decode('F64', 0, 0, 0)).toThrow('F64');
-    expect(() => kernels.decode('Q4_K', 0, 0, 0)).toThrow('Q4_K');
+    expect(() => kernels.decode('IQ2_XXS', 0, 0, 0)).toThrow('IQ2_XXS');
+    expect(() => kernels.decodeWide('F32', 0, 0, 0)).toThrow('F32');
+  });
+
+  it.each([...wideDtypes])('of %s to float64 equals the reference, to the largest integers', (dtype) => {
+    const bytes = randomBytes(8 * 101, 3);
+    bytes.fill(0xff, 0, 8).fill(0, 8, 16).set([0, 0, 0, 0, 0, 0, 0, 0x80], 16);
+    const elements = bytes.length / dtypes.get(dtype)!.blockBytes;
+    kernels.reset();
+    for (const offset of [0, 3]) {
+      const src = place(kernels, bytes, offset);
+      const dst = kernels.alloc(8 * elements);
+      kernels.decodeWide(dtype, src, dst, elements);
+      expectSameValues(kernels.f64(dst, elements), decodeWideReference(dtype, bytes, elements));
+    }
+  });
+});
+
+describe('types of one byte', () => {
+  const codes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const all = (dtype: string) => new Float32Array(decode(dtype, codes, 256).buffer);
+
+  it('have the limits that their specifications state', () => {
+    const e4m3 = all('F8_E4M3');
+    expect([e4m3[0x7e], e4m3[0x01], e4m3[0x08], e4m3[0x7f], e4m3[0xff]]).toEqual([
+      ...[448, 2 ** -9, 2 ** -6, Number.NaN, Number.NaN],
+    ]);
+    const e5m2 = all('F8_E5M2');
+    expect([e5m2[0x7b], e5m2[0x01], e5m2[0x7c], e5m2[0xfc], e5m2[0x7d]]).toEqual([
+      ...[57344, 2 ** -16, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN],
+    ]);
+    const e4m3fnuz = all('F8_E4M3FNUZ');
+    expect([e4m3fnuz[0x7f], e4m3fnuz[0x01], e4m3fnuz[0x80]]).toEqual([240, 2 ** -10, Number.NaN]);
+    const e5m2fnuz = all('F8_E5M2FNUZ');
+    expect([e5m2fnuz[0x7f], e5m2fnuz[0x01], e5m2fnuz[0x80]]).toEqual([57344, 2 ** -17, Number.NaN]);
+    const e8m0 = all('F8_E8M0');
+    expect([e8m0[0], e8m0[127], e8m0[254], e8m0[255]]).toEqual([2 ** -127, 1, 2 ** 127, Number.NaN]);
+    expect([...all('BOOL')]).toEqual([0, ...new Array(255).fill(1)]);
+  });
+
+  it('of E5M2 are the binary16 numbers whose lower byte is 0', () => {
+    const halves = new Uint8Array(Uint16Array.from(codes, (code) => code << 8).buffer);
+    expectSameValues(all('F8_E5M2'), decodeReference('F16', halves, 256));
+  });
+});
+
+const fp8 = sharedPath('golden/fp8');
+
+describe.skipIf(fp8 === undefined)('8-bit floats', () => {
+  it.each(['e4m3fn', 'e5m2'])('of %s decode to the values of the manifest', (name) => {
+    const want: (number | string)[] = JSON.parse(readFileSync(`${fp8}/manifest.json`, 'utf8'))[
+      `decode_${name}`
+    ];
+    const codes = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const got = new Float32Array(decode(name === 'e5m2' ? 'F8_E5M2' : 'F8_E4M3', codes, 256).buffer);
+    const words: Record<string, number> = { nan: Number.NaN, inf: Infinity, '-inf': -Infinity };
+    expect(want.length).toBe(256);
+    expectSameValues(
+      got,
+      Float32Array.from(want, (value) => words[value] ?? Number(value)),
+    );
+  });
+
+  it.each([
+    ['F8_E4M3', 'e4m3fn_torch', 464, 448],
+    ['F8_E5M2', 'e5m2_torch', 61439, 57344],
+  ])('of %s are the nearest to what was encoded', (dtype, file, limit, largest) => {
+    const encoded = readFileSync(`${fp8}/${file}.u8`);
+    const inputs = new Float32Array(new Uint8Array(readFileSync(`${fp8}/inputs.f32`)).buffer);
+    const got = new Float32Array(decode(dtype, encoded, encoded.length).buffer);
+    const codes = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const grid = new Float32Array(decode(dtype, codes, 256).buffer).filter(Number.isFinite);
+    let checked = 0;
+    for (const [i, input] of inputs.entries()) {
+      if (Number.isNaN(input)) expect(got[i]).toBeNaN();
+      if (!(Math.abs(input) <= limit)) continue;
+      expect(Math.abs(got[i]!)).toBeLessThanOrEqual(largest);
+      const nearest = grid.reduce((least, value) => Math.min(least, Math.abs(value - input)), Infinity);
+      if (Math.abs(got[i]! - input) !== nearest) expect.fail(`${input} became ${got[i]}`);
+      checked++;
+    }
+    expect(checked).toBeGreaterThan(1000);
   });
 });
