@@ -76,7 +76,7 @@ async function compareGguf(): Promise<void> {
   await compare(
     `GGUF, ${vocabulary} tokens, ${tensors} tensors, ${(header.bytes.length / 1e6).toFixed(1)} MB of header`,
     tensors,
-    7,
+    11,
     [
       { name: 'Tensor Loupe', parse: async () => (await readGguf(source)).tensors.length },
       { name: 'hyllama', parse: () => ggufMetadata(buffer as ArrayBuffer).tensorInfos.length },
@@ -95,7 +95,7 @@ async function compareSafetensors(): Promise<void> {
   await compare(
     `safetensors, ${tensors} tensors, ${(header.bytes.length / 1e6).toFixed(1)} MB of header`,
     tensors,
-    9,
+    15,
     [
       { name: 'Tensor Loupe', parse: async () => (await readSafetensors(source)).tensors.length },
       {

@@ -164,6 +164,8 @@ function parseMetadata(scanner: HeaderScanner): MetadataEntry[] {
 
 /** One tensor's `{"dtype", "shape", "data_offsets"}`. Unknown members are stepped over, as by the reference. */
 function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): Entry {
+  const plain = scanner.plainEntry();
+  if (plain) return checkEntry(scanner, name, nameOffset, plain.dtype, plain.shape, plain.begin, plain.end);
   let dtypeName: string | undefined;
   let shape: number[] | undefined;
   let offsets: number[] | undefined;
@@ -188,11 +190,24 @@ function parseEntry(scanner: HeaderScanner, name: string, nameOffset: number): E
   if (shape === undefined) return refuse('has no shape');
   if (offsets?.length !== 2)
     return refuse(`must have two data_offsets, but has ${offsets?.length ?? 'none'}`);
+  return checkEntry(scanner, name, nameOffset, dtypeName, shape, offsets[0]!, offsets[1]!);
+}
+
+/** The entry whose members have been read, when they agree with each other. */
+function checkEntry(
+  scanner: HeaderScanner,
+  name: string,
+  nameOffset: number,
+  dtypeName: string,
+  shape: number[],
+  begin: number,
+  end: number,
+): Entry {
+  const refuse = (reason: string): never =>
+    scanner.fail(`Tensor ${quoteName(name)} ${reason}.`, name, nameOffset);
   const dtype = dtypes.get(dtypeName);
   // Block-quantized types belong to ggml and never to safetensors.
   if (!dtype || dtype.kind === 'quantized') return refuse(`has the unknown dtype ${quoteName(dtypeName)}`);
-  const begin = offsets[0]!;
-  const end = offsets[1]!;
   if (end < begin) return refuse(`ends at ${end}, before it begins at ${begin}`);
   const elements = countElements(shape);
   if (elements === undefined) return refuse('has more elements than can be counted');
