@@ -118,7 +118,6 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
       return uri && run(uri);
     });
   }
-  command('reopenWith', () => vscode.commands.executeCommand('workbench.action.reopenWithEditor'));
   command('findingHelp', (code: unknown) => showFindingHelp(context.extensionUri, code));
   command('analyzeAll', () => editors.active()?.page.call('run', { kind: 'analyzeAll' }));
   command('showErrorReport', async () => {

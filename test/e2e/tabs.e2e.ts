@@ -142,6 +142,11 @@ describe('the tabs of a checkpoint in VS Code', () => {
     await view.getByTestId('tab-config').click();
     await view.getByText('config.json').first().waitFor();
     await pictures('config');
+    await view.getByTestId('tab-tokenizer').click();
+    await view.getByTestId('array-search').locator('input').fill('bos');
+    await view.locator('.array-row[data-index="256"]').getByText('<|bos|>').waitFor();
+    await view.getByText('258 tokens').waitFor();
+    await screenshot(page, 'tokenizer-folder');
   });
 
   it('shows the graph of an ONNX model', async () => {
@@ -164,6 +169,25 @@ describe('the tabs of a checkpoint in VS Code', () => {
     await markers.getByText('truncated-data').first().waitFor();
     await markers.getByText('nan-values').first().waitFor();
     await pictures('findings');
+  });
+
+  it('keeps other editors and the export one click away', async () => {
+    await page.getByRole('button', { name: 'More Actions...' }).last().click();
+    for (const item of [
+      'Export Tensor List...',
+      // VS Code's own.
+      'Reopen Editor With',
+      'Open as Text',
+      'Open as Hex',
+      'Reveal in Explorer',
+    ]) {
+      await page.locator('.monaco-menu').getByText(item).first().waitFor();
+    }
+    await screenshot(page, 'title-menu');
+    await page.locator('.monaco-menu').getByText('Open as Hex', { exact: true }).click();
+    await page.getByText('Opening as hex needs the extension').first().waitFor();
+    await screenshot(page, 'open-as-hex');
+    await runCommand(page, 'Notifications: Clear All Notifications');
   });
 
   it('opens the documentation of a finding from the page', async () => {

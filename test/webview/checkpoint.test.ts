@@ -340,11 +340,10 @@ describe.skipIf(!executable)('checkpoint page', () => {
       expect(await page.getByTestId('refused-offset').innerText()).toBe('74,565 (0x12345)');
       await page.getByTestId('open-as-text').click();
       await page.getByTestId('retry').click();
+      const actions = () =>
+        page.evaluate(() => (window as unknown as { harness: { actions: unknown[] } }).harness.actions);
+      await expect.poll(actions).toEqual([{ kind: 'openAsText' }, { kind: 'retry' }]);
       await page.getByTestId('refused').waitFor();
-      const actions = await page.evaluate(
-        () => (window as unknown as { harness: { actions: unknown[] } }).harness.actions,
-      );
-      expect(actions).toEqual([{ kind: 'openAsText' }, { kind: 'retry' }]);
     });
   });
 

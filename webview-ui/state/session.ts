@@ -101,6 +101,22 @@ export class CheckpointSession {
     return limitFindings(found);
   }
 
+  /** Has the host read again what restored figures say is wrong: its Problems panel knows nothing of saved figures. */
+  tellRestored(): void {
+    const { names } = this.catalogue.tensors;
+    const places = new Map(names.map((name, index) => [name, index]));
+    const wrong = new Set(
+      this.valueFindings().flatMap(({ tensor }) => {
+        const index = tensor === undefined ? undefined : places.get(tensor);
+        return index === undefined ? [] : [index];
+      }),
+    );
+    if (wrong.size === 0) return;
+    const { signal } = this.closing;
+    // Should it fail, the page still shows what it has.
+    this.rpc.call('analyze', { tensors: [...wrong] }, { signal }).catch(() => undefined);
+  }
+
   /** An array of the metadata that the catalogue holds only the head of. */
   array(key: string, length: number): PagedValues {
     let array = this.arrays.get(key);

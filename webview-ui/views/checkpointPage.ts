@@ -1,6 +1,5 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
-import '@vscode-elements/elements/dist/vscode-button/index.js';
-import { html, nothing, render, type TemplateResult } from 'lit';
+import { html, render, type TemplateResult } from 'lit';
 import type { OpenProgress, Sidecar } from '../../src/protocol/engineApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
@@ -9,17 +8,17 @@ import { type MetadataSection, metadataSections } from '../state/metadataRows';
 import { CheckpointSession } from '../state/session';
 import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
 import { restoreViewState, type TabId, type ViewState } from '../state/viewState';
-import { configView } from './configView';
+import { configView, sidecarsOf } from './configView';
 import { findingsView } from './findingsView';
 import { graphView, type OperatorOrder } from './graphView';
-import { closeIcon, infoIcon, warningIcon } from './icons';
 import { memoryView } from './memoryView';
 import { metadataView } from './metadataView';
+import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { openingView } from './openingView';
 import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
-import { revealTab, type Tab, tabBar } from './tabBar';
+import { revealTab, tabBar, tabsOf } from './tabBar';
 import { TensorsView } from './tensorsView';
 import { tokenizerView } from './tokenizerView';
 
@@ -36,11 +35,6 @@ type Screen =
     };
 
 type OpenScreen = Extract<Screen, { kind: 'open' }>;
-
-interface Notice {
-  readonly kind: 'engine' | 'changed' | 'failed' | 'origin';
-  readonly message: string;
-}
 
 /** Statistics of checkpoints up to this many tensors are kept in the saved state. */
 const savedStatsLimit = 5000;
@@ -158,7 +152,10 @@ export class CheckpointPage {
       this.host.rpc,
       () => this.requestRender(),
     );
-    if (this.state.stats?.generation === catalogue.generation) session.stats.restore(this.state.stats.rows);
+    if (this.state.stats?.generation === catalogue.generation) {
+      session.stats.restore(this.state.stats.rows);
+      session.tellRestored();
+    }
     this.notices = this.notices.filter((notice) => notice.kind === 'engine');
     if (answer.origin) this.notices = [...this.notices, { kind: 'origin', message: answer.origin }];
     this.screen = {
@@ -169,7 +166,7 @@ export class CheckpointPage {
       tokenizer: tokenizerSummary(catalogue),
       sidecars: sidecarsOf(catalogue),
     };
-    if (!this.tabs(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
+    if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
@@ -328,62 +325,21 @@ export class CheckpointPage {
           copy: (text) => this.copy(text),
         });
       case 'open':
-        return html`${strip(screen.session, () => this.showTab('findings'))} ${this.noticeBars(screen.session)}
-          ${tabBar(this.tabs(screen), this.state.tab, (tab) => this.showTab(tab))}
+        return html`${strip(screen.session, () => this.showTab('findings'))} ${noticeBars(this.notices, screen.session.trusted, this.noticeEvents)}
+          ${tabBar(tabsOf(screen), this.state.tab, (tab) => this.showTab(tab))}
           <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.state.tab}" data-tab=${this.state.tab}>
             ${this.panel(screen)}
           </section>`;
     }
   }
 
-  private noticeBars(session: CheckpointSession): TemplateResult {
-    const dismiss = (notice: Notice) => {
+  private readonly noticeEvents: NoticeEvents = {
+    dismiss: (notice) => {
       this.notices = this.notices.filter((other) => other !== notice);
       this.requestRender();
-    };
-    return html`
-      ${
-        session.trusted
-          ? nothing
-          : html`<div class="notice" data-testid="restricted">
-              ${infoIcon()}<span>Restricted Mode: looking works as usual; quantizing, which writes files, needs a trusted workspace.</span>
-            </div>`
-      }
-      ${this.notices.map(
-        (
-          notice,
-        ) => html`<div class="notice ${notice.kind}" role="status" data-testid="notice" data-kind=${notice.kind}>
-          ${notice.kind === 'origin' ? infoIcon() : warningIcon()}<span>${notice.message}</span>
-          ${
-            notice.kind === 'changed'
-              ? html`<vscode-button data-testid="reload" @click=${() => void this.retry()}>Reload</vscode-button>`
-              : nothing
-          }
-          <button type="button" class="icon-button" title="Dismiss" aria-label="Dismiss" @click=${() => dismiss(notice)}>${closeIcon()}</button>
-        </div>`,
-      )}
-    `;
-  }
-
-  /** The tabs that have something to show. */
-  private tabs({ session, metadata, tokenizer, sidecars }: OpenScreen): readonly Tab[] {
-    const { catalogue, findings } = session;
-    const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
-    const when = <T>(condition: boolean, tab: T): readonly T[] => (condition ? [tab] : []);
-    return [
-      { id: 'tensors', title: 'Tensors', count: catalogue.tensors.count },
-      ...when(catalogue.tensors.count > 0, { id: 'memory' as const, title: 'Memory' }),
-      ...when(entries > 0, { id: 'metadata' as const, title: 'Metadata', count: entries }),
-      ...when(tokenizer !== undefined, { id: 'tokenizer' as const, title: 'Tokenizer' }),
-      ...when(sidecars.length > 0, { id: 'config' as const, title: 'Config', count: sidecars.length }),
-      ...when(catalogue.graph !== undefined, { id: 'graph' as const, title: 'Graph' }),
-      ...when(findings.length > 0, {
-        id: 'findings' as const,
-        title: 'Findings',
-        count: findings.length,
-      }),
-    ];
-  }
+    },
+    reload: () => void this.retry(),
+  };
 
   /** The same function at each drawing: lists compare what they are given. */
   private readonly copyText = (text: string) => this.copy(text);
@@ -443,10 +399,4 @@ export class CheckpointPage {
         return screen.tensors.render();
     }
   }
-}
-
-/** The JSON files beside the weights; of an engine that names none, config.json at least. */
-function sidecarsOf({ sidecars, config }: CheckpointSession['catalogue']): readonly Sidecar[] {
-  if (sidecars) return sidecars;
-  return config ? [{ name: 'config.json', bytes: JSON.stringify(config).length, value: config }] : [];
 }

@@ -1,7 +1,7 @@
 /** The JSON files beside the weights, each key a row. */
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Sidecar } from '../../src/protocol/engineApi';
+import type { Catalogue, Sidecar } from '../../src/protocol/engineApi';
 import { formatBytes, formatInteger } from '../state/format';
 import { filterMetadata, jsonRows, type MetadataRow } from '../state/metadataRows';
 import { warningIcon } from './icons';
@@ -55,4 +55,10 @@ export function configView(
       return metadataTable(title, found, events);
     })}
   </section>`;
+}
+
+/** The JSON files beside the weights; of an engine that names none, config.json at least. */
+export function sidecarsOf({ sidecars, config }: Catalogue): readonly Sidecar[] {
+  if (sidecars) return sidecars;
+  return config ? [{ name: 'config.json', bytes: JSON.stringify(config).length, value: config }] : [];
 }

@@ -1,12 +1,44 @@
 /** The row of tabs. */
 import { html, nothing, type TemplateResult } from 'lit';
+import type { Sidecar } from '../../src/protocol/engineApi';
 import { formatInteger } from '../state/format';
+import type { MetadataSection } from '../state/metadataRows';
+import type { CheckpointSession } from '../state/session';
+import type { TokenizerSummary } from '../state/tokenizer';
 import type { TabId } from '../state/viewState';
 
 export interface Tab {
   readonly id: TabId;
   readonly title: string;
   readonly count?: number | undefined;
+}
+
+/** What decides which tabs there are. */
+export interface TabContent {
+  readonly session: CheckpointSession;
+  readonly metadata: readonly MetadataSection[];
+  readonly tokenizer: TokenizerSummary | undefined;
+  readonly sidecars: readonly Sidecar[];
+}
+
+/** The tabs that have something to show. */
+export function tabsOf({ session, metadata, tokenizer, sidecars }: TabContent): readonly Tab[] {
+  const { catalogue, findings } = session;
+  const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
+  const when = <T>(condition: boolean, tab: T): readonly T[] => (condition ? [tab] : []);
+  return [
+    { id: 'tensors', title: 'Tensors', count: catalogue.tensors.count },
+    ...when(catalogue.tensors.count > 0, { id: 'memory' as const, title: 'Memory' }),
+    ...when(entries > 0, { id: 'metadata' as const, title: 'Metadata', count: entries }),
+    ...when(tokenizer !== undefined, { id: 'tokenizer' as const, title: 'Tokenizer' }),
+    ...when(sidecars.length > 0, { id: 'config' as const, title: 'Config', count: sidecars.length }),
+    ...when(catalogue.graph !== undefined, { id: 'graph' as const, title: 'Graph' }),
+    ...when(findings.length > 0, {
+      id: 'findings' as const,
+      title: 'Findings',
+      count: findings.length,
+    }),
+  ];
 }
 
 /** Arrow keys, Home and End choose a tab, as the ARIA practices ask. */
