@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeReference, decodeWideReference } from '../../../src/kernels/reference/decode';
-import { byteSize, decodableDtypes, dtypes, wideDtypes } from '../../../src/numeric/dtypes';
+import { decodableDtypes, dtypes, wideDtypes } from '../../../src/numeric/dtypes';
 import { sharedPath } from '../../fixtures/shared';
 import { expectSameBytes, loadKernels, place } from './loadKernels';
+import { randomBlocks } from './randomBlocks';
 import { randomBytes } from './randomValues';
 
 const kernels = loadKernels();
@@ -33,8 +34,7 @@ describe.each(narrow)('decoding %s', (dtype) => {
   it('equals the reference bit for bit at odd lengths and addresses', () => {
     for (const blocks of [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 100]) {
       const elements = blocks * info.blockElements;
-      const bytes = randomBytes(byteSize(info, elements)!, blocks + 1);
-      if (info.kind === 'quantized') clearNanScales(dtype, bytes);
+      const bytes = randomBlocks(dtype, elements, blocks + 1);
       for (const offset of [0, 1, 2, 7]) {
         const expected = bitsOf(decodeReference(dtype, bytes, elements));
         expectSameBytes(decode(dtype, bytes, elements, offset), expected);
@@ -67,22 +67,6 @@ describe.skipIf(golden === undefined).each([...goldenFiles, ['IQ4_NL', 'IQ4_NL.c
     });
   },
 );
-
-/** Where a block type keeps binary16 numbers, in bytes from a block's start; Q8_K's float32 ends at byte 4. */
-const halvesOf: Readonly<Record<string, readonly number[]>> = {
-  ...{ Q4_1: [0, 2], Q5_1: [0, 2], Q2_K: [80, 82], Q3_K: [108], Q4_K: [0, 2], Q5_K: [0, 2] },
-  ...{ Q6_K: [208], Q8_K: [2], TQ1_0: [52], TQ2_0: [64], MXFP4: [], NVFP4: [] },
-};
-
-/** A NaN's payload is the machine's choice, so scales are kept finite where bits are compared. */
-function clearNanScales(dtype: string, bytes: Uint8Array): void {
-  const { blockBytes } = dtypes.get(dtype)!;
-  for (let at = 0; at < bytes.length; at += blockBytes) {
-    for (const half of halvesOf[dtype] ?? [0]) {
-      if ((bytes[at + half + 1]! & 0x7c) === 0x7c) bytes[at + half + 1]! &= 0xbf;
-    }
-  }
-}
 
 describe('decoding', () => {
   it('covers every pattern of the 16-bit types', () => {
