@@ -18,6 +18,8 @@ export class HeaderCursor {
   private littleEndian = true;
   /** Where the text read last begins. */
   private textStart = 0;
+  /** Whether that text is ASCII. */
+  private isAscii = false;
   /** Bytes of a count or a length: 4 in version 1, 8 since. */
   countBytes = 8;
   /** Where the first name or text begins that `noteUtf8` found to be no UTF-8. */
@@ -114,9 +116,10 @@ export class HeaderCursor {
 
   /** A u64 as a number; one beyond 2^53 is rounded. */
   wide(): number {
-    const first = this.u32();
-    const second = this.u32();
-    return this.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+    const { view, littleEndian } = this;
+    const at = this.step(8);
+    const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
+    return view.getUint32(littleEndian ? at + 4 : at, littleEndian) * 2 ** 32 + low;
   }
 
   /** The integer of `bytes` bytes that was read last, in full, for messages. */
@@ -162,16 +165,19 @@ export class HeaderCursor {
     this.textStart = this.position;
     const start = this.step(length);
     const end = start + length;
+    const { window } = this;
+    this.isAscii = false;
     for (let i = start; i < end; i++)
-      if (this.window[i]! > 0x7f) return decoder.decode(this.window.subarray(start, end));
-    return this.window.toString('latin1', start, end);
+      if (window[i]! > 0x7f) return decoder.decode(window.subarray(start, end));
+    this.isAscii = true;
+    return window.toString('latin1', start, end);
   }
 
   /** The next bytes as a name, and a key that tells it from names of other bytes that text() would make equal. */
   name(length: number): { name: string; key: string } {
     const start = this.position - this.windowStart;
     const name = this.text(length);
-    if (!name.includes('\ufffd')) return { name, key: name };
+    if (this.isAscii || !name.includes('\ufffd')) return { name, key: name };
     this.noteUtf8(name);
     return { name, key: `\ufffd${this.window.toString('latin1', start, start + length)}` };
   }

@@ -10,6 +10,7 @@ import type { MetadataEntry, TensorInfo } from '../checkpoint';
 import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
 import { NameTable } from '../nameTable';
+import { ShapeCache } from '../shapeCache';
 import { HeaderCursor } from './headerCursor';
 import { readArraySlice, readLength, readMetadata } from './metadata';
 
@@ -146,6 +147,7 @@ function findAlignment(metadata: readonly MetadataEntry[], cursor: HeaderCursor)
 async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<Entries> {
   const entries: Entry[] = [];
   const names = new NameTable();
+  const shapes = new ShapeCache();
   const unknown = new Map<Entry, number>();
   const unknownTypes = new Set<number>();
   for (let i = 0; i < count; i++) {
@@ -162,7 +164,7 @@ async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<E
     cursor.expect(nameLength + 4, 'the tensor list');
     const { name, key } = cursor.name(nameLength);
     if (names.add(key) !== undefined) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
-    const entry = readTensorEntry(cursor, name, start, unknown);
+    const entry = readTensorEntry(cursor, name, start, unknown, shapes);
     if (unknown.size > 0) {
       const type = unknown.get(entry);
       if (type !== undefined) unknownTypes.add(type);
@@ -183,6 +185,7 @@ function readTensorEntry(
   name: string,
   start: number,
   unknown: Map<Entry, number>,
+  shapes: ShapeCache,
 ): Entry {
   const fail = (what: string): never => cursor.fail(`Tensor ${quoteName(name)} ${what}.`, start, name);
   const dimensions = cursor.u32();
@@ -198,7 +201,7 @@ function readTensorEntry(
       fail('has more elements than can be counted');
     dimensionsSoFar[dimensions - 1 - d] = dimension;
   }
-  const shape = dimensionsSoFar.slice(0, dimensions);
+  const shape = shapes.take(dimensionsSoFar, dimensions);
   const type = cursor.u32();
   const offset = cursor.wide();
   if (offset > Number.MAX_SAFE_INTEGER) fail(`claims the offset ${cursor.exact(8)}, beyond 2^53 - 1`);

@@ -5,6 +5,7 @@
  */
 import { LoupeError } from '../../errors';
 import { quoteName } from '../fileContents';
+import { ShapeCache } from '../shapeCache';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -39,7 +40,7 @@ const [plainStart, plainShape, plainOffsets] = ['{"dtype":"', '","shape":[', ',"
 
 interface PlainEntry {
   dtype: string;
-  shape: number[];
+  shape: readonly number[];
   begin: number;
   end: number;
 }
@@ -48,6 +49,7 @@ export class HeaderScanner {
   private at = 0;
   private readonly buffer: Buffer;
   private readonly listed: number[] = [];
+  private readonly shapes = new ShapeCache();
   private readonly plain: PlainEntry = { dtype: '', shape: [], begin: 0, end: 0 };
   private plainValue = 0;
   private readonly repeatedStrings: string[] = new Array(repeatedSlots).fill('');
@@ -245,7 +247,7 @@ export class HeaderScanner {
     plain.end = this.plainValue;
     if (at < 0 || bytes[at] !== bracketClose || bytes[at + 1] !== braceClose) return undefined;
     plain.dtype = this.repeated(dtypeStart, dtypeEnd);
-    plain.shape = this.listed.slice(0, count);
+    plain.shape = this.shapes.take(this.listed, count);
     this.at = at + 2;
     return plain;
   }

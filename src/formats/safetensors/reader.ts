@@ -199,7 +199,7 @@ function checkEntry(
   name: string,
   nameOffset: number,
   dtypeName: string,
-  shape: number[],
+  shape: readonly number[],
   begin: number,
   end: number,
 ): Entry {
