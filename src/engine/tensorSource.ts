@@ -43,7 +43,11 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
   const base = { name: tensor.name, dtype: tensor.dtype, ...matrix, ...span(tensor) };
   if (!tensor.pieces) {
     if (!decodableDtypes.has(tensor.dtype)) return `Values of type ${tensor.dtype} cannot be decoded yet.`;
-    return { ...base, columnUnit: dtypes.get(tensor.dtype)!.blockElements };
+    const columnUnit = dtypes.get(tensor.dtype)!.blockElements;
+    // Rows are read one by one, so none may begin inside a block.
+    if (matrix.columns % columnUnit !== 0)
+      return `Rows of ${matrix.columns} values do not fill blocks of ${columnUnit} (${tensor.dtype}).`;
+    return { ...base, columnUnit };
   }
   const { layout, bits, codes } = tensor.pieces;
   if (!codes) return `${layout} codes are shown, but not decoded yet.`;

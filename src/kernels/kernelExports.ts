@@ -2,7 +2,7 @@
 
 /** Types with a decoder to float32 of their own, the export `decode` + name. */
 export const kernelDtypes = [
-  ...(['F32', 'F16', 'BF16', 'I8', 'U8', 'I16', 'U16'] as const),
+  ...(['F32', 'F16', 'BF16', 'F4', 'I8', 'U8', 'I16', 'U16'] as const),
   ...(['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const),
   ...(['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_K'] as const),
   ...(['IQ4_NL', 'IQ4_XS', 'MXFP4', 'NVFP4', 'TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0'] as const),

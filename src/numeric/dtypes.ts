@@ -149,11 +149,11 @@ export const wideDtypes: ReadonlySet<string> = new Set(['F64', 'I32', 'U32', 'I6
 
 /**
  * Types that the kernels decode to numbers today; statistics and quantization refuse the others by name: complex
- * numbers, the 4 and 6-bit plain floats, Q8_1 (which ggml stores in no file) and the types over a lattice (IQ1 to IQ3).
+ * numbers, the 6-bit plain floats (safetensors does not say how they are packed), Q8_1 (which ggml stores in no file) and the types over a lattice (IQ1 to IQ3).
  */
 export const decodableDtypes: ReadonlySet<string> = new Set([
   ...wideDtypes,
-  ...['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'F8_E8M0'],
+  ...['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'F8_E8M0', 'F4'],
   ...['BOOL', 'I8', 'U8', 'I16', 'U16'],
   ...['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'],
   ...['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_K'],

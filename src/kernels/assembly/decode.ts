@@ -104,6 +104,25 @@ export function decodeByTable(src: usize, dst: usize, elements: i32, table: usiz
   }
 }
 
+/** E2M1, one in the low four bits of its lane: sign, two exponent bits of bias 1, one fraction bit. */
+function storeFp4(dst: usize, code: u32): void {
+  const magnitude = code & 7;
+  // 1 is the only subnormal but 0; moving the bias from 1 to 127 adds 126.
+  const normal = (((magnitude >> 1) + 126) << 23) | ((magnitude & 1) << 22);
+  const bits = magnitude > 1 ? normal : magnitude * 0x3f000000;
+  store<u32>(dst, bits | ((code & 8) << 28));
+}
+
+export function decodeF4(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i + 2 <= elements; i += 2) {
+    const pair = <u32>load<u8>(src);
+    storeFp4(dst, pair & 15);
+    storeFp4(dst + 4, pair >> 4);
+    src += 1;
+    dst += 8;
+  }
+}
+
 /** Integers that float32 cannot hold, to float64. */
 export function decodeWideI32(src: usize, dst: usize, elements: i32): void {
   for (let i = 0; i < elements; i++) {

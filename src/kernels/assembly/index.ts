@@ -8,6 +8,7 @@ export { decodeCodes8, encode8 } from './codes';
 export {
   decodeBF16,
   decodeByTable,
+  decodeF4,
   decodeF16,
   decodeF32,
   decodeI8,

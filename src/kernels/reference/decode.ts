@@ -11,6 +11,9 @@ const blocks: ReadonlyMap<string, BlockValue> = new Map(
   Object.entries({ ...legacyBlocks, ...kBlocks, ...codebookBlocks, ...ternaryBlocks }),
 );
 
+/** E2M1 without its sign (OCP Microscaling Formats 1.0, 5.3.3). */
+const fp4Magnitudes = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
+
 /**
  * Decodes a plain or block type to float32, value by value, as the formats define it; `elements` fills
  * whole blocks. Throws a TypeError for a type without a decoder.
@@ -38,6 +41,12 @@ export function decodeReference(dtype: string, bytes: Uint8Array, elements: numb
         case 'BF16':
           bits[i] = bf16ToF32Bits(view.getUint16(2 * i, true));
           break;
+        case 'F4': {
+          // Two in a byte, the first in the low half (PyTorch, float4_e2m1fn_x2).
+          const code = view.getUint8(i >> 1) >> (4 * (i & 1));
+          result[i] = (code & 8 ? -1 : 1) * fp4Magnitudes[code & 7]!;
+          break;
+        }
         case 'I8':
           result[i] = view.getInt8(i);
           break;

@@ -118,6 +118,20 @@ it('integers keep the digits that float32 lacks', async () => {
   expect(stats!.mean).toBe((2 ** 40 + 1 - 2 ** 52 - 1 + 7) / 4);
 });
 
+it('rows that end inside a block are refused, and the tensors beside them are not', async () => {
+  const path = writeModel(join(folder, 'cut.safetensors'), [
+    { name: 'cut', dtype: 'F4', shape: [2, 3], data: new Uint8Array(3) },
+    { name: 'whole', dtype: 'F4', shape: [2, 4], data: Uint8Array.of(0x10, 0x32, 0x54, 0xf6) },
+  ]);
+  const { tensors } = await engine.call('open', { path });
+  expect(tensors.names).toEqual(['cut', 'whole']);
+  const [cut, whole] = await engine.call('stats', { path, tensors: [0, 1], channels: false });
+  expect(cut).toBeNull();
+  expect(whole).toMatchObject({ min: -6, max: 4, count: 8, zeros: 1 });
+  const tile = await engine.call('tile', { path, tensor: 1, rows: 2, columns: 4 });
+  expect([...tile.values]).toEqual([0, 0.5, 1, 1.5, 2, 3, 4, -6]);
+});
+
 const llamaFiles = sharedPath('golden/llama-quantize');
 const original = sharedPath('models/stories260K/stories260K.gguf');
 const ggufIn = (path: string | undefined) =>
