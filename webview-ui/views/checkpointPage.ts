@@ -94,7 +94,10 @@ export class CheckpointPage {
     });
     this.state = restoreViewState(this.host.readState());
     document.addEventListener('keydown', (event) => this.onKey(event));
-    new ResizeObserver(() => this.fit()).observe(root);
+    new ResizeObserver(() => {
+      this.fit();
+      revealTab(this.state.tab);
+    }).observe(root);
     this.requestRender();
     void this.load();
   }

@@ -24,6 +24,7 @@ export function tokenizerView(
   const tokens = summary.tokens ?? (fileLength ? { key: tokenizerFileKey, length: fileLength } : undefined);
   const vocabulary = summary.vocabulary ?? tokens?.length;
   const problem = session.tokenizerFileProblem;
+  const hasIds = specials.some(({ id }) => id !== undefined);
   const fact = (label: string, value: string | TemplateResult) =>
     html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
   return html`<section class="page tokenizer" data-testid="tokenizer">
@@ -36,12 +37,12 @@ export function tokenizerView(
       specials.length > 0
         ? html`<h2>Special tokens</h2>
             <table class="sheet specials" data-testid="special-tokens">
-              <thead><tr><th scope="col">Role</th><th scope="col" class="number">Id</th><th scope="col">Token</th></tr></thead>
+              <thead><tr><th scope="col">Role</th>${hasIds ? html`<th scope="col" class="number">Id</th>` : nothing}<th scope="col">Token</th></tr></thead>
               <tbody>
                 ${specials.map(
                   ({ role, id, text }) => html`<tr>
                     <th scope="row">${role.replaceAll('_', ' ')}</th>
-                    <td class="number">${id ?? ''}</td>
+                    ${hasIds ? html`<td class="number">${id ?? ''}</td>` : nothing}
                     <td class="mono">${text === undefined ? specialToken(session, tokens, id) : visibleText(text)}</td>
                   </tr>`,
                 )}

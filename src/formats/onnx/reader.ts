@@ -241,7 +241,7 @@ function summarize(
     findings.add({
       severity: 'info',
       code: 'quantized-weights',
-      message: `${counted(methods.size, 'tensor')} of the graph hold quantized codes: ${parts.join('; ')}.`,
+      message: `${counted(methods.size, 'tensor')} of the graph ${methods.size === 1 ? 'holds' : 'hold'} quantized codes: ${parts.join('; ')}.`,
       file,
     });
   }
