@@ -223,8 +223,16 @@ function summary(stats: TensorStats | null): TensorStats | null {
 /** The weights as they were read, and the small files that are shown with them. */
 function watchedFiles(catalogue: Catalogue): readonly WatchedFile[] {
   const known = new Set(catalogue.files.map((file) => file.path));
-  const beside = [catalogue.path, ...(catalogue.config ? [path.join(catalogue.folder, 'config.json')] : [])];
-  return [...catalogue.files, ...beside.filter((file) => !known.has(file)).map((file) => ({ path: file }))];
+  // A shard that was missing or broken when the model was opened may come, or be fetched anew.
+  const awaited = catalogue.findings.flatMap(({ code, file }) =>
+    file !== undefined && (code === 'missing-shard' || code === 'unreadable-shard') ? [file] : [],
+  );
+  const config = catalogue.config ? [path.join(catalogue.folder, 'config.json')] : [];
+  const beside = new Set([catalogue.path, ...config, ...awaited]);
+  return [
+    ...catalogue.files,
+    ...[...beside].filter((file) => !known.has(file)).map((file) => ({ path: file })),
+  ];
 }
 
 /** A refused file as the one finding that it has; none where it is not the file that is to blame. */

@@ -23,7 +23,7 @@ export class OpenedCheckpoint {
 
   private constructor(
     readonly checkpoint: Checkpoint,
-    /** Small files that shaped the checkpoint beside its weights: config.json and its like, and the index that was opened. */
+    /** Files that shaped the checkpoint beside its weights: config.json and its like, the index, shards that are missing. */
     private readonly sidecars: readonly { readonly path: string; readonly stamp: string }[],
   ) {
     this.generation = generationOf(checkpoint.files);
@@ -33,8 +33,11 @@ export class OpenedCheckpoint {
     const checkpoint = await openCheckpoint(path, { headerCapBytes: headerCapBytes(), onProgress });
     const paths = sidecarNames.map((name) => join(checkpoint.folder, name));
     if (checkpoint.path.endsWith('.json')) paths.push(checkpoint.path);
+    // Files that findings name, such as a missing shard: with them the model would be another.
+    const read = new Set(checkpoint.files.map((file) => file.path));
+    for (const { file } of checkpoint.findings) if (file !== undefined && !read.has(file)) paths.push(file);
     const sidecars = await Promise.all(
-      paths.map(async (sidecar) => ({ path: sidecar, stamp: await stampOf(sidecar) })),
+      [...new Set(paths)].map(async (sidecar) => ({ path: sidecar, stamp: await stampOf(sidecar) })),
     );
     return new OpenedCheckpoint(checkpoint, sidecars);
   }

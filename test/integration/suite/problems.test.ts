@@ -78,6 +78,25 @@ describe('Problems panel', () => {
   });
 });
 
+describe('A model with a missing shard', () => {
+  before(activeApi);
+  afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+
+  it('says so, and notices when the shard comes', async () => {
+    const shard = workspaceFile('demo-llama-3m-sharded', 'model-00002-of-00003.safetensors');
+    const away = workspaceFile('shard.away').fsPath;
+    renameSync(shard.fsPath, away);
+    try {
+      const index = workspaceFile('demo-llama-3m-sharded', 'model.safetensors.index.json');
+      await vscode.commands.executeCommand('tensorLoupe.openCheckpoint', index);
+      await until('the finding', () => codes(shard).includes('missing-shard'));
+    } finally {
+      renameSync(away, shard.fsPath);
+    }
+    await until('the finding to go with the fault', () => codes(shard).length === 0);
+  });
+});
+
 describe('Actions', () => {
   before(activeApi);
   afterEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
