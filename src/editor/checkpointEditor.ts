@@ -85,6 +85,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     webview.options = { enableScripts: true, localResourceRoots: [webviewRoot(this.extensionUri)] };
     const page: Page = new Rpc(new WebviewChannel(webview, disposables), this.handlers(document, panel));
     this.pages.set(panel, { page, document });
+    const reload = () => void page.call('reload', {}).catch(() => undefined);
     disposables.push(
       document.session.onDidProgress((progress) => {
         void page.call('opening', progress).catch(() => undefined);
@@ -92,6 +93,11 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       document.session.onDidChange((changes) => {
         const message = changeNotice(changes);
         void page.call('notice', { kind: 'changed', message }).catch(() => undefined);
+      }),
+      // Trust and settings are told with the catalogue, which is not read again for them.
+      vscode.workspace.onDidGrantWorkspaceTrust(() => reload()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('tensorLoupe')) reload();
       }),
     );
     panel.onDidDispose(() => {
