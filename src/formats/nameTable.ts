@@ -7,34 +7,47 @@ const longestProbe = 64;
  * names that crowd together move on to a Map, which V8 defends.
  */
 export class NameTable {
-  private readonly names: string[] = [];
-  private readonly seed = Math.floor(Math.random() * 2 ** 31);
+  /** The first `count` are there. */
+  private readonly names: string[];
+  private count = 0;
+  /** For a hash of the caller's own. */
+  readonly seed = Math.floor(Math.random() * 2 ** 31);
   /** 1 + the number of the name, 0 where a slot is free; a power of two of them, at most half taken. */
-  private slots = new Int32Array(1024);
-  private hashes = new Int32Array(512);
+  private slots: Int32Array;
+  private hashes: Int32Array;
   private crowded: Map<string, number> | undefined;
 
-  /** Adds a name; the number of the earlier one when it is there already, counted from 0, else undefined. */
-  add(name: string): number | undefined {
+  /** `expected` names, which the caller has bounded, find room without a step of growing. */
+  constructor(expected = 0) {
+    const room = 2 ** Math.ceil(Math.log2(Math.max(expected + 1, 512)));
+    this.slots = new Int32Array(2 * room);
+    this.hashes = new Int32Array(room);
+    this.names = new Array<string>(expected);
+  }
+
+  /**
+   * Adds a name; the number of the earlier one when it is there already, counted from 0, else undefined. A caller who has
+   * the name's bytes at hand may give its own hash of 32 bits, mixed with the seed, for all names of a table.
+   */
+  add(name: string, hash: number = hashOf(name, this.seed)): number | undefined {
     if (this.crowded) return this.addToMap(this.crowded, name);
-    const hash = hashOf(name, this.seed);
     const mask = this.slots.length - 1;
     let probe = 0;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const found = this.slots[slot]! - 1;
       if (found < 0) {
-        this.slots[slot] = this.names.push(name);
-        break;
+        this.hashes[this.count] = hash;
+        this.names[this.count] = name;
+        this.slots[slot] = ++this.count;
+        if (this.count === this.hashes.length) this.grow();
+        return undefined;
       }
       if (this.hashes[found] === hash && this.names[found] === name) return found;
       if (++probe > longestProbe) {
-        this.crowded = new Map(this.names.map((earlier, i) => [earlier, i]));
+        this.crowded = new Map(this.names.slice(0, this.count).map((earlier, i) => [earlier, i]));
         return this.addToMap(this.crowded, name);
       }
     }
-    this.hashes[this.names.length - 1] = hash;
-    if (this.names.length === this.hashes.length) this.grow();
-    return undefined;
   }
 
   private addToMap(map: Map<string, number>, name: string): number | undefined {
@@ -49,7 +62,7 @@ export class NameTable {
     this.hashes = hashes;
     this.slots = new Int32Array(this.slots.length * 2);
     const mask = this.slots.length - 1;
-    for (let i = 0; i < this.names.length; i++) {
+    for (let i = 0; i < this.count; i++) {
       let slot = hashes[i]! & mask;
       while (this.slots[slot] !== 0) slot = (slot + 1) & mask;
       this.slots[slot] = i + 1;

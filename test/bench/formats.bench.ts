@@ -76,7 +76,7 @@ async function compareGguf(): Promise<void> {
   await compare(
     `GGUF, ${vocabulary} tokens, ${tensors} tensors, ${(header.bytes.length / 1e6).toFixed(1)} MB of header`,
     tensors,
-    11,
+    15,
     [
       { name: 'Tensor Loupe', parse: async () => (await readGguf(source)).tensors.length },
       { name: 'hyllama', parse: () => ggufMetadata(buffer as ArrayBuffer).tensorInfos.length },

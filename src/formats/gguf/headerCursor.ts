@@ -22,6 +22,8 @@ export class HeaderCursor {
   private isAscii = false;
   /** Bytes of a count or a length: 4 in version 1, 8 since. */
   countBytes = 8;
+  /** The key of the name read last: a field, as an object a name would cost memory for every tensor. */
+  nameKey = '';
   /** Where the first name or text begins that `noteUtf8` found to be no UTF-8. */
   invalidUtf8At: number | undefined;
 
@@ -98,16 +100,45 @@ export class HeaderCursor {
   }
 
   /** The following need a `fetch` of as many bytes before. */
-  u8 = (): number => this.view.getUint8(this.step(1));
-  i8 = (): number => this.view.getInt8(this.step(1));
-  u16 = (): number => this.view.getUint16(this.step(2), this.littleEndian);
-  i16 = (): number => this.view.getInt16(this.step(2), this.littleEndian);
-  u32 = (): number => this.view.getUint32(this.step(4), this.littleEndian);
-  i32 = (): number => this.view.getInt32(this.step(4), this.littleEndian);
-  f32 = (): number => this.view.getFloat32(this.step(4), this.littleEndian);
-  u64 = (): bigint => this.view.getBigUint64(this.step(8), this.littleEndian);
-  i64 = (): bigint => this.view.getBigInt64(this.step(8), this.littleEndian);
-  f64 = (): number => this.view.getFloat64(this.step(8), this.littleEndian);
+  u8(): number {
+    return this.view.getUint8(this.step(1));
+  }
+
+  i8(): number {
+    return this.view.getInt8(this.step(1));
+  }
+
+  u16(): number {
+    return this.view.getUint16(this.step(2), this.littleEndian);
+  }
+
+  i16(): number {
+    return this.view.getInt16(this.step(2), this.littleEndian);
+  }
+
+  u32(): number {
+    return this.view.getUint32(this.step(4), this.littleEndian);
+  }
+
+  i32(): number {
+    return this.view.getInt32(this.step(4), this.littleEndian);
+  }
+
+  f32(): number {
+    return this.view.getFloat32(this.step(4), this.littleEndian);
+  }
+
+  u64(): bigint {
+    return this.view.getBigUint64(this.step(8), this.littleEndian);
+  }
+
+  i64(): bigint {
+    return this.view.getBigInt64(this.step(8), this.littleEndian);
+  }
+
+  f64(): number {
+    return this.view.getFloat64(this.step(8), this.littleEndian);
+  }
 
   /** A count or a length; one beyond 2^53 is rounded, and far beyond any file all the same. */
   count(): number {
@@ -119,7 +150,9 @@ export class HeaderCursor {
     const { view, littleEndian } = this;
     const at = this.step(8);
     const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
-    return view.getUint32(littleEndian ? at + 4 : at, littleEndian) * 2 ** 32 + low;
+    const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
+    // Small numbers, which nearly all are, stay integers for the compiler.
+    return high === 0 ? low : high * 2 ** 32 + low;
   }
 
   /** The integer of `bytes` bytes that was read last, in full, for messages. */
@@ -165,21 +198,37 @@ export class HeaderCursor {
     this.textStart = this.position;
     const start = this.step(length);
     const end = start + length;
-    const { window } = this;
-    this.isAscii = false;
-    for (let i = start; i < end; i++)
-      if (window[i]! > 0x7f) return decoder.decode(window.subarray(start, end));
-    this.isAscii = true;
-    return window.toString('latin1', start, end);
+    this.isAscii = isAsciiBetween(this.view, start, end);
+    if (!this.isAscii) return decoder.decode(this.window.subarray(start, end));
+    return this.window.toString('latin1', start, end);
   }
 
-  /** The next bytes as a name, and a key that tells it from names of other bytes that text() would make equal. */
-  name(length: number): { name: string; key: string } {
+  /** A hash of the next bytes, four a step, without stepping over them: equal bytes give equal hashes. */
+  hash(length: number, seed: number): number {
+    const { view } = this;
     const start = this.position - this.windowStart;
+    const end = start + length;
+    let hash = seed ^ length;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), 0x85ebca6b);
+    return hash ^ (hash >>> 13);
+  }
+
+  /** The next bytes as a name; `nameKey` becomes what tells it from names of other bytes that text() would make equal. */
+  name(length: number): string {
     const name = this.text(length);
-    if (this.isAscii || !name.includes('\ufffd')) return { name, key: name };
+    this.nameKey = this.isAscii || !name.includes('\ufffd') ? name : this.keyOfDamaged(name);
+    return name;
+  }
+
+  private keyOfDamaged(name: string): string {
     this.noteUtf8(name);
-    return { name, key: `\ufffd${this.window.toString('latin1', start, start + length)}` };
+    const start = this.textStart - this.windowStart;
+    return `\ufffd${this.window.toString('latin1', start, this.position - this.windowStart)}`;
   }
 
   /** Remembers where the text read last begins when its bytes are no UTF-8. */
@@ -194,4 +243,13 @@ export class HeaderCursor {
     this.position += length;
     return at;
   }
+}
+
+/** Looks at four bytes a step. */
+function isAsciiBetween(view: DataView, start: number, end: number): boolean {
+  let bits = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) bits |= view.getInt32(at, true);
+  for (; at < end; at++) bits |= view.getUint8(at);
+  return (bits & 0x80808080) === 0;
 }

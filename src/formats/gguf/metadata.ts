@@ -47,7 +47,8 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
   const keys = new Set<string>();
   for (let i = 0; i < count; i++) {
     const start = cursor.byteOffset;
-    const { name, key } = await readKey(cursor);
+    const name = await readKey(cursor);
+    const key = cursor.nameKey;
     if (keys.has(key)) cursor.fail(`The metadata key ${quoteName(name)} appears twice.`, start);
     keys.add(key);
     entries.push(await readValue(cursor, name, cursor.u32()));
@@ -67,7 +68,7 @@ export async function readArraySlice(
   take: number,
 ): Promise<{ type: string; length: number; values: (string | number | boolean)[] } | undefined> {
   for (let i = 0; i < count; i++) {
-    const { name } = await readKey(cursor);
+    const name = await readKey(cursor);
     const type = cursor.u32();
     if (name !== wanted) {
       await readValue(cursor, name, type);
@@ -85,7 +86,7 @@ export async function readArraySlice(
 }
 
 /** A key; the four bytes of its value's type are fetched too. */
-async function readKey(cursor: HeaderCursor): Promise<{ name: string; key: string }> {
+async function readKey(cursor: HeaderCursor): Promise<string> {
   const start = cursor.byteOffset;
   const length = await readLength(cursor, 'the metadata', 1);
   if (length > longestKeyBytes)

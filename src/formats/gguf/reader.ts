@@ -5,7 +5,7 @@
  */
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
-import { byteSize, dtypes, ggmlTypes } from '../../numeric/dtypes';
+import { byteSize, type DtypeInfo, dtypes, ggmlTypes } from '../../numeric/dtypes';
 import type { MetadataEntry, TensorInfo } from '../checkpoint';
 import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
@@ -26,6 +26,9 @@ const leastTensorBytes = 16;
 /** A file with more unknown types than this is noise. */
 const mostUnknownTypes = 256;
 
+/** Room is made beforehand for at most so many tensors, some megabytes, whatever the file claims. */
+const mostReserved = 131_071;
+
 /** Types that ggml once had; files of them cannot be read any more, but deserve their names. */
 const removedTypes: ReadonlyMap<number, string> = new Map([
   [4, 'Q4_2'],
@@ -37,6 +40,12 @@ const removedTypes: ReadonlyMap<number, string> = new Map([
   [37, 'IQ4_NL_4_8'],
   [38, 'IQ4_NL_8_8'],
 ]);
+
+/** What the type numbers of GGUF stand for, at their places: looked up once, not once a tensor. */
+const dtypesByNumber: readonly (DtypeInfo | undefined)[] = Array.from(
+  { length: Math.max(...ggmlTypes.keys()) + 1 },
+  (_, type) => dtypes.get(ggmlTypes.get(type) ?? ''),
+);
 
 /** A tensor whose `byteOffset` counts from the beginning of the data until it is placed in the file. */
 type Entry = { -readonly [Key in keyof TensorInfo]: TensorInfo[Key] };
@@ -145,81 +154,112 @@ function findAlignment(metadata: readonly MetadataEntry[], cursor: HeaderCursor)
 }
 
 async function readTensorEntries(cursor: HeaderCursor, count: number): Promise<Entries> {
-  const entries: Entry[] = [];
-  const names = new NameTable();
-  const shapes = new ShapeCache();
-  const unknown = new Map<Entry, number>();
-  const unknownTypes = new Set<number>();
-  for (let i = 0; i < count; i++) {
-    // Waiting only once a window, and reading an entry in one go, is what keeps 100,000 tensors quick.
-    if (!cursor.has(longestEntryBytes)) await cursor.lookAhead(longestEntryBytes);
+  const list = new TensorList(cursor, count);
+  // Waiting only once a window, and reading its entries in one go, is what keeps 100,000 tensors quick.
+  while (list.read < count) {
+    await cursor.lookAhead(longestEntryBytes);
+    list.readWindow();
+  }
+  return list;
+}
+
+/** The tensors read so far, and what tells whether the next one may follow. */
+class TensorList implements Entries {
+  /** The first `read` of them are there. */
+  readonly entries: Entry[];
+  read = 0;
+  readonly unknown = new Map<Entry, number>();
+  private readonly names: NameTable;
+  private readonly shapes = new ShapeCache();
+  private readonly unknownTypes = new Set<number>();
+  /** Where a shape is put together: an array that grows by pushing would take room for 17 values. */
+  private readonly dimensions = new Array<number>(mostDimensions).fill(0);
+
+  constructor(
+    private readonly cursor: HeaderCursor,
+    private readonly count: number,
+  ) {
+    const reserved = Math.min(count, mostReserved);
+    this.entries = new Array<Entry>(reserved);
+    this.names = new NameTable(reserved);
+  }
+
+  /** Reads the next entry, of which as many bytes are here as the file has, and those after it that lie in the window. */
+  readWindow(): void {
+    const { cursor, entries, count } = this;
+    do {
+      entries[this.read] = this.readEntry();
+      this.read++;
+    } while (this.read < count && cursor.has(longestEntryBytes));
+  }
+
+  private readEntry(): Entry {
+    const { cursor, names, shapes, dimensions } = this;
+    const { countBytes } = cursor;
     const start = cursor.byteOffset;
-    cursor.expect(cursor.countBytes, 'the tensor list');
+    cursor.expect(countBytes, 'the tensor list');
     const nameLength = cursor.length('the tensor list', 1);
     if (nameLength > longestNameBytes)
       cursor.fail(
-        `Tensor ${i} has a name of ${nameLength} bytes; at most ${longestNameBytes} are allowed.`,
+        `Tensor ${this.read} has a name of ${nameLength} bytes; at most ${longestNameBytes} are allowed.`,
         start,
       );
     cursor.expect(nameLength + 4, 'the tensor list');
-    const { name, key } = cursor.name(nameLength);
-    if (names.add(key) !== undefined) cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
-    const entry = readTensorEntry(cursor, name, start, unknown, shapes);
-    if (unknown.size > 0) {
-      const type = unknown.get(entry);
-      if (type !== undefined) unknownTypes.add(type);
-      if (unknownTypes.size > mostUnknownTypes)
-        cursor.fail(`The file has tensors of more than ${mostUnknownTypes} unknown types.`, start, name);
+    const hash = cursor.hash(nameLength, names.seed);
+    const name = cursor.name(nameLength);
+    if (names.add(cursor.nameKey, hash) !== undefined)
+      cursor.fail(`Two tensors are named ${quoteName(name)}.`, start, name);
+    const rank = cursor.u32();
+    if (rank > mostDimensions)
+      this.fail(name, start, `has ${rank} dimensions; at most ${mostDimensions} are allowed`);
+    cursor.expect(rank * countBytes + 12, 'the tensor list');
+    let elements = 1;
+    for (let d = 0; d < rank; d++) {
+      // Negative numbers are far beyond 2^53 here. A product beyond it is rounded, but never to below it.
+      const dimension = cursor.count();
+      elements *= dimension;
+      if (dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
+        this.fail(name, start, 'has more elements than can be counted');
+      dimensions[rank - 1 - d] = dimension;
     }
-    entries.push(entry);
+    const shape = shapes.take(dimensions, rank);
+    const type = cursor.u32();
+    const offset = cursor.wide();
+    if (offset > Number.MAX_SAFE_INTEGER)
+      this.fail(name, start, `claims the offset ${cursor.exact(8)}, beyond 2^53 - 1`);
+    const dtype = type < dtypesByNumber.length ? dtypesByNumber[type] : undefined;
+    if (!dtype) return this.unknownEntry(name, start, type, shape, offset, elements);
+    const rowElements = rank === 0 ? 1 : dimensions[rank - 1]!;
+    if (rowElements % dtype.blockElements !== 0)
+      this.fail(
+        name,
+        start,
+        `has rows of ${rowElements} elements, no multiple of the ${dtype.blockElements} in a block of ${dtype.name}`,
+      );
+    const bytes = byteSize(dtype, elements);
+    if (bytes === undefined) return this.fail(name, start, 'has more bytes than can be counted');
+    return { name, dtype: dtype.name, shape, file: 0, byteOffset: offset, bytes, elements };
   }
-  return { entries, unknown };
-}
 
-/** Where a shape is put together: an array that grows by pushing would take room for 17 values. */
-const dimensionsSoFar = new Array<number>(mostDimensions).fill(0);
-
-/** One tensor behind its name, of which as many bytes are here as the file has. */
-function readTensorEntry(
-  cursor: HeaderCursor,
-  name: string,
-  start: number,
-  unknown: Map<Entry, number>,
-  shapes: ShapeCache,
-): Entry {
-  const fail = (what: string): never => cursor.fail(`Tensor ${quoteName(name)} ${what}.`, start, name);
-  const dimensions = cursor.u32();
-  if (dimensions > mostDimensions)
-    fail(`has ${dimensions} dimensions; at most ${mostDimensions} are allowed`);
-  cursor.expect(dimensions * cursor.countBytes + 12, 'the tensor list');
-  let elements = 1;
-  for (let d = 0; d < dimensions; d++) {
-    // Negative numbers are far beyond 2^53 here. A product beyond it is rounded, but never to below it.
-    const dimension = cursor.count();
-    elements *= dimension;
-    if (dimension > Number.MAX_SAFE_INTEGER || elements > Number.MAX_SAFE_INTEGER)
-      fail('has more elements than can be counted');
-    dimensionsSoFar[dimensions - 1 - d] = dimension;
-  }
-  const shape = shapes.take(dimensionsSoFar, dimensions);
-  const type = cursor.u32();
-  const offset = cursor.wide();
-  if (offset > Number.MAX_SAFE_INTEGER) fail(`claims the offset ${cursor.exact(8)}, beyond 2^53 - 1`);
-  const dtypeName = ggmlTypes.get(type);
-  const dtype = dtypeName === undefined ? undefined : dtypes.get(dtypeName);
-  if (!dtype) {
+  private unknownEntry(
+    name: string,
+    start: number,
+    type: number,
+    shape: readonly number[],
+    offset: number,
+    elements: number,
+  ): Entry {
     const entry = { name, dtype: `type ${type}`, shape, file: 0, byteOffset: offset, bytes: 0, elements };
-    unknown.set(entry, type);
+    this.unknown.set(entry, type);
+    this.unknownTypes.add(type);
+    if (this.unknownTypes.size > mostUnknownTypes)
+      this.cursor.fail(`The file has tensors of more than ${mostUnknownTypes} unknown types.`, start, name);
     return entry;
   }
-  const rowElements = shape.at(-1) ?? 1;
-  if (rowElements % dtype.blockElements !== 0)
-    fail(
-      `has rows of ${rowElements} elements, no multiple of the ${dtype.blockElements} in a block of ${dtype.name}`,
-    );
-  const bytes = byteSize(dtype, elements);
-  if (bytes === undefined) return fail('has more bytes than can be counted');
-  return { name, dtype: dtype.name, shape, file: 0, byteOffset: offset, bytes, elements };
+
+  private fail(name: string, start: number, what: string): never {
+    return this.cursor.fail(`Tensor ${quoteName(name)} ${what}.`, start, name);
+  }
 }
 
 /** Places the entries in the file. Each should begin where the one before ends, padded to the alignment. */
@@ -249,40 +289,43 @@ function layOut(
   let previous: Entry | undefined;
   let short = 0;
   let needed = 0;
+  const add = ({ name, byteOffset }: Entry, code: string, message: string) =>
+    findings.add({
+      severity: 'error',
+      code,
+      message,
+      file,
+      tensor: name,
+      byteOffset: dataStart + byteOffset,
+    });
   for (const entry of inOrder) {
-    const quoted = () => quoteName(entry.name);
     const offset = entry.byteOffset;
-    const at = { file, tensor: entry.name, byteOffset: dataStart + offset };
     if (offset % alignment !== 0)
-      findings.add({
-        severity: 'error',
-        code: 'unaligned-data',
-        message: `Tensor ${quoted()} begins at offset ${offset}, no multiple of the alignment ${alignment}.`,
-        ...at,
-      });
+      add(
+        entry,
+        'unaligned-data',
+        `Tensor ${quoteName(entry.name)} begins at offset ${offset}, no multiple of the alignment ${alignment}.`,
+      );
     if (expected !== undefined && offset > expected)
-      findings.add({
-        severity: 'error',
-        code: 'data-gap',
-        message: `No tensor covers the ${counted(offset - expected, 'byte')} before tensor ${quoted()}.`,
-        ...at,
-      });
+      add(
+        entry,
+        'data-gap',
+        `No tensor covers the ${counted(offset - expected, 'byte')} before tensor ${quoteName(entry.name)}.`,
+      );
     const previousEnd = previous ? previous.byteOffset + previous.bytes : 0;
     if (previous && entry.bytes > 0 && offset < previousEnd) {
       entry.unreadable = previous.unreadable = 'Its bytes overlap with another tensor.';
-      findings.add({
-        severity: 'error',
-        code: 'data-overlap',
-        message: `Tensor ${quoted()} shares bytes with tensor ${quoteName(previous.name)}.`,
-        ...at,
-      });
+      add(
+        entry,
+        'data-overlap',
+        `Tensor ${quoteName(entry.name)} shares bytes with tensor ${quoteName(previous.name)}.`,
+      );
     } else if (expected !== undefined && offset < expected && offset >= previousEnd)
-      findings.add({
-        severity: 'error',
-        code: 'data-unpadded',
-        message: `Tensor ${quoted()} begins at offset ${offset}, where ${expected} was expected: padding is missing.`,
-        ...at,
-      });
+      add(
+        entry,
+        'data-unpadded',
+        `Tensor ${quoteName(entry.name)} begins at offset ${offset}, where ${expected} was expected: padding is missing.`,
+      );
     const type = unknown.size === 0 ? undefined : unknown.get(entry);
     if (type !== undefined) {
       const removed = removedTypes.get(type);
@@ -290,12 +333,11 @@ function layOut(
         ? `Its type ${type} (${removed}) was removed from GGUF.`
         : `Its type ${type} is not known.`;
       entry.unreadable = reason;
-      findings.add({
-        severity: 'error',
-        code: removed ? 'removed-type' : 'unknown-type',
-        message: `Tensor ${quoted()} cannot be read. ${reason}`,
-        ...at,
-      });
+      add(
+        entry,
+        removed ? 'removed-type' : 'unknown-type',
+        `Tensor ${quoteName(entry.name)} cannot be read. ${reason}`,
+      );
     }
     const end = offset + entry.bytes;
     needed = Math.max(needed, end);

@@ -10,6 +10,20 @@ describe('NameTable', () => {
     expect(table.add('model.layers.100000.weight')).toBeUndefined();
   });
 
+  it('grows beyond the names that were expected', () => {
+    const table = new NameTable(600);
+    const names = Array.from({ length: 5000 }, (_, i) => `blk.${i}.weight`);
+    expect(names.map((name) => table.add(name))).toEqual(names.map(() => undefined));
+    expect(names.map((name) => table.add(name))).toEqual(names.map((_, i) => i));
+  });
+
+  it("trusts no hash of a caller's own to tell names apart", () => {
+    const table = new NameTable(300);
+    const names = Array.from({ length: 200 }, (_, i) => `blk.${i}.weight`);
+    expect(names.map((name) => table.add(name, 7))).toEqual(names.map(() => undefined));
+    expect(names.map((name) => table.add(name, 7))).toEqual(names.map((_, i) => i));
+  });
+
   it('tells apart names that differ in one character, case, length or script', () => {
     const table = new NameTable();
     const names = [
