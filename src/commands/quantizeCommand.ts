@@ -182,6 +182,7 @@ export class QuantizeCommands {
     const rows = new Map<string, TensorError>(computed.map((row) => [row.name, row]));
     return {
       ...plan,
+      backend: { requested: 'cpu', used: 'cpu', reason: 'CPU kernels; nothing was written' },
       outputs: [],
       seconds: (Date.now() - started) / 1000,
       tensors: plan.tensors.map((row) => rows.get(row.name) ?? row),

@@ -1,5 +1,5 @@
 /** Takes the pictures of README.md: the product itself on the demo models, in a dark and a light theme. */
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,6 +46,15 @@ function makeLargeModel(file: string): void {
   const block = Buffer.alloc(bytes);
   for (let at = 0; at < bytes; at += pattern.length) block.set(pattern.subarray(0, bytes - at), at);
   mkdirSync(path.dirname(file), { recursive: true });
+  const config = {
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    num_hidden_layers: names.length,
+    hidden_size: columns,
+    intermediate_size: rows,
+    torch_dtype: 'bfloat16',
+  };
+  writeFileSync(path.join(path.dirname(file), 'config.json'), JSON.stringify(config));
   const descriptor = openSync(file, 'w');
   writeSync(descriptor, Buffer.concat([length, text]));
   for (let index = 0; index < names.length; index++) writeSync(descriptor, block);
@@ -75,7 +84,7 @@ async function take(page: Page, name: string, theme: Theme): Promise<void> {
 async function openAlone(theme: Theme, file: string): Promise<{ page: Page; view: FrameLocator }> {
   const page = await openWorkbench(browser, host, { theme, size });
   await openFile(page, file);
-  await page.keyboard.press('Control+b');
+  await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
   return { page, view: webviewFrame(page) };
 }
 
