@@ -142,8 +142,13 @@ async function stats(
       rows.flatMap((row, position) => {
         if (row === null) return [];
         const index = tensors[position]!;
-        const file = catalogue.files[catalogue.tensors.file[index]!]?.path;
-        return valueFindings(row, { name: row.name, file, byteOffset: catalogue.tensors.byteOffset[index] });
+        const { tensors: columns, files } = catalogue;
+        return valueFindings(row, {
+          name: row.name,
+          file: files[columns.file[index]!]?.path,
+          byteOffset: columns.byteOffset[index],
+          dtype: columns.dtypes[columns.dtype[index]!],
+        });
       }),
     );
     print(options, statsJson(read, found), statsText(read, found));

@@ -124,6 +124,7 @@ export class CheckpointSession implements vscode.Disposable {
       name: stats.name,
       file: files[tensors.file[index]!]?.path,
       byteOffset: tensors.byteOffset[index],
+      dtype: tensors.dtypes[tensors.dtype[index]!],
     });
     if (findings.length === 0 || this.values.has(index)) return false;
     this.values.set(index, findings);

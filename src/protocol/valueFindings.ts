@@ -12,10 +12,15 @@ export interface TensorPlace {
   readonly name: string;
   readonly file?: string | undefined;
   readonly byteOffset?: number | undefined;
+  /** Name of the stored type; of a quantized one only a scale can make NaN or infinity. */
+  readonly dtype?: string | undefined;
 }
 
+/** Types whose codes are finite by themselves: ggml's blocks, and logical weights of packed codes ("INT8"). */
+const scaledCodes = /^(?:I?Q\d|TQ\d|MXFP\d|NVFP\d|INT\d)/;
+
 /** The codes of findings after analysis. */
-export const valueFindingCodes = ['nan-values', 'inf-values', 'all-zero'] as const;
+export const valueFindingCodes = ['scale-overflow', 'nan-values', 'inf-values', 'all-zero'] as const;
 
 /** A name in a sentence: control characters as escapes, and never longer than a line. */
 const quote = (name: string) => JSON.stringify(name.length > 120 ? `${name.slice(0, 119)}…` : name);
@@ -23,7 +28,8 @@ const quote = (name: string) => JSON.stringify(name.length > 120 ? `${name.slice
 const values = (count: number) => `${count.toLocaleString('en-US')} ${count === 1 ? 'value' : 'values'}`;
 
 /**
- * What a tensor's figures say that its header could not. NaN is an error, since no weight can mean it. Infinities are
+ * What a tensor's figures say that its header could not. A quantized tensor that decodes to NaN or infinity has a
+ * scale that overflowed, which is an error. NaN is an error, since no weight can mean it. Infinities are
  * a warning, since masks hold them on purpose. A tensor of zeros is a warning: it is often one that was never written.
  */
 export function valueFindings(figures: ValueFigures, place: TensorPlace): readonly Finding[] {
@@ -31,7 +37,16 @@ export function valueFindings(figures: ValueFigures, place: TensorPlace): readon
   const at = { file: place.file, tensor: place.name, byteOffset: place.byteOffset };
   const name = quote(place.name);
   const found: Finding[] = [];
-  if (nan > 0) {
+  const overflowed = nan + inf > 0 && scaledCodes.test(place.dtype ?? '');
+  if (overflowed) {
+    found.push({
+      severity: 'error',
+      code: 'scale-overflow',
+      message: `${values(nan + inf)} of tensor ${name}, stored as ${place.dtype}, ${nan + inf === 1 ? 'comes' : 'come'} out infinite or NaN: a scale overflowed.`,
+      ...at,
+    });
+  }
+  if (nan > 0 && !overflowed) {
     found.push({
       severity: 'error',
       code: 'nan-values',
@@ -39,7 +54,7 @@ export function valueFindings(figures: ValueFigures, place: TensorPlace): readon
       ...at,
     });
   }
-  if (inf > 0) {
+  if (inf > 0 && !overflowed) {
     found.push({
       severity: 'warning',
       code: 'inf-values',

@@ -94,6 +94,7 @@ export class CheckpointSession {
             name: tensors.names[index]!,
             file: files[tensors.file[index]!]?.path,
             byteOffset: tensors.byteOffset[index],
+            dtype: tensors.dtypes[tensors.dtype[index]!],
           },
         ),
       );

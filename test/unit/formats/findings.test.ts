@@ -359,9 +359,10 @@ describe('files that produce', () => {
 
   it('the findings after analysis', () => {
     const found = [
-      { nan: 1, inf: 1, zeros: 0, count: 4 },
-      { nan: 0, inf: 0, zeros: 4, count: 4 },
-    ].flatMap((figures) => valueFindings(figures, { name: 'w' }));
+      { nan: 0, inf: 2, zeros: 0, count: 4, dtype: 'Q8_0' },
+      { nan: 1, inf: 1, zeros: 0, count: 4, dtype: 'F32' },
+      { nan: 0, inf: 0, zeros: 4, count: 4, dtype: 'F32' },
+    ].flatMap(({ dtype, ...figures }) => valueFindings(figures, { name: 'w', dtype }));
     expect(found.map(({ code }) => code)).toEqual([...valueFindingCodes]);
   });
 });

@@ -231,7 +231,7 @@ describe('a PyTorch file from before 1.6', () => {
 
 describe('pickles that want to run code', () => {
   it.each([
-    ['reduce', callOf('posix.system', op.text('touch /tmp/never')), 'would run "posix.system"'],
+    ['reduce', callOf('posix.system', op.text('touch never')), 'would run "posix.system"'],
     ['eval', callOf('__builtin__.eval', op.text('1')), 'would run "__builtin__.eval"'],
     [
       'stack global',

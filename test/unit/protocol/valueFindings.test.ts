@@ -32,6 +32,19 @@ describe('findings of values', () => {
     ]);
   });
 
+  it('blames the scale of a quantized tensor, and of no plain one', () => {
+    for (const dtype of ['Q8_0', 'Q4_K', 'IQ4_NL', 'TQ1_0', 'MXFP4', 'NVFP4', 'INT8']) {
+      const found = valueFindings(figures({ nan: 1, inf: 31 }), { ...place, dtype });
+      expect(found.map(({ severity, code }) => [severity, code])).toEqual([['error', 'scale-overflow']]);
+      expect(found[0]?.message).toContain('32 values');
+      expect(found[0]?.message).toContain(dtype);
+    }
+    for (const dtype of ['F32', 'BF16', 'I8', 'F8_E4M3', undefined]) {
+      const found = valueFindings(figures({ nan: 1, inf: 31 }), { ...place, dtype });
+      expect(found.map(({ code }) => code)).toEqual(['nan-values', 'inf-values']);
+    }
+  });
+
   it('warns of a tensor of zeros, a scalar too, and not of one that also holds NaN', () => {
     expect(valueFindings(figures({ zeros: 8 }), place).map(({ severity, code }) => [severity, code])).toEqual(
       [['warning', 'all-zero']],
