@@ -20,6 +20,7 @@ import {
   runCommand,
   scratchWorkspace,
   screenshot,
+  showHover,
   startHost,
   tab,
   webviewFrame,
@@ -327,20 +328,8 @@ describe('hover', () => {
     );
     await openFile(page, 'use.py');
     await page.locator('.monaco-editor .view-line', { hasText: 'from_pretrained' }).waitFor();
-    const text = page.locator('.monaco-editor .view-line span', { hasText: 'demo-llama-3m' }).last();
-    const hover = page.locator('.monaco-hover:visible').filter({ hasText: 'parameters' });
-    await expect
-      .poll(
-        async () => {
-          await page.mouse.move(10, 10);
-          await text.hover();
-          await page.waitForTimeout(1500);
-          return hover.count();
-        },
-        { timeout: 60_000 },
-      )
-      .toBeGreaterThan(0);
-    const content = await hover.first().innerText();
+    const hover = await showHover(page, 'demo-llama-3m');
+    const content = await hover.innerText();
     for (const part of ['3.30 M', '12.6 MiB', '6.29 MiB', '3.14 MiB', '1.57 MiB'])
       expect(content).toContain(part);
     await screenshot(page, 'hover-dark');

@@ -13,6 +13,7 @@ import {
   quickInput,
   runCommand,
   scratchWorkspace,
+  showHover,
   startHost,
   type Theme,
   webviewFrame,
@@ -141,19 +142,7 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     const page = await openWorkbench(browser, host, { theme, size: { width: 980, height: 520 } });
     await openFile(page, 'run.py');
     await page.keyboard.press('Control+b');
-    const text = page.locator('.monaco-editor .view-line span', { hasText: 'demo-llama-3m-outliers' }).last();
-    const hover = page.locator('.monaco-hover:visible').filter({ hasText: 'parameters' });
-    await expect
-      .poll(
-        async () => {
-          await page.mouse.move(10, 10);
-          await text.hover();
-          await page.waitForTimeout(1500);
-          return hover.count();
-        },
-        { timeout: 60_000 },
-      )
-      .toBeGreaterThan(0);
+    await showHover(page, 'demo-llama-3m-outliers');
     await page.screenshot({ path: path.join(folder, `hover-${theme}.png`), animations: 'disabled' });
     await page.close();
   });
