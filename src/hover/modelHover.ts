@@ -26,7 +26,7 @@ export const hoverSelector: vscode.DocumentSelector = [
   { pattern: '**/*.toml' },
 ];
 
-const checkpointName = /\.(safetensors|gguf)$|\.safetensors\.index\.json$/;
+const checkpointName = /\.(safetensors|gguf|onnx|pt|pth|npz|npy)$|\.(safetensors|bin)\.index\.json$/;
 
 interface CachedBrief {
   readonly stamp: string;
