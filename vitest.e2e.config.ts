@@ -7,8 +7,6 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     fileParallelism: false,
-    // A workbench on a busy machine may swallow a key press; what fails twice is broken.
-    retry: 1,
     testTimeout: 240_000,
     hookTimeout: 240_000,
   },

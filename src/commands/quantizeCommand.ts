@@ -7,7 +7,7 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, TensorError } from '../protocol/engineApi';
-import { askQuantizeChoice, modelName, type QuantizeChoice } from './quantizeDialog';
+import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice } from './quantizeDialog';
 import { showFailure } from './showFailure';
 
 /** Given instead of the dialog's answers by callers that know them: tests, tasks, keybindings. */
@@ -209,16 +209,7 @@ async function askFolder(
   uri: vscode.Uri,
   choice: QuantizeChoice,
 ): Promise<QuantizeChoice | undefined> {
-  const { scheme, granularity } = choice;
-  const plan = await engine.call('quantize', {
-    path: uri.fsPath,
-    scheme,
-    granularity,
-    backend: 'cpu',
-    overwrite: true,
-    pure: false,
-    dryRun: true,
-  });
+  const plan = await dryRun(engine, uri.fsPath, choice.scheme, choice.granularity);
   const picked = await vscode.window.showOpenDialog({
     title: 'Folder to write the quantized model into',
     canSelectFiles: false,

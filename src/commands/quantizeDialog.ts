@@ -166,7 +166,8 @@ export function modelName(file: string): string {
     : base.replace(/\.(safetensors|gguf)$/, '');
 }
 
-function dryRun(
+/** The exact plan of a quantization: sizes and the default target, nothing computed or written. */
+export function dryRun(
   engine: EngineClient,
   file: string,
   scheme: SchemeName,

@@ -2,9 +2,9 @@
 import type { EngineContract, TensorError } from '../protocol/engineApi';
 import { schemeNamed } from '../quant/schemes';
 import { noErrorSums, tensorError } from '../quant/tensorError';
+import { matrixShape } from '../stats/matrixShape';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
-import { matrixShape } from './matrix';
 import { decisionFor, packedBytes } from './policy';
 import { checkChoice, quantizeTensor, scaleDtypeFor } from './quantizeTensor';
 import { inOrder } from './worker/inOrder';

@@ -1,16 +1,5 @@
 /** A tensor seen as a matrix, and the fixed division of that matrix into parts and segments. */
-
-/** Rows = first dimension, columns = the product of the rest; a 1-D tensor and a scalar are one row. */
-export interface MatrixShape {
-  readonly rows: number;
-  readonly columns: number;
-}
-
-export function matrixShape(shape: readonly number[]): MatrixShape {
-  if (shape.length === 0) return { rows: 1, columns: 1 };
-  if (shape.length === 1) return { rows: 1, columns: shape[0]! };
-  return { rows: shape[0]!, columns: shape.slice(1).reduce((product, size) => product * size, 1) };
-}
+import type { MatrixShape } from '../stats/matrixShape';
 
 /** Whole rows, or a run of columns of a single row: in both cases contiguous in a plain tensor. */
 export interface Block {

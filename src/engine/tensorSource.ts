@@ -1,7 +1,7 @@
 /** Where a tensor's values lie, as a plain value that a worker thread can be sent. */
 import type { Checkpoint, CheckpointFile, TensorInfo, TensorSpan } from '../formats/checkpoint';
 import { decodableDtypes, dtypes } from '../numeric/dtypes';
-import { type MatrixShape, matrixShape } from './matrix';
+import { type MatrixShape, matrixShape } from '../stats/matrixShape';
 
 /** A run of bytes in a file. */
 export interface FileSpan {

@@ -10,12 +10,3 @@ export function matrixShape(shape: readonly number[]): MatrixShape {
   if (shape.length === 1) return { rows: 1, columns: shape[0]! };
   return { rows: shape[0]!, columns: shape.slice(1).reduce((product, n) => product * n, 1) };
 }
-
-/** Beyond these the channel arrays themselves would take more memory than the work is allowed. */
-const maximumChannelRows = 2 ** 24;
-const maximumChannelColumns = 2 ** 21;
-
-/** Whether figures for each channel are kept for a matrix of this shape. */
-export function hasChannels(shape: MatrixShape): boolean {
-  return shape.rows <= maximumChannelRows && shape.columns <= maximumChannelColumns && shape.columns > 0;
-}

@@ -9,7 +9,7 @@ import type { QuantizeRequest, TensorError } from '../../protocol/engineApi';
 import { moduleOf } from '../../quant/quantizationPolicy';
 import { schemeNamed } from '../../quant/schemes';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
-import { matrixShape } from '../matrix';
+import { matrixShape } from '../../stats/matrixShape';
 import { decisionFor, packedBytes } from '../policy';
 import { checkChoice, scaleDtypeFor } from '../quantizeTensor';
 import { type TensorSource, tensorSource } from '../tensorSource';

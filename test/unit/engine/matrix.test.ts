@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import {
-  divide,
-  matrixShape,
-  partElements,
-  parts,
-  rowParts,
-  segmentElements,
-} from '../../../src/engine/matrix';
+import { divide, partElements, parts, rowParts, segmentElements } from '../../../src/engine/matrix';
 import { cellStart } from '../../../src/engine/worker/cellStart';
 import { inOrder } from '../../../src/engine/worker/inOrder';
 import { LoupeError } from '../../../src/errors';
+import { matrixShape } from '../../../src/stats/matrixShape';
 
 it('sees tensors of every rank as a matrix', () => {
   expect([[], [7], [2, 3], [2, 3, 4], [0, 5]].map((shape) => matrixShape(shape))).toEqual([

@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { longestChannelAxis } from '../../../src/engine/statsJob';
 import type { TensorStats } from '../../../src/protocol/engineApi';
 import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
 import { plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
@@ -105,6 +106,22 @@ describe('statistics', () => {
     const values = randomValues(6_000_009);
     expect(outliers.sigma3).toBe(values.filter((value) => Math.abs(value - mean!) > 3 * std!).length);
     expect(Math.abs(std! - 1 / Math.sqrt(3))).toBeLessThan(1e-3);
+  });
+
+  it('leaves channels out of an axis longer than anyone can draw', async () => {
+    const path = join(folder, 'long-axes.gguf');
+    const tensor = (name: string, count: number) => ({
+      name,
+      dtype: 'F32',
+      shape: [count],
+      data: f32Data(new Float32Array(count).fill(1)),
+    });
+    const tensors = [tensor('longest', longestChannelAxis), tensor('longer', longestChannelAxis + 1)];
+    writeFileSync(path, makeGguf({ metadata: [], tensors }));
+    const stats = await statsOf(path, true);
+    expect(stats.get('longest')!.channels!.columns.absmax).toHaveLength(longestChannelAxis);
+    expect(stats.get('longer')).toMatchObject({ count: longestChannelAxis + 1, mean: 1 });
+    expect(stats.get('longer')!.channels).toBeUndefined();
   });
 
   it('count NaN and infinities and leave them out, in rows and columns too', async () => {
