@@ -118,12 +118,27 @@ export interface Region {
   readonly column1: number;
 }
 
-/** A region folded into rows x columns cells; each cell holds its value of largest magnitude, sign kept. */
+/**
+ * A tensor of any rank as a matrix: two of its dimensions vary, the others stand still. Without a slice the first
+ * dimension gives the rows and all others together the columns.
+ */
+export interface TensorSlice {
+  /** Places in the shape, outermost first; they differ. */
+  readonly rowDimension: number;
+  readonly columnDimension: number;
+  /** One index a dimension; those of the two above are not looked at. */
+  readonly at: readonly number[];
+}
+
+/** What a cell of a tile says of its values: the one of largest magnitude with its sign, their mean, or their RMS. */
+export type Aggregate = 'extreme' | 'mean' | 'rms';
+
+/** A region folded into rows x columns cells. */
 export interface Tile {
   readonly region: Region;
   readonly rows: number;
   readonly columns: number;
-  /** Row-major; NaN where the cell holds a NaN. */
+  /** Row-major, by the aggregate asked for; NaN where the cell holds a NaN. */
   readonly values: Float32Array;
   readonly min: number;
   readonly max: number;
@@ -254,6 +269,10 @@ export type EngineContract = {
       generation?: string | undefined;
       tensor: number;
       region?: Region | undefined;
+      /** The matrix that `region` is over. */
+      slice?: TensorSlice | undefined;
+      /** Undefined: 'extreme'. */
+      aggregate?: Aggregate | undefined;
       rows: number;
       columns: number;
     };
