@@ -1,6 +1,7 @@
 /** Results of the commands as JSON documents (the contract of the command line) and as text. */
 import { binarySize, parameterCount } from '../numeric/sizeText';
 import type {
+  AxisStats,
   Catalogue,
   Finding,
   QuantizeReport,
@@ -149,10 +150,11 @@ export function statsJson(rows: readonly TensorStats[], findings: readonly Findi
       ...(channels
         ? {
             channels: {
-              rows: { absmax: Array.from(channels.rows.absmax) },
-              columns: { absmax: Array.from(channels.columns.absmax) },
+              rows: axisJson(channels.rows),
+              columns: axisJson(channels.columns),
               outlierRows: channels.rows.outliers,
               outlierColumns: channels.columns.outliers,
+              int8Columns: channels.int8Columns,
             },
           }
         : {}),
@@ -160,6 +162,8 @@ export function statsJson(rows: readonly TensorStats[], findings: readonly Findi
     findings,
   };
 }
+
+const axisJson = ({ absmax, rms }: AxisStats) => ({ absmax: Array.from(absmax), rms: Array.from(rms) });
 
 export function statsText(rows: readonly TensorStats[], findings: readonly Finding[]): string {
   const right = (title: string) => ({ title, align: 'right' as const });

@@ -124,7 +124,7 @@ async function stats(
   try {
     const rows = await engine.call(
       'stats',
-      { path: file, generation: catalogue.generation, tensors, channels: options.channels },
+      { path: file, generation: catalogue.generation, tensors, channels: options.channels ? 'full' : 'none' },
       { signal, progress: ({ done, total }) => progress.update(done / total, `${done} of ${total} tensors`) },
     );
     const unreadable = new Map(catalogue.tensors.unreadable.map(({ index, reason }) => [index, reason]));

@@ -143,7 +143,7 @@ export class CheckpointSession implements vscode.Disposable {
         path: file,
         generation,
         tensors: [tensor],
-        channels: true,
+        channels: 'full',
         outlierFactor: readViewSettings().outlierFactor,
       },
       { signal },
@@ -173,7 +173,7 @@ export class CheckpointSession implements vscode.Disposable {
     try {
       await this.engine.call(
         'stats',
-        { path: file, generation, tensors: wanted, channels: false },
+        { path: file, generation, tensors: wanted, channels: 'none' },
         {
           signal,
           progress: ({ index, stats }) => {

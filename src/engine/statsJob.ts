@@ -1,24 +1,21 @@
-/** Statistics of tensors: small ones in one task each, large ones in parts that are merged in order. */
+/** Statistics of tensors, several at a time. */
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
-import { finalizeStats, sigmaCounts, sigmaThresholds } from '../stats/finalizeStats';
-import { emptyPartialStats, mergeStats, type PartialStats } from '../stats/partialStats';
-import { histogramKindOf } from '../stats/patterns';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
-import { parts, wholeBlock } from './matrix';
-import { type TensorSource, tensorSource } from './tensorSource';
+import { tensorSource } from './tensorSource';
+import { tensorStats } from './tensorStats';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';
 
 type StatsMethod = EngineContract['stats'];
 
-/** Channels of an axis that is longer are left out: nobody can draw them, and each part would carry them along. */
-export const longestChannelAxis = 2 ** 20;
-
 export async function statsJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { tensors, ...wanted }: Pick<StatsMethod['params'], 'tensors' | 'channels' | 'outlierFactor'>,
+  {
+    tensors,
+    ...wanted
+  }: Pick<StatsMethod['params'], 'tensors' | 'channels' | 'outlierFactor' | 'int8Threshold'>,
   context: JobContext<StatsMethod['progress']>,
 ): Promise<StatsMethod['result']> {
   const { checkpoint } = opened;
@@ -46,47 +43,4 @@ export async function statsJob(
     },
   );
   return results;
-}
-
-/** Statistics of one tensor; the same digits whatever the number of workers. */
-export async function tensorStats(
-  { pool }: Pick<Engine, 'pool'>,
-  source: TensorSource,
-  { channels, outlierFactor }: Pick<StatsMethod['params'], 'channels' | 'outlierFactor'>,
-  options: TaskOptions,
-): Promise<TensorStats> {
-  const all = [...parts(source)];
-  const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
-  const withChannels =
-    channels && source.rows <= longestChannelAxis && source.columns <= longestChannelAxis && all.length > 0;
-  const task = { kind: 'stats', source, channels: withChannels, outlierFactor } as const;
-  if (all.length === 0) return finalizeStats(emptyPartialStats(kind), source.name);
-  if (all.length === 1) {
-    return (await pool.run({ ...task, part: wholeBlock(source), finish: true }, options)) as TensorStats;
-  }
-  let merged: PartialStats = emptyPartialStats(kind, withChannels ? source : undefined);
-  await inOrder(
-    all,
-    pool.size + 1,
-    options.signal,
-    (part) => pool.run({ ...task, part, finish: false }, options) as Promise<PartialStats>,
-    (partial) => {
-      merged = mergeStats(merged, partial);
-    },
-  );
-  let counts = sigmaCounts(merged);
-  if (!counts) {
-    const thresholds = sigmaThresholds(merged)!;
-    counts = { sigma3: 0, sigma6: 0 };
-    await inOrder(
-      all,
-      pool.size * 2,
-      options.signal,
-      (part) => pool.run({ kind: 'count', source, part, thresholds }, options),
-      ({ sigma3, sigma6 }) => {
-        counts = { sigma3: counts!.sigma3 + sigma3, sigma6: counts!.sigma6 + sigma6 };
-      },
-    );
-  }
-  return finalizeStats(merged, source.name, { counts, outlierFactor });
 }

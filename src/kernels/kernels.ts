@@ -22,7 +22,11 @@ export interface ShiftedSums {
   /** Values equal to 0, -0 among them. */
   readonly zeros: number;
   readonly nan: number;
+  /** Of both signs. */
   readonly inf: number;
+  readonly posInf: number;
+  /** Values that are denormal in float64; `moments` does not count them. */
+  readonly denormals: number;
 }
 
 /** Sums over pairs of an original x and its dequantized y, e = x - y, all in float64. */
@@ -312,7 +316,7 @@ export class Kernels {
   }
 
   #readSums(n: number): ShiftedSums {
-    const out = this.f64(this.#scratch, 9);
+    const out = this.f64(this.#scratch, 11);
     const nan = out[7]!;
     const inf = out[8]!;
     return {
@@ -326,6 +330,8 @@ export class Kernels {
       zeros: out[6]!,
       nan,
       inf,
+      posInf: out[9]!,
+      denormals: out[10]!,
     };
   }
 

@@ -15,7 +15,7 @@ import type { WeightMemory } from '../formats/weightMemory';
 import type { HubChoice } from '../hub/hubChoices';
 import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
-import type { DisplayHistogram, TensorStats } from '../stats/types';
+import type { ChannelDetail, DisplayHistogram, TensorStats } from '../stats/types';
 
 export type {
   Architecture,
@@ -29,7 +29,15 @@ export type {
   TensorSpan,
 } from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
-export type { AxisStats, ChannelStats, DisplayHistogram, TensorStats } from '../stats/types';
+export type {
+  AxisStats,
+  ChannelDetail,
+  ChannelStats,
+  DisplayHistogram,
+  OutlierChannels,
+  PlacedValue,
+  TensorStats,
+} from '../stats/types';
 
 /** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
 export interface TensorColumns {
@@ -248,9 +256,11 @@ export type EngineContract = {
       generation?: string | undefined;
       /** Indices into the catalogue, in the order wanted. */
       tensors: readonly number[];
-      channels: boolean;
+      channels: ChannelDetail;
       /** A channel is an outlier beyond this many times its axis' median; undefined: the default. */
       outlierFactor?: number | undefined;
+      /** Magnitude from which a column counts for LLM.int8(); undefined: 6. */
+      int8Threshold?: number | undefined;
     };
     /** In the order asked for; null where a tensor's values cannot be read. */
     result: readonly (TensorStats | null)[];

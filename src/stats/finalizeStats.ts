@@ -1,10 +1,12 @@
 import type { SigmaCounts } from '../kernels/kernels';
+import { smallestNormal } from '../numeric/smallestNormal';
 import { displayHistogram } from './displayHistogram';
-import { axisStats, outlierFactor } from './outliers';
-import type { CountedStats } from './partialStats';
+import { axisStats, int8Threshold, outlierFactor, reaching } from './outliers';
+import type { CountedStats, PartialChannels } from './partialStats';
+import { denormalPatterns, patternEntropy } from './patternFigures';
 import { forEachPattern, patternCell, patternValue } from './patterns';
 import { percentiles } from './percentiles';
-import type { TensorStats } from './types';
+import type { ChannelDetail, ChannelStats, OutlierChannels, TensorStats } from './types';
 
 /** Around which value, and beyond which distances, the second pass counts. */
 export interface SigmaThresholds {
@@ -49,35 +51,61 @@ export interface FinalizeOptions {
   /** From the second pass; needed where `sigmaCounts` gives undefined. */
   readonly counts?: SigmaCounts | undefined;
   readonly outlierFactor?: number | undefined;
+  /** See `ChannelStats.int8Columns`; undefined: 6. */
+  readonly int8Threshold?: number | undefined;
+  /** 'summary' leaves out channel arrays and the display histogram. */
+  readonly channels?: ChannelDetail | undefined;
+}
+
+/** What the figures are of. */
+export interface StatsSubject {
+  readonly name: string;
+  /** The type that the values are stored in. */
+  readonly dtype: string;
 }
 
 /** The statistics of a whole tensor, ready to show. Throws a TypeError when counts are needed and missing. */
-export function finalizeStats(stats: CountedStats, name: string, options: FinalizeOptions = {}): TensorStats {
+export function finalizeStats(
+  stats: CountedStats,
+  { name, dtype }: StatsSubject,
+  options: FinalizeOptions = {},
+): TensorStats {
   const counts = options.counts ?? sigmaCounts(stats);
   if (counts === undefined) throw new TypeError('counts beyond 3 and 6 sigma need a second pass');
-  const { moments, min, max, nan, inf, zeros } = stats;
-  const { n } = moments;
+  const { moments, min, max, nan, posInf, negInf, zeros, top } = stats;
+  const { n, mean } = moments;
+  const count = n + nan + posInf + negInf;
   const std = Math.sqrt(moments.m2 / n);
-  const kurtosis = moments.m4 / n / std ** 4 - 3;
+  const rms = Math.hypot(mean, std);
+  const absmax = Math.max(Math.abs(min), Math.abs(max));
   const some = (value: number) => (n === 0 ? null : value);
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
   const [low, first, middle, ninetyNinth, high] = percentiles(
     stats.histogram,
     stats.kind,
     [0.1, 1, 50, 99, 99.9],
     stats,
   );
+  const channels = stats.channels && channelStats(stats.channels, options);
   return {
     name,
-    count: n + nan + inf,
+    count,
     min: some(min),
     max: some(max),
-    mean: some(moments.mean),
+    mean: some(mean),
     std: some(std),
-    absmax: some(Math.max(Math.abs(min), Math.abs(max))),
-    kurtosis: Number.isFinite(kurtosis) ? kurtosis : null,
+    skewness: finite(moments.m3 / n / std ** 3),
+    absmax: some(absmax),
+    rms: some(rms),
+    crest: finite(absmax / rms),
+    kurtosis: finite(moments.m4 / n / std ** 4 - 3),
+    entropy: count === 0 ? null : patternEntropy(stats.histogram),
     nan,
-    inf,
+    inf: posInf + negInf,
+    posInf,
+    negInf,
     zeros,
+    denormals: dtype === 'F64' ? stats.denormals : denormalPatterns(stats, smallestNormal(dtype)),
     outliers: counts,
     percentiles: {
       '0.1': some(low!),
@@ -86,18 +114,36 @@ export function finalizeStats(stats: CountedStats, name: string, options: Finali
       '99': some(ninetyNinth!),
       '99.9': some(high!),
     },
-    histogram: displayHistogram(stats),
-    ...(stats.channels === undefined ? {} : { channels: channelStats(stats.channels, options) }),
+    top,
+    histogram: options.channels === 'summary' ? null : displayHistogram(stats),
+    ...(channels && {
+      ...(options.channels === 'summary' ? {} : { channels }),
+      outlierChannels: outlierChannels(channels),
+    }),
   };
 }
 
 function channelStats(
-  channels: NonNullable<CountedStats['channels']>,
+  { columns, rowMax, rowSumSq, columnMax, columnSumSq, nonFinite }: PartialChannels,
   options: FinalizeOptions,
-): NonNullable<TensorStats['channels']> {
+): ChannelStats {
   const factor = options.outlierFactor ?? outlierFactor;
   return {
-    rows: axisStats(channels.rowMax, channels.rowSumSq, factor),
-    columns: axisStats(channels.columnMax, channels.columnSumSq, factor),
+    rows: axisStats({ absmax: rowMax, sumSq: rowSumSq, nonFinite: nonFinite?.rows, length: columns }, factor),
+    columns: axisStats(
+      { absmax: columnMax, sumSq: columnSumSq, nonFinite: nonFinite?.columns, length: rowMax.length },
+      factor,
+    ),
+    int8Columns: reaching(columnMax, options.int8Threshold ?? int8Threshold),
+  };
+}
+
+function outlierChannels({ rows, columns, int8Columns }: ChannelStats): OutlierChannels {
+  return {
+    rows: rows.outliers.length,
+    columns: columns.outliers.length,
+    rowEnergy: rows.outlierEnergy,
+    columnEnergy: columns.outlierEnergy,
+    int8Columns: int8Columns.length,
   };
 }

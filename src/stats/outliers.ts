@@ -10,12 +10,26 @@ import type { AxisStats } from './types';
  */
 export const outlierFactor = 8;
 
+/** Sums over the channels of one axis. */
+export interface AxisSums {
+  readonly absmax: Float32Array;
+  /** Sums of squares of the finite values. */
+  readonly sumSq: Float64Array;
+  /** How many values of each channel are NaN or infinite; undefined: none. */
+  readonly nonFinite?: Float64Array | undefined;
+  /** Values of one channel, the others among them. */
+  readonly length: number;
+}
+
 /** Marks the channels of one axis whose largest magnitude is beyond `factor` times the axis' median. */
-export function axisStats(absmax: Float32Array, sumSq: Float64Array, factor: number): AxisStats {
+export function axisStats({ absmax, sumSq, nonFinite, length }: AxisSums, factor: number): AxisStats {
   const median = medianOf(absmax);
+  const rms = new Float32Array(absmax.length);
   const outliers: number[] = [];
   let [inside, total] = [0, 0];
   for (let i = 0; i < absmax.length; i++) {
+    const count = length - (nonFinite?.[i] ?? 0);
+    rms[i] = count > 0 ? Math.sqrt(sumSq[i]! / count) : 0;
     total += sumSq[i]!;
     // An axis that is mostly zeros has no usual magnitude to compare with.
     if (median > 0 && absmax[i]! > factor * median) {
@@ -23,7 +37,20 @@ export function axisStats(absmax: Float32Array, sumSq: Float64Array, factor: num
       inside += sumSq[i]!;
     }
   }
-  return { absmax, outliers, outlierEnergy: total > 0 ? inside / total : 0, median };
+  return { absmax, rms, outliers, outlierEnergy: total > 0 ? inside / total : 0, median };
+}
+
+/**
+ * Magnitude from which LLM.int8() takes a column out of the quantized product (Dettmers et al. 2022, arXiv 2208.07339,
+ * section 3.2, alpha = 6.0; its rule is for activations).
+ */
+export const int8Threshold = 6;
+
+/** Indices of the channels that hold a value of at least `threshold`. */
+export function reaching(absmax: Float32Array, threshold: number): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < absmax.length; i++) if (absmax[i]! >= threshold) found.push(i);
+  return found;
 }
 
 /** Middle value, or the mean of the two middle ones; 0 for none. */

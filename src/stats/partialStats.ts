@@ -1,6 +1,8 @@
 import type { CentralMoments } from './moments';
 import { mergeMoments, noMoments } from './moments';
 import { type HistogramKind, type PatternCounts, patternBins } from './patterns';
+import { TopValues } from './topValues';
+import type { PlacedValue } from './types';
 
 /** Figures of the channels of some rows of a matrix, and of all its columns as far as those rows go. */
 export interface PartialChannels {
@@ -11,6 +13,8 @@ export interface PartialChannels {
   readonly rowSumSq: Float64Array;
   readonly columnMax: Float32Array;
   readonly columnSumSq: Float64Array;
+  /** How many values of each row and column are NaN or infinite; undefined while there is none. */
+  readonly nonFinite?: { readonly rows: Float64Array; readonly columns: Float64Array } | undefined;
 }
 
 /** The statistics of a part of a tensor; parts merge in any order, and it can be posted between threads. */
@@ -23,7 +27,12 @@ export interface PartialStats {
   readonly max: number;
   readonly zeros: number;
   readonly nan: number;
-  readonly inf: number;
+  readonly posInf: number;
+  readonly negInf: number;
+  /** Denormal float64 values; those of other types follow from the histogram. */
+  readonly denormals: number;
+  /** The largest magnitudes, see `TensorStats`. */
+  readonly top: readonly PlacedValue[];
   /** Counts by 16-bit pattern; float64, because a tensor may hold more than 2^32 equal values. */
   readonly histogram: Float64Array;
   readonly channels?: PartialChannels | undefined;
@@ -46,7 +55,10 @@ export function emptyPartialStats(
     max: Number.NEGATIVE_INFINITY,
     zeros: 0,
     nan: 0,
-    inf: 0,
+    posInf: 0,
+    negInf: 0,
+    denormals: 0,
+    top: [],
     histogram: new Float64Array(patternBins),
     ...(matrix === undefined ? {} : { channels: emptyChannels(0, matrix.rows, matrix.columns) }),
   };
@@ -67,10 +79,19 @@ export function mergeStats(a: PartialStats, b: PartialStats): PartialStats {
     max: Math.max(a.max, b.max),
     zeros: a.zeros + b.zeros,
     nan: a.nan + b.nan,
-    inf: a.inf + b.inf,
+    posInf: a.posInf + b.posInf,
+    negInf: a.negInf + b.negInf,
+    denormals: a.denormals + b.denormals,
+    top: mergeTop(a.top, b.top),
     histogram: a.histogram,
     channels: mergeChannels(a.channels, b.channels),
   };
+}
+
+function mergeTop(a: readonly PlacedValue[], b: readonly PlacedValue[]): readonly PlacedValue[] {
+  const merged = new TopValues(a);
+  for (const value of b) merged.offer(value);
+  return merged.list();
 }
 
 function mergeChannels(
@@ -82,7 +103,23 @@ function mergeChannels(
   const target = covering(a, b);
   foldInto(target.rowMax, target.rowSumSq, b.rowMax, b.rowSumSq, b.firstRow - target.firstRow);
   foldInto(target.columnMax, target.columnSumSq, b.columnMax, b.columnSumSq, 0);
-  return target;
+  if (b.nonFinite === undefined) return target;
+  const counts = target.nonFinite ?? noNonFinite(target);
+  addInto(counts.rows, b.nonFinite.rows, b.firstRow - target.firstRow);
+  addInto(counts.columns, b.nonFinite.columns, 0);
+  return { ...target, nonFinite: counts };
+}
+
+/** Room to count the values of channels that are not finite. */
+export function noNonFinite({
+  rowMax,
+  columns,
+}: Pick<PartialChannels, 'rowMax' | 'columns'>): NonNullable<PartialChannels['nonFinite']> {
+  return { rows: new Float64Array(rowMax.length), columns: new Float64Array(columns) };
+}
+
+function addInto(target: Float64Array, other: Float64Array, offset: number): void {
+  for (let i = 0; i < other.length; i++) target[offset + i]! += other[i]!;
 }
 
 /** `a` itself when its rows reach over those of `b`, else a copy that does. */
@@ -93,7 +130,13 @@ function covering(a: PartialChannels, b: PartialChannels): PartialChannels {
   const wider = emptyChannels(firstRow, rows, 0);
   wider.rowMax.set(a.rowMax, a.firstRow - firstRow);
   wider.rowSumSq.set(a.rowSumSq, a.firstRow - firstRow);
-  return { ...a, firstRow, rowMax: wider.rowMax, rowSumSq: wider.rowSumSq };
+  let { nonFinite } = a;
+  if (nonFinite !== undefined) {
+    const { rows: old, columns } = nonFinite;
+    nonFinite = { rows: new Float64Array(rows), columns };
+    nonFinite.rows.set(old, a.firstRow - firstRow);
+  }
+  return { ...a, firstRow, rowMax: wider.rowMax, rowSumSq: wider.rowSumSq, nonFinite };
 }
 
 function foldInto(
@@ -105,8 +148,8 @@ function foldInto(
 ): void {
   for (let i = 0; i < otherMax.length; i++) {
     max[offset + i] = Math.max(max[offset + i]!, otherMax[i]!);
-    sumSq[offset + i]! += otherSumSq[i]!;
   }
+  addInto(sumSq, otherSumSq, offset);
 }
 
 function emptyChannels(firstRow: number, rows: number, columns: number): PartialChannels {

@@ -108,6 +108,19 @@ export function forEachPattern(
   }
 }
 
+/** Calls back for every pattern that was counted, whatever it stands for, ascending. */
+export function forEachCount(
+  histogram: PatternCounts,
+  visit: (pattern: number, count: number) => void,
+): void {
+  if (histogram instanceof Float64Array) {
+    for (let pattern = 0; pattern < patternBins; pattern++)
+      if (histogram[pattern] !== 0) visit(pattern, histogram[pattern]!);
+    return;
+  }
+  for (let i = 0; i < histogram.patterns.length; i++) visit(histogram.patterns[i]!, histogram.counts[i]!);
+}
+
 function largestFinite(kind: HistogramKind): number {
   return kind === 'f16' ? 65504 : 3.4028234663852886e38;
 }

@@ -1,6 +1,6 @@
 import { channelsReference } from '../kernels/reference/channels';
 import { countBeyondReference } from '../kernels/reference/sums';
-import { axisStats, outlierFactor } from './outliers';
+import { axisStats, int8Threshold, outlierFactor, reaching } from './outliers';
 import type { ChannelStats } from './types';
 
 /** The figures that `referenceStats` computes; names and definitions as in `TensorStats`. */
@@ -50,8 +50,12 @@ export function referenceStats(values: Float64Array, columns: number): Reference
       return low + (sorted[Math.ceil(rank)]! - low) * (rank - Math.floor(rank));
     },
     channels: {
-      rows: axisStats(fold.rowMax, fold.rowSumSq, outlierFactor),
-      columns: axisStats(fold.columnMax, fold.columnSumSq, outlierFactor),
+      rows: axisStats({ absmax: fold.rowMax, sumSq: fold.rowSumSq, length: columns }, outlierFactor),
+      columns: axisStats(
+        { absmax: fold.columnMax, sumSq: fold.columnSumSq, length: fold.rowMax.length },
+        outlierFactor,
+      ),
+      int8Columns: reaching(fold.columnMax, int8Threshold),
     },
   };
 }

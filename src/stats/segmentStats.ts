@@ -12,6 +12,7 @@ import {
   patternBins,
   sparseCounts,
 } from './patterns';
+import { TopValues } from './topValues';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
@@ -50,7 +51,10 @@ export class SegmentStats {
   #max = Number.NEGATIVE_INFINITY;
   #zeros = 0;
   #nan = 0;
-  #inf = 0;
+  #posInf = 0;
+  #negInf = 0;
+  #denormals = 0;
+  readonly #top = new TopValues();
 
   constructor(kernels: Kernels, segment: Segment) {
     if (segment.elements > maximumSegmentElements) throw new RangeError('segment of more than 2^32 elements');
@@ -81,6 +85,7 @@ export class SegmentStats {
     const { dtype } = this.#segment;
     if (dtype === 'F64') {
       this.#addMoments(n, (shift) => kernels.moments64(srcPtr, n, shift));
+      this.#place(kernels.f64(srcPtr, n));
       kernels.histogramF64(srcPtr, n, this.#histogramPtr);
       this.#channels?.fold(this.#done, (...where) => kernels.channels64(srcPtr, n, ...where));
       return;
@@ -90,7 +95,6 @@ export class SegmentStats {
       kernels.histogramU16(srcPtr, n, this.#histogramPtr);
       this.#met?.set(kernels.u16(srcPtr, n), this.#done);
     }
-    if (sixteenBits && this.#channels === undefined) return;
     const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
     if (dtype !== 'F32') kernels.decode(dtype, srcPtr, values, n);
     if (!sixteenBits) {
@@ -101,7 +105,14 @@ export class SegmentStats {
       }
     }
     if (this.#kind === 'f32') this.#addMoments(n, (shift) => kernels.moments(values, n, shift));
+    this.#place(kernels.f32(values, n));
     this.#channels?.fold(this.#done, (...where) => kernels.channels(values, n, ...where));
+  }
+
+  /** Looks for what needs its place in the tensor: the largest values, and those that are not finite. */
+  #place(values: Float32Array | Float64Array): void {
+    this.#top.offerRun(values, this.#segment.startElement + this.#done);
+    this.#channels?.countNonFinite(values, this.#done);
   }
 
   /** Sums around the mean so far; the first block is summed twice, to have one. */
@@ -116,7 +127,9 @@ export class SegmentStats {
     this.#max = Math.max(this.#max, sums.max);
     this.#zeros += sums.zeros;
     this.#nan += sums.nan;
-    this.#inf += sums.inf;
+    this.#posInf += sums.posInf;
+    this.#negInf += sums.inf - sums.posInf;
+    this.#denormals += sums.denormals;
   }
 
   /** The segment's statistics, copied out of the kernels' memory. */
@@ -135,7 +148,8 @@ export class SegmentStats {
     histogram: Counts,
   ): Omit<CountedStats, 'histogram'> & { readonly histogram: Counts } {
     const channels = this.#channels?.read();
-    if (this.#kind !== 'f32') return { ...statsOfPatterns(histogram, this.#kind), channels };
+    if (this.#kind !== 'f32')
+      return { ...statsOfPatterns(histogram, this.#kind), top: this.#top.list(), channels };
     return {
       kind: this.#kind,
       moments: this.#moments,
@@ -143,7 +157,10 @@ export class SegmentStats {
       max: this.#max,
       zeros: this.#zeros,
       nan: this.#nan,
-      inf: this.#inf,
+      posInf: this.#posInf,
+      negInf: this.#negInf,
+      denormals: this.#denormals,
+      top: this.#top.list(),
       histogram,
       channels,
     };
@@ -170,6 +187,7 @@ class ChannelSpace {
   readonly #columnMaxPtr: number;
   readonly #rowSumSqPtr: number;
   readonly #columnSumSqPtr: number;
+  #nonFinite: PartialChannels['nonFinite'];
 
   constructor(kernels: Kernels, startElement: number, elements: number, columns: number) {
     this.#kernels = kernels;
@@ -202,6 +220,17 @@ class ChannelSpace {
     );
   }
 
+  /** Counts the NaN and infinities of a run that begins `done` elements into the segment. */
+  countNonFinite(values: Float32Array | Float64Array, done: number): void {
+    const position = this.#startColumn + done;
+    for (let i = 0; i < values.length; i++) {
+      if (Number.isFinite(values[i])) continue;
+      this.#nonFinite ??= { rows: new Float64Array(this.#rows), columns: new Float64Array(this.#columns) };
+      this.#nonFinite.rows[Math.floor((position + i) / this.#columns)]!++;
+      this.#nonFinite.columns[(position + i) % this.#columns]!++;
+    }
+  }
+
   read(): PartialChannels {
     const kernels = this.#kernels;
     return {
@@ -211,6 +240,7 @@ class ChannelSpace {
       rowSumSq: kernels.f64(this.#rowSumSqPtr, this.#rows).slice(),
       columnMax: kernels.f32(this.#columnMaxPtr, this.#columns).slice(),
       columnSumSq: kernels.f64(this.#columnSumSqPtr, this.#columns).slice(),
+      nonFinite: this.#nonFinite,
     };
   }
 }

@@ -90,7 +90,7 @@ try {
       engine.dispose();
     };
     const indices = Array.from({ length: tensors }, (_, i) => i);
-    const stats = (channels: boolean) => (engine: EngineClient) =>
+    const stats = (channels: 'none' | 'full') => (engine: EngineClient) =>
       engine.call('stats', { path, tensors: indices, channels });
     const quantize = (backend: 'cpu' | 'ort-cpu') => (engine: EngineClient) =>
       engine.call('quantize', {
@@ -103,8 +103,8 @@ try {
         pure: false,
         dryRun: false,
       });
-    await measure('statistics', stats(false));
-    await measure('statistics with channels', stats(true));
+    await measure('statistics', stats('none'));
+    await measure('statistics with channels', stats('full'));
     await measure('INT8 per row, kernels', quantize('cpu'));
     await measure('INT8 per row, ONNX Runtime CPU', quantize('ort-cpu'));
 

@@ -17,7 +17,7 @@ export function runStats(context: WorkerContext, task: StatsTask): PartialStats 
   const whole = segment.finishWhole();
   const thresholds = sigmaThresholds(whole);
   const counts = sigmaCounts(whole) ?? runCount(context, { ...task, thresholds: thresholds! });
-  return finalizeStats(whole, task.source.name, { counts, outlierFactor: task.outlierFactor });
+  return finalizeStats(whole, task.source, { ...task.figures, counts });
 }
 
 /**

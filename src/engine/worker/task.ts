@@ -3,7 +3,7 @@ import type { SerializedError } from '../../errors';
 import type { CheckpointFile } from '../../formats/checkpoint';
 import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
 import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
-import type { SigmaThresholds } from '../../stats/finalizeStats';
+import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats';
 import type { PartialStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
 import type { TensorSource } from '../tensorSource';
@@ -22,8 +22,8 @@ export interface StatsTask {
   readonly source: TensorSource;
   readonly part: Block;
   readonly channels: boolean;
-  /** For the outlier channels of a final answer; undefined: the default. */
-  readonly outlierFactor: number | undefined;
+  /** For a final answer. */
+  readonly figures: FinalizeOptions;
   readonly finish: boolean;
 }
 

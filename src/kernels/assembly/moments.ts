@@ -14,6 +14,9 @@ let largest: f64 = 0;
 let zeros: f64 = 0;
 let nan: f64 = 0;
 let inf: f64 = 0;
+let posInf: f64 = 0;
+let denormals: f64 = 0;
+const smallestNormal64: f64 = 2.2250738585072014e-308;
 
 function begin(): void {
   sum1 = 0;
@@ -25,6 +28,8 @@ function begin(): void {
   zeros = 0;
   nan = 0;
   inf = 0;
+  posInf = 0;
+  denormals = 0;
 }
 
 function finish(out: usize): void {
@@ -38,6 +43,8 @@ function finish(out: usize): void {
   store<f64>(out, zeros, 48);
   store<f64>(out, nan, 56);
   store<f64>(out, inf, 64);
+  store<f64>(out, posInf, 72);
+  store<f64>(out, denormals, 80);
 }
 
 function addOne(value: f64, shift: f64): void {
@@ -46,6 +53,7 @@ function addOne(value: f64, shift: f64): void {
     nan += 1;
   } else if (abs<f64>(value) === Infinity) {
     inf += 1;
+    if (value > 0) posInf += 1;
   } else {
     const d = value - shift;
     const squared = d * d;
@@ -54,6 +62,7 @@ function addOne(value: f64, shift: f64): void {
     sum3 += squared * d;
     sum4 += squared * squared;
     if (value === 0) zeros += 1;
+    else if (abs<f64>(value) < smallestNormal64) denormals += 1;
     smallest = min<f64>(smallest, value);
     largest = max<f64>(largest, value);
   }

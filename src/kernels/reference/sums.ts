@@ -20,13 +20,15 @@ export function errorSumsReference(x: Float32Array, y: Float32Array): ErrorSums 
  * conversion to central moments loses no digits (Chan, Golub, LeVeque 1983, "shifted data").
  */
 export function momentsReference(values: Float32Array | Float64Array, shift: number): ShiftedSums {
-  let [finite, s1, s2, s3, s4, zeros, nan, inf] = [0, 0, 0, 0, 0, 0, 0, 0];
+  let [finite, s1, s2, s3, s4, zeros, nan, inf, posInf, denormals] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   for (const value of values) {
     if (Number.isNaN(value)) nan++;
-    else if (!Number.isFinite(value)) inf++;
-    else {
+    else if (!Number.isFinite(value)) {
+      inf++;
+      if (value > 0) posInf++;
+    } else {
       const d = value - shift;
       finite++;
       s1 += d;
@@ -34,11 +36,12 @@ export function momentsReference(values: Float32Array | Float64Array, shift: num
       s3 += d * d * d;
       s4 += d * d * (d * d);
       if (value === 0) zeros++;
+      else if (Math.abs(value) < 2 ** -1022) denormals++;
       min = Math.min(min, value);
       max = Math.max(max, value);
     }
   }
-  return { finite, s1, s2, s3, s4, min: min + 0, max: max + 0, zeros, nan, inf };
+  return { finite, s1, s2, s3, s4, min: min + 0, max: max + 0, zeros, nan, inf, posInf, denormals };
 }
 
 /** Counts of finite |x - mean| above two thresholds. */

@@ -13,7 +13,7 @@ describe('Compute process', () => {
       return answer && answer.pid !== first.pid ? answer : undefined;
     });
     const path = workspaceFile('demo-llama-3m', 'model.safetensors').fsPath;
-    const [stats] = await engine.call('stats', { path, tensors: [0], channels: false });
+    const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
     assert.equal(stats?.name, 'model.embed_tokens.weight');
     assert.ok(second.pid > 0);
   });
@@ -23,7 +23,7 @@ describe('Compute process', () => {
     const { pid } = await engine.call('hello', {});
     const path = workspaceFile('demo-llama-3m-outliers', 'model.safetensors').fsPath;
     const all = Array.from({ length: 39 }, (_, index) => index);
-    const running = engine.call('stats', { path, tensors: all, channels: true });
+    const running = engine.call('stats', { path, tensors: all, channels: 'full' });
     process.kill(pid, 'SIGKILL');
     await assert.rejects(
       running,
@@ -38,7 +38,7 @@ describe('Compute process', () => {
     const controller = new AbortController();
     const running = engine.call(
       'stats',
-      { path, tensors: all, channels: true },
+      { path, tensors: all, channels: 'full' },
       { signal: controller.signal },
     );
     controller.abort();

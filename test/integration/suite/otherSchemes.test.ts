@@ -95,7 +95,7 @@ describe('Checkpoints of other schemes', () => {
       path: catalogue.path,
       generation: catalogue.generation,
       tensors: [0],
-      channels: false,
+      channels: 'none',
     });
     assert.ok(stats && stats.max! > stats.min!);
     assert.ok(existsSync(catalogue.path));

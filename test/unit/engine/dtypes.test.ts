@@ -81,7 +81,7 @@ describe.each([
     const path = randomModel(format, dtype, [12, 1536]);
     const catalogue = await engine.call('open', { path });
     const values = valuesOf(catalogue, 0);
-    const [stats] = await engine.call('stats', { path, tensors: [0], channels: true });
+    const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'full' });
     // NaN and infinities of the plain floats are counted and left out.
     expectStats(stats!, values);
 
@@ -99,7 +99,7 @@ describe('rows longer than what is decoded at once', () => {
     const columns = 2 ** 18 + 1280;
     const path = randomModel('gguf', dtype, [2, columns]);
     const values = valuesOf(await engine.call('open', { path }), 0);
-    const [stats] = await engine.call('stats', { path, tensors: [0], channels: false });
+    const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
     expectStats(stats!, values);
     const region = { row0: 1, row1: 2, column0: 2 ** 18 - 100, column1: 2 ** 18 + 100 };
     const tile = await engine.call('tile', { path, tensor: 0, region, rows: 1, columns: 200 });
@@ -113,7 +113,7 @@ it('integers keep the digits that float32 lacks', async () => {
   const path = writeModel(join(folder, 'large.safetensors'), [
     { name: 'w', dtype: 'I64', shape: [2, 2], data },
   ]);
-  const [stats] = await engine.call('stats', { path, tensors: [0], channels: false });
+  const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
   expect(stats).toMatchObject({ min: -(2 ** 52) - 1, max: 2 ** 40 + 1, zeros: 1, count: 4 });
   expect(stats!.mean).toBe((2 ** 40 + 1 - 2 ** 52 - 1 + 7) / 4);
 });
@@ -125,7 +125,7 @@ it('rows that end inside a block are refused, and the tensors beside them are no
   ]);
   const { tensors } = await engine.call('open', { path });
   expect(tensors.names).toEqual(['cut', 'whole']);
-  const [cut, whole] = await engine.call('stats', { path, tensors: [0, 1], channels: false });
+  const [cut, whole] = await engine.call('stats', { path, tensors: [0, 1], channels: 'none' });
   expect(cut).toBeNull();
   expect(whole).toMatchObject({ min: -6, max: 4, count: 8, zeros: 1 });
   const tile = await engine.call('tile', { path, tensor: 1, rows: 2, columns: 4 });
@@ -144,7 +144,7 @@ describe.skipIf(!llamaFiles).each(ggufIn(llamaFiles))('%s', (name) => {
     const catalogue = await engine.call('open', { path });
     const tensors = catalogue.tensors.names.map((_, i) => i);
     expect(tensors.length).toBeGreaterThan(40);
-    const stats = await engine.call('stats', { path, tensors, channels: true });
+    const stats = await engine.call('stats', { path, tensors, channels: 'full' });
     for (const index of tensors) {
       expect(stats[index]).toMatchObject({ nan: 0, inf: 0 });
       expectStats(stats[index]!, valuesOf(catalogue, index));

@@ -40,7 +40,7 @@ describe('signed 8-bit codes with scales', () => {
     const expected = Float32Array.from(codes, (code, i) => code * scaleOf(i));
     const tile = await engine.call('tile', { path, tensor: 0, rows, columns });
     expect(tile.values).toEqual(expected);
-    const [stats] = await engine.call('stats', { path, tensors: [0], channels: false });
+    const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
     expect(stats!.min).toBe(Math.min(...expected));
     expect(stats!.max).toBe(Math.max(...expected));
   });
@@ -53,7 +53,7 @@ describe('signed 8-bit codes with scales', () => {
     ]);
     const catalogue = await engine.call('open', { path });
     expect(catalogue.tensors.unreadable[0]!.reason).toBe('GPTQ 4-bit codes: shown, not yet decoded.');
-    expect(await engine.call('stats', { path, tensors: [0], channels: false })).toEqual([null]);
+    expect(await engine.call('stats', { path, tensors: [0], channels: 'none' })).toEqual([null]);
     expect((await failureOf(engine.call('tile', { path, tensor: 0, rows: 1, columns: 1 }))).code).toBe(
       'unsupported',
     );

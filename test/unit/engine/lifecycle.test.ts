@@ -62,7 +62,7 @@ describe('the client', () => {
     const messages: string[] = [];
     const own = startEngine({ onExit: (message, { signal }) => messages.push(`${message} ${signal}`) });
     const { pid } = await own.call('hello', {});
-    const stats = own.call('stats', { path: large, tensors: [0, 1, 2, 3], channels: true });
+    const stats = own.call('stats', { path: large, tensors: [0, 1, 2, 3], channels: 'full' });
     process.kill(pid, 'SIGKILL');
     expect((await failureOf(stats)).toJSON()).toEqual({
       code: 'engine-died',
@@ -82,7 +82,7 @@ describe('the client', () => {
   it('ends the process when disposed of, and the process ends with its parent', async () => {
     const own = new EngineClient({ enginePath });
     const { pid } = await own.call('hello', {});
-    const open = own.call('stats', { path: large, tensors: [0], channels: true });
+    const open = own.call('stats', { path: large, tensors: [0], channels: 'full' });
     own.dispose();
     expect((await failureOf(open)).code).toBe('engine-died');
     expect((await failureOf(own.call('hello', {}))).code).toBe('engine-died');
@@ -116,10 +116,10 @@ describe('the client', () => {
   it('is fine with many requests at once', async () => {
     const { tensors } = await engine.call('open', { path: demoModel });
     const indices = tensors.names.map((_, i) => i);
-    const alone = await engine.call('stats', { path: demoModel, tensors: indices, channels: true });
+    const alone = await engine.call('stats', { path: demoModel, tensors: indices, channels: 'full' });
     const [together, tiles, opened] = await Promise.all([
       Promise.all(
-        indices.map((i) => engine.call('stats', { path: demoModel, tensors: [i], channels: true })),
+        indices.map((i) => engine.call('stats', { path: demoModel, tensors: [i], channels: 'full' })),
       ),
       Promise.all(
         indices.map((tensor) => engine.call('tile', { path: demoModel, tensor, rows: 8, columns: 8 })),

@@ -72,7 +72,7 @@ it.each([
   const { tensors, findings } = await engine.call('open', { path });
   expect([findings, tensors.names, tensors.dtypes]).toEqual([[], ['w.weight'], ['INT8']]);
 
-  const [stats] = await engine.call('stats', { path, tensors: [0], channels: true });
+  const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'full' });
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const largest = (numbers: number[]) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   expect(stats).toMatchObject({ count: rows * columns, absmax: largest(values) });

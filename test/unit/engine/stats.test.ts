@@ -2,8 +2,8 @@
 import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { longestChannelAxis } from '../../../src/engine/statsJob';
-import type { TensorStats } from '../../../src/protocol/engineApi';
+import { longestChannelAxis } from '../../../src/engine/tensorStats';
+import type { ChannelDetail, TensorStats } from '../../../src/protocol/engineApi';
 import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
 import { plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
 import { sharedPath } from '../../fixtures/shared';
@@ -21,7 +21,10 @@ import {
 const engine = startEngine();
 const folder = temporaryFolder();
 
-async function statsOf(path: string, channels = false): Promise<Map<string, TensorStats | null>> {
+async function statsOf(
+  path: string,
+  channels: ChannelDetail = 'none',
+): Promise<Map<string, TensorStats | null>> {
   const { tensors, generation } = await engine.call('open', { path });
   const indices = tensors.names.map((_, i) => i);
   const stats = await engine.call('stats', { path, generation, tensors: indices, channels });
@@ -90,7 +93,7 @@ describe('statistics', () => {
       { name: 'f32', dtype: 'F32', shape: [3, 2_000_003], data: f32Data(randomValues(6_000_009)) },
       { name: 'f64', dtype: 'F64', shape: [2, 2_300_001], data: f64Data(randomValues(4_600_002, 5)) },
     ]);
-    const call = { path, tensors: [0, 1], channels: false };
+    const call = { path, tensors: [0, 1], channels: 'none' } as const;
     const [one, three] = await Promise.all(
       ['1', '3'].map((workers) =>
         startEngine({ env: { TENSOR_LOUPE_WORKERS: workers } }).call('stats', call),
@@ -118,7 +121,7 @@ describe('statistics', () => {
     });
     const tensors = [tensor('longest', longestChannelAxis), tensor('longer', longestChannelAxis + 1)];
     writeFileSync(path, makeGguf({ metadata: [], tensors }));
-    const stats = await statsOf(path, true);
+    const stats = await statsOf(path, 'full');
     expect(stats.get('longest')!.channels!.columns.absmax).toHaveLength(longestChannelAxis);
     expect(stats.get('longer')).toMatchObject({ count: longestChannelAxis + 1, mean: 1 });
     expect(stats.get('longer')!.channels).toBeUndefined();
@@ -131,7 +134,7 @@ describe('statistics', () => {
       { name: 'nothing', dtype: 'F32', shape: [0, 4], data: f32Data([]) },
       { name: 'phases', dtype: 'C64', shape: [2], data: new Uint8Array(16) },
     ]);
-    const all = await statsOf(path, true);
+    const all = await statsOf(path, 'full');
     const odd = all.get('odd')!;
     expect(odd).toMatchObject({ count: 8, nan: 1, inf: 2, zeros: 2, min: -3, max: 2, mean: 0 });
     expect([...odd.channels!.rows.absmax]).toEqual([3, 2]);
@@ -146,11 +149,11 @@ describe('statistics', () => {
     copyFileSync(join(demoModel, 'model.safetensors'), path);
     const { generation } = await engine.call('open', { path });
     utimesSync(path, 1000, 1000);
-    const call = engine.call('stats', { path, generation, tensors: [0], channels: false });
+    const call = engine.call('stats', { path, generation, tensors: [0], channels: 'none' });
     expect((await failureOf(call)).code).toBe('changed');
     const again = await engine.call('open', { path });
     expect(again.generation).not.toBe(generation);
-    const one = await engine.call('stats', { ...again, tensors: [0], channels: false });
+    const one = await engine.call('stats', { ...again, tensors: [0], channels: 'none' });
     expect(one[0]!.name).toBe('model.embed_tokens.weight');
   });
 });

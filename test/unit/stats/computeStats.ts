@@ -37,7 +37,7 @@ export function computeStats(
     pass.add(place(kernels, tensor.bytes), elementsOf(tensor));
     counts = pass.finish();
   }
-  return finalizeStats(partial, tensor.name, { counts });
+  return finalizeStats(partial, tensor, { counts });
 }
 
 export function partialStats(

@@ -4,10 +4,13 @@ import { adviceFor, channelWords, levelsLeft, telltaleAxis } from '../../../webv
 
 const axis = (count: number, outliers: number[], outlierEnergy: number, median: number): AxisStats => ({
   absmax: new Float32Array(count).fill(median),
+  rms: new Float32Array(count),
   outliers,
   outlierEnergy,
   median,
 });
+
+const both = (rows: AxisStats, columns: AxisStats) => ({ rows, columns, int8Columns: [] });
 
 function stats(more: Partial<TensorStats> = {}): TensorStats {
   return {
@@ -18,10 +21,18 @@ function stats(more: Partial<TensorStats> = {}): TensorStats {
     mean: 0,
     std: 0.05,
     absmax: 3.39,
+    skewness: 0,
     kurtosis: 1,
+    rms: 0.05,
+    crest: 67.8,
+    entropy: 10,
     nan: 0,
     inf: 0,
+    posInf: 0,
+    negInf: 0,
     zeros: 0,
+    denormals: 0,
+    top: [],
     outliers: { sigma3: 10, sigma6: 0 },
     percentiles: { '0.1': -0.3, '1': -0.1, '50': 0, '99': 0.1, '99.9': 0.3 },
     histogram: null,
@@ -41,7 +52,7 @@ describe('levelsLeft', () => {
 
 describe('telltaleAxis', () => {
   it('is the axis whose outliers carry more energy', () => {
-    const channels = (rows: AxisStats, columns: AxisStats) => ({ channels: { rows, columns } });
+    const channels = (rows: AxisStats, columns: AxisStats) => ({ channels: both(rows, columns) });
     expect(telltaleAxis(channels(axis(4, [1], 0.4, 1), axis(4, [2], 0.2, 1)))).toBe('rows');
     expect(telltaleAxis(channels(axis(4, [], 0, 1), axis(4, [2], 0.2, 1)))).toBe('columns');
     // Energy without outliers says nothing.
@@ -61,7 +72,7 @@ describe('channelWords', () => {
 describe('adviceFor', () => {
   it('names outlier columns, their energy and the levels that they leave; per-row scales do not help', () => {
     const advice = adviceFor(
-      stats({ channels: { rows: axis(256, [], 0, 0.8), columns: axis(768, [117, 530], 0.38, 0.8275) } }),
+      stats({ channels: both(axis(256, [], 0, 0.8), axis(768, [117, 530], 0.38, 0.8275)) }),
       subject,
     );
     expect(advice).toEqual({
@@ -72,7 +83,7 @@ describe('adviceFor', () => {
 
   it('recommends per-row scales for an outlier row', () => {
     const advice = adviceFor(
-      stats({ channels: { rows: axis(256, [9], 0.955, 0.03), columns: axis(768, [], 0, 0.8) } }),
+      stats({ channels: both(axis(256, [9], 0.955, 0.03), axis(768, [], 0, 0.8)) }),
       subject,
     );
     expect(advice?.text).toBe(
@@ -81,7 +92,7 @@ describe('adviceFor', () => {
   });
 
   it('says first what makes a tensor useless', () => {
-    const channels = { rows: axis(256, [9], 0.9, 0.03), columns: axis(768, [], 0, 0.8) };
+    const channels = both(axis(256, [9], 0.9, 0.03), axis(768, [], 0, 0.8));
     expect(adviceFor(stats({ nan: 1, channels }), subject)?.text).toContain('1 NaN value:');
     expect(adviceFor(stats({ nan: 3, inf: 2 }), subject)?.text).toContain('3 NaN and 2 infinite values');
     expect(adviceFor(stats({ absmax: 0, min: 0, max: 0 }), subject)?.text).toBe('Every value is zero.');
@@ -94,7 +105,7 @@ describe('adviceFor', () => {
   });
 
   it('tells scattered outliers from none', () => {
-    const quiet = { rows: axis(256, [], 0, 2.5), columns: axis(768, [], 0, 2.5) };
+    const quiet = both(axis(256, [], 0, 2.5), axis(768, [], 0, 2.5));
     const scattered = adviceFor(
       stats({ channels: quiet, kurtosis: 20, outliers: { sigma3: 99, sigma6: 12 } }),
       subject,
@@ -104,7 +115,7 @@ describe('adviceFor', () => {
     expect(adviceFor(stats({ channels: quiet }), subject)?.text).toContain(
       'uses 94 of 127 levels: per-tensor will do',
     );
-    const uneven = { rows: axis(256, [], 0, 0.5), columns: axis(768, [], 0, 0.5) };
+    const uneven = both(axis(256, [], 0, 0.5), axis(768, [], 0, 0.5));
     expect(adviceFor(stats({ channels: uneven }), subject)?.text).toContain('prefer per-row');
   });
 });
