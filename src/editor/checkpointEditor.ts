@@ -10,6 +10,7 @@ import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointSession } from './checkpointSession';
 import { changeNotice } from './checkpointWatcher';
 import type { FindingDiagnostics } from './findingDiagnostics';
+import { pickTensor } from './pickTensor';
 import { readViewSettings } from './viewSettings';
 import { WebviewChannel } from './webviewChannel';
 import { webviewHtml, webviewRoot } from './webviewHtml';
@@ -170,6 +171,8 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         return { done };
       },
       metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
+      pickTensor: async ({ title, except }) =>
+        (await pickTensor((await session.catalogue()).tensors, title, except)) ?? null,
       action: async (action) => {
         switch (action.kind) {
           case 'quantize':

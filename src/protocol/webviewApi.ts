@@ -52,10 +52,17 @@ export type CheckpointHostContract = {
   };
   /** A run of an array's values that the catalogue holds only the head of. */
   metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
+  /** Has the user choose one of the checkpoint's tensors; null when they chose none. */
+  pickTensor: {
+    params: { title: string /** Left out of the list. */; except?: number | undefined };
+    result: number | null;
+  };
   /** Runs an action of the host. */
   action: {
     params:
       | { kind: 'quantize' }
+      /** Opens the tensor viewer. */
+      | { kind: 'viewTensor'; tensor: number }
       | { kind: 'openAsText' }
       | { kind: 'openAsHex' }
       /** Shows a file of the checkpoint in the Explorer; without one, the file that was opened. */

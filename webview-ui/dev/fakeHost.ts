@@ -70,6 +70,8 @@ async function statsOf(tensor: number) {
       count: values.length,
       nan: values.filter(Number.isNaN).length,
       inf: values.filter((value) => Math.abs(value) === Infinity).length,
+      posInf: values.filter((value) => value === Infinity).length,
+      negInf: values.filter((value) => value === -Infinity).length,
     },
     values,
     rows,
@@ -160,6 +162,13 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
         start,
         values: Array.from({ length }, (_, i) => madeUpItem(value, start + i)),
       };
+    },
+    pickTensor: async ({ title, except }) => {
+      actions.push({ kind: 'pickTensor', title, except });
+      // As if the user had typed the name that the address gives.
+      const { names } = (await loadOnce()).catalogue.tensors;
+      const chosen = names.indexOf(asked.get('pick') ?? '');
+      return chosen < 0 ? null : chosen;
     },
     action: async (action) => {
       actions.push(action);

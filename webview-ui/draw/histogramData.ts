@@ -22,6 +22,39 @@ export function binEdge(histogram: DisplayHistogram, index: number): number {
   return index === counts.length ? max : min + ((max - min) * index) / counts.length;
 }
 
+/** The bin that holds a value: the last one ends with its upper edge, all others before it. null: outside. */
+export function binAt(histogram: DisplayHistogram, value: number): number | null {
+  const { min, max, counts } = histogram;
+  if (!(value >= min && value <= max) || counts.length === 0) return null;
+  const bin = Math.floor(((value - min) / (max - min || 1)) * counts.length);
+  return Math.min(counts.length - 1, bin);
+}
+
+/** A value that is marked on the axis, such as a percentile. */
+export interface ValueMark {
+  readonly label: string;
+  readonly value: number;
+}
+
+/** What one bin holds: its edges, its count, and what of `total` that is (0..1). */
+export interface BinReading {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly share: number;
+}
+
+/** Reads one bin; `total` is how many values the tensor has, in the range shown or not. */
+export function readBin(histogram: DisplayHistogram, bin: number, total: number): BinReading {
+  const count = histogram.counts[bin] ?? 0;
+  return {
+    from: binEdge(histogram, bin),
+    to: binEdge(histogram, bin + 1),
+    count,
+    share: total > 0 ? count / total : 0,
+  };
+}
+
 /**
  * Bin edges and one value per edge for stepped lines; the last value repeats the last bin, to draw its
  * full width. On a log axis an empty bin is put below the axis, where it is cut off.

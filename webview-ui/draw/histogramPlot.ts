@@ -7,11 +7,13 @@ import {
   logFloor,
   type NormalCurve,
   stepped,
+  type ValueMark,
 } from './histogramData';
+import type { ValueRange } from './histogramZoom';
 import { Plot, quietAxis, translucent } from './plot';
 import type { ThemeColours } from './theme';
 
-export type { HistogramSeries, NormalCurve } from './histogramData';
+export type { HistogramSeries, NormalCurve, ValueMark } from './histogramData';
 
 export interface HistogramContent {
   /** The first is drawn as an area, a second one as a line over it. */
@@ -20,6 +22,16 @@ export interface HistogramContent {
   readonly log: boolean;
   readonly normal?: NormalCurve | undefined;
   readonly format: (value: number) => string;
+  /** Values that the axis spans; undefined: those of the histograms. */
+  readonly range?: ValueRange | undefined;
+  /** Thin lines with a label at the top, where there is room for it. */
+  readonly marks?: readonly ValueMark[] | undefined;
+  /** Told to screen readers after the series' own sentences. */
+  readonly hint?: string | undefined;
+  /** Called with the value under the pointer; undefined when it leaves. */
+  readonly onCursor?: ((value: number | undefined) => void) | undefined;
+  /** Called with the values that were dragged over. */
+  readonly onSelect?: ((range: ValueRange) => void) | undefined;
 }
 
 /** Counts as 1, 10, 1k, 10k, 1M: an axis label must stay narrow. */
@@ -30,8 +42,12 @@ export function shortCount(count: number): string {
   return String(count);
 }
 
+/** Fewer dragged pixels than this are a click. */
+const leastDrag = 4;
+
 export class HistogramPlot {
   private readonly plot: Plot;
+  private instance: uPlot | undefined;
 
   /** `height` in CSS pixels, axes included. */
   constructor(host: HTMLElement, height = 130) {
@@ -58,8 +74,21 @@ export class HistogramPlot {
       // Mode 1 wants one x for all; join keeps each series at its own edges.
       data: steps.length === 1 ? steps[0]! : uPlot.join(steps),
       options: (theme) => this.options(content, theme),
-      summary: describeHistogram(content.series, content.format),
+      summary: [describeHistogram(content.series, content.format), content.hint ?? ''].join(' ').trim(),
     });
+  }
+
+  /** Moves the cursor to a value, as the pointer would; undefined takes it away. */
+  setCursor(value: number | undefined): void {
+    const { instance } = this;
+    if (!instance) return;
+    const left = value === undefined ? -10 : instance.valToPos(value, 'x');
+    instance.setCursor({ left, top: value === undefined ? -10 : 0 });
+  }
+
+  /** The value under a point of the window; null outside of the plot's area. */
+  valueAt(clientX: number): number | null {
+    return this.plot.valueAt(clientX);
   }
 
   dispose(): void {
@@ -68,6 +97,7 @@ export class HistogramPlot {
 
   private options(content: HistogramContent, theme: ThemeColours): Omit<uPlot.Options, 'width' | 'height'> {
     const two = content.series.length === 2;
+    const { onCursor, onSelect } = content;
     const steps = uPlot.paths.stepped!({ align: 1 });
     const floor = content.log ? logFloor : 0;
     const series: uPlot.Series[] = [
@@ -95,10 +125,40 @@ export class HistogramPlot {
     return {
       series,
       legend: { show: false },
-      cursor: { show: false },
-      padding: [4, 8, 0, 0],
+      cursor: onCursor
+        ? {
+            y: false,
+            points: { show: false },
+            drag: { x: onSelect !== undefined, y: false, setScale: false },
+            // The views have a key and a button that show everything again.
+            bind: { dblclick: () => null },
+          }
+        : { show: false },
+      padding: [content.marks ? 14 : 4, 8, 0, 0],
+      hooks: {
+        init: [
+          (plot) => {
+            this.instance = plot;
+          },
+        ],
+        draw: [(plot) => drawMarks(plot, content.marks ?? [], theme)],
+        setCursor: [
+          (plot) => {
+            const { left } = plot.cursor;
+            const isInside = left !== undefined && left !== null && left >= 0;
+            onCursor?.(isInside ? plot.posToVal(left, 'x') : undefined);
+          },
+        ],
+        setSelect: [
+          (plot) => {
+            const { left, width } = plot.select;
+            if (width < leastDrag) return;
+            onSelect?.({ min: plot.posToVal(left, 'x'), max: plot.posToVal(left + width, 'x') });
+          },
+        ],
+      },
       scales: {
-        x: { time: false },
+        x: content.range ? { time: false, range: [content.range.min, content.range.max] } : { time: false },
         y: content.log
           ? { distr: 3, log: 10, range: (_plot, _min, max) => [floor, Math.max(2, (max ?? 1) * 1.6)] }
           : { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 1) * 1.05)] },
@@ -117,4 +177,35 @@ export class HistogramPlot {
       ],
     };
   }
+}
+
+/** Percentiles and other marks: a quiet line each, its label above the plot unless the one before is too near. */
+function drawMarks(plot: uPlot, marks: readonly ValueMark[], theme: ThemeColours): void {
+  if (marks.length === 0) return;
+  const { ctx, bbox } = plot;
+  const ratio = window.devicePixelRatio || 1;
+  ctx.save();
+  ctx.font = `${9 * ratio}px ${theme.font}`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'bottom';
+  ctx.fillStyle = theme.faint;
+  ctx.strokeStyle = theme.faint;
+  ctx.lineWidth = ratio;
+  let taken = Number.NEGATIVE_INFINITY;
+  for (const { label, value } of [...marks].sort((one, other) => one.value - other.value)) {
+    const x = plot.valToPos(value, 'x', true);
+    if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
+    ctx.globalAlpha = 0.55;
+    ctx.beginPath();
+    ctx.moveTo(Math.round(x) + 0.5, bbox.top);
+    ctx.lineTo(Math.round(x) + 0.5, bbox.top + bbox.height);
+    ctx.stroke();
+    const half = ctx.measureText(label).width / 2;
+    const centre = Math.min(Math.max(x, bbox.left + half), bbox.left + bbox.width - half);
+    if (centre - half < taken) continue;
+    taken = centre + half + 4 * ratio;
+    ctx.globalAlpha = 1;
+    ctx.fillText(label, centre, bbox.top - 2 * ratio);
+  }
+  ctx.restore();
 }

@@ -42,6 +42,13 @@ export function formatNumber(value: number, digits = 4): string {
   return typographic(significantFormat(digits).format(value));
 }
 
+/** Axis labels: three digits, no trailing zeros. */
+export function shortNumber(value: number): string {
+  return formatNumber(value, 3)
+    .replace(/([.,]\d*?)0+(?=$|e)/, '$1')
+    .replace(/[.,](?=$|e)/, '');
+}
+
 /** One decimal, none from 10,000 on: kurtosis. */
 export function formatDecimal(value: number): string {
   if (!Number.isFinite(value)) return formatNumber(value);

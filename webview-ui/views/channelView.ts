@@ -3,8 +3,7 @@ import { html, LitElement, nothing } from 'lit';
 import type { AxisStats, TensorStats } from '../../src/protocol/engineApi';
 import { ChannelPlot } from '../draw/channelPlot';
 import { channelWords, telltaleAxis } from '../state/advice';
-import { formatInteger, formatNumber } from '../state/format';
-import { shortNumber } from './histogramView';
+import { formatInteger, formatNumber, shortNumber } from '../state/format';
 
 const height = 118;
 /** Outliers named at once; the rest on request. */

@@ -175,10 +175,11 @@ function values(
     ${advice ? html`<p class="advice ${advice.tone}" data-testid="advice">${advice.text}</p>` : nothing}
     ${
       stats.histogram
-        ? html`<div class="figure-title">
-              <h3>Distribution <span class="quiet">log counts, normal of the same σ dashed</span></h3>
-            </div>
-            <tl-histogram data-testid="histogram" .stats=${stats}></tl-histogram>`
+        ? html`<tl-histogram
+            data-testid="histogram"
+            .stats=${stats}
+            .announce=${events.announce}
+          ></tl-histogram>`
         : nothing
     }
     ${

@@ -1,57 +1,529 @@
-/** `<tl-histogram>`: the distribution of a tensor's values with the normal of the same sigma. */
-import { LitElement } from 'lit';
-import type { TensorStats } from '../../src/protocol/engineApi';
-import { HistogramPlot } from '../draw/histogramPlot';
-import { formatNumber } from '../state/format';
+/**
+ * `<tl-histogram>`: the distribution of a tensor's values. Count axis linear or logarithmic, the normal of the same
+ * mean and sigma, percentiles, another tensor over it, zoom into a range whose bins are counted anew, the values
+ * beyond k sigma, and all of it as a table. Knows no page: it gets statistics and functions.
+ */
+import { html, LitElement, nothing } from 'lit';
+import type { DisplayHistogram, TensorStats } from '../../src/protocol/engineApi';
+import { LoupeError } from '../../src/protocol/rpc';
+import type { ValueMark } from '../draw/histogramData';
+import { binAt, binEdge, expectedCount, readBin } from '../draw/histogramData';
+import { HistogramPlot, type HistogramSeries } from '../draw/histogramPlot';
+import {
+  boundedRange,
+  isSameRange,
+  joinedRange,
+  movedRange,
+  type ValueRange,
+  zoomedRange,
+} from '../draw/histogramZoom';
+import { normalTail } from '../draw/normalTail';
+import { formatInteger, formatNumber, formatShare, shortNumber } from '../state/format';
+import { histogramTable } from './histogramTable';
+import { closeIcon } from './icons';
 
-const height = 128;
+export interface DistributionRequest {
+  readonly bins: number;
+  /** Only the values in it are counted into bins; undefined: all. */
+  readonly range?: ValueRange | undefined;
+  readonly sigmas?: readonly number[] | undefined;
+}
+
+export interface Distribution {
+  readonly histogram: DisplayHistogram | null;
+  /** How many values lie further than `sigma` standard deviations from the mean. */
+  readonly beyond: readonly { readonly sigma: number; readonly count: number; readonly isExact: boolean }[];
+}
+
+/** Counts one tensor's values anew. */
+export type DistributionSource = (request: DistributionRequest, signal: AbortSignal) => Promise<Distribution>;
+
+/** Another tensor, to be drawn over the first. */
+export interface HistogramOverlay {
+  readonly label: string;
+  readonly distribution: DistributionSource;
+}
+
+const height = 140;
+const bins = 128;
+/** Wheel steps come in bursts: the bins are counted when they end. */
+const askDelayMs = 70;
+const firstSigmas = 6;
+
+interface Shown {
+  readonly histogram: DisplayHistogram;
+  readonly other: DisplayHistogram | undefined;
+}
 
 export class HistogramView extends LitElement {
-  static override properties = { stats: { attribute: false } };
-  declare stats: TensorStats | undefined;
+  static override properties = {
+    stats: { attribute: false },
+    distribution: { attribute: false },
+    pickOverlay: { attribute: false },
+    announce: { attribute: false },
+    isLog: { state: true },
+    showsNormal: { state: true },
+    showsTable: { state: true },
+    shown: { state: true },
+    range: { state: true },
+    overlay: { state: true },
+    bin: { state: true },
+    sigmas: { state: true },
+    beyond: { state: true },
+    note: { state: true },
+  };
+  declare stats: TensorStats;
+  /** Without it there is no zoom and nothing to compare with. */
+  declare distribution: DistributionSource | undefined;
+  /** Asks the user for another tensor; undefined when they chose none. */
+  declare pickOverlay: (() => Promise<HistogramOverlay | undefined>) | undefined;
+  /** Tells a screen reader. */
+  declare announce: ((text: string) => void) | undefined;
+  declare private isLog: boolean;
+  declare private showsNormal: boolean;
+  declare private showsTable: boolean;
+  declare private shown: Shown | undefined;
+  /** What is zoomed into; undefined: everything. */
+  declare private range: ValueRange | undefined;
+  declare private overlay: (HistogramOverlay & { readonly full: DisplayHistogram }) | undefined;
+  declare private bin: number | undefined;
+  declare private sigmas: number;
+  declare private beyond: Distribution['beyond'][number] | undefined;
+  /** What is being done, or what went wrong. */
+  declare private note: string;
   private plot: HistogramPlot | undefined;
+  private abort: AbortController | undefined;
+  private sigmaAbort: AbortController | undefined;
+  private timer = 0;
+
+  constructor() {
+    super();
+    this.isLog = true;
+    this.showsNormal = true;
+    this.showsTable = false;
+    this.sigmas = firstSigmas;
+    this.note = '';
+  }
 
   protected override createRenderRoot(): this {
     return this;
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.plot = new HistogramPlot(this, height);
-    this.show();
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.stop();
     this.plot?.dispose();
     this.plot = undefined;
-    this.replaceChildren();
   }
 
-  protected override shouldUpdate(): boolean {
-    // The plot draws by itself: nothing for lit to render.
-    this.show();
-    return false;
+  override connectedCallback(): void {
+    super.connectedCallback();
+    // Moved in the page: the plot of before is gone.
+    if (this.hasUpdated) this.requestUpdate('shown', null);
   }
 
-  private show(): void {
-    const { stats } = this;
-    if (!stats?.histogram || !this.plot) return;
-    const { mean, std, count } = stats;
+  protected override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (!changed.has('stats')) return;
+    this.stop();
+    this.range = undefined;
+    this.overlay = undefined;
+    this.bin = undefined;
+    this.note = '';
+    this.shown = this.stats.histogram ? { histogram: this.stats.histogram, other: undefined } : undefined;
+    this.beyond = undefined;
+    this.askBeyond();
+  }
+
+  protected override updated(changed: Map<PropertyKey, unknown>): void {
+    const drawn = ['shown', 'range', 'isLog', 'showsNormal'];
+    if (drawn.some((key) => changed.has(key))) this.draw();
+  }
+
+  protected override render() {
+    if (!this.stats?.histogram) return nothing;
+    const { overlay } = this;
+    const toggle = (id: string, text: string, isOn: boolean, change: () => void, title: string) =>
+      html`<button type="button" class="toggle" data-testid=${id} aria-pressed=${isOn} title=${title} @click=${change}>${text}</button>`;
+    return html`
+      <div class="figure-title">
+        <h3>Distribution</h3>
+        <span class="histogram-tools">
+          ${
+            this.range
+              ? html`<button type="button" class="link" data-testid="histogram-reset" @click=${() => this.zoom(undefined)}>Show all</button>`
+              : nothing
+          }
+          ${
+            this.pickOverlay && this.distribution && !overlay
+              ? html`<button type="button" class="link" data-testid="histogram-compare" @click=${() => void this.compare()}>Compare…</button>`
+              : nothing
+          }
+          ${toggle(
+            'histogram-log',
+            'Log',
+            this.isLog,
+            () => {
+              this.isLog = !this.isLog;
+            },
+            'Logarithmic counts (l)',
+          )}
+          ${toggle(
+            'histogram-normal',
+            'Normal',
+            this.showsNormal,
+            () => {
+              this.showsNormal = !this.showsNormal;
+            },
+            'The normal distribution of the same mean and σ, dashed (n)',
+          )}
+          ${toggle(
+            'histogram-table-toggle',
+            'Table',
+            this.showsTable,
+            () => {
+              this.showsTable = !this.showsTable;
+            },
+            'The bins as a table (t)',
+          )}
+        </span>
+      </div>
+      <div
+        class="plot histogram-plot"
+        tabindex="0"
+        data-testid="histogram-plot"
+        @keydown=${this.onKey}
+        @dblclick=${() => this.zoom(undefined)}
+      ></div>
+      <div class="readout quiet" aria-hidden="true" data-testid="histogram-readout">${this.readout}</div>
+      ${overlay ? this.legend(overlay) : nothing} ${this.renderBeyond()}
+      ${
+        this.showsTable && this.shown
+          ? histogramTable(
+              this.shown,
+              this.stats.count,
+              this.stats.name,
+              overlay?.label,
+              this.showsNormal ? this.normal : undefined,
+            )
+          : nothing
+      }
+    `;
+  }
+
+  private legend(overlay: HistogramOverlay) {
+    const isScaled = Math.abs(this.overlayScale - 1) > 1e-9;
+    return html`<p class="histogram-legend small" data-testid="histogram-overlay">
+      <span class="swatch first" aria-hidden="true"></span><span class="mono">${this.stats.name}</span>
+      <span class="swatch second" aria-hidden="true"></span><span class="mono">${overlay.label}</span>
+      ${isScaled ? html`<span class="quiet">scaled to as many values</span>` : nothing}
+      <button type="button" class="icon-button" title="Take the other tensor away" aria-label="Take the other tensor away" @click=${() => {
+        this.overlay = undefined;
+        this.ask(0);
+      }}>${closeIcon()}</button>
+    </p>`;
+  }
+
+  private renderBeyond() {
+    const { beyond, sigmas, stats } = this;
+    if (stats.std === null || stats.std === 0) return nothing;
+    const finite = stats.count - stats.nan - stats.inf;
+    const expected = normalTail(sigmas) * finite;
+    const answer = beyond?.sigma === sigmas ? beyond : undefined;
+    return html`<p class="beyond small">
+      <label
+        >Beyond
+        ${
+          this.distribution
+            ? html`<input
+                type="number"
+                class="sigmas"
+                data-testid="sigmas"
+                min="0.5"
+                max="1000"
+                step="0.5"
+                aria-label="Standard deviations"
+                .value=${String(sigmas)}
+                @change=${this.onSigmas}
+              />`
+            : sigmas
+        }
+        σ:</label
+      >
+      ${
+        answer
+          ? html`<b class="number" data-testid="beyond" data-value=${answer.count}
+              >${answer.isExact ? '' : 'about '}${formatInteger(answer.count)}</b
+            >
+            <span class="quiet">(${formatShare(finite > 0 ? answer.count / finite : 0)}); a normal would have ${expected < 0.5 ? (expected < 0.01 ? 'none' : `${formatNumber(expected, 1)}`) : formatInteger(Math.round(expected))}</span>`
+          : html`<span class="quiet">counting…</span>`
+      }
+    </p>`;
+  }
+
+  private get full(): ValueRange {
+    const own = this.stats.histogram!;
+    return joinedRange({ min: own.min, max: own.max }, this.overlay?.full);
+  }
+
+  private get normal() {
+    const { mean, std, count, nan, inf } = this.stats;
+    return mean !== null && std !== null ? { mean, std, count: count - nan - inf } : undefined;
+  }
+
+  /** What the other tensor's counts are multiplied by, so that both have as many values. */
+  private get overlayScale(): number {
+    const total = this.overlay?.full.counts.reduce((sum, count) => sum + count, 0) ?? 0;
+    return total > 0 ? (this.stats.count - this.stats.nan - this.stats.inf) / total : 1;
+  }
+
+  private get marks(): readonly ValueMark[] {
+    return Object.entries(this.stats.percentiles).flatMap(([percent, value]) =>
+      value === null ? [] : [{ label: percent === '50' ? 'median' : `p${percent}`, value }],
+    );
+  }
+
+  private draw(): void {
+    const host = this.querySelector<HTMLElement>('.histogram-plot');
+    if (!host || !this.shown) return;
+    if (!this.plot) {
+      this.plot = new HistogramPlot(host, height);
+      host.addEventListener('wheel', (event) => this.onWheel(event), { passive: false });
+    }
+    const { histogram, other } = this.shown;
+    const first: HistogramSeries = { label: this.stats.name, histogram };
+    const scale = this.overlayScale;
+    const second = other &&
+      this.overlay && {
+        label: this.overlay.label,
+        histogram: { ...other, counts: other.counts.map((count) => count * scale) },
+      };
     this.plot.show({
-      series: [{ label: stats.name, histogram: stats.histogram }],
-      log: true,
-      normal: mean !== null && std !== null ? { mean, std, count } : undefined,
-      format: (value) => shortNumber(value),
+      series: second ? [first, second] : [first],
+      log: this.isLog,
+      normal: this.showsNormal ? this.normal : undefined,
+      format: shortNumber,
+      range: this.range ?? this.full,
+      marks: this.marks,
+      hint: this.distribution
+        ? 'Left and right read the bins, plus and minus zoom, Escape shows everything, T is the table.'
+        : 'Left and right read the bins, T is the table.',
+      onCursor: (value) => {
+        this.bin =
+          value === undefined || !this.shown ? undefined : (binAt(this.shown.histogram, value) ?? undefined);
+      },
+      onSelect: this.distribution ? (range) => this.zoom(boundedRange(range, this.full)) : undefined,
     });
   }
-}
 
-/** Axis labels: no trailing zeros. */
-export function shortNumber(value: number): string {
-  return formatNumber(value, 3)
-    .replace(/([.,]\d*?)0+(?=$|e)/, '$1')
-    .replace(/[.,](?=$|e)/, '');
+  private get readout(): string {
+    if (this.bin !== undefined && this.shown) return this.describe(this.bin);
+    if (this.note) return this.note;
+    const { histogram } = this.shown ?? {};
+    if (!histogram || !this.range) return this.distribution ? 'Drag over a range to zoom into it' : '';
+    const inside = histogram.counts.reduce((sum, count) => sum + count, 0);
+    return `${formatNumber(this.range.min, 3)} to ${formatNumber(this.range.max, 3)}: ${formatInteger(inside)} values`;
+  }
+
+  private describe(bin: number): string {
+    const { histogram, other } = this.shown!;
+    const { from, to, count, share } = readBin(histogram, bin, this.stats.count);
+    const width = to - from;
+    const expected = this.normal && expectedCount(this.normal, width, from + width / 2);
+    return [
+      `${formatNumber(from, 3)} to ${formatNumber(to, 3)}`,
+      `${formatInteger(count)} ${count === 1 ? 'value' : 'values'} (${formatShare(share)})`,
+      ...(other ? [`other ${formatInteger(other.counts[bin] ?? 0)}`] : []),
+      ...(this.showsNormal && this.normal
+        ? [`normal ${expected ? formatInteger(Math.round(expected)) : 0}`]
+        : []),
+    ].join(' · ');
+  }
+
+  private zoom(range: ValueRange | undefined): void {
+    const wanted = range && !isSameRange(range, this.full) ? range : undefined;
+    if (wanted === this.range) return;
+    this.range = wanted;
+    this.bin = undefined;
+    this.ask(wanted ? askDelayMs : 0);
+  }
+
+  /** Counts the bins of what is shown now, after a delay in which more may come. */
+  private ask(delayMs: number): void {
+    window.clearTimeout(this.timer);
+    this.abort?.abort();
+    const own = this.stats.histogram;
+    if (!own) return;
+    if (!this.range && !this.overlay) {
+      this.note = '';
+      this.shown = { histogram: own, other: undefined };
+      return;
+    }
+    const abort = new AbortController();
+    this.abort = abort;
+    this.timer = window.setTimeout(() => void this.askNow(abort), delayMs);
+  }
+
+  private async askNow(abort: AbortController): Promise<void> {
+    const { distribution, overlay } = this;
+    if (!distribution) return;
+    const request: DistributionRequest = { bins, range: this.range ?? this.full };
+    this.note = 'Counting…';
+    try {
+      const [first, second] = await Promise.all([
+        distribution(request, abort.signal),
+        overlay?.distribution(request, abort.signal),
+      ]);
+      if (abort.signal.aborted) return;
+      this.note = '';
+      if (first.histogram) this.shown = { histogram: first.histogram, other: second?.histogram ?? undefined };
+      if (this.range) this.announce?.(this.readout);
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      if (!abort.signal.aborted && error.code !== 'cancelled') this.note = error.message;
+    }
+  }
+
+  /** Asks for another tensor and lays it over this one. */
+  private async compare(): Promise<void> {
+    const { stats } = this;
+    try {
+      const overlay = await this.pickOverlay?.();
+      if (!overlay || this.stats !== stats) return;
+      const abort = new AbortController();
+      this.abort?.abort();
+      this.abort = abort;
+      this.note = `Reading ${overlay.label}…`;
+      const { histogram } = await overlay.distribution({ bins }, abort.signal);
+      if (abort.signal.aborted) return;
+      if (!histogram) {
+        this.note = `${overlay.label} has no finite value.`;
+        return;
+      }
+      this.overlay = { ...overlay, full: histogram };
+      this.announce?.(`${overlay.label} is laid over ${stats.name}.`);
+      this.ask(0);
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      if (error.code !== 'cancelled' && this.stats === stats) this.note = error.message;
+    }
+  }
+
+  private askBeyond(): void {
+    const { stats, sigmas, distribution } = this;
+    const { sigma3, sigma6 } = stats.outliers;
+    // Those two come with every tensor, exact.
+    if (sigmas === 3 || sigmas === 6) {
+      this.beyond = { sigma: sigmas, count: sigmas === 3 ? sigma3 : sigma6, isExact: true };
+      return;
+    }
+    if (!distribution) return;
+    this.sigmaAbort?.abort();
+    const abort = new AbortController();
+    this.sigmaAbort = abort;
+    distribution({ bins, sigmas: [sigmas] }, abort.signal).then(
+      ({ beyond }) => {
+        const answer = beyond[0];
+        if (abort.signal.aborted || !answer) return;
+        this.beyond = answer;
+        this.announce?.(`${formatInteger(answer.count)} values beyond ${sigmas} standard deviations.`);
+      },
+      (thrown) => {
+        const error = LoupeError.from(thrown);
+        if (!abort.signal.aborted && error.code !== 'cancelled') this.note = error.message;
+      },
+    );
+  }
+
+  private stop(): void {
+    window.clearTimeout(this.timer);
+    this.abort?.abort();
+    this.sigmaAbort?.abort();
+  }
+
+  private onSigmas(event: Event): void {
+    const input = event.target as HTMLInputElement;
+    const value = Number(input.value);
+    if (!(value > 0 && value <= 1000)) {
+      input.value = String(this.sigmas);
+      return;
+    }
+    this.sigmas = value;
+    this.askBeyond();
+  }
+
+  /** The wheel zooms once the plot was clicked, or with Ctrl: a page that scrolls past it goes on scrolling. */
+  private onWheel(event: WheelEvent): void {
+    const isMeant = event.ctrlKey || event.metaKey || document.activeElement === event.currentTarget;
+    const around = this.plot?.valueAt(event.clientX);
+    if (!this.distribution || !isMeant || around === null || around === undefined) return;
+    event.preventDefault();
+    const factor = 2 ** Math.max(-1, Math.min(1, event.deltaY / 240));
+    this.zoom(zoomedRange(this.range ?? this.full, this.full, around, factor));
+  }
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.altKey || event.metaKey || !this.shown) return;
+    const { histogram } = this.shown;
+    const last = histogram.counts.length - 1;
+    const many = event.shiftKey || event.ctrlKey ? 10 : 1;
+    const at = this.bin;
+    const bin = {
+      ArrowRight: at === undefined ? 0 : at + many,
+      ArrowLeft: at === undefined ? last : at - many,
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (bin !== undefined) this.readAt(Math.max(0, Math.min(last, bin)));
+    else if (!this.onCommand(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  private readAt(bin: number): void {
+    const { histogram } = this.shown!;
+    this.plot?.setCursor((binEdge(histogram, bin) + binEdge(histogram, bin + 1)) / 2);
+    this.bin = bin;
+    this.announce?.(this.describe(bin));
+  }
+
+  /** True when the key means something here. */
+  private onCommand(key: string): boolean {
+    const range = this.range ?? this.full;
+    const { histogram } = this.shown!;
+    const middle = this.bin === undefined ? (range.min + range.max) / 2 : binEdge(histogram, this.bin);
+    const canZoom = this.distribution !== undefined;
+    switch (key) {
+      case '+':
+      case '=':
+        if (canZoom) this.zoom(zoomedRange(range, this.full, middle, 0.5));
+        return canZoom;
+      case '-':
+        if (canZoom) this.zoom(zoomedRange(range, this.full, middle, 2));
+        return canZoom;
+      case 'PageDown':
+      case 'PageUp':
+        if (this.range) this.zoom(movedRange(range, this.full, key === 'PageDown' ? 0.5 : -0.5));
+        return canZoom;
+      case 'Escape':
+        if (!this.range) return false;
+        this.zoom(undefined);
+        return true;
+      case 'l':
+        this.isLog = !this.isLog;
+        this.announce?.(this.isLog ? 'Logarithmic counts.' : 'Linear counts.');
+        return true;
+      case 'n':
+        this.showsNormal = !this.showsNormal;
+        return true;
+      case 't':
+        this.showsTable = !this.showsTable;
+        if (this.showsTable)
+          requestAnimationFrame(() => this.querySelector<HTMLElement>('.histogram-table')?.focus());
+        return true;
+      default:
+        return false;
+    }
+  }
 }
 
 customElements.define('tl-histogram', HistogramView);
