@@ -51,7 +51,8 @@ export class OrtThread {
     const { promise, resolve } = withResolvers();
     return {
       provider,
-      pool: new WorkerPool(this.entry, 1, { provider }),
+      // A device that was lost is not asked again: the job falls through to the kernels.
+      pool: new WorkerPool(this.entry, 1, { provider }, 1),
       users: 0,
       ended: promise,
       end: resolve,

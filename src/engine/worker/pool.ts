@@ -23,7 +23,10 @@ export interface TaskRunner {
 
 interface Queued {
   readonly task: Task;
+  readonly isUrgent: boolean;
   readonly cancel: CancelFlag;
+  /** How many workers died while they ran it. */
+  deaths: number;
   resolve(result: unknown): void;
   reject(error: LoupeError): void;
 }
@@ -66,6 +69,11 @@ class CancelFlag {
 /** Tasks a worker holds at once: the next one is there when the last is done, and urgent ones still come soon. */
 const depth = 2;
 
+/** A task may take down a worker once by mishap; doing it again, it is to blame. */
+const usualAttempts = 2;
+/** Workers that die one after the other without a single answer cannot work at all. */
+const mostDeathsInARow = 8;
+
 export class WorkerPool implements TaskRunner {
   readonly size: number;
   private readonly members: Member[] = [];
@@ -73,23 +81,32 @@ export class WorkerPool implements TaskRunner {
   private readonly bulk: Queued[] = [];
   private nextId = 1;
   private closed = false;
+  private deathsInARow = 0;
 
   constructor(
     /** Absolute path or URL of the worker's bundle. */
     private readonly entry: URL,
     size: number,
     private readonly workerData: unknown = undefined,
+    /** How often a task is tried whose worker dies. */
+    private readonly attempts: number = usualAttempts,
   ) {
     this.size = Math.max(1, Math.floor(size));
   }
 
-  /** Rejects with the task's own LoupeError, `cancelled`, or `compute` when the worker died. */
+  /**
+   * Rejects with the task's own LoupeError, `cancelled`, or `compute` when worker after worker died on it. A worker's death
+   * fails no other task: what it held besides goes to another.
+   */
   run<T extends Task>(task: T, options: TaskOptions = {}): Promise<TaskResult<T>> {
     return new Promise<TaskResult<T>>((resolve, reject) => {
-      const queue = options.urgent ? this.urgent : this.bulk;
+      const isUrgent = options.urgent ?? false;
+      const queue = isUrgent ? this.urgent : this.bulk;
       queue.push({
         task,
+        isUrgent,
         cancel: CancelFlag.of(options.signal),
+        deaths: 0,
         resolve: resolve as (result: unknown) => void,
         reject,
       });
@@ -139,22 +156,51 @@ export class WorkerPool implements TaskRunner {
     worker.on('message', (reply: TaskReply) => {
       const queued = member.open.get(reply.id);
       member.open.delete(reply.id);
+      this.deathsInARow = 0;
       if ('error' in reply) queued?.reject(LoupeError.fromJSON(reply.error as SerializedError));
       else queued?.resolve(reply.result);
       this.pump();
     });
-    let reason = 'A worker thread ended unexpectedly.';
+    let reason = 'it ended unexpectedly';
     worker.on('error', (error) => {
-      reason = `A worker thread failed: ${error.message}`;
+      reason = error.message;
     });
     worker.on('exit', () => {
       this.members.splice(this.members.indexOf(member), 1);
-      for (const queued of member.open.values()) queued.reject(new LoupeError('compute', reason));
-      member.open.clear();
+      this.bury(member, reason);
       this.pump();
     });
     return member;
   }
+
+  /** Gives a dead worker's tasks to others. Only the first had begun; it alone can be to blame. */
+  private bury(member: Member, reason: string): void {
+    this.deathsInARow++;
+    const open = [...member.open.values()];
+    member.open.clear();
+    const [begun] = open;
+    if (begun) begun.deaths++;
+    const isHopeless = this.closed || this.deathsInARow >= mostDeathsInARow;
+    for (const queued of open.reverse()) {
+      if (isHopeless || queued.deaths >= this.attempts) queued.reject(deathOf(queued, reason));
+      else (queued.isUrgent ? this.urgent : this.bulk).unshift(queued);
+    }
+    if (!isHopeless) return;
+    for (const queued of [...this.urgent.splice(0), ...this.bulk.splice(0)])
+      queued.reject(deathOf(queued, reason));
+    this.deathsInARow = 0;
+  }
+}
+
+function deathOf({ task, deaths }: Queued, reason: string): LoupeError {
+  const source = 'source' in task ? task.source : undefined;
+  const times = deaths > 1 ? ` ${deaths} times` : '';
+  const what = source ? ` while it read ${source.name}` : '';
+  const why = reason.replace(/\.$/, '');
+  return new LoupeError('compute', `A worker thread failed${times}${what}: ${why}.`, {
+    tensor: source?.name,
+    file: source?.file.path,
+  });
 }
 
 /** TENSOR_LOUPE_WORKERS, else one a core and at most four: beyond that the disk is the limit. */

@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
@@ -30,18 +30,56 @@ const task = (bytes: number): Task => ({
   targetOffset: 0,
 });
 
-it('replaces a worker that dies, and fails only what that worker held', async () => {
+/** A task that names a tensor; workers of these tests look at the kind and the columns alone. */
+const reading = (name: string, columns: number): Task => {
+  const file = { path: join(folder, 'model.safetensors'), bytes: 0, mtimeMs: 0 };
+  const source = { name, dtype: 'F32', rows: 1, columns, columnUnit: 1, file, byteOffset: 0 };
+  return { kind: 'ranges', source, part: { row: 0, rows: 1, column: 0, columns } };
+};
+
+it('tries a task whose worker dies once more, then names the tensor; others go on', async () => {
   const pool = poolOf(
     `parentPort.on('message', ({ id, task }) => {
-      if (task.bytes === 13) process.exit(1);
-      setTimeout(() => parentPort.postMessage({ id, result: task.bytes }), 5);
+      const { columns } = task.source;
+      if (columns === 13) throw new Error('the kernel trapped.');
+      setTimeout(() => parentPort.postMessage({ id, result: columns }), 5);
     });`,
     2,
   );
-  const deadly = pool.run(task(13));
-  expect((await failureOf(deadly)).code).toBe('compute');
-  const rest = await Promise.all(Array.from({ length: 20 }, (_, i) => pool.run(task(i === 13 ? 1 : i))));
-  expect(rest).toEqual(Array.from({ length: 20 }, (_, i) => (i === 13 ? 1 : i)));
+  const deadly = pool.run(reading('layers.7.weight', 13));
+  const rest = Array.from({ length: 20 }, (_, i) => pool.run(reading(`layers.${i}`, i === 13 ? 1 : i)));
+  expect((await failureOf(deadly)).toJSON()).toEqual({
+    code: 'compute',
+    message: 'A worker thread failed 2 times while it read layers.7.weight: the kernel trapped.',
+    tensor: 'layers.7.weight',
+    file: join(folder, 'model.safetensors'),
+  });
+  expect(await Promise.all(rest)).toEqual(Array.from({ length: 20 }, (_, i) => (i === 13 ? 1 : i)));
+});
+
+it('gives the answer of a task whose worker died once', async () => {
+  const mark = join(folder, 'died-once');
+  const pool = poolOf(
+    `import { existsSync, writeFileSync } from 'node:fs';
+    parentPort.on('message', ({ id, task }) => {
+      if (task.bytes === 13 && !existsSync(${JSON.stringify(mark)})) {
+        writeFileSync(${JSON.stringify(mark)}, '');
+        process.exit(1);
+      }
+      parentPort.postMessage({ id, result: task.bytes });
+    });`,
+    1,
+  );
+  expect(await Promise.all([13, 1, 2, 3].map((bytes) => pool.run(task(bytes))))).toEqual([13, 1, 2, 3]);
+  expect(existsSync(mark)).toBe(true);
+});
+
+it('gives up when workers cannot even start', async () => {
+  const pool = poolOf("throw new Error('no kernels');", 2);
+  const all = Array.from({ length: 50 }, (_, i) => failureOf(pool.run(task(i))));
+  for (const failure of await Promise.all(all)) {
+    expect([failure.code, failure.message]).toEqual(['compute', expect.stringContaining('no kernels')]);
+  }
 });
 
 it('takes urgent tasks first and drops what was cancelled while it waited', async () => {
