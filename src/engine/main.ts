@@ -5,6 +5,7 @@ import { type Handlers, Rpc, type RpcMessage } from '../protocol/rpc';
 import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
+import { distributionJob } from './distributionJob';
 import { errorsJob } from './errorsJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
@@ -53,6 +54,8 @@ const handlers: Handlers<EngineContract> = {
   backends: () => engine.backends.reports(),
   stats: async (params, context) =>
     statsJob(engine, await cache.get(params.path, params.generation), params, context),
+  distribution: async (params, context) =>
+    distributionJob(engine, await cache.get(params.path, params.generation), params, context),
   tile: async (params, context) =>
     tileJob(engine, await cache.get(params.path, params.generation), params, context),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),

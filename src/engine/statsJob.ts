@@ -2,6 +2,7 @@
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
+import { keepPatterns } from './tensorPatterns';
 import { tensorSource } from './tensorSource';
 import { tensorStats } from './tensorStats';
 import { inOrder } from './worker/inOrder';
@@ -32,7 +33,13 @@ export async function statsJob(
     async (index) => {
       const tensor = opened.tensor(index);
       const source = tensorSource(checkpoint, tensor);
-      const stats = typeof source === 'string' ? null : await tensorStats(engine, source, wanted, options);
+      const stats =
+        typeof source === 'string'
+          ? null
+          : await tensorStats(engine, source, wanted, {
+              ...options,
+              counted: total === 1 ? (counted) => keepPatterns(opened, index, counted) : undefined,
+            });
       done++;
       bytesDone += tensor.bytes;
       context.progress({ done, total, index, stats, bytesDone, bytesTotal });

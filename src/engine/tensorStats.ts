@@ -1,7 +1,8 @@
 /** Statistics of one tensor: a small one in one task, a large one in parts that are merged in order. */
+import type { SigmaCounts } from '../kernels/kernels';
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../stats/finalizeStats';
-import { emptyPartialStats, mergeStats, type PartialStats } from '../stats/partialStats';
+import { type CountedStats, emptyPartialStats, mergeStats, type PartialStats } from '../stats/partialStats';
 import { histogramKindOf } from '../stats/patterns';
 import type { Engine } from './jobs';
 import { parts, wholeBlock } from './matrix';
@@ -18,48 +19,70 @@ export type WantedStats = Pick<
   'channels' | 'outlierFactor' | 'int8Threshold'
 >;
 
+export interface TensorStatsOptions extends TaskOptions {
+  /** Told the counts behind the figures of a tensor of several parts, for `keepPatterns`. */
+  readonly counted?: ((stats: CountedStats) => void) | undefined;
+}
+
 /** Statistics of one tensor; the same digits whatever the number of workers. */
 export async function tensorStats(
-  { pool }: Pick<Engine, 'pool'>,
+  engine: Pick<Engine, 'pool'>,
   source: TensorSource,
   wanted: WantedStats,
-  options: TaskOptions,
+  options: TensorStatsOptions,
 ): Promise<TensorStats> {
-  const all = [...parts(source)];
-  const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
   const withChannels =
-    wanted.channels !== 'none' &&
-    source.rows <= longestChannelAxis &&
-    source.columns <= longestChannelAxis &&
-    all.length > 0;
-  const task = { kind: 'stats', source, channels: withChannels, figures: wanted } as const;
-  if (all.length === 0) return finalizeStats(emptyPartialStats(kind), source, wanted);
+    wanted.channels !== 'none' && source.rows <= longestChannelAxis && source.columns <= longestChannelAxis;
+  const all = [...parts(source)];
   if (all.length === 1) {
-    return (await pool.run({ ...task, part: wholeBlock(source), finish: true }, options)) as TensorStats;
+    const task = { kind: 'stats', source, part: wholeBlock(source), channels: withChannels } as const;
+    return (await engine.pool.run({ ...task, figures: wanted }, options)) as TensorStats;
   }
-  let merged: PartialStats = emptyPartialStats(kind, withChannels ? source : undefined);
+  const merged = await countedStats(engine, source, withChannels, options);
+  options.counted?.(merged);
+  const counts = sigmaCounts(merged) ?? (await secondPass(engine, source, merged, options));
+  return finalizeStats(merged, source, { ...wanted, counts });
+}
+
+/** Everything but the counts beyond 3 and 6 sigma. */
+export async function countedStats(
+  { pool }: Pick<Engine, 'pool'>,
+  source: TensorSource,
+  withChannels: boolean,
+  options: TaskOptions,
+): Promise<PartialStats> {
+  const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
+  const all = [...parts(source)];
+  let merged = emptyPartialStats(kind, withChannels && all.length > 0 ? source : undefined);
   await inOrder(
     all,
     pool.size + 1,
     options.signal,
-    (part) => pool.run({ ...task, part, finish: false }, options) as Promise<PartialStats>,
+    (part) =>
+      pool.run({ kind: 'stats', source, part, channels: withChannels }, options) as Promise<PartialStats>,
     (partial) => {
       merged = mergeStats(merged, partial);
     },
   );
-  let counts = sigmaCounts(merged);
-  if (!counts) {
-    const thresholds = sigmaThresholds(merged)!;
-    counts = { sigma3: 0, sigma6: 0 };
-    await inOrder(
-      all,
-      pool.size * 2,
-      options.signal,
-      (part) => pool.run({ kind: 'count', source, part, thresholds }, options),
-      ({ sigma3, sigma6 }) => {
-        counts = { sigma3: counts!.sigma3 + sigma3, sigma6: counts!.sigma6 + sigma6 };
-      },
-    );
-  }
-  return finalizeStats(merged, source, { ...wanted, counts });
+  return merged;
+}
+
+async function secondPass(
+  { pool }: Pick<Engine, 'pool'>,
+  source: TensorSource,
+  merged: CountedStats,
+  options: TaskOptions,
+): Promise<SigmaCounts> {
+  const thresholds = sigmaThresholds(merged)!;
+  let counts: SigmaCounts = { sigma3: 0, sigma6: 0 };
+  await inOrder(
+    parts(source),
+    pool.size * 2,
+    options.signal,
+    (part) => pool.run({ kind: 'count', source, part, thresholds }, options),
+    ({ sigma3, sigma6 }) => {
+      counts = { sigma3: counts.sigma3 + sigma3, sigma6: counts.sigma6 + sigma6 };
+    },
+  );
+  return counts;
 }

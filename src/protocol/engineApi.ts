@@ -15,6 +15,7 @@ import type { WeightMemory } from '../formats/weightMemory';
 import type { HubChoice } from '../hub/hubChoices';
 import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
+import type { CountBeyond } from '../stats/sigmaCounts';
 import type { ChannelDetail, DisplayHistogram, TensorStats } from '../stats/types';
 
 export type {
@@ -29,6 +30,7 @@ export type {
   TensorSpan,
 } from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
+export type { CountBeyond } from '../stats/sigmaCounts';
 export type {
   AxisStats,
   ChannelDetail,
@@ -271,6 +273,29 @@ export type EngineContract = {
       stats: TensorStats | null;
       bytesDone: number;
       bytesTotal: number;
+    };
+  };
+  /**
+   * A tensor's values over any range, from the counts of their 16-bit patterns, which are kept of the tensors looked at
+   * last: zooming reads nothing. Exact for types of up to 16 bits; of others a pattern's values are taken as evenly spread.
+   */
+  distribution: {
+    params: {
+      path: string;
+      generation?: string | undefined;
+      tensor: number;
+      /** 1 to 8,192. */
+      bins: number;
+      /** Undefined: smallest to largest value. */
+      range?: { readonly min: number; readonly max: number } | undefined;
+      /** At most 64: how many values lie beyond so many standard deviations. */
+      sigmas?: readonly number[] | undefined;
+    };
+    result: {
+      /** null when there is no finite value. */
+      histogram: DisplayHistogram | null;
+      /** In the order asked for. */
+      beyond: readonly CountBeyond[];
     };
   };
   tile: {

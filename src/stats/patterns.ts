@@ -81,6 +81,17 @@ export function sparseCounts(histogram: Uint32Array, met?: Uint16Array | undefin
   };
 }
 
+/** The bins that hold something, of counts in either form. */
+export function sparsePatterns(histogram: PatternCounts): SparseCounts {
+  if (!(histogram instanceof Float64Array)) return histogram;
+  const patterns: number[] = [];
+  forEachCount(histogram, (pattern) => patterns.push(pattern));
+  return {
+    patterns: Uint16Array.from(patterns),
+    counts: Float64Array.from(patterns, (pattern) => histogram[pattern]!),
+  };
+}
+
 /** Calls back for every finite pattern that was counted, from the smallest value to the largest. */
 export function forEachPattern(
   histogram: PatternCounts,

@@ -13,7 +13,7 @@ import type { WorkerContext } from './workerContext';
 
 export function runStats(context: WorkerContext, task: StatsTask): PartialStats | TensorStats {
   const segment = gather(context, task);
-  if (!task.finish) return segment.finish();
+  if (!task.figures) return segment.finish();
   const whole = segment.finishWhole();
   const thresholds = sigmaThresholds(whole);
   const counts = sigmaCounts(whole) ?? runCount(context, { ...task, thresholds: thresholds! });

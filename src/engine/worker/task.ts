@@ -16,15 +16,13 @@ export interface RowParameters {
   readonly zero: Float32Array;
 }
 
-/** Statistics of one part. With `finish` the part is the whole tensor, and the answer is final. */
+/** Statistics of one part. With `figures` the part is the whole tensor, and the answer is final. */
 export interface StatsTask {
   readonly kind: 'stats';
   readonly source: TensorSource;
   readonly part: Block;
   readonly channels: boolean;
-  /** For a final answer. */
-  readonly figures: FinalizeOptions;
-  readonly finish: boolean;
+  readonly figures?: FinalizeOptions | undefined;
 }
 
 export interface CountTask {

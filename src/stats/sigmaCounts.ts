@@ -1,0 +1,39 @@
+/** How many values lie beyond some standard deviations of the mean, from the counts of 16-bit patterns. */
+import type { CountedStats } from './partialStats';
+import { forEachPattern, patternCell, patternValue } from './patterns';
+
+/** What the counts follow from. */
+export type CountedPatterns = Pick<CountedStats, 'histogram' | 'kind' | 'min' | 'max' | 'moments'>;
+
+export interface CountBeyond {
+  readonly sigma: number;
+  /** Values with |x - mean| > sigma std. */
+  readonly count: number;
+  /** False when the border goes through a pattern that stands for several values: these are then taken as evenly spread. */
+  readonly isExact: boolean;
+}
+
+/**
+ * Values beyond `sigma` population standard deviations. Exact for 16-bit and smaller types; for others off by no more
+ * than the values of the one or two patterns that the borders cut.
+ */
+export function countBeyond(stats: CountedPatterns, sigma: number): CountBeyond {
+  const { n, mean, m2 } = stats.moments;
+  const distance = sigma * Math.sqrt(m2 / n);
+  let [count, isExact] = [0, true];
+  forEachPattern(stats.histogram, stats.kind, (pattern, values) => {
+    const value = patternValue(pattern, stats.kind);
+    const cell = stats.kind === 'f32' ? patternCell(pattern, 'f32') : { low: value, high: value };
+    const low = Math.max(cell.low, stats.min) - mean;
+    const high = Math.min(cell.high, stats.max) - mean;
+    const nearest = low <= 0 && high >= 0 ? 0 : Math.min(Math.abs(low), Math.abs(high));
+    const farthest = Math.max(Math.abs(low), Math.abs(high));
+    if (nearest > distance) count += values;
+    else if (farthest > distance) {
+      isExact = false;
+      const beyond = Math.max(0, -distance - low) + Math.max(0, high - distance);
+      count += (values * beyond) / (high - low);
+    }
+  });
+  return { sigma, count: Math.round(count), isExact };
+}
