@@ -1,21 +1,45 @@
 /** What the compiled module exports. */
+import type { PackedExports } from './packedExports';
 
 /** Types with a decoder to float32 of their own, the export `decode` + name. */
 export const kernelDtypes = [
-  ...(['F32', 'F16', 'BF16', 'F4', 'I8', 'U8', 'I16', 'U16'] as const),
-  ...(['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const),
+  ...(['F32', 'F16', 'BF16', 'I8', 'U8', 'I16', 'U16', 'U4', 'I4', 'U2', 'I2'] as const),
+  ...(['Q8_0', 'Q8_1', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const),
   ...(['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_K'] as const),
   ...(['IQ4_NL', 'IQ4_XS', 'MXFP4', 'NVFP4', 'TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0'] as const),
 ];
 type KernelDtype = (typeof kernelDtypes)[number];
 
+/** Small floats whose decoder also takes their `tableValues`. */
+export const tabledDtypes = [
+  ...(['F4', 'F6_E2M3', 'F6_E3M2', 'F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ'] as const),
+];
+/** Types whose decoder takes nothing but their `tableValues`. */
+export const tableOnlyDtypes = ['BOOL', 'F8_E8M0'] as const;
+/** Types whose decoder takes a grid of points. */
+export const latticeDtypes = {
+  IQ1_S: 'iq1s',
+  IQ1_M: 'iq1s',
+  IQ2_XXS: 'iq2xxs',
+  IQ2_XS: 'iq2xs',
+  IQ2_S: 'iq2s',
+  IQ3_XXS: 'iq3xxs',
+  IQ3_S: 'iq3s',
+} as const;
+
 /** Decodes `elements` values; block types take whole blocks. */
 export type Decoder = (srcPtr: number, dstPtr: number, elements: number) => void;
+/** As `Decoder`, with the address of what values are looked up in. */
+export type LookupDecoder = (srcPtr: number, dstPtr: number, elements: number, tablePtr: number) => void;
+type LookupDtype = (typeof tabledDtypes)[number] | keyof typeof latticeDtypes;
 
 /** The module's exports; docstrings are on the methods of `Kernels`. */
-export interface KernelExports extends Record<`decode${KernelDtype}`, Decoder> {
+export interface KernelExports
+  extends Record<`decode${KernelDtype}`, Decoder>,
+    Record<`decode${LookupDtype}`, LookupDecoder>,
+    PackedExports {
   heapBase(): number;
-  decodeByTable(srcPtr: number, dstPtr: number, elements: number, tablePtr: number): void;
+  decodeByTable: LookupDecoder;
   decodeWideI32: Decoder;
   decodeWideU32: Decoder;
   decodeWideI64: Decoder;

@@ -3,8 +3,9 @@
  * The sources are in assembly/, the same arithmetic in plain TypeScript is in reference/.
  */
 import { LoupeError } from '../errors';
-import { tableDtypes, tableValues } from '../numeric/tableValues';
 import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
+import { Lookups } from './lookups';
+import type { PackedExports } from './packedExports';
 import { type WasmMemory, wasm } from './webAssembly';
 
 /** Raw sums of one run of values around a shift: s1 = sum (x - shift), s2 = sum (x - shift)^2 and so on. */
@@ -50,11 +51,11 @@ const pageBytes = 65536;
 const maximumPages = 65535;
 const alignment = 64;
 const scratchBytes = 128;
-/** 256 float32 values, a multiple of the alignment. */
-const tableBytes = 1024;
 
 export class Kernels {
   readonly memory: WasmMemory;
+  /** The kernels of quantized layouts. */
+  readonly packed: PackedExports;
   readonly #exports: KernelExports;
   readonly #scratch: number;
   readonly #start: number;
@@ -65,16 +66,13 @@ export class Kernels {
   private constructor(memory: WasmMemory, exports: KernelExports) {
     this.memory = memory;
     this.#exports = exports;
+    this.packed = exports;
     this.#scratch = align(exports.heapBase());
-    const tables = this.#scratch + scratchBytes;
-    this.#start = tables + tableBytes * tableDtypes.length;
+    const lookups = new Lookups(exports, this.#scratch + scratchBytes, (at, bytes) => this.u8(at, bytes));
+    this.#start = align(lookups.end);
     this.#top = this.#start;
     const decoders = new Map<string, Decoder>(kernelDtypes.map((name) => [name, exports[`decode${name}`]]));
-    for (const [i, name] of tableDtypes.entries()) {
-      const table = tables + tableBytes * i;
-      this.f32(table, 256).set(tableValues(name)!);
-      decoders.set(name, (src, dst, elements) => exports.decodeByTable(src, dst, elements, table));
-    }
+    for (const [name, decoder] of lookups.decoders) decoders.set(name, decoder);
     this.#decoders = decoders;
     this.#wideDecoders = new Map([
       ['F64', (src, dst, elements) => this.u8(dst, 8 * elements).set(this.u8(src, 8 * elements))],

@@ -148,15 +148,19 @@ export function byteSize(dtype: DtypeInfo, elements: number): number | undefined
 export const wideDtypes: ReadonlySet<string> = new Set(['F64', 'I32', 'U32', 'I64', 'U64']);
 
 /**
- * Types that the kernels decode to numbers today; statistics and quantization refuse the others by name: complex
- * numbers, the 6-bit plain floats (safetensors does not say how they are packed), Q8_1 (which ggml stores in no file) and the types over a lattice (IQ1 to IQ3).
+ * Types that the kernels decode to numbers: all but complex ones. Q8_1, which ggml stores in no file, is decoded as its
+ * struct says.
  */
-export const decodableDtypes: ReadonlySet<string> = new Set([
-  ...wideDtypes,
-  ...['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'F8_E8M0', 'F4'],
-  ...['BOOL', 'I8', 'U8', 'I16', 'U16'],
-  ...['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'],
-  ...['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_K'],
-  ...['IQ4_NL', 'IQ4_XS', 'MXFP4', 'NVFP4'],
-  ...['TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0'],
-]);
+export const decodableDtypes: ReadonlySet<string> = new Set(
+  [...dtypes.values(), ...otherDtypes.values()]
+    .filter(({ kind }) => kind !== 'complex')
+    .map(({ name }) => name),
+);
+
+/** One sentence about why the values of a type are not decoded, or undefined for `decodableDtypes`. */
+export function undecodable(name: string): string | undefined {
+  if (decodableDtypes.has(name)) return undefined;
+  if (findDtype(name)?.kind === 'complex')
+    return `Values of type ${name} are complex: they have no order, and figures over their parts would mislead.`;
+  return `Values of type ${name} cannot be decoded.`;
+}

@@ -1,29 +1,40 @@
-/** Types of one byte whose 256 values are looked up in a table. */
+/** Types of eight bits and less whose values are looked up in a table. */
 
-interface Float8Layout {
+interface SmallFloatLayout {
   readonly fractionBits: number;
   readonly bias: number;
-  /** 'ieee': infinities and NaN as in IEEE 754. 'finite': NaN where all bits but the sign are set. 'fnuz': NaN for -0. */
-  readonly specials: 'ieee' | 'finite' | 'fnuz';
+  /**
+   * 'ieee': infinities and NaN as in IEEE 754. 'finite': NaN where all bits but the sign are set. 'fnuz': NaN for -0.
+   * 'none': all patterns are numbers.
+   */
+  readonly specials: 'ieee' | 'finite' | 'fnuz' | 'none';
+  /** 8 by default. */
+  readonly bits?: number;
 }
 
 /**
  * OCP 8-bit Floating Point Specification (OFP8) 1.0, 5.2, for the first two; the variants without infinities and
  * -0 as in ONNX (Float stored in 8 bits) and PyTorch (float8_e4m3fnuz, float8_e5m2fnuz).
  */
-const float8Layouts: Readonly<Record<string, Float8Layout>> = {
+const layouts: Readonly<Record<string, SmallFloatLayout>> = {
   F8_E4M3: { fractionBits: 3, bias: 7, specials: 'finite' },
   F8_E5M2: { fractionBits: 2, bias: 15, specials: 'ieee' },
   F8_E4M3FNUZ: { fractionBits: 3, bias: 8, specials: 'fnuz' },
   F8_E5M2FNUZ: { fractionBits: 2, bias: 16, specials: 'fnuz' },
+  // OCP Microscaling Formats 1.0, 5.3.2 and 5.3.3
+  F6_E2M3: { fractionBits: 3, bias: 1, specials: 'none', bits: 6 },
+  F6_E3M2: { fractionBits: 2, bias: 3, specials: 'none', bits: 6 },
+  F4: { fractionBits: 1, bias: 1, specials: 'none', bits: 4 },
 };
 
-function float8Value(code: number, { fractionBits, bias, specials }: Float8Layout): number {
-  const magnitude = code & 0x7f;
+/** Bits above those of the type are left out. */
+function smallFloatValue(code: number, { fractionBits, bias, specials, bits = 8 }: SmallFloatLayout): number {
+  const signBit = 2 ** (bits - 1);
+  const magnitude = code % signBit;
   const exponent = magnitude >> fractionBits;
   const steps = 2 ** fractionBits;
   const fraction = magnitude % steps;
-  const sign = code < 128 ? 1 : -1;
+  const sign = code & signBit ? -1 : 1;
   if (specials === 'fnuz' && code === 0x80) return Number.NaN;
   if (specials === 'finite' && magnitude === 0x7f) return Number.NaN;
   if (specials === 'ieee' && magnitude >= 0x7c) {
@@ -42,15 +53,18 @@ const boolValue = (code: number): number => (code === 0 ? 0 : 1);
 const rules = new Map<string, (code: number) => number>([
   ['BOOL', boolValue],
   ['F8_E8M0', e8m0Value],
-  ...Object.entries(float8Layouts).map(
-    ([name, layout]) => [name, (code: number) => float8Value(code, layout)] as const,
+  ...Object.entries(layouts).map(
+    ([name, layout]) => [name, (code: number) => smallFloatValue(code, layout)] as const,
   ),
 ]);
 
-/** Names of the types that `tableValues` knows. */
-export const tableDtypes: readonly string[] = [...rules.keys()];
+/** Bytes of one table. */
+export const tableBytes = 1024;
 
-/** The 256 values of a type by code, all exact in float32, or undefined for a type that has no such table. */
+/**
+ * The values of a type by byte, all exact in float32, or undefined for a type that has no such table. Types of less than
+ * eight bits repeat theirs.
+ */
 export function tableValues(dtype: string): Float32Array<ArrayBuffer> | undefined {
   const rule = rules.get(dtype);
   return rule && Float32Array.from({ length: 256 }, (_, code) => rule(code));

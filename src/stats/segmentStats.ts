@@ -1,6 +1,6 @@
 import { LoupeError } from '../errors';
 import type { Kernels, SigmaCounts } from '../kernels/kernels';
-import { byteSize, dtypes } from '../numeric/dtypes';
+import { byteSize, findDtype } from '../numeric/dtypes';
 import { statsOfPatterns } from './exactMoments';
 import type { SigmaThresholds } from './finalizeStats';
 import { type CentralMoments, centralMoments, mergeMoments, noMoments } from './moments';
@@ -290,7 +290,7 @@ function forEachBlock(
   elements: number,
   visit: (srcPtr: number, elements: number) => void,
 ): void {
-  const info = dtypes.get(dtype);
+  const info = findDtype(dtype);
   const blockBytes = info === undefined ? undefined : byteSize(info, blockElements);
   if (info === undefined || blockBytes === undefined || byteSize(info, elements) === undefined) {
     throw new LoupeError('unsupported', `${elements} values of type ${dtype} cannot be read.`);

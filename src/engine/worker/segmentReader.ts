@@ -1,7 +1,7 @@
 /** Reads a block of a tensor straight into the kernels' memory and decodes it there. */
 import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
-import { dtypes, wideDtypes } from '../../numeric/dtypes';
+import { findDtype, wideDtypes } from '../../numeric/dtypes';
 import { type Block, segmentElements } from '../matrix';
 import type { FileSpan, PackedSource, TensorSource } from '../tensorSource';
 import type { FileCache } from './fileCache';
@@ -14,7 +14,7 @@ export class SegmentReader {
 
   /** Bytes that a contiguous block takes in the file. Plain and block types only. */
   rawBytes(source: TensorSource, elements: number): number {
-    const dtype = dtypes.get(source.dtype)!;
+    const dtype = findDtype(source.dtype)!;
     return (elements / dtype.blockElements) * dtype.blockBytes;
   }
 

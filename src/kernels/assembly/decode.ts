@@ -6,12 +6,31 @@ export function decodeF32(src: usize, dst: usize, elements: i32): void {
   memory.copy(dst, src, (<usize>elements) << 2);
 }
 
+/** Stores eight binary16 numbers that are all normal, as bfloat16 numbers and the fraction's last three bits. */
+function storeNormal(dst: usize, halves: v128): void {
+  const magnitude = v128.and(halves, i16x8.splat(0x7fff));
+  // Moving the exponent's bias from 15 to 127 adds 112 << 7.
+  const upper = i16x8.add(i16x8.shr_u(magnitude, 3), i16x8.splat(0x3800));
+  const signed = v128.or(upper, v128.and(halves, i16x8.splat(-32768)));
+  const lower = i16x8.shl(halves, 13);
+  v128.store(dst, v128.shuffle<u16>(lower, signed, 0, 8, 1, 9, 2, 10, 3, 11));
+  v128.store(dst, v128.shuffle<u16>(lower, signed, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+}
+
+/** -1 in lanes of zeros, subnormal and special numbers: their exponent is 0 or 31. */
+function unusual(halves: v128): v128 {
+  const moved = i16x8.sub(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x400));
+  return i16x8.ge_u(moved, i16x8.splat(0x7800));
+}
+
 export function decodeF16(src: usize, dst: usize, elements: i32): void {
   let i = 0;
   for (; i + 8 <= elements; i += 8) {
     const halves = v128.load(src);
-    v128.store(dst, f16Lanes(i32x4.extend_low_i16x8_u(halves)));
-    v128.store(dst, f16Lanes(i32x4.extend_high_i16x8_u(halves)), 16);
+    if (v128.any_true(unusual(halves))) {
+      v128.store(dst, f16Lanes(i32x4.extend_low_i16x8_u(halves)));
+      v128.store(dst, f16Lanes(i32x4.extend_high_i16x8_u(halves)), 16);
+    } else storeNormal(dst, halves);
     src += 16;
     dst += 32;
   }
@@ -88,38 +107,18 @@ export function decodeI16(src: usize, dst: usize, elements: i32): void {
 }
 
 export function decodeU16(src: usize, dst: usize, elements: i32): void {
-  for (let i = 0; i < elements; i++) {
+  let i = 0;
+  for (; i + 8 <= elements; i += 8) {
+    const lanes = v128.load(src);
+    v128.store(dst, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(lanes)));
+    v128.store(dst, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(lanes)), 16);
+    src += 16;
+    dst += 32;
+  }
+  for (; i < elements; i++) {
     store<f32>(dst, <f32>load<u16>(src));
     src += 2;
     dst += 4;
-  }
-}
-
-/** Types of one byte: float32 values by code at `table`. */
-export function decodeByTable(src: usize, dst: usize, elements: i32, table: usize): void {
-  for (let i = 0; i < elements; i++) {
-    store<f32>(dst, load<f32>(table + ((<usize>load<u8>(src)) << 2)));
-    src += 1;
-    dst += 4;
-  }
-}
-
-/** E2M1, one in the low four bits of its lane: sign, two exponent bits of bias 1, one fraction bit. */
-function storeFp4(dst: usize, code: u32): void {
-  const magnitude = code & 7;
-  // 1 is the only subnormal but 0; moving the bias from 1 to 127 adds 126.
-  const normal = (((magnitude >> 1) + 126) << 23) | ((magnitude & 1) << 22);
-  const bits = magnitude > 1 ? normal : magnitude * 0x3f000000;
-  store<u32>(dst, bits | ((code & 8) << 28));
-}
-
-export function decodeF4(src: usize, dst: usize, elements: i32): void {
-  for (let i = 0; i + 2 <= elements; i += 2) {
-    const pair = <u32>load<u8>(src);
-    storeFp4(dst, pair & 15);
-    storeFp4(dst + 4, pair >> 4);
-    src += 1;
-    dst += 8;
   }
 }
 

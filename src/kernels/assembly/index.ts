@@ -7,8 +7,6 @@ export { decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4, decodeNVFP4 } from './codebook
 export { decodeCodes8, encode8 } from './codes';
 export {
   decodeBF16,
-  decodeByTable,
-  decodeF4,
   decodeF16,
   decodeF32,
   decodeI8,
@@ -23,9 +21,38 @@ export {
 export { errorSums } from './errorSums';
 export { histogramF32, histogramF64, histogramU16 } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
-export { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0 } from './legacyBlocks';
+export {
+  decodeIQ1_M,
+  decodeIQ1_S,
+  decodeIQ2_S,
+  decodeIQ2_XS,
+  decodeIQ2_XXS,
+  decodeIQ3_S,
+  decodeIQ3_XXS,
+} from './latticeBlocks';
+export { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0, decodeQ8_1 } from './legacyBlocks';
 export { countBeyond, countBeyond64, moments, moments64 } from './moments';
+export { flipTopBits, unpackDense, unpackField, unpackUpperFirst, unpackWords } from './packedCodes';
+export {
+  packedAffine,
+  packedByIndex,
+  packedLinear,
+  packedTable16,
+  packedTable256,
+  packedTimes,
+} from './packedValues';
 export { rowRange } from './rowRange';
+export {
+  decodeByTable,
+  decodeF4,
+  decodeF6_E2M3,
+  decodeF6_E3M2,
+  decodeF8_E4M3,
+  decodeF8_E4M3FNUZ,
+  decodeF8_E5M2,
+  decodeF8_E5M2FNUZ,
+} from './smallFloats';
+export { decodeI2, decodeI4, decodeU2, decodeU4 } from './smallInts';
 export { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './ternaryBlocks';
 
 /** The first byte behind the module's own data. */

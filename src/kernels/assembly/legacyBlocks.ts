@@ -1,11 +1,9 @@
 /** ggml's blocks of 32; the layouts are in ../reference/legacyBlocks.ts. */
-import { highNibbles, loadF16, lowNibbles, storeAffine, storeBytes } from './lanes';
+import { bitMask, highNibbles, loadF16, lowNibbles, storeAffine, storeBytes } from './lanes';
 
 /** 16 in every lane whose bit is set in the low half of `bits`. */
 function fifthBits(bits: u32): v128 {
-  const bytes = v128.swizzle(i16x8.splat(<i16>bits), i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
-  const each = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
-  return v128.and(i8x16.eq(v128.and(bytes, each), each), i8x16.splat(16));
+  return v128.and(bitMask(bits), i8x16.splat(16));
 }
 
 export function decodeQ8_0(src: usize, dst: usize, elements: i32): void {
@@ -14,6 +12,17 @@ export function decodeQ8_0(src: usize, dst: usize, elements: i32): void {
     storeBytes(dst, v128.load(src, 2), d);
     storeBytes(dst + 64, v128.load(src, 18), d);
     src += 34;
+    dst += 128;
+  }
+}
+
+/** d, a sum that decoding does not need, codes. */
+export function decodeQ8_1(src: usize, dst: usize, elements: i32): void {
+  for (let i = 0; i + 32 <= elements; i += 32) {
+    const d = loadF16(src);
+    storeBytes(dst, v128.load(src, 4), d);
+    storeBytes(dst + 64, v128.load(src, 20), d);
+    src += 36;
     dst += 128;
   }
 }

@@ -1,5 +1,5 @@
 /** ggml's types of three values or two; the layouts are in ../reference/ternaryBlocks.ts. */
-import { loadF16, storeBytes, storeScaled } from './lanes';
+import { bitMask, loadF16, storeBytes, storeQuarters, storeScaled } from './lanes';
 
 /** Eight digits less 1, from bytes in 16-bit lanes. */
 function digits(lanes: v128, power: i32): v128 {
@@ -65,12 +65,14 @@ export function decodeTQ2_0(src: usize, dst: usize, elements: i32): void {
 }
 
 export function decodeQ1_0(src: usize, dst: usize, elements: i32): void {
+  const one = i8x16.splat(1);
   for (let i = 0; i + 128 <= elements; i += 128) {
     const d = loadF16(src);
-    for (let j: usize = 0; j < 128; j++) {
-      const bit = (<i32>load<u8>(src + 2 + (j >> 3)) >> <i32>(j & 7)) & 1;
-      store<f32>(dst, bit === 1 ? d : -d);
-      dst += 4;
+    for (let at: usize = 2; at < 18; at += 2) {
+      // A set bit, -1 as a mask, stands for d and another for -d.
+      const mask = bitMask(load<u16>(src + at));
+      storeBytes(dst, i8x16.sub(i8x16.sub(i8x16.splat(0), i8x16.add(mask, mask)), one), d);
+      dst += 64;
     }
     src += 18;
   }
@@ -78,12 +80,8 @@ export function decodeQ1_0(src: usize, dst: usize, elements: i32): void {
 
 export function decodeQ2_0(src: usize, dst: usize, elements: i32): void {
   for (let i = 0; i + 64 <= elements; i += 64) {
-    const d = loadF16(src);
-    for (let j: usize = 0; j < 64; j++) {
-      const code = (<i32>load<u8>(src + 2 + (j >> 2)) >> ((<i32>(j & 3)) << 1)) & 3;
-      store<f32>(dst, d * <f32>(code - 1));
-      dst += 4;
-    }
+    storeQuarters(dst, v128.load(src, 2), i8x16.splat(0), i8x16.splat(1), loadF16(src));
     src += 18;
+    dst += 256;
   }
 }

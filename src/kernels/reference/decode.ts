@@ -1,18 +1,34 @@
-import { dtypes } from '../../numeric/dtypes';
+import { findDtype } from '../../numeric/dtypes';
 import { bf16ToF32Bits, f16ToF32Bits } from '../../numeric/floats';
 import { tableValues } from '../../numeric/tableValues';
 import type { BlockValue } from './blockValue';
 import { codebookBlocks } from './codebookBlocks';
 import { kBlocks } from './kBlocks';
+import { latticeBlocks } from './latticeBlocks';
 import { legacyBlocks } from './legacyBlocks';
 import { ternaryBlocks } from './ternaryBlocks';
 
 const blocks: ReadonlyMap<string, BlockValue> = new Map(
-  Object.entries({ ...legacyBlocks, ...kBlocks, ...codebookBlocks, ...ternaryBlocks }),
+  Object.entries({ ...legacyBlocks, ...kBlocks, ...codebookBlocks, ...ternaryBlocks, ...latticeBlocks }),
 );
 
 /** E2M1 without its sign (OCP Microscaling Formats 1.0, 5.3.3). */
 const fp4Magnitudes = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
+
+/**
+ * Code number `i` of a type of 2, 4 or 6 bits, the first in the lowest bits: ONNX (onnx.proto, TensorProto.raw_data) and
+ * PyTorch (float4_e2m1fn_x2) say so. Nobody says how safetensors packs four floats of 6 bits into three bytes, as
+ * its authors left that open; this is the order in which AMD's matrix instructions take them.
+ */
+function codeOf(view: DataView, i: number, bits: number): number {
+  const bit = i * bits;
+  const at = bit >> 3;
+  const upper = at + 1 < view.byteLength ? view.getUint8(at + 1) : 0;
+  return ((view.getUint8(at) | (upper << 8)) >> (bit & 7)) & (2 ** bits - 1);
+}
+
+/** Two's complement of a few bits. */
+const signed = (code: number, bits: number): number => (code >= 2 ** (bits - 1) ? code - 2 ** bits : code);
 
 /**
  * Decodes a plain or block type to float32, value by value, as the formats define it; `elements` fills
@@ -24,11 +40,13 @@ export function decodeReference(dtype: string, bytes: Uint8Array, elements: numb
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const blockValue = blocks.get(dtype);
   const table = tableValues(dtype);
-  const { blockElements, blockBytes } = dtypes.get(dtype)!;
+  const { blockElements, blockBytes } = findDtype(dtype)!;
   for (let i = 0; i < elements; i++) {
     if (blockValue) {
       result[i] = blockValue(view, blockBytes * Math.floor(i / blockElements), i % blockElements);
-    } else if (table) {
+    } else if (dtype === 'F6_E2M3' || dtype === 'F6_E3M2') {
+      result[i] = table![codeOf(view, i, 6)]!;
+    } else if (table && dtype !== 'F4') {
       result[i] = table[view.getUint8(i)]!;
     } else {
       switch (dtype) {
@@ -42,9 +60,18 @@ export function decodeReference(dtype: string, bytes: Uint8Array, elements: numb
           bits[i] = bf16ToF32Bits(view.getUint16(2 * i, true));
           break;
         case 'F4': {
-          // Two in a byte, the first in the low half (PyTorch, float4_e2m1fn_x2).
-          const code = view.getUint8(i >> 1) >> (4 * (i & 1));
+          const code = codeOf(view, i, 4);
           result[i] = (code & 8 ? -1 : 1) * fp4Magnitudes[code & 7]!;
+          break;
+        }
+        case 'U4':
+        case 'U2':
+          result[i] = codeOf(view, i, dtype === 'U4' ? 4 : 2);
+          break;
+        case 'I4':
+        case 'I2': {
+          const bits = dtype === 'I4' ? 4 : 2;
+          result[i] = signed(codeOf(view, i, bits), bits);
           break;
         }
         case 'I8':

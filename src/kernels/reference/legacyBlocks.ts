@@ -15,6 +15,8 @@ const affine = (d: number, q: number, m: number): number => Math.fround(Math.fro
 
 export const legacyBlocks: Readonly<Record<string, BlockValue>> = {
   Q8_0: (view, at, i) => Math.fround(half(view, at) * view.getInt8(at + 2 + i)),
+  // d, a sum that decoding does not need, codes
+  Q8_1: (view, at, i) => Math.fround(half(view, at) * view.getInt8(at + 4 + i)),
   Q4_0: (view, at, i) => Math.fround(half(view, at) * (nibble(view, at + 2, i) - 8)),
   Q4_1: (view, at, i) => affine(half(view, at), nibble(view, at + 4, i), half(view, at + 2)),
   Q5_0: (view, at, i) =>
