@@ -6,12 +6,14 @@ import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
 import { distributionJob } from './distributionJob';
+import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { quantizeJob } from './quantize/quantizeJob';
 import { statsJob } from './statsJob';
+import { valuesJob } from './valuesJob';
 import { errorDetailJob, errorTileJob, tileJob } from './viewJobs';
 import { defaultWorkerCount, WorkerPool } from './worker/pool';
 
@@ -58,6 +60,10 @@ const handlers: Handlers<EngineContract> = {
     distributionJob(engine, await cache.get(params.path, params.generation), params, context),
   tile: async (params, context) =>
     tileJob(engine, await cache.get(params.path, params.generation), params, context),
+  values: async (params, context) =>
+    valuesJob(engine, await cache.get(params.path, params.generation), params, context),
+  element: async (params, context) =>
+    elementJob(engine, await cache.get(params.path, params.generation), params, context),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
   errorDetail: async (params, context) =>

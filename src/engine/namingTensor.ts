@@ -6,10 +6,25 @@ export function namingTensor<T>(source: TensorSource, compute: () => T): T {
   try {
     return compute();
   } catch (thrown) {
-    if (!(thrown instanceof LoupeError) || thrown.tensor !== undefined) throw thrown;
-    throw new LoupeError(thrown.code, `${source.name}: ${thrown.message}`, {
-      file: source.file.path,
-      tensor: source.name,
-    });
+    throw named(source, thrown);
   }
+}
+
+/** As `namingTensor` for work of a worker thread; the file and the byte offset of its error stay. */
+export async function namingTensorLater<T>(source: TensorSource, compute: () => Promise<T>): Promise<T> {
+  try {
+    return await compute();
+  } catch (thrown) {
+    throw named(source, thrown);
+  }
+}
+
+function named(source: TensorSource, thrown: unknown): unknown {
+  if (!(thrown instanceof LoupeError) || thrown.tensor !== undefined || thrown.code === 'cancelled')
+    return thrown;
+  return new LoupeError(thrown.code, `${source.name}: ${thrown.message}`, {
+    file: thrown.file ?? source.file.path,
+    tensor: source.name,
+    byteOffset: thrown.byteOffset,
+  });
 }

@@ -17,6 +17,8 @@ import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocati
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { ChannelDetail, DisplayHistogram, TensorStats } from '../stats/types';
+import type { Region, TensorSlice } from './matrixRegion';
+import type { TensorViewContract } from './tensorViews';
 
 export type {
   Architecture,
@@ -40,6 +42,7 @@ export type {
   PlacedValue,
   TensorStats,
 } from '../stats/types';
+export type { Region, TensorSlice } from './matrixRegion';
 
 /** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
 export interface TensorColumns {
@@ -118,26 +121,6 @@ export interface MetadataSlice {
   readonly start: number;
   /** Fewer than asked for at the array's end. A string beyond 1 KiB is cut and ends in "…". */
   readonly values: readonly (string | number | boolean)[];
-}
-
-/** Half-open ranges over the tensor seen as a matrix. */
-export interface Region {
-  readonly row0: number;
-  readonly row1: number;
-  readonly column0: number;
-  readonly column1: number;
-}
-
-/**
- * A tensor of any rank as a matrix: two of its dimensions vary, the others stand still. Without a slice the first
- * dimension gives the rows and all others together the columns.
- */
-export interface TensorSlice {
-  /** Places in the shape, outermost first; they differ. */
-  readonly rowDimension: number;
-  readonly columnDimension: number;
-  /** One index a dimension; those of the two above are not looked at. */
-  readonly at: readonly number[];
 }
 
 /** What a cell of a tile says of its values: the one of largest magnitude with its sign, their mean, or their RMS. */
@@ -234,7 +217,7 @@ export interface ErrorDetail {
   readonly columnError: Float32Array;
 }
 
-export type EngineContract = {
+export type EngineContract = Pick<TensorViewContract, 'values' | 'element'> & {
   hello: { params: Record<string, never>; result: { pid: number; workers: number } };
   /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
   open: { params: { path: string }; result: Catalogue; progress: OpenProgress };

@@ -9,6 +9,7 @@ import { runCopy } from './copyTask';
 import { runEncode, runRanges } from './encodeTask';
 import { FileCache } from './fileCache';
 import { runFold } from './foldTask';
+import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
 import { runCount, runStats } from './statsTask';
 import type { Task, TaskReply, TaskRequest } from './task';
@@ -88,5 +89,7 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runFold(context, task);
     case 'copy':
       return runCopy(context, task);
+    default:
+      return runViewTask(context, task);
   }
 }

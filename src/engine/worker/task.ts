@@ -7,6 +7,7 @@ import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats
 import type { PartialStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
 import type { TensorSource } from '../tensorSource';
+import type { ViewResults, ViewTask } from './viewTasks';
 
 /** Parameters of rows, one entry a row. */
 export interface RowParameters {
@@ -131,9 +132,17 @@ export interface CopyTask {
   readonly targetOffset: number;
 }
 
-export type Task = StatsTask | CountTask | RangesTask | EncodeTask | CompareTask | FoldTask | CopyTask;
+export type Task =
+  | StatsTask
+  | CountTask
+  | RangesTask
+  | EncodeTask
+  | CompareTask
+  | FoldTask
+  | CopyTask
+  | ViewTask;
 
-interface Results {
+interface Results extends ViewResults {
   stats: PartialStats | TensorStats;
   count: SigmaCounts;
   ranges: { readonly min: Float32Array; readonly max: Float32Array };

@@ -1,0 +1,14 @@
+/** Which function runs which of the tensor viewer's tasks. */
+import { runElement } from './elementTask';
+import { runValues } from './valuesTask';
+import type { ViewTask } from './viewTasks';
+import type { WorkerContext } from './workerContext';
+
+export function runViewTask(context: WorkerContext, task: ViewTask): unknown {
+  switch (task.kind) {
+    case 'values':
+      return runValues(context, task);
+    case 'element':
+      return runElement(context, task);
+  }
+}
