@@ -1,4 +1,5 @@
 /** The checkpoint model: what every format's reader produces and everything else consumes. */
+import type { PackedWeight } from './packedWeight';
 
 export type CheckpointFormat = 'safetensors' | 'gguf' | 'onnx' | 'pytorch' | 'numpy';
 
@@ -29,21 +30,6 @@ export interface Piece {
   readonly span: TensorSpan;
 }
 
-/**
- * Integer codes that the engine can decode: w = (q - zeroPoint) * scale. Packed codes are offset by 2^(bits-1) and
- * lie along the last dimension in I32 words; plain ones are I8.
- */
-export interface PackedCodes {
-  /** I32 [N, ceil(K * bits / 32)], or I8 [N, K]. */
-  readonly packed: TensorSpan;
-  /** F32, BF16 or F16, [N, 1], [N, G] or [1]. */
-  readonly scale: TensorSpan;
-  /** I32 [ceil(N * bits / 32), G], packed along rows; absent for symmetric schemes. */
-  readonly zeroPoint?: TensorSpan | undefined;
-  /** Scales are stored this many times too large; 1 when absent. */
-  readonly scaleDivisor?: number | undefined;
-}
-
 /** A weight that a quantization method stores in several tensors. */
 export interface PackedPieces {
   /** The layout's name, e.g. "pack-quantized", "GPTQ", "bitsandbytes NF4". */
@@ -54,8 +40,6 @@ export interface PackedPieces {
   readonly bitsPerWeight: number;
   /** The codes come first. */
   readonly parts: readonly Piece[];
-  /** Set where the engine can decode the layout. */
-  readonly codes?: PackedCodes | undefined;
 }
 
 export interface TensorInfo extends TensorSpan {
@@ -63,6 +47,8 @@ export interface TensorInfo extends TensorSpan {
   readonly elements: number;
   /** Set when the tensor is a logical weight; dtype then reads like "INT8" and bytes sums all pieces. */
   readonly pieces?: PackedPieces | undefined;
+  /** How the logical weight's values follow from its pieces; absent when it is `unreadable`. */
+  readonly packed?: PackedWeight<TensorSpan> | undefined;
   /** Why the values cannot be read (short file, unknown type); absent when they can. */
   readonly unreadable?: string | undefined;
 }

@@ -1,16 +1,20 @@
 /** Reads a block of a tensor straight into the kernels' memory and decodes it there. */
-import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
 import { findDtype, wideDtypes } from '../../numeric/dtypes';
 import { type Block, segmentElements } from '../matrix';
-import type { FileSpan, PackedSource, TensorSource } from '../tensorSource';
+import type { FileSpan, TensorSource } from '../tensorSource';
 import type { FileCache } from './fileCache';
+import { PackedReader } from './packed/packedReader';
 
 export class SegmentReader {
+  private readonly packed: PackedReader;
+
   constructor(
     private readonly kernels: Kernels,
     private readonly files: FileCache,
-  ) {}
+  ) {
+    this.packed = new PackedReader(kernels, files);
+  }
 
   /** Bytes that a contiguous block takes in the file. Plain and block types only. */
   rawBytes(source: TensorSource, elements: number): number {
@@ -34,7 +38,7 @@ export class SegmentReader {
     if (elements === 0) return;
     const mark = this.kernels.mark();
     try {
-      if (source.packed) this.readPacked(source, source.packed, block, pointer);
+      if (source.packed) this.packed.read(source, source.packed, block, pointer);
       else if (source.dtype === 'F32') this.readRaw(source, block, pointer);
       else {
         const raw = this.kernels.alloc(this.rawBytes(source, elements));
@@ -72,6 +76,10 @@ export class SegmentReader {
       this.read(source, block, pointer);
       return;
     }
+    if (source.packed && this.packed.takesRegions(source, source.packed)) {
+      this.packed.readRegion(source.packed, block, pointer);
+      return;
+    }
     const unit = source.columnUnit;
     const narrow = source.columns > 8192 && 4 * block.columns < source.columns;
     const alone = narrow || source.columns > segmentElements;
@@ -96,89 +104,7 @@ export class SegmentReader {
     }
   }
 
-  private readPacked(source: TensorSource, packed: PackedSource, block: Block, pointer: number): void {
-    const { kernels } = this;
-    // With group-wise scales a group is decoded as if it were a row; then rows follow without gaps.
-    const unit = packed.groups > 1 ? source.columnUnit : block.columns;
-    const perRow = packed.groups > 1 ? block.columns / unit : 1;
-    const count = block.rows * perRow;
-    const stride = packed.groups > 1 ? unit : packed.strideBytes;
-
-    const wholeRows = block.rows > 1 || block.columns === source.columns;
-    const codeBytes = wholeRows ? block.rows * packed.strideBytes : block.columns;
-    const codes = kernels.alloc(codeBytes);
-    this.fill(packed.codes, block.row * packed.strideBytes + block.column, codes, codeBytes);
-    if (packed.signed) {
-      const bytes = kernels.u8(codes, codeBytes);
-      for (let i = 0; i < codeBytes; i++) bytes[i] = bytes[i]! ^ 0x80;
-    }
-
-    const scales = kernels.alloc(4 * count);
-    const firstScale =
-      packed.groups === 0 ? 0 : block.row * packed.groups + block.column / unitOf(packed, unit);
-    this.readScales(packed, firstScale, packed.groups === 0 ? 1 : count, scales);
-    if (packed.scaleDivisor !== 1) {
-      const values = kernels.f32(scales, packed.groups === 0 ? 1 : count);
-      for (let i = 0; i < values.length; i++) values[i] = values[i]! / packed.scaleDivisor;
-    }
-    if (packed.groups === 0) kernels.f32(scales, count).fill(kernels.f32(scales, 1)[0]!);
-
-    const zeros = kernels.alloc(4 * count);
-    kernels.f32(zeros, count).fill(128);
-    if (packed.zeroPoint) this.readZeros(packed, packed.zeroPoint, block, perRow, unit, zeros);
-
-    kernels.decodeCodes8(codes, pointer, count, unit, stride, scales, zeros);
-  }
-
-  private readScales(packed: PackedSource, first: number, count: number, pointer: number): void {
-    const { dtype } = packed.scale;
-    const bytesEach = dtype === 'F32' ? 4 : dtype === 'F16' || dtype === 'BF16' ? 2 : undefined;
-    if (bytesEach === undefined)
-      throw new LoupeError('unsupported', `Scales of type ${dtype} cannot be read.`);
-    const mark = this.kernels.mark();
-    const raw = this.kernels.alloc(count * bytesEach);
-    this.fill(packed.scale, first * bytesEach, raw, count * bytesEach);
-    this.kernels.decode(dtype, raw, pointer, count);
-    this.kernels.reset(mark);
-  }
-
-  /** Zero points are packed along the rows: word [row / 4][group], byte row % 4. */
-  private readZeros(
-    packed: PackedSource,
-    span: FileSpan,
-    block: Block,
-    perRow: number,
-    unit: number,
-    pointer: number,
-  ): void {
-    const groups = Math.max(1, packed.groups);
-    const firstGroup = block.column / unitOf(packed, unit);
-    if (packed.groups === 0) {
-      const single = new Uint8Array(1);
-      this.files.read(span.file, span.byteOffset, single);
-      this.kernels.f32(pointer, block.rows).fill(single[0]!);
-      return;
-    }
-    const firstWordRow = Math.floor(block.row / 4);
-    const lastWordRow = Math.ceil((block.row + block.rows) / 4);
-    const bytes = new Uint8Array(4 * groups * (lastWordRow - firstWordRow));
-    this.files.read(span.file, span.byteOffset + 4 * groups * firstWordRow, bytes);
-    const zeros = this.kernels.f32(pointer, block.rows * perRow);
-    for (let i = 0; i < block.rows; i++) {
-      const row = block.row + i;
-      const word = (Math.floor(row / 4) - firstWordRow) * groups;
-      for (let group = 0; group < perRow; group++) {
-        zeros[i * perRow + group] = bytes[4 * (word + firstGroup + group) + (row % 4)]!;
-      }
-    }
-  }
-
   private fill(span: FileSpan, byteOffset: number, pointer: number, bytes: number): void {
     this.files.read(span.file, span.byteOffset + byteOffset, this.kernels.u8(pointer, bytes));
   }
-}
-
-/** Columns that one scale serves; with one scale a row the range begins at that row's only scale. */
-function unitOf(packed: PackedSource, unit: number): number {
-  return packed.groups > 1 ? unit : Number.POSITIVE_INFINITY;
 }

@@ -1,8 +1,10 @@
 /** What the detectors of quantized layouts share: the tensors, and what was made of them so far. */
-import type { Finding, PackedCodes, PackedPieces, TensorInfo, TensorSpan } from '../checkpoint';
+import type { Finding, PackedPieces, TensorInfo, TensorSpan } from '../checkpoint';
 import { quoteName } from '../fileContents';
 import { FindingList } from '../findingList';
 import { asRecord } from '../jsonSidecar';
+import type { PackedWeight } from '../packedWeight';
+import { packedProblem } from './packedProblem';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,10 +18,8 @@ export interface FoldedWeight {
   readonly bits: number;
   /** The codes come first. Absent pieces may be undefined. */
   readonly parts: readonly (readonly [role: string, tensor: TensorInfo | undefined])[];
-  /** For the engine, where it can decode the layout. */
-  readonly codes?: PackedCodes | undefined;
-  /** Why the values cannot be read, unless `codes` are given. */
-  readonly unreadable?: string | undefined;
+  /** How the values are read, or why they cannot be, as a clause without a full stop. */
+  readonly values: PackedWeight<TensorSpan> | string;
 }
 
 /** Collects folded weights; each stored tensor becomes a piece of at most one weight. */
@@ -80,7 +80,7 @@ export class Folding {
       this.warn(lead, 'there is another tensor of the same name');
       return;
     }
-    const elements = weight.shape.reduce((product, size) => product * size, 1);
+    const elements = product(weight.shape);
     if (!Number.isSafeInteger(elements)) {
       this.warn(lead, 'it has more elements than can be counted');
       return;
@@ -91,14 +91,13 @@ export class Folding {
       bits: weight.bits,
       bitsPerWeight: elements === 0 ? 0 : (bytes * 8) / elements,
       parts: parts.map(({ role, tensor }) => ({ role, span: toSpan(tensor) })),
-      ...(weight.codes ? { codes: weight.codes } : {}),
     };
     const broken = parts.find(({ tensor }) => tensor.unreadable !== undefined)?.tensor;
+    const { values } = weight;
+    const problem = typeof values === 'string' ? values : packedProblem(values, elements);
     const unreadable = broken
       ? `${quoteName(broken.name)}: ${broken.unreadable}`
-      : weight.codes
-        ? undefined
-        : (weight.unreadable ?? `${weight.layout} codes: shown, not yet decoded.`);
+      : problem && `Its ${weight.layout} codes cannot be read: ${problem}.`;
     for (const { tensor } of parts) if (tensor !== lead) this.swallowed.add(tensor);
     this.folded.set(lead, {
       name: weight.name,
@@ -109,7 +108,7 @@ export class Folding {
       bytes,
       elements,
       pieces,
-      ...(unreadable === undefined ? {} : { unreadable }),
+      ...(unreadable === undefined && typeof values !== 'string' ? { packed: values } : { unreadable }),
     });
   }
 
@@ -134,6 +133,9 @@ export const toSpan = ({ name, dtype, shape, file, byteOffset, bytes }: TensorIn
   byteOffset,
   bytes,
 });
+
+/** Product of sizes. */
+export const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
 /** A config's value when it is a whole number from `least` to `most`. */
 export function wholeNumber(value: unknown, least: number, most: number): number | undefined {

@@ -1,10 +1,13 @@
 /**
  * 4-bit floats (E2M1) with a scale for each short group of a row: compressed-tensors' nvfp4-pack-quantized and
  * mxfp4-pack-quantized, NVIDIA ModelOpt's NVFP4, and gpt-oss' MXFP4 blocks. NVFP4 has FP8 scales for 16 values,
- * MXFP4 powers of two (one byte) for 32.
+ * MXFP4 powers of two (one byte) for 32. NVFP4 has one F32 more: compressed-tensors divides scales by it
+ * (quantization/lifecycle/forward.py), ModelOpt multiplies (nvfp4_tensor.py), both before codes are scaled. A scale
+ * byte of 255 is NaN (OCP Microscaling Formats 1.0, 5.4.1).
  */
-import type { TensorInfo } from '../checkpoint';
-import type { Folding } from './folding';
+import type { TensorInfo, TensorSpan } from '../checkpoint';
+import type { PackedWeight } from '../packedWeight';
+import { type Folding, product, toSpan } from './folding';
 
 const nvfp4Group = 16;
 const mxfp4Group = 32;
@@ -45,6 +48,7 @@ function foldOne(
     return;
   }
   const method = isNv ? 'NVFP4' : 'MXFP4';
+  const global = isNv ? folding.find(globalName) : undefined;
   folding.fold({
     name: `${prefix}.weight`,
     dtype: method,
@@ -54,10 +58,46 @@ function foldOne(
     parts: [
       ['codes', codes],
       ['scales', scale],
-      ['global scale', isNv ? folding.find(globalName) : undefined],
+      ['global scale', global],
       ['input scale', folding.find(`${prefix}.input_global_scale`) ?? folding.find(`${prefix}.input_scale`)],
     ],
+    values:
+      isNv && (!global || product(global.shape) !== 1)
+        ? `its ${globalName.slice(prefix.length + 1)} is missing or not one number`
+        : e2m1Rows(codes, scale, [...outer, columns], isNv ? 'F8_E4M3' : 'F8_E8M0', {
+            each: isNv ? nvfp4Group : mxfp4Group,
+            ...(global ? { global: { span: toSpan(global), divides: maker !== 'ModelOpt' } } : {}),
+          }),
   });
+}
+
+/** Rows of E2M1 codes, the first of a byte in its lower half, with the scales of a row one after the other. */
+function e2m1Rows(
+  codes: TensorInfo,
+  scales: TensorInfo,
+  shape: readonly number[],
+  scaleDtype: string,
+  { each, global }: { each: number; global?: PackedWeight<TensorSpan>['scales']['global'] },
+): PackedWeight<TensorSpan> {
+  const width = shape.at(-1)!;
+  const lines = product(shape.slice(0, -1));
+  return {
+    codes: toSpan(codes),
+    bits: 4,
+    lines,
+    width,
+    order: { kind: 'dense', strideBytes: width / 2 },
+    meaning: { kind: 'table', dtype: 'F4' },
+    scales: {
+      span: toSpan(scales),
+      dtype: scaleDtype,
+      groups: Math.ceil(width / each),
+      widthEach: each,
+      linesEach: 1,
+      matrixLines: Math.max(1, lines),
+      ...(global ? { global } : {}),
+    },
+  };
 }
 
 /** gpt-oss: X_blocks U8 [..., R, G, 16] and X_scales U8 [..., R, G] make X [..., R, 32 G]. */
@@ -80,6 +120,9 @@ export function foldMxfp4Blocks(folding: Folding): void {
         ['codes', blocks],
         ['scales', scales],
       ],
+      values: e2m1Rows(blocks, scales, [...outer.slice(0, -1), outer.at(-1)! * mxfp4Group], 'F8_E8M0', {
+        each: mxfp4Group,
+      }),
     });
   }
 }

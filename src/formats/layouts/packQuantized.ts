@@ -1,15 +1,18 @@
 /**
  * compressed-tensors' `pack-quantized` layout (vllm-project/compressed-tensors, compressors/pack_quantized):
  * X.weight_packed I32 [N, ceil(K * bits / 32)], X.weight_scale, X.weight_shape I64 [2] and, when asymmetric,
- * X.weight_zero_point. The engine decodes it.
+ * X.weight_zero_point, packed along the rows, and X.weight_g_idx. w = (code - zero point) * scale; its loader computes in
+ * the scales' type, ours are the values in float32. Codes are offset by 2^(bits - 1). Versions up to 0.17 packed whole
+ * codes in each word, later ones densely: the same for 2, 4 and 8 bits, and told apart by the width for others.
  */
-import type { TensorInfo } from '../checkpoint';
+import type { TensorInfo, TensorSpan } from '../checkpoint';
 import { quoteName } from '../fileContents';
 import { asRecord } from '../jsonSidecar';
-import { type Folding, toSpan, wholeNumber } from './folding';
+import { type PackedWeight, packedWords, type ZeroPoints } from '../packedWeight';
+import { type Folding, product, toSpan, wholeNumber } from './folding';
 
-/** Bit widths that a short row may mean when config.json names none. */
-const likelyBits = [8, 4] as const;
+/** Bit widths that a short row may mean when config.json names none, the likeliest first. */
+const likelyBits = [8, 4, 2, 3, 6, 5, 7] as const;
 const scaleDtypes = new Set(['F32', 'F16', 'BF16']);
 
 /** The stored tensors of one weight, before they are checked against each other. */
@@ -75,20 +78,11 @@ function fold(
     return `its weight_shape says ${columns64} columns, which ${width} words a row cannot hold`;
   const columns = Number(columns64);
   const bits = chooseBits(columns, width, expectedBits);
-  if (bits === undefined)
-    return `${columns} columns in ${width} words a row are neither 8-bit nor 4-bit codes`;
+  if (bits === undefined) return `${columns} columns in ${width} words a row are codes of no known width`;
   const scaleProblem = checkScale(scale, rows, columns);
   if (scaleProblem !== undefined) return scaleProblem;
-  if (zeroPoint) {
-    const groups = scale.shape[1];
-    if (groups === undefined) return 'it has zero points, but only one scale for all rows';
-    const zeroRows = packedWidths(rows, bits);
-    if (
-      zeroPoint.dtype !== 'I32' ||
-      !zeroRows.some((each) => zeroPoint.shape.join() === [each, groups].join())
-    )
-      return `its weight_zero_point should be I32 [${zeroRows[0]}, ${groups}]`;
-  }
+  const zeroPoints = zeroPointsOf(zeroPoint, scale, rows, bits);
+  if (typeof zeroPoints === 'string') return zeroPoints;
   folding.fold({
     name,
     dtype: `INT${bits}`,
@@ -102,17 +96,55 @@ function fold(
       ['column order', order],
       ['shape', shape],
     ],
-    ...(order
-      ? { unreadable: 'pack-quantized codes with reordered columns (weight_g_idx): shown, not yet decoded.' }
-      : {
-          codes: {
-            packed: toSpan(packed),
-            scale: toSpan(scale),
-            ...(zeroPoint ? { zeroPoint: toSpan(zeroPoint) } : {}),
-          },
-        }),
+    values: {
+      codes: toSpan(packed),
+      bits,
+      lines: rows,
+      width: columns,
+      order: {
+        kind: packedWords(columns, bits, true) === width ? 'dense' : 'words',
+        strideBytes: 4 * width,
+      },
+      meaning: { kind: 'integer', zeroPoints },
+      scales: gridOf(scale, rows, columns),
+      ...(order ? { columnGroups: toSpan(order) } : {}),
+    },
   });
   return undefined;
+}
+
+/** Packed along the rows in a grid of scales; one plain number where there is one scale. */
+function zeroPointsOf(
+  zeroPoint: TensorInfo | undefined,
+  scale: TensorInfo,
+  rows: number,
+  bits: number,
+): ZeroPoints<PackedWeight<TensorSpan>['codes']> | string {
+  const offset = 2 ** (bits - 1);
+  if (!zeroPoint) return { kind: 'constant', value: offset };
+  const span = toSpan(zeroPoint);
+  if (zeroPoint.dtype === 'I8' && zeroPoint.shape.join() === scale.shape.join())
+    return { kind: 'plain', span, dtype: 'I8', offset };
+  const groups = scale.shape[1];
+  if (groups === undefined) return 'it has zero points, but only one scale for all rows';
+  const widths = packedWidths(rows, bits);
+  const fits = (each: number) => zeroPoint.shape.join() === [each, groups].join();
+  if (zeroPoint.dtype !== 'I32' || !widths.some(fits))
+    return `its weight_zero_point should be I32 [${widths[0]}, ${groups}]`;
+  return { kind: 'rows', span, dense: fits(widths[0]!) };
+}
+
+function gridOf(scale: TensorInfo, rows: number, columns: number): PackedWeight<TensorSpan>['scales'] {
+  const single = product(scale.shape) === 1;
+  const groups = single ? 1 : scale.shape[1]!;
+  return {
+    span: toSpan(scale),
+    dtype: scale.dtype,
+    groups,
+    widthEach: Math.ceil(columns / groups),
+    linesEach: single ? Math.max(1, rows) : 1,
+    matrixLines: Math.max(1, rows),
+  };
 }
 
 function checkScale(scale: TensorInfo, rows: number, columns: number): string | undefined {
@@ -127,8 +159,8 @@ function checkScale(scale: TensorInfo, rows: number, columns: number): string | 
 
 /** Words that `count` codes take: dense, and as versions up to 0.17 wrote 3, 5, 6 and 7 bits, whole codes a word. */
 const packedWidths = (count: number, bits: number): number[] => [
-  Math.ceil((count * bits) / 32),
-  Math.ceil(count / Math.floor(32 / bits)),
+  packedWords(count, bits, true),
+  packedWords(count, bits, false),
 ];
 
 /** The code width in bits that `columns` codes in `width` words mean. */
@@ -145,5 +177,5 @@ function configuredBits(quantization: Readonly<Record<string, unknown>> | undefi
     Object.values(groups ?? {}).map((group) => asRecord(asRecord(group)?.weights)?.num_bits),
   );
   const [only] = widths;
-  return widths.size === 1 ? wholeNumber(only, 1, 8) : undefined;
+  return widths.size === 1 ? wholeNumber(only, 2, 8) : undefined;
 }

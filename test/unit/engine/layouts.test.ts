@@ -22,10 +22,10 @@ const weight = {
 describe('signed 8-bit codes with scales', () => {
   const scales = Float32Array.of(1, 0.5, 0.25, 2, 4);
   it.each([
-    ['a scale a row', 'weight_scale', [rows, 1], scales, 1],
-    ['one scale', 'weight_scale', [1], Float32Array.of(0.125), 1],
-    ['bitsandbytes', 'SCB', [rows], Float32Array.of(127, 254, 63.5, 12.7, 1), 127],
-  ] as const)('are decoded: %s', async (name, suffix, shape, values, divisor) => {
+    ['a scale a row', 'weight_scale', [rows, 1], scales],
+    ['one scale', 'weight_scale', [1], Float32Array.of(0.125)],
+    ['bitsandbytes', 'SCB', [rows], Float32Array.of(127, 254, 63.5, 12.7, 1)],
+  ] as const)('are decoded: %s', async (name, suffix, shape, values) => {
     const path = writeModel(join(folder, name, 'model.safetensors'), [
       weight,
       { name: `w.${suffix}`, dtype: 'F32', shape: [...shape], data: f32Data(values) },
@@ -35,9 +35,12 @@ describe('signed 8-bit codes with scales', () => {
     expect(catalogue.tensors.unreadable).toEqual([]);
     expect(catalogue.parameters).toBe(rows * columns);
     expect(catalogue.quantization).toMatchObject({ bits: 8, weights: 1 });
-    const scaleOf = (i: number) =>
-      Math.fround(values[values.length === 1 ? 0 : Math.floor(i / columns)]! / divisor);
-    const expected = Float32Array.from(codes, (code, i) => code * scaleOf(i));
+    // bitsandbytes multiplies by the row's scale, then by the nearest float32 to 1 / 127 (transformers, bitsandbytes.py).
+    const last = suffix === 'SCB' ? Math.fround(7.874015718698502e-3) : 1;
+    const expected = Float32Array.from(
+      codes,
+      (code, i) => Math.fround(code * values[values.length === 1 ? 0 : Math.floor(i / columns)]!) * last,
+    );
     const tile = await engine.call('tile', { path, tensor: 0, rows, columns });
     expect(tile.values).toEqual(expected);
     const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
@@ -45,14 +48,16 @@ describe('signed 8-bit codes with scales', () => {
     expect(stats!.max).toBe(Math.max(...expected));
   });
 
-  it('of another layout are refused with its name', async () => {
+  it('of pieces that do not fit are refused with the reason', async () => {
     const path = writeModel(join(folder, 'gptq', 'model.safetensors'), [
       { name: 'w.qweight', dtype: 'I32', shape: [16, 8], data: new Uint8Array(512) },
-      { name: 'w.scales', dtype: 'F16', shape: [1, 8], data: new Uint8Array(16) },
+      { name: 'w.scales', dtype: 'I16', shape: [1, 8], data: new Uint8Array(16) },
       { name: 'w.g_idx', dtype: 'I32', shape: [128], data: new Uint8Array(512) },
     ]);
     const catalogue = await engine.call('open', { path });
-    expect(catalogue.tensors.unreadable[0]!.reason).toBe('GPTQ 4-bit codes: shown, not yet decoded.');
+    expect(catalogue.tensors.unreadable[0]!.reason).toBe(
+      'Its GPTQ codes cannot be read: its scales are I16.',
+    );
     expect(await engine.call('stats', { path, tensors: [0], channels: 'none' })).toEqual([null]);
     expect((await failureOf(engine.call('tile', { path, tensor: 0, rows: 1, columns: 1 }))).code).toBe(
       'unsupported',
