@@ -6,7 +6,25 @@ import { readFileSync } from 'node:fs';
 import { Kernels } from '../../src/kernels/kernels';
 import { decodeReference } from '../../src/kernels/reference/decode';
 import { byteSize, decodableDtypes, findDtype, wideDtypes } from '../../src/numeric/dtypes';
+import { f32BitsToF16 } from '../../src/numeric/floats';
 import { randomBlocks } from '../unit/kernels/randomBlocks';
+import { randomBytes, randomNormal } from '../unit/kernels/randomValues';
+
+/** Values as weights have them; random patterns of a float would be special ones far too often. */
+function normalHalves(): Uint8Array {
+  const values = randomNormal(elements, 3, 0, 0.02);
+  const patterns = new Uint32Array(values.buffer);
+  return new Uint8Array(Uint16Array.from(patterns, f32BitsToF16).buffer);
+}
+
+/** As `normalHalves` for F8: -0 and the largest magnitudes are left out, among them infinities and NaN. */
+const smallCodes = (): Uint8Array =>
+  randomBytes(elements, 1).map((code) => (code === 0x80 || (code & 0x7f) > 0x77 ? 8 : code));
+
+const sample = (dtype: string): Uint8Array => {
+  if (dtype === 'F16') return normalHalves();
+  return dtype.startsWith('F8') ? smallCodes() : randomBlocks(dtype, elements, 1);
+};
 
 /** What a worker decodes at once. */
 const elements = 2 ** 18;
@@ -28,7 +46,7 @@ function seconds(run: () => void, repeats: number): number {
 console.log(`${elements} values, GB/s of float32 written, one thread`);
 for (const dtype of decodableDtypes) {
   if (wideDtypes.has(dtype)) continue;
-  const bytes = randomBlocks(dtype, elements, 1);
+  const bytes = sample(dtype);
   const mark = kernels.mark();
   const src = kernels.alloc(byteSize(findDtype(dtype)!, elements)!);
   kernels.u8(src, bytes.length).set(bytes);

@@ -6,33 +6,43 @@ export function decodeF32(src: usize, dst: usize, elements: i32): void {
   memory.copy(dst, src, (<usize>elements) << 2);
 }
 
-/** Stores eight binary16 numbers that are all normal, as bfloat16 numbers and the fraction's last three bits. */
-function storeNormal(dst: usize, halves: v128): void {
-  const magnitude = v128.and(halves, i16x8.splat(0x7fff));
-  // Moving the exponent's bias from 15 to 127 adds 112 << 7.
+/** Stores eight binary16 numbers as float32. */
+function storeHalves(dst: usize, halves: v128): void {
+  v128.store(dst, f16Lanes(i32x4.extend_low_i16x8_u(halves)));
+  v128.store(dst, f16Lanes(i32x4.extend_high_i16x8_u(halves)), 16);
+}
+
+/** As `storeHalves` for normal numbers: moving the exponent's bias from 15 to 127 adds 112 << 7 to the upper half. */
+function storeNormal(dst: usize, halves: v128, magnitude: v128): void {
   const upper = i16x8.add(i16x8.shr_u(magnitude, 3), i16x8.splat(0x3800));
-  const signed = v128.or(upper, v128.and(halves, i16x8.splat(-32768)));
+  const signed = v128.or(upper, v128.xor(halves, magnitude));
   const lower = i16x8.shl(halves, 13);
   v128.store(dst, v128.shuffle<u16>(lower, signed, 0, 8, 1, 9, 2, 10, 3, 11));
   v128.store(dst, v128.shuffle<u16>(lower, signed, 4, 12, 5, 13, 6, 14, 7, 15), 16);
 }
 
-/** -1 in lanes of zeros, subnormal and special numbers: their exponent is 0 or 31. */
-function unusual(halves: v128): v128 {
-  const moved = i16x8.sub(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x400));
-  return i16x8.ge_u(moved, i16x8.splat(0x7800));
+/** Set in lanes of zeros, subnormal numbers, infinities and NaN: all but exponents 1 to 30, by one signed comparison. */
+function unusual(magnitude: v128): v128 {
+  return i16x8.gt_s(i16x8.add(magnitude, i16x8.splat(0x7c00)), i16x8.splat(-0x801));
 }
 
 export function decodeF16(src: usize, dst: usize, elements: i32): void {
+  const magnitudeMask = i16x8.splat(0x7fff);
   let i = 0;
-  for (; i + 8 <= elements; i += 8) {
-    const halves = v128.load(src);
-    if (v128.any_true(unusual(halves))) {
-      v128.store(dst, f16Lanes(i32x4.extend_low_i16x8_u(halves)));
-      v128.store(dst, f16Lanes(i32x4.extend_high_i16x8_u(halves)), 16);
-    } else storeNormal(dst, halves);
-    src += 16;
-    dst += 32;
+  for (; i + 16 <= elements; i += 16) {
+    const first = v128.load(src);
+    const second = v128.load(src, 16);
+    const firstMagnitude = v128.and(first, magnitudeMask);
+    const secondMagnitude = v128.and(second, magnitudeMask);
+    if (v128.any_true(v128.or(unusual(firstMagnitude), unusual(secondMagnitude)))) {
+      storeHalves(dst, first);
+      storeHalves(dst + 32, second);
+    } else {
+      storeNormal(dst, first, firstMagnitude);
+      storeNormal(dst + 32, second, secondMagnitude);
+    }
+    src += 32;
+    dst += 64;
   }
   for (; i < elements; i++) {
     v128.store_lane<u32>(dst, f16Lanes(i32x4.splat(load<u16>(src))), 0);

@@ -1,8 +1,9 @@
 /**
  * Floats of 4, 6 and 8 bits; the layouts are in ../../numeric/tableValues.ts. All their values are bfloat16 numbers, so 16
  * at a time are made as bytes: upper ones and lower ones, then zipped with zeros. A normal number's bfloat16 is its
- * pattern shifted until the fractions meet, plus a constant that moves the exponent's bias. The subnormal ones are
- * looked up. What is left of less than 16 goes through `table`, float32 values by code.
+ * pattern shifted until the fractions meet, plus a constant that moves the exponent's bias; what that gives for zeros
+ * and subnormal numbers is corrected by a table. Infinities, NaN and what is left of less than 16 go through `table`,
+ * float32 values by code.
  */
 import { highNibbles, lowNibbles } from './lanes';
 
@@ -26,18 +27,15 @@ function storeHalves(dst: usize, upper: v128, lower: v128): void {
   v128.store(dst, v128.shuffle<u16>(zero, second, 4, 12, 5, 13, 6, 14, 7, 15), 48);
 }
 
-/** As `storeHalves`, but NaN where the mask is set. Its lower byte is 0xc0: the quiet bit and the exponent's last one. */
-function storeOrNan(dst: usize, upper: v128, lower: v128, nan: v128): void {
-  storeHalves(
-    dst,
-    v128.bitselect(i8x16.splat(0x7f), upper, nan),
-    v128.bitselect(i8x16.splat(-64), lower, nan),
-  );
+/** `normal`, but where the magnitude is below 16, xor of what a table says; the other lanes look up 0. */
+function corrected(normal: v128, magnitude: v128, correction: v128): v128 {
+  return v128.xor(normal, v128.swizzle(correction, magnitude));
 }
 
-/** The bytes of `tiny` where the magnitude is below `count`, else those of `normal`. */
-function withSubnormals(magnitude: v128, count: i8, tiny: v128, normal: v128): v128 {
-  return v128.bitselect(v128.swizzle(tiny, magnitude), normal, i8x16.lt_u(magnitude, i8x16.splat(count)));
+/** Decodes all but the first `done` values; if lanes of `special` say that infinities or NaN were among them, all. */
+function decodeRest(src: usize, dst: usize, done: i32, elements: i32, special: v128, table: usize): void {
+  const first = v128.any_true(special) ? 0 : done;
+  decodeByTable(src + <usize>first, dst + ((<usize>first) << 2), elements - first, table);
 }
 
 /** Magnitudes without a sign. */
@@ -59,92 +57,93 @@ function upperOfTwo(pattern: v128, bias: i8): v128 {
   return i8x16.add(i8x16.shr_u(pattern, 3), i8x16.splat(bias));
 }
 
-/** Zeros and the multiples 1 to 7 of 2^-9: upper bytes. */
-function e4m3Upper(): v128 {
-  return i8x16(0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0, 0, 0, 0, 0, 0, 0, 0);
-}
-
-function e4m3Lower(): v128 {
-  return i8x16(0, 0, -128, -64, 0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0);
-}
-
 export function decodeF8_E4M3(src: usize, dst: usize, elements: i32, table: usize): void {
-  let i = 0;
-  for (; i + 16 <= elements; i += 16) {
-    const codes = v128.load(src);
+  // Multiples of 2^-9
+  const tinyUpper = i8x16(0, 0x3b, 0x3b, 0x3b, 0x3c, 0x3c, 0x3c, 0x3c, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0x3c, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, 0, -128, -64, 0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(0, 16, 32, 48, 64, 80, 96, 112, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
+  let special = i32x4.splat(0);
+  const end = elements & ~15;
+  for (let i = 0; i < end; i += 16) {
+    const codes = v128.load(src + <usize>i);
     const magnitude = sevenBits(codes);
-    const upper = withSubnormals(magnitude, 8, e4m3Upper(), upperOfThree(magnitude, 0x3c));
-    const lower = withSubnormals(magnitude, 8, e4m3Lower(), i8x16.shl(magnitude, 4));
-    const nan = i8x16.eq(magnitude, i8x16.splat(0x7f));
-    storeOrNan(dst, v128.or(upper, signBits(codes)), lower, nan);
-    src += 16;
-    dst += 64;
+    special = v128.or(special, i8x16.eq(magnitude, i8x16.splat(0x7f)));
+    const upper = corrected(upperOfThree(magnitude, 0x3c), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(codes, 4), magnitude, fixLower);
+    storeHalves(dst + ((<usize>i) << 2), v128.or(upper, signBits(codes)), lower);
   }
-  decodeByTable(src, dst, elements - i, table);
+  decodeRest(src, dst, end, elements, special, table);
 }
 
 export function decodeF8_E4M3FNUZ(src: usize, dst: usize, elements: i32, table: usize): void {
+  // Multiples of 2^-10
+  const tinyUpper = i8x16(0, 0x3a, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, -128, 0, 64, -128, -96, -64, -32, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(-128, -112, -96, -80, -64, -48, -32, -16, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
   const eight = i8x16.splat(8);
-  let i = 0;
-  for (; i + 16 <= elements; i += 16) {
-    const codes = v128.load(src);
+  let special = i32x4.splat(0);
+  const end = elements & ~15;
+  for (let i = 0; i < end; i += 16) {
+    const codes = v128.load(src + <usize>i);
+    special = v128.or(special, i8x16.eq(codes, i8x16.splat(-128)));
     const magnitude = sevenBits(codes);
-    // Half of E4M3: the exponent's bias is odd, hence the 8, which is half of its last bit's step.
+    // Half of E4M3: the bias that is added is odd, hence the 8, half of a step of the exponent.
     const moved = i8x16.add(magnitude, eight);
-    const tinyUpper = i8x16(0, 0x3a, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0x3b, 0, 0, 0, 0, 0, 0, 0, 0);
-    const tinyLower = i8x16(0, -128, 0, 64, -128, -96, -64, -32, 0, 0, 0, 0, 0, 0, 0, 0);
-    const upper = withSubnormals(magnitude, 8, tinyUpper, upperOfThree(moved, 0x3b));
-    const lower = withSubnormals(magnitude, 8, tinyLower, i8x16.shl(moved, 4));
-    const nan = i8x16.eq(codes, i8x16.splat(-128));
-    storeOrNan(dst, v128.or(upper, signBits(codes)), lower, nan);
-    src += 16;
-    dst += 64;
+    const upper = corrected(upperOfThree(moved, 0x3b), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(moved, 4), magnitude, fixLower);
+    storeHalves(dst + ((<usize>i) << 2), v128.or(upper, signBits(codes)), lower);
   }
-  decodeByTable(src, dst, elements - i, table);
+  decodeRest(src, dst, end, elements, special, table);
 }
 
 export function decodeF8_E5M2(src: usize, dst: usize, elements: i32, table: usize): void {
-  let i = 0;
-  for (; i + 16 <= elements; i += 16) {
-    const codes = v128.load(src);
+  // Multiples of 2^-16
+  const tinyUpper = i8x16(0, 0x37, 0x38, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x38, 0x38, 0x38, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, -128, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
+  let special = i32x4.splat(0);
+  const end = elements & ~15;
+  for (let i = 0; i < end; i += 16) {
+    const codes = v128.load(src + <usize>i);
     const magnitude = sevenBits(codes);
-    // Multiples of 2^-16
-    const tinyUpper = i8x16(0, 0x37, 0x38, 0x38, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const tinyLower = i8x16(0, -128, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const upper = withSubnormals(magnitude, 4, tinyUpper, upperOfTwo(magnitude, 0x38));
-    const lower = withSubnormals(magnitude, 4, tinyLower, i8x16.shl(magnitude, 5));
-    // Infinity is 0x7f80, which the exponent 31 alone does not reach.
-    const infinite = i8x16.eq(magnitude, i8x16.splat(0x7c));
-    storeOrNan(
-      dst,
-      v128.or(v128.bitselect(i8x16.splat(0x7f), upper, infinite), signBits(codes)),
-      v128.bitselect(i8x16.splat(-128), lower, infinite),
-      i8x16.gt_u(magnitude, i8x16.splat(0x7c)),
-    );
-    src += 16;
-    dst += 64;
+    special = v128.or(special, i8x16.gt_s(magnitude, i8x16.splat(0x7b)));
+    const upper = corrected(upperOfTwo(magnitude, 0x38), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(codes, 5), magnitude, fixLower);
+    storeHalves(dst + ((<usize>i) << 2), v128.or(upper, signBits(codes)), lower);
   }
-  decodeByTable(src, dst, elements - i, table);
+  decodeRest(src, dst, end, elements, special, table);
 }
 
 export function decodeF8_E5M2FNUZ(src: usize, dst: usize, elements: i32, table: usize): void {
+  // Multiples of 2^-17
+  const tinyUpper = i8x16(0, 0x37, 0x37, 0x37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x37, 0x37, 0x37, 0x37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, 0, -128, -64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(-128, -96, -64, -32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
   const four = i8x16.splat(4);
-  let i = 0;
-  for (; i + 16 <= elements; i += 16) {
-    const codes = v128.load(src);
+  let special = i32x4.splat(0);
+  const end = elements & ~15;
+  for (let i = 0; i < end; i += 16) {
+    const codes = v128.load(src + <usize>i);
+    special = v128.or(special, i8x16.eq(codes, i8x16.splat(-128)));
     const magnitude = sevenBits(codes);
     const moved = i8x16.add(magnitude, four);
-    // Multiples of 2^-17
-    const tinyUpper = i8x16(0, 0x37, 0x37, 0x37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const tinyLower = i8x16(0, 0, -128, -64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const upper = withSubnormals(magnitude, 4, tinyUpper, upperOfTwo(moved, 0x37));
-    const lower = withSubnormals(magnitude, 4, tinyLower, i8x16.shl(moved, 5));
-    const nan = i8x16.eq(codes, i8x16.splat(-128));
-    storeOrNan(dst, v128.or(upper, signBits(codes)), lower, nan);
-    src += 16;
-    dst += 64;
+    const upper = corrected(upperOfTwo(moved, 0x37), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(moved, 5), magnitude, fixLower);
+    storeHalves(dst + ((<usize>i) << 2), v128.or(upper, signBits(codes)), lower);
   }
-  decodeByTable(src, dst, elements - i, table);
+  decodeRest(src, dst, end, elements, special, table);
 }
 
 /** Sixteen codes of six bits from 12 bytes: each three bytes hold four, the first in the lowest bits. */
@@ -173,46 +172,55 @@ function sixthBits(codes: v128): v128 {
   return i8x16.shl(v128.and(codes, i8x16.splat(32)), 2);
 }
 
-export function decodeF6_E2M3(src: usize, dst: usize, elements: i32, table: usize): void {
-  let i = 0;
-  for (; i + 16 <= elements; i += 16) {
-    const codes = sixBitCodes(src);
-    const magnitude = v128.and(codes, i8x16.splat(31));
-    // Multiples of 1 / 8
-    const tinyUpper = i8x16(0, 0x3e, 0x3e, 0x3e, 0x3f, 0x3f, 0x3f, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0);
-    const tinyLower = i8x16(0, 0, -128, -64, 0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0);
-    const upper = withSubnormals(magnitude, 8, tinyUpper, upperOfThree(magnitude, 0x3f));
-    const lower = withSubnormals(magnitude, 8, tinyLower, i8x16.shl(magnitude, 4));
-    storeHalves(dst, v128.or(upper, sixthBits(codes)), lower);
-    src += 12;
-    dst += 64;
-  }
-  for (; i + 4 <= elements; i += 4) {
+/** Stores what is left of less than 16 values. */
+function decodeLast(src: usize, dst: usize, elements: i32, table: usize): void {
+  for (let i = 0; i + 4 <= elements; i += 4) {
     storeFour(dst, src, table);
     src += 3;
     dst += 16;
   }
 }
 
-export function decodeF6_E3M2(src: usize, dst: usize, elements: i32, table: usize): void {
+export function decodeF6_E2M3(src: usize, dst: usize, elements: i32, table: usize): void {
+  // Multiples of 1 / 8
+  const tinyUpper = i8x16(0, 0x3e, 0x3e, 0x3e, 0x3f, 0x3f, 0x3f, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, 0, -128, -64, 0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(0, 16, 32, 48, 64, 80, 96, 112, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
   let i = 0;
   for (; i + 16 <= elements; i += 16) {
     const codes = sixBitCodes(src);
     const magnitude = v128.and(codes, i8x16.splat(31));
-    // Multiples of 1 / 16
-    const tinyUpper = i8x16(0, 0x3d, 0x3e, 0x3e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const tinyLower = i8x16(0, -128, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const upper = withSubnormals(magnitude, 4, tinyUpper, upperOfTwo(magnitude, 0x3e));
-    const lower = withSubnormals(magnitude, 4, tinyLower, i8x16.shl(magnitude, 5));
+    const upper = corrected(upperOfThree(magnitude, 0x3f), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(magnitude, 4), magnitude, fixLower);
     storeHalves(dst, v128.or(upper, sixthBits(codes)), lower);
     src += 12;
     dst += 64;
   }
-  for (; i + 4 <= elements; i += 4) {
-    storeFour(dst, src, table);
-    src += 3;
-    dst += 16;
+  decodeLast(src, dst, elements - i, table);
+}
+
+export function decodeF6_E3M2(src: usize, dst: usize, elements: i32, table: usize): void {
+  // Multiples of 1 / 16
+  const tinyUpper = i8x16(0, 0x3d, 0x3e, 0x3e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const upperNormal = i8x16(0x3e, 0x3e, 0x3e, 0x3e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const tinyLower = i8x16(0, -128, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const lowerNormal = i8x16(0, 32, 64, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const fixUpper = v128.xor(tinyUpper, upperNormal);
+  const fixLower = v128.xor(tinyLower, lowerNormal);
+  let i = 0;
+  for (; i + 16 <= elements; i += 16) {
+    const codes = sixBitCodes(src);
+    const magnitude = v128.and(codes, i8x16.splat(31));
+    const upper = corrected(upperOfTwo(magnitude, 0x3e), magnitude, fixUpper);
+    const lower = corrected(i8x16.shl(magnitude, 5), magnitude, fixLower);
+    storeHalves(dst, v128.or(upper, sixthBits(codes)), lower);
+    src += 12;
+    dst += 64;
   }
+  decodeLast(src, dst, elements - i, table);
 }
 
 /** Stores 16 values of E2M1, one in each byte's low half. */

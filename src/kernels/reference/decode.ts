@@ -17,8 +17,9 @@ const fp4Magnitudes = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
 
 /**
  * Code number `i` of a type of 2, 4 or 6 bits, the first in the lowest bits: ONNX (onnx.proto, TensorProto.raw_data) and
- * PyTorch (float4_e2m1fn_x2) say so. Nobody says how safetensors packs four floats of 6 bits into three bytes, as
- * its authors left that open; this is the order in which AMD's matrix instructions take them.
+ * PyTorch (float4_e2m1fn_x2) say so. How four floats of 6 bits share three bytes is left open both by OCP's
+ * specification and by safetensors (huggingface/safetensors, pull request 611); this is the same dense order, which
+ * AMD's rocRoller has too (DataTypes_FP6). torchao splits such codes differently, but stores them as U8.
  */
 function codeOf(view: DataView, i: number, bits: number): number {
   const bit = i * bits;

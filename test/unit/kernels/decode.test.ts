@@ -119,9 +119,50 @@ describe('types of one byte', () => {
     expect([...all('BOOL')]).toEqual([0, ...new Array(255).fill(1)]);
   });
 
+  it.each(['F8_E4M3', 'F8_E5M2', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ'])(
+    'of %s are the same by lanes and one by one',
+    (dtype) => {
+      const singly = all(dtype);
+      for (const code of codes) {
+        const got = new Float32Array(decode(dtype, new Uint8Array(16).fill(code), 16).buffer);
+        expectSameValues(got, new Float32Array(16).fill(singly[code]!));
+      }
+    },
+  );
+
   it('of E5M2 are the binary16 numbers whose lower byte is 0', () => {
     const halves = new Uint8Array(Uint16Array.from(codes, (code) => code << 8).buffer);
     expectSameValues(all('F8_E5M2'), decodeReference('F16', halves, 256));
+  });
+});
+
+describe('types of less than a byte', () => {
+  /** Sixteen times the same bytes, so that lanes take them, and what is left over. */
+  const decodeAll = (dtype: string, bytes: readonly number[], elements: number) => {
+    const repeated = Uint8Array.from({ length: 17 * bytes.length }, (_, i) => bytes[i % bytes.length]!);
+    const got = new Float32Array(decode(dtype, repeated, 17 * elements).buffer);
+    expect([...got.subarray(16 * elements)]).toEqual([...got.subarray(0, elements)]);
+    return [...got.subarray(0, elements)];
+  };
+
+  it('of ONNX take the first value from the lowest bits, and know their sign', () => {
+    expect(decodeAll('U4', [0x21, 0xf8], 4)).toEqual([1, 2, 8, 15]);
+    expect(decodeAll('I4', [0x21, 0xf8], 4)).toEqual([1, 2, -8, -1]);
+    expect(decodeAll('U2', [0b11_10_01_00], 4)).toEqual([0, 1, 2, 3]);
+    expect(decodeAll('I2', [0b11_10_01_00], 4)).toEqual([0, 1, -2, -1]);
+    expect(decodeAll('F4', [0x10, 0xf7], 4)).toEqual([0, 0.5, 6, -6]);
+  });
+
+  it('with six bits have the limits of OCP Microscaling Formats 1.0, 5.3.2', () => {
+    const pack = (codes: readonly number[]) => {
+      const bits = codes.reduceRight((sum, code) => sum * 64 + code, 0);
+      return [bits & 255, (bits >> 8) & 255, bits >> 16];
+    };
+    // Largest, largest subnormal, smallest subnormal, smallest normal, and with their sign.
+    const e2m3 = [...pack([0x1f, 7, 1, 8]), ...pack([0x3f, 0x20, 0x21, 0x28])];
+    expect(decodeAll('F6_E2M3', e2m3, 8)).toEqual([7.5, 0.875, 0.125, 1, -7.5, -0, -0.125, -1]);
+    const e3m2 = [...pack([0x1f, 3, 1, 4]), ...pack([0x3f, 0x20, 0x21, 0x24])];
+    expect(decodeAll('F6_E3M2', e3m2, 8)).toEqual([28, 0.1875, 0.0625, 0.25, -28, -0, -0.0625, -0.25]);
   });
 });
 
