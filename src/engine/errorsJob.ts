@@ -1,12 +1,15 @@
 /** The rows of an error report without writing a file. */
 import type { EngineContract, TensorError } from '../protocol/engineApi';
-import { schemeNamed } from '../quant/schemes';
+import { resolveChoice } from '../quant/choice';
+import { encodingFor } from '../quant/encoding';
+import { storedBytes } from '../quant/scheme';
 import { noErrorSums, tensorError } from '../quant/tensorError';
-import { matrixShape } from '../stats/matrixShape';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { encodeTensor, surveyTensor } from './encodeTensor';
 import type { Engine, JobContext } from './jobs';
-import { decisionFor, packedBytes } from './policy';
-import { checkChoice, quantizeTensor, scaleDtypeFor } from './quantizeTensor';
+import { namingTensor } from './namingTensor';
+import { decisionFor } from './policy';
+import { kernelCode, quantizeTensor, settingOf } from './quantizeTensor';
 import { inOrder } from './worker/inOrder';
 
 type ErrorsMethod = EngineContract['errors'];
@@ -18,10 +21,9 @@ export async function errorsJob(
   { choice, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
   { signal, progress }: JobContext<ErrorsMethod['progress']>,
 ): Promise<readonly TensorError[]> {
-  checkChoice(choice);
+  resolveChoice(choice);
   const { checkpoint } = opened;
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
-  const { symmetric } = schemeNamed(choice.scheme);
   const total = indices.length;
   const rows: TensorError[] = [];
   let done = 0;
@@ -33,17 +35,24 @@ export async function errorsJob(
     async (index) => {
       const tensor = opened.tensor(index);
       const { name, dtype: from, bytes } = tensor;
-      const decision = decisionFor(checkpoint, tensor, pure ?? false);
+      const decision = decisionFor(checkpoint, tensor, pure ?? false, choice);
       let row: TensorError;
       if (decision.quantize) {
-        const { rows: height, columns } = matrixShape(tensor.shape);
-        const scaleBytes = scaleDtypeFor(choice, from) === 'F32' ? 4 : 2;
-        const { sums } = await quantizeTensor(runners, opened.source(index), choice, undefined, { signal });
+        const source = opened.source(index);
+        const setting = settingOf(choice, source);
+        const encoding = namingTensor(source, () => encodingFor(setting));
+        const known = kernelCode(setting)
+          ? undefined
+          : await surveyTensor(engine.pool, source, setting, { signal });
+        const sums = known
+          ? await encodeTensor(engine.pool, source, setting, known, undefined, { signal })
+          : (await quantizeTensor(runners, source, choice, undefined, { signal })).sums;
+        const to = encoding.to;
         row = tensorError(sums, tensor.elements, {
           name,
           from,
-          to: 'INT8',
-          bytes: packedBytes(height, columns, scaleBytes, symmetric).total,
+          to,
+          bytes: storedBytes(encoding.pieces(known)),
         });
       } else {
         row = tensorError(noErrorSums, tensor.elements, {

@@ -55,3 +55,8 @@ export function* rowParts({ rows, columns }: MatrixShape): Generator<Block> {
     yield { row, rows: Math.min(step, rows - row), column: 0, columns };
   }
 }
+
+/** Values that a scheme encodes at once: whole units, about a segment. Fixed by the unit, so that all tasks agree. */
+export function windowElements(unit: number): number {
+  return unit * Math.max(1, Math.floor(segmentElements / unit));
+}

@@ -1,23 +1,18 @@
 /** Applies the quantization policy to the tensors of a checkpoint. */
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import { type Decision, decide } from '../quant/quantizationPolicy';
+import { castDtype, type Decision, decide, decideCast } from '../quant/quantizationPolicy';
+import { schemeNamed } from '../quant/schemes';
+import type { SchemeChoice } from '../quant/types';
 
-export function decisionFor(checkpoint: Checkpoint, tensor: TensorInfo, pure: boolean): Decision {
+/** Whether a tensor is quantized under a choice; casts to another float type take every float tensor. */
+export function decisionFor(
+  checkpoint: Checkpoint,
+  tensor: TensorInfo,
+  pure: boolean,
+  choice: Pick<SchemeChoice, 'scheme'>,
+): Decision {
   if (tensor.pieces) return { quantize: false, reason: 'kept: quantized already', linear: true };
+  if (schemeNamed(choice.scheme).scope === 'floats') return decideCast(tensor, castDtype(choice.scheme));
   const modelType = checkpoint.config?.model_type;
   return decide(tensor, { pure, modelType: typeof modelType === 'string' ? modelType : undefined });
-}
-
-/** Bytes of the tensors that a weight of rows x columns becomes: codes, scales, shape, zero points. */
-export function packedBytes(
-  rows: number,
-  columns: number,
-  scaleBytes: number,
-  symmetric: boolean,
-): { codes: number; scale: number; shape: number; zeroPoint: number; total: number } {
-  const codes = rows * 4 * Math.ceil(columns / 4);
-  const scale = rows * scaleBytes;
-  const shape = 16;
-  const zeroPoint = symmetric ? 0 : 4 * Math.ceil(rows / 4);
-  return { codes, scale, shape, zeroPoint, total: codes + scale + shape + zeroPoint };
 }

@@ -1,9 +1,10 @@
-/** Quantizes one tensor in parts: parameters, codes, and error sums added in the tensor's order. */
-import { LoupeError } from '../errors';
+/** Quantizes one tensor to INT8 by the kernels, in parts: parameters, codes, and error sums added in the tensor's order. */
 import type { ErrorSums } from '../kernels/kernels';
-import type { ScaleDtype, SchemeChoice } from '../protocol/engineApi';
-import { schemeNamed } from '../quant/schemes';
+import { scaleDtypeFor, settingFor } from '../quant/choice';
+import { type LinearCode, linearCodeNamed } from '../quant/linearCode';
+import type { Setting } from '../quant/scheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import type { SchemeChoice } from '../quant/types';
 import { rowParts } from './matrix';
 import { namingTensor } from './namingTensor';
 import type { TensorSource } from './tensorSource';
@@ -26,24 +27,18 @@ export interface QuantizeRunners {
   readonly encoder: TaskRunner;
 }
 
-/**
- * The type that a tensor's scales are stored in. compressed-tensors keeps scales in the model's float type, and
- * its loaders take the type of the decompressed weight from them, so F32 scales would turn a BF16 model into
- * an F32 one.
- */
-export function scaleDtypeFor(choice: SchemeChoice, dtype: string): ScaleDtype {
-  return choice.scaleDtype ?? (dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32');
+/** A choice made for one tensor. Throws `usage` for what does not exist: it may come from a command line. */
+export function settingOf(choice: SchemeChoice, source: TensorSource): Setting {
+  return settingFor(choice, source.dtype, source);
 }
 
-/** Throws `usage` for a choice that does not exist: it may come from a command line. */
-export function checkChoice({ scheme, granularity, scaleDtype }: SchemeChoice): void {
-  schemeNamed(scheme);
-  if (!['row', 'tensor'].includes(granularity)) {
-    throw new LoupeError('usage', `There is no granularity "${granularity}". Known: row, tensor.`);
-  }
-  if (scaleDtype !== undefined && !['F32', 'BF16', 'F16'].includes(scaleDtype)) {
-    throw new LoupeError('usage', `Scales cannot be stored as "${scaleDtype}". Known: F32, BF16, F16.`);
-  }
+/** The code that the kernels and ONNX Runtime compute for a setting; undefined where its plain code is run. */
+export function kernelCode({ choice }: Pick<Setting, 'choice'>): LinearCode | undefined {
+  const { granularity, clip, prune, output } = choice;
+  const isPlain = clip === 'none' && prune === undefined && output !== 'fake';
+  if (!isPlain || !(granularity === 'row' || granularity === 'tensor')) return undefined;
+  const code = linearCodeNamed(choice.scheme);
+  return code?.bits === 8 ? code : undefined;
 }
 
 /** Codes go to `output` when it is given. `onPart` hears the elements of each part that is done. */
@@ -110,7 +105,7 @@ async function tensorParameters(
   const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   return namingTensor(source, () =>
-    schemeNamed(choice.scheme).parameters(low, high, scaleDtypeFor(choice, source.dtype)),
+    linearCodeNamed(choice.scheme)!.parameters(low, high, scaleDtypeFor(choice, source.dtype)),
   );
 }
 
@@ -127,7 +122,7 @@ export async function rowParameterTable(
   choice: SchemeChoice,
   options: TaskOptions,
 ): Promise<RowParameterTable> {
-  const scheme = schemeNamed(choice.scheme);
+  const code = linearCodeNamed(choice.scheme)!;
   const scaleDtype = scaleDtypeFor(choice, source.dtype);
   const { min, max } = await ranges(pool, source, options);
   const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
@@ -141,7 +136,7 @@ export async function rowParameterTable(
   for (let row = 0; row < source.rows; row++) {
     const whole = choice.granularity === 'tensor';
     const own = namingTensor(source, () =>
-      scheme.parameters(whole ? low : min[row]!, whole ? high : max[row]!, scaleDtype),
+      code.parameters(whole ? low : min[row]!, whole ? high : max[row]!, scaleDtype),
     );
     parameters.scale[row] = own.scale;
     parameters.inverse[row] = own.inverse;

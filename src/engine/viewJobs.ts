@@ -1,22 +1,13 @@
 /** Heatmap tiles and error details of one tensor. */
 import { LoupeError } from '../errors';
-import type {
-  Against,
-  EngineContract,
-  ErrorDetail,
-  ErrorTile,
-  Region,
-  SchemeChoice,
-  Tile,
-} from '../protocol/engineApi';
-import { schemeNamed } from '../quant/schemes';
+import type { Against, EngineContract, ErrorDetail, ErrorTile, Region, Tile } from '../protocol/engineApi';
 import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
 import { displayBins } from '../stats/displayHistogram';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { partElements, rowParts } from './matrix';
-import { decisionFor, packedBytes } from './policy';
-import { checkChoice, type RowParameterTable, rowParameterTable, scaleDtypeFor } from './quantizeTensor';
+import { decisionFor } from './policy';
+import { schemeCounterpart } from './schemeCounterpart';
 import type { TensorSource } from './tensorSource';
 import { cellStart } from './worker/cellStart';
 import { inOrder } from './worker/inOrder';
@@ -163,7 +154,7 @@ async function opposite(
       },
     };
   }
-  const decision = decisionFor(opened.checkpoint, tensor, false);
+  const decision = decisionFor(opened.checkpoint, tensor, false, against.choice);
   if (!decision.quantize) {
     return {
       counterpart: { kind: 'tensor', source },
@@ -171,36 +162,18 @@ async function opposite(
       extent: () => extentOf(engine, opened, index, source, options),
     };
   }
-  const { choice } = against;
-  checkChoice(choice);
-  const table = await tableOf(engine, opened, index, source, choice, options);
-  const { symmetric } = schemeNamed(choice.scheme);
-  const scaleBytes = scaleDtypeFor(choice, from) === 'F32' ? 4 : 2;
-  return {
-    counterpart: { kind: 'scheme', scheme: choice.scheme, firstRow: 0, parameters: table.parameters },
-    about: {
-      name,
-      from,
-      to: 'INT8',
-      bytes: packedBytes(source.rows, source.columns, scaleBytes, symmetric).total,
-    },
-    extent: async () => table,
-  };
-}
-
-function tableOf(
-  engine: Engine,
-  opened: OpenedCheckpoint,
-  index: number,
-  source: TensorSource,
-  choice: SchemeChoice,
-  options: TaskOptions,
-): Promise<RowParameterTable> {
-  const key = `table ${index} ${choice.scheme} ${choice.granularity} ${choice.scaleDtype ?? ''}`;
-  // Others may wait for the same table: one request's cancellation must not fail theirs.
-  return opened.remember(key, () =>
-    rowParameterTable(engine.pool, source, choice, { urgent: options.urgent }),
+  const { counterpart, about, extent } = await schemeCounterpart(
+    engine,
+    source,
+    against.choice,
+    (key, compute) => opened.remember(key, compute),
+    options,
   );
+  return {
+    counterpart,
+    about: { name, from, ...about },
+    extent: async () => extent ?? extentOf(engine, opened, index, source, options),
+  };
 }
 
 function extentOf(

@@ -1,17 +1,18 @@
-/** How a model in compressed-tensors' `pack-quantized` layout describes itself; layouts/packQuantized reads it. */
+/** How a model in compressed-tensors' layouts describes itself; layouts/ reads them. */
 
 /**
- * The `quantization_config` of config.json for weight-only INT8 with one scale per row, as vLLM and transformers
- * load it. `ignore` lists the modules (not tensors) that stay unquantized. `scale_dtype` is left out: versions
- * up to 0.12.2 refuse unknown keys.
+ * The `quantization_config` of config.json for weight-only quantization, as vLLM and transformers load it. `weights`
+ * are the arguments of its only group. `ignore` lists the modules (not tensors) that stay unquantized. `scale_dtype`
+ * is left out: versions up to 0.12.2 refuse unknown keys.
  */
 export function quantizationConfig(options: {
-  readonly symmetric: boolean;
+  readonly format: string;
+  readonly weights: Readonly<Record<string, unknown>>;
   readonly ignore: readonly string[];
 }): Record<string, unknown> {
   return {
     quant_method: 'compressed-tensors',
-    format: 'pack-quantized',
+    format: options.format,
     quantization_status: 'compressed',
     global_compression_ratio: null,
     ignore: [...options.ignore],
@@ -19,13 +20,7 @@ export function quantizationConfig(options: {
     config_groups: {
       group_0: {
         targets: ['Linear'],
-        weights: {
-          num_bits: 8,
-          type: 'int',
-          symmetric: options.symmetric,
-          strategy: 'channel',
-          dynamic: false,
-        },
+        weights: { ...options.weights },
         input_activations: null,
         output_activations: null,
       },

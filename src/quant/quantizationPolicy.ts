@@ -87,6 +87,17 @@ export function decide(tensor: PolicyTensor, options: PolicyOptions): Decision {
   return { quantize: true };
 }
 
+/** The type that a cast of a whole model gives. */
+export const castDtype = (scheme: string): string => scheme.toUpperCase();
+
+/** Casting to another float type takes every float tensor that is not of it yet: a model has one type. */
+export function decideCast({ dtype, shape }: PolicyTensor, target: string): Decision {
+  const keep = (reason: string): Decision => ({ quantize: false, reason, linear: false });
+  if (!floatDtypes.has(dtype)) return keep(`kept: ${dtype} is not a float type that is cast`);
+  if (dtype === target) return keep(`kept: ${dtype} already`);
+  return shape.includes(0) ? keep('kept: empty') : { quantize: true };
+}
+
 /** The module whose weight a tensor is: its name without `.weight`. */
 export function moduleOf(tensorName: string): string {
   return tensorName.replace(/\.weight$/, '');

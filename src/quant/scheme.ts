@@ -1,60 +1,148 @@
-import { LoupeError } from '../errors';
-import { nextLarger, roundToDtype } from '../numeric/floats';
-import type { ScaleDtype, SchemeName } from './types';
+/** What every quantization scheme is made of. */
+import type {
+  ClipSearch,
+  Granularity,
+  OutputForm,
+  Overflow,
+  PruneMethod,
+  ScaleDtype,
+  SchemeChoice,
+  SchemeName,
+} from './types';
 
-/** What turns the values of one row (or tensor) into codes and back: x~ = (u - zero) * scale. */
-export interface QuantParameters {
-  /** As stored: a value of the scale's type. */
-  readonly scale: number;
-  /** fround(1 / scale), by which values are multiplied; always finite. */
-  readonly inverse: number;
-  /** The zero point plus 128: codes are kept offset-binary, as unsigned bytes. */
-  readonly zero: number;
+/** A weight as a matrix: rows are output channels, columns input channels. */
+export interface WeightShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A choice whose options are all filled in, made for one tensor. */
+export interface Setting extends WeightShape {
+  readonly choice: ResolvedChoice;
+  /** The tensor's type. */
+  readonly dtype: string;
+  /** What scales are stored in. */
+  readonly scaleDtype: ScaleDtype;
+}
+
+export interface ResolvedChoice extends SchemeChoice {
+  readonly scheme: SchemeName;
+  readonly granularity: Granularity;
+  readonly blockSize: number;
+  readonly clip: ClipSearch;
+  readonly doubleQuant: boolean;
+  readonly overflow: Overflow;
+  readonly prune: PruneMethod | undefined;
+  readonly output: OutputForm;
+}
+
+/** A stored tensor of a quantized weight: its name is the weight's plus `suffix`. */
+export interface Piece {
+  readonly suffix: string;
+  /** A type that safetensors knows. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** Bytes of a piece and where in it they lie. */
+export interface Chunk {
+  readonly suffix: string;
+  readonly byteOffset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Consecutive values of the flattened weight, all finite. `first` is a multiple of the encoding's unit. */
+export interface Band {
+  readonly first: number;
+  readonly values: Float32Array;
+}
+
+export interface EncodedBand {
+  /** One a value, where the scheme has codes of at most 8 bits: what a picture writes into its cells. */
+  readonly codes?: Uint8Array | undefined;
+  readonly dequantized: Float32Array;
+  /** The band's bytes in the stored pieces; computed when asked for. */
+  chunks(): readonly Chunk[];
+}
+
+/** What earlier passes found out about the whole tensor: a list of numbers for each pass. */
+export type Knowledge = readonly Float64Array[];
+
+/** A pass over the whole tensor before the first band is encoded. States of parts are merged in the tensor's order. */
+export interface Survey {
+  start(): Float64Array;
+  /** Takes in a band; `known` is what the passes before this one found. */
+  add(state: Float64Array, band: Band, known: Knowledge): void;
+  merge(into: Float64Array, from: Float64Array): void;
+}
+
+/** A scheme with all its options, ready for one tensor. */
+export interface Encoding {
+  /** What a tensor is called that was quantized so: "INT4", "NF4". */
+  readonly to: string;
+  /** Bands begin at multiples of this many values: a row, a block, or several. */
+  readonly unit: number;
+  readonly surveys: readonly Survey[];
+  /** Sizes are known without reading values, but for schemes that keep outliers apart. */
+  pieces(known?: Knowledge): readonly Piece[];
+  encode(band: Band, known: Knowledge): EncodedBand;
+  /** Pieces that no band fills. */
+  wholePieces(known: Knowledge): readonly Chunk[];
+}
+
+/** How a quantized weight is stored so that others load it. */
+export type StoredForm =
+  | {
+      readonly layout: 'compressed-tensors';
+      readonly format: string;
+      /** The `weights` of config.json's config_groups. */
+      readonly weights: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly layout: 'bitsandbytes';
+      /** What quantization_config says beyond quant_method and what is skipped. */
+      readonly config: Readonly<Record<string, unknown>>;
+    }
+  /** Plain tensors. `floatType` is PyTorch's name of the whole model's new type, for config.json. */
+  | { readonly layout: 'plain'; readonly floatType?: string | undefined }
+  | { readonly layout: 'none'; readonly reason: string };
+
+export type SchemeFamily = 'cast' | 'integer' | 'codebook' | 'microscaling' | 'ternary' | 'mixed' | 'pruning';
+
+/** The options that a scheme takes; the first of a list is its default. */
+export interface SchemeOptions {
+  readonly granularities: readonly Granularity[];
+  /** Allowed sizes of a block, with granularity `block`. */
+  readonly blockSizes?: readonly number[] | undefined;
+  readonly clips?: readonly ClipSearch[] | undefined;
+  readonly doubleQuant?: boolean | undefined;
+  readonly overflow?: boolean | undefined;
+  readonly scaleDtypes?: readonly ScaleDtype[] | undefined;
+  /** LLM.int8()'s outlierThreshold and outlierFactor. */
+  readonly outliers?: boolean | undefined;
 }
 
 export interface Scheme {
   readonly name: SchemeName;
   /** For menus and reports. */
   readonly label: string;
-  readonly bits: 8;
-  /** Symmetric schemes store no zero points. */
-  readonly symmetric: boolean;
-  /** Bounds of the codes, offset-binary. */
-  readonly low: number;
-  readonly high: number;
-  /** Parameters for values in min..max (float32). Throws `non-finite`, and `refused` where the type cannot hold the scale. */
-  parameters(min: number, max: number, scaleDtype: ScaleDtype): QuantParameters;
+  /** One sentence for menus. */
+  readonly detail: string;
+  readonly family: SchemeFamily;
+  /** Which tensors it is made for: the weights of linear layers, or every float tensor. */
+  readonly scope: 'linear' | 'floats';
+  readonly options: SchemeOptions;
+  encoding(setting: Setting): Encoding;
+  /** How it is stored, or why it cannot be. */
+  stored(setting: Setting): StoredForm;
 }
 
-/** Below this a float32 reciprocal overflows: 1 / 2^-128 = 2^128. */
-const smallestReciprocable = 2 ** -128;
-
-/**
- * The scale that is stored for a wanted one, and its reciprocal. Normally the wanted scale rounded to
- * the type. It is made larger only where rounding would break the codes: where its reciprocal is not
- * finite, or where the largest value would land more than half a step beyond the last code.
- *
- * @param extent what `steps` codes must span: max |x| or max - min
- */
-export function storedScale(
-  extent: number,
-  steps: number,
-  scaleDtype: ScaleDtype,
-): { scale: number; inverse: number } {
-  if (!Number.isFinite(extent)) {
-    throw new LoupeError('non-finite', 'A tensor with NaN or infinity cannot be quantized.');
-  }
-  if (extent === 0) return { scale: 1, inverse: 1 };
-  let scale = roundToDtype(extent / steps, scaleDtype);
-  if (!Number.isFinite(scale)) {
-    throw new LoupeError(
-      'refused',
-      `The scale ${extent / steps} is beyond the largest ${scaleDtype} number; store scales in F32 instead.`,
-    );
-  }
-  if (!Number.isFinite(Math.fround(1 / scale))) {
-    scale = nextLarger(roundToDtype(smallestReciprocable, scaleDtype), scaleDtype);
-  }
-  while (extent * Math.fround(1 / scale) > steps + 0.5) scale = nextLarger(scale, scaleDtype);
-  return { scale, inverse: Math.fround(1 / scale) };
+/** Sum of the pieces' bytes. */
+export function storedBytes(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { bytes }) => sum + bytes, 0);
 }
+
+/** A scheme that needs no pass and fills no piece at once. */
+export const noSurveys: readonly Survey[] = [];
+export const noChunks = (): readonly Chunk[] => [];

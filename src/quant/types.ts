@@ -1,14 +1,61 @@
 /** The values that describe a quantization and its error. */
 
-export type SchemeName = 'int8-absmax' | 'int8-zeropoint';
-export type Granularity = 'tensor' | 'row';
-export type ScaleDtype = 'F32' | 'BF16' | 'F16';
+export type IntegerBits = 2 | 3 | 4 | 5 | 6 | 7 | 8;
+export type PruneMethod = 'magnitude' | 'nm' | 'rows' | 'columns' | 'heads';
 
+export type SchemeName =
+  | `int${IntegerBits}-absmax`
+  | `int${IntegerBits}-zeropoint`
+  | 'f16'
+  | 'bf16'
+  | 'f8-e4m3'
+  | 'f8-e5m2'
+  | 'nf4'
+  | 'fp4'
+  | 'ternary'
+  | 'bnb-int8'
+  | 'llm-int8'
+  | 'mxfp4'
+  | 'mxfp8'
+  | 'nvfp4'
+  | `prune-${PruneMethod}`;
+
+/** What one scale serves; 'none': there is no scale. */
+export type Granularity = 'none' | 'tensor' | 'row' | 'column' | 'block';
+export type ScaleDtype = 'F32' | 'BF16' | 'F16';
+/** How a scale is found: from the extremes, as the one of least squared error, or by half-quadratic refinement. */
+export type ClipSearch = 'none' | 'mse' | 'hqq';
+/** What becomes of values beyond an 8-bit float's largest: that largest, or NaN (infinity) as a cast in PyTorch gives. */
+export type Overflow = 'saturate' | 'nan';
+/** `auto`: the scheme's own layout. `plain`: only if that is plain tensors. `fake`: dequantized values in the weight's type. */
+export type OutputForm = 'auto' | 'plain' | 'fake';
+
+/** A scheme and its options. What is undefined is the scheme's default; what a scheme does not know is refused. */
 export interface SchemeChoice {
   readonly scheme: SchemeName;
   readonly granularity: Granularity;
-  /** Type that scales are stored in; by default the tensor's own float type, as pack-quantized demands. */
+  /** Type that scales are stored in; by default the tensor's own float type, as compressed-tensors demands. */
   readonly scaleDtype?: ScaleDtype | undefined;
+  /** Values that share a scale, with granularity `block`. */
+  readonly blockSize?: number | undefined;
+  readonly clip?: ClipSearch | undefined;
+  /** Quantize the scales too (NF4 and FP4). */
+  readonly doubleQuant?: boolean | undefined;
+  readonly overflow?: Overflow | undefined;
+  /** LLM.int8(): columns with a value of at least this magnitude stay in F16. */
+  readonly outlierThreshold?: number | undefined;
+  /** LLM.int8(): columns whose largest magnitude is beyond this many times the median column's stay in F16. */
+  readonly outlierFactor?: number | undefined;
+  /** Set weights to 0 first. */
+  readonly prune?: PruneMethod | undefined;
+  /** Share of the weights (rows, columns, heads) that pruning sets to 0. */
+  readonly ratio?: number | undefined;
+  /** N:M pruning keeps `keep` of every `of` values in a row. */
+  readonly keep?: number | undefined;
+  readonly of?: number | undefined;
+  /** Rows of one attention head, for pruning heads. */
+  readonly headSize?: number | undefined;
+  readonly output?: OutputForm | undefined;
 }
 
 /** How far a quantized tensor is from its original. Sums run in float64 over the tensor in a fixed order. */

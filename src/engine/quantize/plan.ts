@@ -6,12 +6,20 @@ import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
 import { quantizationConfig } from '../../formats/compressedTensors';
 import { planSafetensors, type SafetensorsEntry } from '../../formats/safetensors/writer';
 import type { QuantizeRequest, TensorError } from '../../protocol/engineApi';
+import { resolveChoice, settingFor } from '../../quant/choice';
+import { encodingFor, storedFormFor } from '../../quant/encoding';
 import { moduleOf } from '../../quant/quantizationPolicy';
-import { schemeNamed } from '../../quant/schemes';
+import {
+  type Encoding,
+  type ResolvedChoice,
+  type Setting,
+  type StoredForm,
+  storedBytes,
+} from '../../quant/scheme';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
-import { matrixShape } from '../../stats/matrixShape';
-import { decisionFor, packedBytes } from '../policy';
-import { checkChoice, scaleDtypeFor } from '../quantizeTensor';
+import { namingTensor } from '../namingTensor';
+import { decisionFor } from '../policy';
+import { settingOf } from '../quantizeTensor';
 import { type TensorSource, tensorSource } from '../tensorSource';
 import { findSidecars, type SidecarPlan } from './sidecars';
 
@@ -27,12 +35,12 @@ export type PlannedTensor =
       readonly kind: 'quantize';
       readonly tensor: TensorInfo;
       readonly source: TensorSource;
+      readonly setting: Setting;
       readonly about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes'>;
-      readonly codesOffset: number;
-      readonly strideBytes: number;
-      readonly scaleOffset: number;
-      readonly shapeOffset: number;
-      readonly zeroPointOffset?: number | undefined;
+      /** Names of the stored tensors. */
+      readonly names: readonly string[];
+      /** Where each piece begins in the file, by its suffix. */
+      readonly pieces: ReadonlyMap<string, number>;
     };
 
 export interface PlannedShard {
@@ -68,14 +76,14 @@ export async function planQuantization(
   checkpoint: Checkpoint,
   request: QuantizeRequest,
 ): Promise<QuantizePlan> {
-  checkChoice(request);
+  const choice = resolveChoice(request);
   assertQuantizable(checkpoint);
-  const scheme = schemeNamed(request.scheme);
   const sidecars = await findSidecars(checkpoint);
-  const out = path.resolve(request.out ?? defaultTarget(checkpoint, request, sidecars.ownFolder));
+  const out = path.resolve(request.out ?? defaultTarget(checkpoint, choice, sidecars.ownFolder));
   await assertApart(checkpoint.folder, out);
 
   const ignore: string[] = [];
+  let form: StoredForm | undefined;
   const shards = checkpoint.files.map((file, index) => {
     const name = path.relative(checkpoint.folder, file.path);
     if (path.dirname(name) !== '.') {
@@ -84,12 +92,15 @@ export async function planQuantization(
       });
     }
     const tensors = checkpoint.tensors.filter((tensor) => tensor.file === index);
-    return planShard(checkpoint, request, name, tensors, scheme.symmetric, ignore);
+    const planned = planShard(checkpoint, request, name, tensors, ignore);
+    form ??= planned.form;
+    return planned.shard;
   });
 
   const texts = new Map<string, string>();
-  const quantization = quantizationConfig({ symmetric: scheme.symmetric, ignore });
-  texts.set('config.json', await configText(checkpoint, quantization));
+  form ??= storedFormFor(settingFor(request, 'F32', nominalShape));
+  const config = await configText(checkpoint, describeForm(form, ignore), form);
+  if (config !== undefined) texts.set('config.json', config);
   let open = shards[0]!.name;
   if (shards.length > 1) {
     open =
@@ -143,10 +154,41 @@ function assertQuantizable(checkpoint: Checkpoint): void {
   }
 }
 
+/** For a model of which nothing is quantized. */
+const nominalShape = { rows: 4096, columns: 4096 };
+
+/** The `quantization_config` of a form; plain tensors need none. Throws `refused` for what no layout holds. */
+function describeForm(form: StoredForm, ignore: readonly string[]): Record<string, unknown> | undefined {
+  switch (form.layout) {
+    case 'compressed-tensors':
+      return quantizationConfig({ format: form.format, weights: form.weights, ignore });
+    case 'bitsandbytes':
+      return { quant_method: 'bitsandbytes', ...form.config, llm_int8_skip_modules: [...ignore] };
+    case 'plain':
+      return undefined;
+    case 'none':
+      throw new LoupeError('refused', `This cannot be written: ${form.reason}`);
+  }
+}
+
+/** "INT8-absmax-row", "NF4-block64", "BF16". */
+function suffixOf(choice: ResolvedChoice): string {
+  const [kind, ...variant] = choice.scheme.split('-');
+  const { granularity, blockSize, clip, doubleQuant, prune, output } = choice;
+  return [
+    kind!.toUpperCase(),
+    ...variant,
+    ...(granularity === 'none' ? [] : [granularity === 'block' ? `block${blockSize}` : granularity]),
+    ...(doubleQuant ? ['double'] : []),
+    ...(clip === 'none' ? [] : [clip]),
+    ...(prune === undefined || kind === 'prune' ? [] : [`pruned-${prune}`]),
+    ...(output === 'fake' ? ['fake'] : []),
+  ].join('-');
+}
+
 /** A sibling of a model's own folder; else a folder beside the file. */
-function defaultTarget(checkpoint: Checkpoint, request: QuantizeRequest, ownFolder: boolean): string {
-  const [, variant] = request.scheme.split('-');
-  const suffix = `INT8-${variant}-${request.granularity}`;
+function defaultTarget(checkpoint: Checkpoint, choice: ResolvedChoice, ownFolder: boolean): string {
+  const suffix = suffixOf(choice);
   if (ownFolder && path.dirname(checkpoint.folder) !== checkpoint.folder) {
     return `${checkpoint.folder}-${suffix}`;
   }
@@ -183,28 +225,29 @@ function planShard(
   request: QuantizeRequest,
   name: string,
   tensors: readonly TensorInfo[],
-  symmetric: boolean,
   ignore: string[],
-): PlannedShard {
+): { shard: PlannedShard; form: StoredForm | undefined } {
   const entries: SafetensorsEntry[] = [];
+  let form: StoredForm | undefined;
   const decided = tensors.map((tensor) => {
-    const decision = decisionFor(checkpoint, tensor, request.pure);
+    const decision = decisionFor(checkpoint, tensor, request.pure, request);
     if (!decision.quantize) {
       if (decision.linear) ignore.push(moduleOf(tensor.name));
       entries.push(tensor);
-      return { tensor, decision } as const;
+      return { tensor, kept: decision.reason } as const;
     }
-    const { rows, columns } = matrixShape(tensor.shape);
-    const scaleDtype = scaleDtypeFor(request, tensor.dtype);
-    entries.push(
-      { name: `${tensor.name}_packed`, dtype: 'I32', shape: [rows, Math.ceil(columns / 4)] },
-      { name: `${tensor.name}_scale`, dtype: scaleDtype, shape: [rows, 1] },
-      { name: `${tensor.name}_shape`, dtype: 'I64', shape: [2] },
-    );
-    if (!symmetric) {
-      entries.push({ name: `${tensor.name}_zero_point`, dtype: 'I32', shape: [Math.ceil(rows / 4), 1] });
+    const source = tensorSource(checkpoint, tensor);
+    if (typeof source === 'string') throw new LoupeError('unsupported', source, { tensor: tensor.name });
+    const setting = settingOf(request, source);
+    const { encoding, form: own } = namingTensor(source, () => writable(setting));
+    form ??= own;
+    const pieces = encoding.pieces();
+    for (const { suffix, dtype, shape } of pieces) {
+      // A plain tensor keeps its own shape, whatever matrix it is worked on as.
+      const whole = suffix === '' && own.layout === 'plain' ? tensor.shape : shape;
+      entries.push({ name: pieceName(tensor.name, suffix), dtype, shape: whole });
     }
-    return { tensor, decision, rows, columns, scaleBytes: scaleDtype === 'F32' ? 4 : 2 } as const;
+    return { tensor, source, setting, pieces, to: encoding.to } as const;
   });
 
   const layout = planSafetensors(entries, stringMetadata(checkpoint));
@@ -212,32 +255,38 @@ function planShard(
   const planned = decided.map((item): PlannedTensor => {
     const { tensor } = item;
     const { name: tensorName, dtype: from, bytes } = tensor;
-    if (!item.decision.quantize) {
-      const about = { name: tensorName, from, to: from, bytes, note: item.decision.reason };
+    if (item.kept !== undefined) {
+      const about = { name: tensorName, from, to: from, bytes, note: item.kept };
       const row = tensorError(noErrorSums, tensor.elements, about);
       return { kind: 'copy', tensor, row, byteOffset: offsets.get(tensorName)! };
     }
-    const { rows, columns, scaleBytes } = item as Extract<typeof item, { rows: number }>;
-    const source = tensorSource(checkpoint, tensor);
-    if (typeof source === 'string') throw new LoupeError('unsupported', source, { tensor: tensorName });
+    const { source, setting, pieces, to } = item;
     return {
       kind: 'quantize',
       tensor,
       source,
-      about: {
-        name: tensorName,
-        from,
-        to: 'INT8',
-        bytes: packedBytes(rows, columns, scaleBytes, symmetric).total,
-      },
-      codesOffset: offsets.get(`${tensorName}_packed`)!,
-      strideBytes: 4 * Math.ceil(columns / 4),
-      scaleOffset: offsets.get(`${tensorName}_scale`)!,
-      shapeOffset: offsets.get(`${tensorName}_shape`)!,
-      zeroPointOffset: offsets.get(`${tensorName}_zero_point`),
+      setting,
+      about: { name: tensorName, from, to, bytes: storedBytes(pieces) },
+      names: pieces.map(({ suffix }) => pieceName(tensorName, suffix)),
+      pieces: new Map(pieces.map(({ suffix }) => [suffix, offsets.get(pieceName(tensorName, suffix))!])),
     };
   });
-  return { name, headerBytes: layout.headerBytes, totalBytes: layout.totalBytes, tensors: planned };
+  const { headerBytes, totalBytes } = layout;
+  return { shard: { name, headerBytes, totalBytes, tensors: planned }, form };
+}
+
+/** A setting's encoding and form; throws `refused` where no layout holds it. */
+function writable(setting: Setting): { encoding: Encoding; form: StoredForm } {
+  const form = storedFormFor(setting);
+  if (form.layout === 'none') {
+    throw new LoupeError('refused', `this cannot be written: ${form.reason} Its error can be previewed.`);
+  }
+  return { encoding: encodingFor(setting), form };
+}
+
+/** A stored tensor's name. A suffix that begins with "/" names a tensor of the module rather than of its weight. */
+function pieceName(tensorName: string, suffix: string): string {
+  return suffix.startsWith('/') ? `${moduleOf(tensorName)}.${suffix.slice(1)}` : `${tensorName}${suffix}`;
 }
 
 /** The files' own metadata; loaders look for {"format": "pt"}. */
@@ -248,18 +297,24 @@ function stringMetadata({ metadata }: Checkpoint): Record<string, string> {
 }
 
 /**
- * config.json with the quantization added. The source's text is kept as it is, since parsing and printing would turn
+ * config.json with the quantization added, or with the new type of a cast model; undefined where plain tensors need
+ * none. The source's text is kept as it is, since parsing and printing would turn
  * 10000.0 into 10000, which typed readers refuse. Throws `refused` where there is a config.json that cannot be used.
  */
 async function configText(
   { config, folder }: Checkpoint,
-  quantization: Record<string, unknown>,
-): Promise<string> {
+  quantization: Record<string, unknown> | undefined,
+  form: StoredForm,
+): Promise<string | undefined> {
   const file = path.join(folder, 'config.json');
   const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return undefined;
     throw LoupeError.from(thrown, { file });
   });
+  if (quantization === undefined) {
+    if (text === undefined || form.layout !== 'plain' || form.floatType === undefined) return text;
+    return text.replace(floatTypes, `$1"${form.floatType}"`);
+  }
   const printed = JSON.stringify({ quantization_config: quantization }, undefined, 2);
   if (text === undefined) return `${printed}\n`;
   if (!config) {
@@ -281,6 +336,9 @@ async function configText(
   return `${body},${printed.slice(1)}\n`;
 }
 
+/** The type that loaders make a model of, in transformers' older and newer spelling. */
+const floatTypes = /("(?:torch_)?dtype"\s*:\s*)"(?:float32|float16|bfloat16)"/g;
+
 function indexText(shards: readonly PlannedShard[]): string {
   const files: [string, string][] = [];
   let totalSize = 0;
@@ -290,13 +348,7 @@ function indexText(shards: readonly PlannedShard[]): string {
       const { name } = planned.tensor;
       if (planned.kind === 'copy') files.push([name, shard.name]);
       else {
-        const pieces = [
-          'packed',
-          'scale',
-          'shape',
-          ...(planned.zeroPointOffset === undefined ? [] : ['zero_point']),
-        ];
-        for (const piece of pieces) files.push([`${name}_${piece}`, shard.name]);
+        for (const piece of planned.names) files.push([piece, shard.name]);
       }
     }
   }

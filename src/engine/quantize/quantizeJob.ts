@@ -2,7 +2,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError, throwIfAborted } from '../../errors';
-import { f32BitsToBf16, f32BitsToF16 } from '../../numeric/floats';
+import type { ErrorSums } from '../../kernels/kernels';
 import type {
   BackendUse,
   QuantizeProgress,
@@ -10,12 +10,18 @@ import type {
   QuantizeRequest,
   TensorError,
 } from '../../protocol/engineApi';
+import { resolveChoice } from '../../quant/choice';
+import { encodingFor } from '../../quant/encoding';
+import { floatBytes, shapeBytes } from '../../quant/packing';
+import type { Chunk } from '../../quant/scheme';
+import { schemeNamed } from '../../quant/schemes';
 import { tensorError } from '../../quant/tensorError';
 import { packZeroPoints } from '../../quant/zeroPoints';
 import type { ChosenBackend } from '../backends/backends';
 import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodeTensor, surveyTensor } from '../encodeTensor';
 import type { Engine, JobContext } from '../jobs';
-import { type QuantizedTensor, quantizeTensor, scaleDtypeFor } from '../quantizeTensor';
+import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
 import { inOrder } from '../worker/inOrder';
 import { assertReplaceable, OutputFolder } from './outputFolder';
 import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
@@ -40,7 +46,7 @@ export async function quantizeJob(
   // Probing backends takes a second, so what is bound to fail fails first.
   await assertReplaceable(plan.out, request.overwrite);
   await assertSpace(plan);
-  const backend = await engine.backends.choose(request.backend);
+  const backend = await backendFor(engine, plan);
   try {
     const written = await write(engine, plan, backend, signal, progress);
     return report(plan, backend.use, written.outputs, written.rows, started);
@@ -54,6 +60,19 @@ export async function quantizeJob(
     await backend.release();
   }
   return quantizeJob(engine, opened, request, { signal, progress });
+}
+
+/** The kernels and graphs know INT8 by rows and tensors; everything else is computed by its plain code. */
+async function backendFor(engine: Engine, { request }: QuantizePlan): Promise<ChosenBackend> {
+  if (kernelCode({ choice: resolveChoice(request) })) return engine.backends.choose(request.backend);
+  if (request.backend !== 'auto' && request.backend !== 'cpu') {
+    throw new LoupeError(
+      'unsupported',
+      `${schemeNamed(request.scheme).label} is computed on the CPU only; choose the backend "cpu" or "auto".`,
+    );
+  }
+  const chosen = await engine.backends.choose('cpu');
+  return { ...chosen, use: { ...chosen.use, requested: request.backend } };
 }
 
 /** Bytes of a kept tensor that are copied by one task. */
@@ -152,54 +171,63 @@ async function writeTensor(
   }
   const { source } = planned;
   const bytesPerElement = tensor.bytes / tensor.elements;
-  const quantized = await quantizeTensor(
-    { pool: engine.pool, encoder: backend.runner },
-    source,
-    request,
-    { path: file, byteOffset: planned.codesOffset, strideBytes: planned.strideBytes },
-    { signal },
-    (elements) => meter.advance(tensor.name, elements * bytesPerElement),
-  );
-  await writePieces(file, planned, quantized, scaleDtypeFor(request, tensor.dtype));
+  const onPart = (elements: number) => meter.advance(tensor.name, elements * bytesPerElement);
+  const { setting, pieces } = planned;
+  let sums: ErrorSums;
+  if (kernelCode(setting)) {
+    const quantized = await quantizeTensor(
+      { pool: engine.pool, encoder: backend.runner },
+      source,
+      request,
+      { path: file, byteOffset: pieces.get('_packed')!, strideBytes: 4 * Math.ceil(source.columns / 4) },
+      { signal },
+      onPart,
+    );
+    sums = quantized.sums;
+    await writeChunks(file, pieces, kernelPieces(planned, quantized));
+  } else {
+    const known = await surveyTensor(engine.pool, source, setting, { signal });
+    sums = await encodeTensor(
+      engine.pool,
+      source,
+      setting,
+      known,
+      { path: file, pieces },
+      { signal },
+      onPart,
+    );
+    await writeChunks(file, pieces, encodingFor(setting).wholePieces(known));
+  }
   meter.end(tensor.name);
-  return tensorError(quantized.sums, tensor.elements, planned.about);
+  return tensorError(sums, tensor.elements, planned.about);
 }
 
-async function writePieces(
-  file: string,
-  planned: Extract<PlannedTensor, { kind: 'quantize' }>,
+/** What the kernels do not write themselves. Scales are values of their type already, so nothing is rounded here. */
+function kernelPieces(
+  { source, setting, pieces }: Extract<PlannedTensor, { kind: 'quantize' }>,
   { scale, zero }: QuantizedTensor,
-  scaleDtype: 'F32' | 'BF16' | 'F16',
+): Chunk[] {
+  const whole = (suffix: string, bytes: Uint8Array): Chunk => ({ suffix, byteOffset: 0, bytes });
+  return [
+    whole('_scale', floatBytes(scale, setting.scaleDtype)),
+    whole('_shape', shapeBytes(source.rows, source.columns)),
+    ...(pieces.has('_zero_point') ? [whole('_zero_point', packZeroPoints(zero))] : []),
+  ];
+}
+
+async function writeChunks(
+  file: string,
+  pieces: ReadonlyMap<string, number>,
+  chunks: readonly Chunk[],
 ): Promise<void> {
-  const { rows, columns } = planned.source;
-  const shape = new Uint8Array(16);
-  const view = new DataView(shape.buffer);
-  view.setBigInt64(0, BigInt(rows), true);
-  view.setBigInt64(8, BigInt(columns), true);
   const handle = await fs.open(file, 'r+');
   try {
-    const put = async (bytes: Uint8Array, byteOffset: number) => {
-      await handle.write(bytes, 0, bytes.length, byteOffset);
-    };
-    await put(storedScales(scale, scaleDtype), planned.scaleOffset);
-    await put(shape, planned.shapeOffset);
-    if (planned.zeroPointOffset !== undefined) await put(packZeroPoints(zero), planned.zeroPointOffset);
+    for (const { suffix, byteOffset, bytes } of chunks) {
+      await handle.write(bytes, 0, bytes.length, pieces.get(suffix)! + byteOffset);
+    }
   } finally {
     await handle.close();
   }
-}
-
-/** The scales' bytes; they are values of that type already, so nothing is rounded here. */
-function storedScales(scale: Float32Array, dtype: 'F32' | 'BF16' | 'F16'): Uint8Array {
-  const bytes = new Uint8Array(scale.length * (dtype === 'F32' ? 4 : 2));
-  const view = new DataView(bytes.buffer);
-  const patterns = new Uint32Array(scale.buffer, scale.byteOffset, scale.length);
-  for (let i = 0; i < scale.length; i++) {
-    const bits = patterns[i]!;
-    if (dtype === 'F32') view.setUint32(4 * i, bits, true);
-    else view.setUint16(2 * i, dtype === 'BF16' ? f32BitsToBf16(bits) : f32BitsToF16(bits), true);
-  }
-  return bytes;
 }
 
 async function createFile(file: string, headerBytes: Uint8Array, totalBytes: number): Promise<void> {

@@ -1,8 +1,9 @@
 /** Error sums of whole rows against a counterpart, with profiles and histograms when asked for. */
-import { schemeNamed } from '../../quant/schemes';
+import { linearCodeNamed } from '../../quant/linearCode';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { type Block, divide, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
+import { BandWindow } from './bandWindow';
 import { ParameterPointers } from './encodeTask';
 import type { CompareResult, CompareTask, Counterpart } from './task';
 import type { WorkerContext } from './workerContext';
@@ -33,16 +34,21 @@ export async function runCompare(context: WorkerContext, task: CompareTask): Pro
 export class CounterpartReader {
   private readonly codes: number;
   private readonly pointers: ParameterPointers | undefined;
+  private readonly window: BandWindow | undefined;
 
   constructor(
     private readonly context: WorkerContext,
     private readonly counterpart: Counterpart,
-    source: TensorSource,
+    private readonly source: TensorSource,
     mostElements: number,
   ) {
     const rows = Math.min(source.rows, mostElements);
     this.codes = counterpart.kind === 'scheme' ? context.kernels.alloc(mostElements + 4 * rows) : 0;
     this.pointers = counterpart.kind === 'scheme' ? new ParameterPointers(context, rows) : undefined;
+    this.window =
+      counterpart.kind === 'encoding'
+        ? new BandWindow(context, source, counterpart.setting, counterpart.known)
+        : undefined;
   }
 
   /** Fills `y` for the originals of `block`, which lie at `x`; any columns of one or more rows. */
@@ -53,7 +59,19 @@ export class CounterpartReader {
       reader.readRegion(counterpart.source, block, y);
       return;
     }
-    const { low, high } = schemeNamed(counterpart.scheme);
+    if (counterpart.kind === 'encoding') {
+      const { columns } = this.source;
+      const values = new Float32Array(block.rows * block.columns);
+      for (let row = 0; row < block.rows; row++) {
+        this.window!.copyTo(
+          values.subarray(row * block.columns, (row + 1) * block.columns),
+          (block.row + row) * columns + block.column,
+        );
+      }
+      kernels.f32(y, values.length).set(values);
+      return;
+    }
+    const { low, high } = linearCodeNamed(counterpart.scheme)!;
     const { scale, inverse, zero } = this.pointers!;
     const stride = 4 * Math.ceil(block.columns / 4);
     this.pointers!.load(counterpart.parameters, block.row - counterpart.firstRow, block.rows);

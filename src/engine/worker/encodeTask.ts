@@ -3,8 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { LoupeError } from '../../errors';
 import type { ErrorSums } from '../../kernels/kernels';
 import { dtypes } from '../../numeric/dtypes';
-import type { QuantParameters, Scheme } from '../../quant/scheme';
-import { schemeNamed } from '../../quant/schemes';
+import { type LinearCode, linearCodeNamed, type QuantParameters } from '../../quant/linearCode';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { type Block, divide, segmentElements } from '../matrix';
 import { namingTensor } from '../namingTensor';
@@ -58,13 +57,13 @@ function* batches(part: Block, most: number): Generator<Block[]> {
 export async function runEncode(context: WorkerContext, task: EncodeTask): Promise<EncodeResult> {
   const { kernels, reader, encoder } = context;
   const { source, part, rule, output } = task;
-  const scheme = schemeNamed(task.scheme);
+  const code = linearCodeNamed(task.scheme)!;
   const parameters = new ParameterColumns(part.rows);
   // A row that is cut into slices has its range taken before the first slice is encoded.
   const cut = source.columns > segmentElements;
   if (cut && rule.kind === 'row') {
     const { min, max } = runRanges(context, task);
-    namingTensor(source, () => parameters.fromRanges(scheme, rule.scaleDtype, min, max, 0));
+    namingTensor(source, () => parameters.fromRanges(code, rule.scaleDtype, min, max, 0));
   }
   if (rule.kind === 'given') parameters.fill(rule);
 
@@ -88,7 +87,7 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
       // Given parameters come from a pass that found all values finite, and so do those of cut rows.
       if (rule.kind === 'row' && !cut) {
         const { min, max } = blockRange(context, source, block, values);
-        namingTensor(source, () => parameters.fromRanges(scheme, rule.scaleDtype, min, max, row));
+        namingTensor(source, () => parameters.fromRanges(code, rule.scaleDtype, min, max, row));
       }
       columns.load(parameters, row, block.rows);
       const strideBytes = 4 * Math.ceil(block.columns / 4);
@@ -100,8 +99,8 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
         strideBytes,
         inverses: columns.inverse,
         zeros: columns.zero,
-        low: scheme.low,
-        high: scheme.high,
+        low: code.low,
+        high: code.high,
       });
       for (const segment of batch) {
         const at = segment.row - block.row;
@@ -152,16 +151,27 @@ function blockRange(
   return result;
 }
 
-function nonFinite(source: TensorSource, element: number, value: number): LoupeError {
+/** Where an element lies: for sentences, and in the file where it has a place of its own. */
+export function elementPlace(
+  source: TensorSource,
+  element: number,
+): { text: string; byteOffset: number | undefined } {
   const dtype = dtypes.get(source.dtype);
-  const byteOffset =
-    dtype && !source.packed
-      ? source.byteOffset + Math.floor(element / dtype.blockElements) * dtype.blockBytes
-      : undefined;
   const row = Math.floor(element / source.columns);
+  return {
+    text: `row ${row}, column ${element % source.columns}`,
+    byteOffset:
+      dtype && !source.packed
+        ? source.byteOffset + Math.floor(element / dtype.blockElements) * dtype.blockBytes
+        : undefined,
+  };
+}
+
+export function nonFinite(source: TensorSource, element: number, value: number): LoupeError {
+  const { text, byteOffset } = elementPlace(source, element);
   return new LoupeError(
     'non-finite',
-    `${source.name} holds ${Number.isNaN(value) ? 'NaN' : String(value)} at row ${row}, column ${element % source.columns}, and cannot be quantized.`,
+    `${source.name} holds ${Number.isNaN(value) ? 'NaN' : String(value)} at ${text}, and cannot be quantized.`,
     { file: source.file.path, tensor: source.name, byteOffset },
   );
 }
@@ -185,14 +195,14 @@ export class ParameterColumns {
   }
 
   fromRanges(
-    scheme: Scheme,
-    scaleDtype: Parameters<Scheme['parameters']>[2],
+    code: LinearCode,
+    scaleDtype: Parameters<LinearCode['parameters']>[2],
     min: Float32Array,
     max: Float32Array,
     row: number,
   ): void {
     for (let i = 0; i < min.length; i++) {
-      const { scale, inverse, zero } = scheme.parameters(min[i]!, max[i]!, scaleDtype);
+      const { scale, inverse, zero } = code.parameters(min[i]!, max[i]!, scaleDtype);
       this.scale[row + i] = scale;
       this.inverse[row + i] = inverse;
       this.zero[row + i] = zero;
@@ -227,7 +237,7 @@ export class ParameterPointers {
   }
 }
 
-function writeAll(file: number, bytes: Uint8Array, position: number, path: string): void {
+export function writeAll(file: number, bytes: Uint8Array, position: number, path: string): void {
   let written = 0;
   try {
     while (written < bytes.length) {

@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { LoupeError } from '../../errors';
 import { Kernels } from '../../kernels/kernels';
 import { segmentElements } from '../matrix';
+import { runBands, runSurvey } from './bandTasks';
 import { runCompare } from './compareTask';
 import { runCopy } from './copyTask';
 import { runEncode, runRanges } from './encodeTask';
@@ -83,6 +84,10 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runRanges(context, task);
     case 'encode':
       return runEncode(context, task);
+    case 'survey':
+      return runSurvey(context, task);
+    case 'bands':
+      return runBands(context, task);
     case 'compare':
       return runCompare(context, task);
     case 'fold':

@@ -3,6 +3,7 @@ import type { SerializedError } from '../../errors';
 import type { CheckpointFile } from '../../formats/checkpoint';
 import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
 import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
+import type { Knowledge, Setting } from '../../quant/scheme';
 import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats';
 import type { PartialStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
@@ -68,6 +69,33 @@ export interface EncodeResult {
   readonly zero: Uint8Array;
 }
 
+/** A pass of a scheme over some windows (see `BandWindow`) of the flattened tensor. */
+export interface SurveyTask {
+  readonly kind: 'survey';
+  readonly source: TensorSource;
+  readonly setting: Setting;
+  /** Results of the passes before. */
+  readonly known: Knowledge;
+  readonly firstWindow: number;
+  readonly endWindow: number;
+}
+
+/** As EncodeTask by any scheme. Windows that begin in the part are written when `output` is given. */
+export interface BandsTask {
+  readonly kind: 'bands';
+  readonly source: TensorSource;
+  readonly part: Block;
+  readonly setting: Setting;
+  readonly known: Knowledge;
+  readonly output?:
+    | {
+        readonly path: string;
+        /** Where each piece begins in the file, by its suffix. */
+        readonly pieces: ReadonlyMap<string, number>;
+      }
+    | undefined;
+}
+
 /** What a source is compared with, row by row. */
 export type Counterpart =
   /** Codes computed on the fly; the parameters are those of `firstRow` and the rows after it. */
@@ -77,6 +105,8 @@ export type Counterpart =
       readonly firstRow: number;
       readonly parameters: RowParameters;
     }
+  /** Any scheme, encoded on the fly by its plain code. */
+  | { readonly kind: 'encoding'; readonly setting: Setting; readonly known: Knowledge }
   /** Another tensor of the same shape. */
   | { readonly kind: 'tensor'; readonly source: TensorSource };
 
@@ -137,6 +167,8 @@ export type Task =
   | CountTask
   | RangesTask
   | EncodeTask
+  | SurveyTask
+  | BandsTask
   | CompareTask
   | FoldTask
   | CopyTask
@@ -147,6 +179,8 @@ interface Results extends ViewResults {
   count: SigmaCounts;
   ranges: { readonly min: Float32Array; readonly max: Float32Array };
   encode: EncodeResult;
+  survey: Float64Array;
+  bands: { readonly sums: ErrorSums };
   compare: CompareResult;
   fold: FoldResult;
   copy: undefined;

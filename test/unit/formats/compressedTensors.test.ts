@@ -160,7 +160,8 @@ describe('pack-quantized weights', () => {
 });
 
 it('quantizationConfig describes weight-only INT8 as loaders want it', () => {
-  expect(quantizationConfig({ symmetric: true, ignore: ['lm_head'] })).toEqual({
+  const weights = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false };
+  expect(quantizationConfig({ format: 'pack-quantized', weights, ignore: ['lm_head'] })).toEqual({
     quant_method: 'compressed-tensors',
     format: 'pack-quantized',
     quantization_status: 'compressed',
@@ -170,7 +171,7 @@ it('quantizationConfig describes weight-only INT8 as loaders want it', () => {
     config_groups: {
       group_0: {
         targets: ['Linear'],
-        weights: { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false },
+        weights,
         input_activations: null,
         output_activations: null,
       },

@@ -1,5 +1,5 @@
 import type { ErrorSums, Kernels } from '../../../src/kernels/kernels';
-import type { Scheme } from '../../../src/quant/scheme';
+import type { LinearCode } from '../../../src/quant/linearCode';
 import type { Granularity, ScaleDtype } from '../../../src/quant/types';
 import { place } from '../kernels/loadKernels';
 
@@ -14,7 +14,7 @@ export function quantize(
   kernels: Kernels,
   values: Float32Array,
   rows: number,
-  scheme: Scheme,
+  scheme: LinearCode,
   granularity: Granularity,
   scaleDtype: ScaleDtype,
 ): Quantized {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { schemeNamed } from '../../../src/quant/schemes';
+import { linearCodeNamed } from '../../../src/quant/linearCode';
 import { tensorError } from '../../../src/quant/tensorError';
 import type { Granularity } from '../../../src/quant/types';
 import type { PlainTensor } from '../../fixtures/plainSafetensors';
@@ -61,7 +61,7 @@ describe.each(demoModels)('$model from $dtype', ({ model, dtype, tensors: read }
       const want = rowsOfTruth[variant]!;
       const tensor = tensors.get(name)!;
       const values = decoded(tensor);
-      const done = quantize(kernels, values, tensor.shape[0]!, schemeNamed(scheme), granularity, 'F32');
+      const done = quantize(kernels, values, tensor.shape[0]!, linearCodeNamed(scheme)!, granularity, 'F32');
       const got = tensorError(done.sums, values.length, { name, from: dtype, to: 'INT8', bytes: 0 });
       worst.mse = Math.max(worst.mse, Math.abs(got.mse / want.mse - 1));
       worst.sqnr = Math.max(worst.sqnr, Math.abs(got.sqnr! - want.sqnr_db));

@@ -1,0 +1,73 @@
+/** Runs any scheme over one tensor in parts, by its plain code. */
+import type { ErrorSums } from '../kernels/kernels';
+import { encodingFor } from '../quant/encoding';
+import type { Knowledge, Setting } from '../quant/scheme';
+import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import { partElements, rowParts, windowElements } from './matrix';
+import { namingTensor } from './namingTensor';
+import type { TensorSource } from './tensorSource';
+import { inOrder } from './worker/inOrder';
+import type { TaskOptions, TaskRunner } from './worker/pool';
+import type { BandsTask } from './worker/task';
+
+/** Runs the passes that a scheme needs before its first band. Parts are fixed and merged in order. */
+export async function surveyTensor(
+  pool: TaskRunner,
+  source: TensorSource,
+  setting: Setting,
+  options: TaskOptions,
+): Promise<Knowledge> {
+  const { surveys, unit } = namingTensor(source, () => encodingFor(setting));
+  const window = windowElements(unit);
+  const windows = Math.ceil((source.rows * source.columns) / window);
+  const step = Math.max(1, Math.floor(partElements / window));
+  const starts = Array.from({ length: Math.ceil(windows / step) }, (_, i) => i * step);
+  const known: Float64Array[] = [];
+  for (const survey of surveys) {
+    const state = survey.start();
+    await inOrder(
+      starts,
+      pool.size + 1,
+      options.signal,
+      (firstWindow) =>
+        pool.run(
+          {
+            kind: 'survey',
+            source,
+            setting,
+            known,
+            firstWindow,
+            endWindow: Math.min(windows, firstWindow + step),
+          },
+          options,
+        ),
+      (part) => survey.merge(state, part),
+    );
+    known.push(state);
+  }
+  return known;
+}
+
+/** Encodes all parts, writes pieces when `output` is given, and sums the error. `onPart` hears the elements done. */
+export async function encodeTensor(
+  pool: TaskRunner,
+  source: TensorSource,
+  setting: Setting,
+  known: Knowledge,
+  output: BandsTask['output'],
+  options: TaskOptions,
+  onPart: (elements: number) => void = () => {},
+): Promise<ErrorSums> {
+  let sums = noErrorSums;
+  await inOrder(
+    rowParts(source),
+    pool.size + 1,
+    options.signal,
+    (part) => pool.run({ kind: 'bands', source, part, setting, known, output }, options),
+    (result, part) => {
+      sums = addErrorSums(sums, result.sums);
+      onPart(part.rows * part.columns);
+    },
+  );
+  return sums;
+}

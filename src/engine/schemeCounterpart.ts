@@ -1,0 +1,55 @@
+/** What a tensor becomes under a choice, for views that encode on the fly. */
+import { encodingFor } from '../quant/encoding';
+import { storedBytes } from '../quant/scheme';
+import type { SchemeChoice, TensorError } from '../quant/types';
+import { surveyTensor } from './encodeTensor';
+import type { Engine } from './jobs';
+import { namingTensor } from './namingTensor';
+import { kernelCode, type RowParameterTable, rowParameterTable, settingOf } from './quantizeTensor';
+import type { TensorSource } from './tensorSource';
+import type { TaskOptions } from './worker/pool';
+import type { Counterpart } from './worker/task';
+
+export interface SchemeCounterpart {
+  readonly counterpart: Counterpart;
+  readonly about: Pick<TensorError, 'to' | 'bytes'>;
+  /** Bounds of the original and the dequantized values, where they are known without another pass. */
+  readonly extent?: { readonly min: number; readonly max: number } | undefined;
+}
+
+/**
+ * The counterpart of a tensor under a choice. `remember` keeps what takes a pass over the tensor. Throws `usage` for a
+ * choice that does not exist, and what the scheme refuses.
+ */
+export async function schemeCounterpart(
+  engine: Engine,
+  source: TensorSource,
+  choice: SchemeChoice,
+  remember: <T>(key: string, compute: () => Promise<T>) => Promise<T>,
+  { urgent }: TaskOptions,
+): Promise<SchemeCounterpart> {
+  const setting = settingOf(choice, source);
+  const encoding = namingTensor(source, () => encodingFor(setting));
+  const key = Object.entries(setting.choice)
+    .map(([name, value]) => `${name}=${value ?? ''}`)
+    .sort()
+    .join(' ');
+  // Others may wait for the same pass: one request's cancellation must not fail theirs.
+  if (kernelCode(setting)) {
+    const table: RowParameterTable = await remember(`table ${source.name} ${key}`, () =>
+      rowParameterTable(engine.pool, source, choice, { urgent }),
+    );
+    return {
+      counterpart: { kind: 'scheme', scheme: choice.scheme, firstRow: 0, parameters: table.parameters },
+      about: { to: encoding.to, bytes: storedBytes(encoding.pieces()) },
+      extent: table,
+    };
+  }
+  const known = await remember(`survey ${source.name} ${key}`, () =>
+    surveyTensor(engine.pool, source, setting, { urgent }),
+  );
+  return {
+    counterpart: { kind: 'encoding', setting, known },
+    about: { to: encoding.to, bytes: storedBytes(encoding.pieces(known)) },
+  };
+}

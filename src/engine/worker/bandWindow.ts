@@ -1,0 +1,118 @@
+/** Encodes a tensor piece by piece by any scheme, and gives the dequantized values of any place. */
+import { LoupeError } from '../../errors';
+import { encodingFor } from '../../quant/encoding';
+import type { EncodedBand, Encoding, Knowledge, Setting } from '../../quant/scheme';
+import { windowElements } from '../matrix';
+import { namingTensor } from '../namingTensor';
+import type { TensorSource } from '../tensorSource';
+import { elementPlace, nonFinite } from './encodeTask';
+import type { WorkerContext } from './workerContext';
+
+/** A run of a flattened tensor, a window long or shorter at the tensor's end. */
+interface Window {
+  readonly first: number;
+  readonly encoded: EncodedBand;
+}
+
+export class BandWindow {
+  readonly encoding: Encoding;
+  readonly size: number;
+  private readonly elements: number;
+  private current: Window | undefined;
+
+  constructor(
+    private readonly context: WorkerContext,
+    private readonly source: TensorSource,
+    setting: Setting,
+    private readonly known: Knowledge,
+    /** Hears of each window that is encoded. */
+    private readonly onEncoded: (first: number, encoded: EncodedBand) => void = () => {},
+  ) {
+    this.encoding = namingTensor(source, () => encodingFor(setting));
+    this.size = windowElements(this.encoding.unit);
+    this.elements = source.rows * source.columns;
+  }
+
+  /** The original values of a window. Throws `non-finite`. */
+  original(first: number): Float32Array {
+    const values = readFlat(this.context, this.source, first, Math.min(this.size, this.elements - first));
+    for (let i = 0; i < values.length; i++) {
+      if (!Number.isFinite(values[i]!)) throw nonFinite(this.source, first + i, values[i]!);
+    }
+    return values;
+  }
+
+  /** Copies dequantized values of the flattened tensor, from `first` on, to `target`. */
+  copyTo(target: Float32Array, first: number): void {
+    for (let done = 0; done < target.length; ) {
+      const at = first + done;
+      const window = this.at(at);
+      const from = at - window.first;
+      const part = window.encoded.dequantized.subarray(from, from + target.length - done);
+      target.set(part, done);
+      done += part.length;
+    }
+  }
+
+  private at(index: number): Window {
+    const first = Math.floor(index / this.size) * this.size;
+    if (this.current?.first === first) return this.current;
+    this.context.checkCancelled();
+    const values = this.original(first);
+    const encoded = namingTensor(this.source, () => this.encoding.encode({ first, values }, this.known));
+    const { dequantized } = encoded;
+    for (let i = 0; i < dequantized.length; i++) {
+      if (!Number.isFinite(dequantized[i]!))
+        throw overflow(this.source, first + i, values[i]!, dequantized[i]!, this.encoding.to);
+    }
+    this.current = { first, encoded };
+    this.onEncoded(first, encoded);
+    return this.current;
+  }
+}
+
+/** Decodes a run of the flattened tensor. */
+function readFlat(
+  { kernels, reader }: WorkerContext,
+  source: TensorSource,
+  first: number,
+  count: number,
+): Float32Array {
+  const { columns } = source;
+  const result = new Float32Array(count);
+  const mark = kernels.mark();
+  try {
+    const pointer = kernels.alloc(4 * count);
+    for (let done = 0; done < count; ) {
+      const row = Math.floor((first + done) / columns);
+      const column = (first + done) % columns;
+      const rest = count - done;
+      const whole = column === 0 ? Math.floor(rest / columns) : 0;
+      const block =
+        whole > 0
+          ? { row, rows: whole, column: 0, columns }
+          : { row, rows: 1, column, columns: Math.min(columns - column, rest) };
+      reader.readRegion(source, block, pointer + 4 * done);
+      done += block.rows * block.columns;
+    }
+    result.set(kernels.f32(pointer, count));
+  } finally {
+    kernels.reset(mark);
+  }
+  return result;
+}
+
+function overflow(
+  source: TensorSource,
+  element: number,
+  value: number,
+  became: number,
+  to: string,
+): LoupeError {
+  const { text, byteOffset } = elementPlace(source, element);
+  return new LoupeError(
+    'refused',
+    `${source.name} holds ${value} at ${text}, which would become ${Number.isNaN(became) ? 'NaN' : String(became)} in ${to}.`,
+    { file: source.file.path, tensor: source.name, byteOffset },
+  );
+}

@@ -1,0 +1,202 @@
+/** Linear integers of 2 to 8 bits, symmetric and asymmetric. Formulas are at `absmaxCode` and `zeropointCode`. */
+import { roundHalfEven, roundToDtype } from '../../numeric/floats';
+import { clipErrors, clipShrinks, leastErrorShrink, refineZero, shrinkOf } from '../clipSearch';
+import type { LinearCode, QuantParameters } from '../linearCode';
+import { floatBytes, packColumns, packRows, piece, shapeBytes } from '../packing';
+import { remembering } from '../remembering';
+import type { Band, Chunk, Encoding, Knowledge, Piece, Scheme, Setting, StoredForm, Survey } from '../scheme';
+import { columnExtremes, extremes } from '../surveys';
+
+export const blockSizes = [128, 16, 32, 64, 256, 512, 1024, 2048, 4096] as const;
+
+/** The scheme of a linear code. */
+export function linearInteger(code: LinearCode): Scheme {
+  const { bits, symmetric } = code;
+  return {
+    name: code.name,
+    label: `INT${bits} ${symmetric ? 'absmax' : 'zero-point'}`,
+    detail: symmetric
+      ? `scale = ${code.high - 2 ** (bits - 1)} / max|x|. Zero stays zero${bits === 8 ? '; the layout that vLLM runs fastest' : ''}.`
+      : `scale = ${code.high} / (max - min), with a zero point. Better where values lie to one side of zero.`,
+    family: 'integer',
+    scope: 'linear',
+    options: {
+      granularities: ['row', 'tensor', 'column', 'block'],
+      blockSizes,
+      clips: symmetric ? ['none', 'mse'] : ['none', 'mse', 'hqq'],
+      scaleDtypes: ['F32', 'BF16', 'F16'],
+    },
+    encoding: (setting) => encodingOf(code, setting),
+    stored: (setting) => storedForm(code, setting),
+  };
+}
+
+/** Why a width or granularity is not written: layouts.md, section 1, on what vLLM loads. */
+function storedForm({ bits, symmetric }: LinearCode, { choice, columns }: Setting): StoredForm {
+  const none = (reason: string): StoredForm => ({ layout: 'none', reason });
+  if (bits !== 4 && bits !== 8)
+    return none(`vLLM loads integers of 4 and 8 bits, and other widths are packed differently by version.`);
+  if (choice.clip === 'hqq') return none('Half-quadratic zero points are no integers, as the layout needs.');
+  if (choice.granularity === 'column') return none('compressed-tensors has no scales for input columns.');
+  const grouped = choice.granularity === 'block';
+  if (grouped && columns % choice.blockSize !== 0)
+    return none(`${columns} columns do not divide into groups of ${choice.blockSize}.`);
+  return {
+    layout: 'compressed-tensors',
+    format: 'pack-quantized',
+    weights: {
+      num_bits: bits,
+      type: 'int',
+      symmetric,
+      strategy: grouped ? 'group' : 'channel',
+      ...(grouped ? { group_size: choice.blockSize } : {}),
+      dynamic: false,
+    },
+  };
+}
+
+/** Columns that share a scale within a row. */
+function groupWidth({ choice, columns }: Setting): number {
+  return choice.granularity === 'block' ? Math.min(choice.blockSize, columns) : columns;
+}
+
+function piecesOf(code: LinearCode, setting: Setting): readonly Piece[] {
+  const { rows, columns, choice, scaleDtype } = setting;
+  const byColumn = choice.granularity === 'column';
+  const scaleShape = byColumn ? [1, columns] : [rows, Math.ceil(columns / groupWidth(setting))];
+  const pieces = [
+    piece('_packed', 'I32', [rows, Math.ceil((columns * code.bits) / 32)]),
+    piece('_scale', scaleDtype, scaleShape),
+    piece('_shape', 'I64', [2]),
+  ];
+  if (choice.clip === 'hqq') pieces.push(piece('_zero', scaleDtype, scaleShape));
+  else if (!code.symmetric) {
+    const [count, groups] = scaleShape as [number, number];
+    pieces.push(piece('_zero_point', 'I32', [Math.ceil((count * code.bits) / 32), groups]));
+  }
+  return pieces;
+}
+
+/** Rows whose packed zero points fill whole words. */
+const rowsPerWord: Readonly<Record<number, number>> = { 8: 4, 7: 32, 6: 16, 5: 32, 4: 8, 3: 32, 2: 16 };
+
+function encodingOf(code: LinearCode, setting: Setting): Encoding {
+  const { rows, columns, choice, scaleDtype } = setting;
+  const { bits } = code;
+  const { granularity, clip } = choice;
+  const width = groupWidth(setting);
+  const groups = Math.ceil(columns / width);
+  const shared = granularity === 'tensor' || granularity === 'column';
+  const floatZero = clip === 'hqq';
+  const packedZero = !code.symmetric && !floatZero;
+  const shrinks = clip === 'mse' ? clipShrinks : [1];
+
+  /** Parameters that all bands share: one, or one a column. */
+  const sharedParameters = remembering((known: Knowledge): QuantParameters[] => {
+    // A pruning's surveys come before these.
+    const [ranges, errors] = clip === 'mse' ? known.slice(-2) : known.slice(-1);
+    const count = ranges!.length / 2;
+    return Array.from({ length: count }, (_, i) =>
+      code.parameters(
+        ranges![i]!,
+        ranges![count + i]!,
+        scaleDtype,
+        errors ? shrinkOf(errors.subarray(i * shrinks.length, (i + 1) * shrinks.length)) : 1,
+      ),
+    );
+  });
+  const surveys: Survey[] = [];
+  if (shared) {
+    surveys.push(granularity === 'tensor' ? extremes : columnExtremes(columns));
+    if (clip === 'mse') surveys.push(clipErrors(code, scaleDtype, granularity === 'tensor' ? 1 : columns));
+  }
+
+  const ownParameters = (values: Float32Array): QuantParameters => {
+    let [low, high] = [values[0]!, values[0]!];
+    for (let i = 1; i < values.length; i++) {
+      const value = values[i]!;
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    if (clip === 'none') return code.parameters(low, high, scaleDtype);
+    if (clip === 'mse')
+      return code.parameters(low, high, scaleDtype, leastErrorShrink(code, values, low, high, scaleDtype));
+    const start = code.parameters(low, high, scaleDtype);
+    return { ...start, zero: roundToDtype(refineZero(code, values, start), scaleDtype) };
+  };
+
+  function encode({ first, values }: Band, known: Knowledge) {
+    const height = values.length / columns;
+    const codes = new Uint8Array(values.length);
+    const dequantized = new Float32Array(values.length);
+    const scales = new Float32Array(height * groups);
+    const zeros = new Float32Array(height * groups);
+    const common = shared ? sharedParameters(known) : [];
+    for (let row = 0, at = 0; row < height; row++) {
+      for (let group = 0; group < groups; group++) {
+        const end = Math.min(at + width, (row + 1) * columns);
+        let own = common[0] ?? ownParameters(values.subarray(at, end));
+        scales[row * groups + group] = own.scale;
+        zeros[row * groups + group] = own.zero;
+        for (let column = 0; at < end; at++, column++) {
+          if (granularity === 'column') own = common[column]!;
+          const u = encodeLinear(code, values[at]!, own, floatZero);
+          codes[at] = u;
+          dequantized[at] = Math.fround(u - own.zero) * own.scale;
+        }
+      }
+    }
+    const row = first / columns;
+    const chunks = (): Chunk[] => {
+      const stride = 4 * Math.ceil((columns * bits) / 32);
+      const result: Chunk[] = [
+        { suffix: '_packed', byteOffset: row * stride, bytes: packRows(codes, columns, bits) },
+      ];
+      if (shared) return result;
+      const put = (suffix: string, bytes: Uint8Array, byteOffset: number) =>
+        result.push({ suffix, byteOffset, bytes });
+      const scaleBytes = (scaleDtype === 'F32' ? 4 : 2) * row * groups;
+      put('_scale', floatBytes(scales, scaleDtype), scaleBytes);
+      if (floatZero) put('_zero', floatBytes(zeros, scaleDtype), scaleBytes);
+      if (packedZero) {
+        const packed = packColumns(Uint8Array.from(zeros), groups, bits);
+        put('_zero_point', packed, ((row * bits) / 32) * 4 * groups);
+      }
+      return result;
+    };
+    return { codes, dequantized, chunks };
+  }
+
+  return {
+    to: `INT${bits}`,
+    unit: (packedZero && !shared ? rowsPerWord[bits]! : 1) * columns,
+    surveys,
+    pieces: () => piecesOf(code, setting),
+    encode,
+    wholePieces(known) {
+      const chunks: Chunk[] = [{ suffix: '_shape', byteOffset: 0, bytes: shapeBytes(rows, columns) }];
+      if (!shared) return chunks;
+      const common = sharedParameters(known);
+      // One scale for a tensor is written for every row: the layout's loaders know scales of rows and of groups.
+      const all = granularity === 'tensor' ? new Array<QuantParameters>(rows).fill(common[0]!) : common;
+      const scales = floatBytes(
+        all.map(({ scale }) => scale),
+        scaleDtype,
+      );
+      chunks.push({ suffix: '_scale', byteOffset: 0, bytes: scales });
+      if (packedZero) {
+        const zeros = Uint8Array.from(all, ({ zero }) => zero);
+        const bytes = packColumns(zeros, granularity === 'tensor' ? 1 : columns, bits);
+        chunks.push({ suffix: '_zero_point', byteOffset: 0, bytes });
+      }
+      return chunks;
+    },
+  };
+}
+
+/** u = clamp(rne(x * inverse) + zero); with a zero that is no integer it is added before rounding. */
+function encodeLinear(code: LinearCode, x: number, own: QuantParameters, floatZero: boolean): number {
+  const scaled = Math.fround(x * own.inverse);
+  const u = floatZero ? roundHalfEven(scaled + own.zero) : roundHalfEven(scaled) + own.zero;
+  return u < code.low ? code.low : u > code.high ? code.high : u;
+}

@@ -1,0 +1,33 @@
+/** Block scales along the rows, shared by the microscaling formats. */
+import type { Setting, StoredForm } from '../scheme';
+
+/** Calls `block` for each run of at most `size` columns of each row; a row's last one may be shorter. */
+export function forEachBlock(
+  values: Float32Array,
+  columns: number,
+  size: number,
+  block: (start: number, end: number, index: number) => void,
+): void {
+  let index = 0;
+  for (let row = 0; row < values.length; row += columns) {
+    for (let at = row; at < row + columns; at += size) {
+      block(at, Math.min(at + size, row + columns), index++);
+    }
+  }
+}
+
+/** Largest magnitude in a run of values. */
+export function absmaxOf(values: Float32Array, start: number, end: number): number {
+  let absmax = 0;
+  for (let i = start; i < end; i++) {
+    const magnitude = Math.abs(values[i]!);
+    if (magnitude > absmax) absmax = magnitude;
+  }
+  return absmax;
+}
+
+/** The form of compressed-tensors, whose rows hold whole blocks. */
+export function wholeBlocks({ columns }: Setting, size: number, form: StoredForm): StoredForm {
+  if (columns % size === 0) return form;
+  return { layout: 'none', reason: `${columns} columns do not divide into blocks of ${size}.` };
+}
