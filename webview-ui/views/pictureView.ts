@@ -7,20 +7,10 @@ import { Heatmap, type HeatmapCell } from '../draw/heatmap';
 import '../draw/legend';
 import { formatInteger, formatNumber } from '../state/format';
 import type { CheckpointSession } from '../state/session';
+import { pictureRange } from '../state/valueRange';
 
 const leastHeight = 56;
 const greatestHeight = 200;
-
-/** The end of the colour scale: outliers beyond it would leave everything else in one colour. */
-export function pictureRange(stats: Pick<TensorStats, 'absmax' | 'percentiles'>): {
-  readonly max: number;
-  readonly isCut: boolean;
-} {
-  const absmax = stats.absmax ?? 0;
-  const typical =
-    1.5 * Math.max(Math.abs(stats.percentiles['0.1'] ?? 0), Math.abs(stats.percentiles['99.9'] ?? 0));
-  return typical > 0 && absmax > 2 * typical ? { max: typical, isCut: true } : { max: absmax, isCut: false };
-}
 
 export class PictureView extends LitElement {
   static override properties = {

@@ -1,5 +1,8 @@
 /** Zoom, pan and cursor of the three linked pictures, as a pure reducer over whole elements. */
 import type { Region } from '../../../src/protocol/engineApi';
+import { cellOf } from '../../state/cellGrid';
+
+export { cellOf, elementsOf, matrixShape } from '../../state/cellGrid';
 
 export interface Viewport {
   /** Of the tensor seen as a matrix. */
@@ -34,13 +37,6 @@ export const nearest = { rows: 5, columns: 8 };
 /** The whole tensor, no cursor. */
 export function wholeTensor(rows: number, columns: number): Viewport {
   return { rows, columns, region: { row0: 0, row1: rows, column0: 0, column1: columns }, cursor: null };
-}
-
-/** A tensor seen as a matrix: first dimension down, the rest across; 1-D is one row. */
-export function matrixShape(shape: readonly number[]): { rows: number; columns: number } {
-  if (shape.length === 0) return { rows: 1, columns: 1 };
-  if (shape.length === 1) return { rows: 1, columns: shape[0]! };
-  return { rows: shape[0]!, columns: shape.slice(1).reduce((product, size) => product * size, 1) };
 }
 
 export function reduceViewport(state: Viewport, action: ViewportAction): Viewport {
@@ -108,22 +104,6 @@ export function cellsOf(region: Region, pixels: { width: number; height: number 
     rows: Math.max(1, Math.min(region.row1 - region.row0, pixels.height)),
     columns: Math.max(1, Math.min(region.column1 - region.column0, pixels.width)),
   };
-}
-
-/** Elements start..end (half-open) that cell `index` of `cells` over start..end holds. */
-export function elementsOf(
-  start: number,
-  end: number,
-  cells: number,
-  index: number,
-): [from: number, to: number] {
-  const extent = end - start;
-  return [start + Math.floor((index * extent) / cells), start + Math.floor(((index + 1) * extent) / cells)];
-}
-
-/** The cell that holds an element: the inverse of `elementsOf`. */
-export function cellOf(start: number, end: number, cells: number, element: number): number {
-  return Math.floor(((element - start + 1) * cells - 1) / (end - start));
 }
 
 function zoomAxis(
