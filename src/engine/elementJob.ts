@@ -1,7 +1,7 @@
 /** Everything about one element: its bits, its exact value, its block, and what other types would make of it. */
 import { blockPicture } from '../numeric/blockPicture';
 import { convertedNumbers, float32Picture } from '../numeric/convertedNumber';
-import { dtypes } from '../numeric/dtypes';
+import { findDtype } from '../numeric/dtypes';
 import { numberLayouts } from '../numeric/numberLayout';
 import { type NumberPicture, numberPicture } from '../numeric/numberPicture';
 import type { ElementBlock, ElementReading, TensorViewContract } from '../protocol/tensorViews';
@@ -62,7 +62,7 @@ function blockOf(
   { bytes, value }: ElementBytes,
   index: number,
 ): { stored: NumberPicture | null; block: ElementBlock } | undefined {
-  const elements = dtypes.get(source.dtype)?.blockElements;
+  const elements = findDtype(source.dtype)?.blockElements;
   if (!bytes || elements === undefined) return undefined;
   const position = index % elements;
   const picture = blockPicture(source.dtype, bytes, position);

@@ -1,7 +1,7 @@
 /** Where a tensor's values lie, as a plain value that a worker thread can be sent. */
 import type { Checkpoint, CheckpointFile, TensorInfo, TensorSpan } from '../formats/checkpoint';
 import { mapSpans, type PackedWeight } from '../formats/packedWeight';
-import { decodableDtypes, dtypes } from '../numeric/dtypes';
+import { findDtype, undecodable } from '../numeric/dtypes';
 import { type MatrixShape, matrixShape } from '../stats/matrixShape';
 
 /** A run of bytes in a file. */
@@ -40,8 +40,9 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
   const { file, byteOffset } = span(tensor);
   const base = { name: tensor.name, dtype: tensor.dtype, ...matrix, file, byteOffset };
   if (!tensor.pieces) {
-    if (!decodableDtypes.has(tensor.dtype)) return `Values of type ${tensor.dtype} cannot be decoded yet.`;
-    const columnUnit = dtypes.get(tensor.dtype)!.blockElements;
+    const reason = undecodable(tensor.dtype);
+    if (reason !== undefined) return reason;
+    const columnUnit = findDtype(tensor.dtype)!.blockElements;
     // Rows are read one by one, so none may begin inside a block.
     if (matrix.columns % columnUnit !== 0)
       return `Rows of ${matrix.columns} values do not fill blocks of ${columnUnit} (${tensor.dtype}).`;

@@ -1,5 +1,5 @@
 /** One value and the stored bytes that give it. */
-import { dtypes } from '../../numeric/dtypes';
+import { findDtype } from '../../numeric/dtypes';
 import { isWide } from './valuesTask';
 import type { ElementBytes, ElementTask } from './viewTasks';
 import type { WorkerContext } from './workerContext';
@@ -15,7 +15,7 @@ export function runElement({ kernels, reader }: WorkerContext, { source, index }
     reader.read(source, block, pointer);
     return { value: kernels.f32(pointer, block.columns)[column - begin]! };
   }
-  const { blockElements, blockBytes } = dtypes.get(source.dtype)!;
+  const { blockElements, blockBytes } = findDtype(source.dtype)!;
   const bytes = blockBytes * Math.ceil(block.columns / blockElements);
   const raw = kernels.alloc(bytes);
   reader.readRaw(source, block, raw);

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { LoupeError } from '../../errors';
 import type { ErrorSums } from '../../kernels/kernels';
-import { dtypes } from '../../numeric/dtypes';
+import { findDtype } from '../../numeric/dtypes';
 import { type LinearCode, linearCodeNamed, type QuantParameters } from '../../quant/linearCode';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { type Block, divide, segmentElements } from '../matrix';
@@ -156,7 +156,7 @@ export function elementPlace(
   source: TensorSource,
   element: number,
 ): { text: string; byteOffset: number | undefined } {
-  const dtype = dtypes.get(source.dtype);
+  const dtype = findDtype(source.dtype);
   const row = Math.floor(element / source.columns);
   return {
     text: `row ${row}, column ${element % source.columns}`,
