@@ -1,11 +1,13 @@
 /** Statistics, tiles and errors of every type that can be decoded, against the plain decoders, through the real engine. */
 import { closeSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TensorProto_DataType } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { decodeReference, decodeWideReference } from '../../../src/kernels/reference/decode';
 import { decodableDtypes, dtypes, ggmlTypes, wideDtypes } from '../../../src/numeric/dtypes';
 import type { Catalogue, TensorStats } from '../../../src/protocol/engineApi';
 import { i64Data, makeGguf } from '../../fixtures/makeCheckpoint';
+import { type GraphFields, makeOnnx, rawTensor } from '../../fixtures/makeOnnx';
 import { sharedPath } from '../../fixtures/shared';
 import { randomBlocks } from '../kernels/randomBlocks';
 import { startEngine, temporaryFolder, writeModel } from './support';
@@ -56,7 +58,19 @@ function expectSameValues(got: Values, want: Values): void {
 }
 
 const inGguf = [...ggmlTypes.values()].filter((dtype) => decodableDtypes.has(dtype));
-const inSafetensors = [...decodableDtypes].filter((dtype) => dtypes.get(dtype)!.kind !== 'quantized');
+const inSafetensors = [...decodableDtypes].filter(
+  (dtype) => dtypes.has(dtype) && dtypes.get(dtype)!.kind !== 'quantized',
+);
+/** Types that ONNX packs, by the names of its own definitions. */
+const inOnnx: Readonly<Record<string, keyof typeof TensorProto_DataType>> = {
+  U4: 'UINT4',
+  I4: 'INT4',
+  U2: 'UINT2',
+  I2: 'INT2',
+  F4: 'FLOAT4E2M1',
+  F8_E8M0: 'FLOAT8E8M0',
+  F8_E4M3FNUZ: 'FLOAT8E4M3FNUZ',
+};
 
 /** A model of one tensor, random but for its scales. */
 function randomModel(format: string, dtype: string, shape: readonly number[]): string {
@@ -69,13 +83,18 @@ function randomModel(format: string, dtype: string, shape: readonly number[]): s
   const tensors = [{ name: 'w', dtype, shape, data }];
   mkdirSync(folder, { recursive: true });
   if (format === 'gguf') writeFileSync(path, makeGguf({ metadata: [], tensors }));
-  else writeModel(path, tensors);
+  else if (format === 'onnx') {
+    const type = TensorProto_DataType[inOnnx[dtype]!];
+    const raw = rawTensor('w', type, shape, new Uint8Array(data));
+    writeFileSync(path, makeOnnx({ name: 'g', initializer: [raw] } as GraphFields));
+  } else writeModel(path, tensors);
   return path;
 }
 
 describe.each([
   ...inGguf.map((dtype) => ['gguf', dtype] as const),
   ...inSafetensors.map((dtype) => ['safetensors', dtype] as const),
+  ...Object.keys(inOnnx).map((dtype) => ['onnx', dtype] as const),
 ])('in %s, %s', (format, dtype) => {
   it('has the statistics and tiles of its values', async () => {
     const path = randomModel(format, dtype, [12, 1536]);
@@ -94,8 +113,19 @@ describe.each([
   });
 });
 
+it('complex numbers are listed, and the reason why they are not read is told', async () => {
+  const path = writeModel(join(folder, 'complex.safetensors'), [
+    { name: 'w', dtype: 'C64', shape: [2, 2], data: new Uint8Array(32) },
+  ]);
+  const { tensors } = await engine.call('open', { path });
+  expect(tensors.names).toEqual(['w']);
+  expect(await engine.call('stats', { path, tensors: [0], channels: 'none' })).toEqual([null]);
+  const tile = engine.call('tile', { path, tensor: 0, rows: 2, columns: 2 });
+  await expect(tile).rejects.toThrow('Values of type C64 are complex');
+});
+
 describe('rows longer than what is decoded at once', () => {
-  it.each(['Q6_K', 'Q4_K', 'MXFP4', 'TQ1_0'])('of %s', async (dtype) => {
+  it.each(['Q6_K', 'Q4_K', 'MXFP4', 'TQ1_0', 'IQ2_XS', 'IQ1_M'])('of %s', async (dtype) => {
     const columns = 2 ** 18 + 1280;
     const path = randomModel('gguf', dtype, [2, columns]);
     const values = valuesOf(await engine.call('open', { path }), 0);
