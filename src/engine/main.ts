@@ -13,8 +13,9 @@ import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { quantizeJob } from './quantize/quantizeJob';
 import { statsJob } from './statsJob';
+import { tileJob } from './tileJob';
 import { valuesJob } from './valuesJob';
-import { errorDetailJob, errorTileJob, tileJob } from './viewJobs';
+import { errorDetailJob, errorTileJob } from './viewJobs';
 import { defaultWorkerCount, WorkerPool } from './worker/pool';
 
 const pool = new WorkerPool(new URL('./worker.js', import.meta.url), defaultWorkerCount());

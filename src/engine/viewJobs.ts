@@ -1,42 +1,23 @@
-/** Heatmap tiles and error details of one tensor. */
+/** Error pictures and error details of one tensor. */
 import { LoupeError } from '../errors';
-import type { Against, EngineContract, ErrorDetail, ErrorTile, Region, Tile } from '../protocol/engineApi';
+import type { Against, EngineContract, ErrorDetail, ErrorTile, Region } from '../protocol/engineApi';
 import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
 import { displayBins } from '../stats/displayHistogram';
+import { cellRowParts, checkedCells } from './cellGrid';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
-import { partElements, rowParts } from './matrix';
+import { rowParts } from './matrix';
 import { decisionFor } from './policy';
 import { schemeCounterpart } from './schemeCounterpart';
+import { checkedRegion } from './tensorMatrix';
 import type { TensorSource } from './tensorSource';
 import { cellStart } from './worker/cellStart';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';
-import type { Counterpart, FoldResult } from './worker/task';
+import type { Counterpart } from './worker/task';
 
 /** Rows or columns that an error profile has at most: nobody can draw more, and all workers hold the columns. */
 const longestProfile = 2 ** 24;
-/** Cells of one tile: as many as a large screen has pixels. */
-const mostCells = 2 ** 23;
-
-export async function tileJob(
-  engine: Engine,
-  opened: OpenedCheckpoint,
-  params: EngineContract['tile']['params'],
-  { signal }: JobContext<undefined>,
-): Promise<Tile> {
-  const source = opened.source(params.tensor);
-  const folded = await fold(engine, source, params, undefined, { signal, urgent: true });
-  const values = folded.original;
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  // Only where no cell has a number.
-  if (min > max) [min, max] = [0, 0];
-  return { region: folded.region, rows: folded.rows, columns: folded.columns, values, min, max };
-}
 
 export async function errorTileJob(
   engine: Engine,
@@ -46,14 +27,7 @@ export async function errorTileJob(
 ): Promise<ErrorTile> {
   const options = { signal, urgent: true };
   const other = await opposite(engine, opened, params.tensor, params.against, options);
-  const { region, rows, columns, original, dequantized, error } = await fold(
-    engine,
-    opened.source(params.tensor),
-    params,
-    other.counterpart,
-    options,
-  );
-  return { region, rows, columns, original, dequantized: dequantized!, error: error! };
+  return foldErrors(engine, opened.source(params.tensor), params, other.counterpart, options);
 }
 
 export async function errorDetailJob(
@@ -215,83 +189,43 @@ function slice(counterpart: Counterpart, { row, rows }: { row: number; rows: num
   };
 }
 
-interface Folded extends FoldResult {
-  readonly region: Region;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 /** Every value of the region is read, however large it is: a tile is exact. */
-async function fold(
+async function foldErrors(
   engine: Engine,
   source: TensorSource,
   asked: { region?: Region | undefined; rows: number; columns: number },
-  counterpart: Counterpart | undefined,
+  counterpart: Counterpart,
   options: TaskOptions,
-): Promise<Folded> {
-  const region = checkedRegion(source, asked.region);
+): Promise<ErrorTile> {
+  const region = checkedRegion(source, asked.region, source.name);
   const height = region.row1 - region.row0;
   const width = region.column1 - region.column0;
-  const rows = checkedCells(asked.rows, height);
-  const columns = checkedCells(asked.columns, width);
-  if (rows * columns > mostCells) throw new LoupeError('usage', `A tile has at most ${mostCells} cells.`);
+  const { rows, columns } = checkedCells(asked, height, width);
   const result = {
     original: new Float32Array(rows * columns),
-    dequantized: counterpart && new Float32Array(rows * columns),
-    error: counterpart && new Float32Array(rows * columns),
+    dequantized: new Float32Array(rows * columns),
+    error: new Float32Array(rows * columns),
   };
   if (rows * columns === 0) return { region, rows, columns, ...result };
 
-  // Each task takes about a part's worth of values, and all workers have something to do.
-  const perRow = Math.ceil(height / rows) * width;
-  const step = Math.max(
-    1,
-    Math.min(Math.floor(partElements / perRow), Math.ceil(rows / (2 * engine.pool.size))),
-  );
-  const starts = Array.from({ length: Math.ceil(rows / step) }, (_, i) => i * step);
   await inOrder(
-    starts,
+    cellRowParts({ rows, columns, height, width }, engine.pool.size),
     engine.pool.size * 2,
     options.signal,
-    (cellRow0) => {
-      const cellRow1 = Math.min(rows, cellRow0 + step);
+    ({ cellRow0, cellRow1 }) => {
       const row = region.row0 + cellStart(cellRow0, rows, height);
       const end = region.row0 + cellStart(cellRow1, rows, height);
-      const own = counterpart && slice(counterpart, { row, rows: end - row });
+      const own = slice(counterpart, { row, rows: end - row });
       return engine.pool.run(
-        { kind: 'fold', source, region, rows, columns, cellRow0, cellRow1, counterpart: own },
+        { kind: 'errorFold', source, region, rows, columns, cellRow0, cellRow1, counterpart: own },
         options,
       );
     },
-    (part, cellRow0) => {
+    (part, { cellRow0 }) => {
       result.original.set(part.original, cellRow0 * columns);
-      if (part.dequantized) result.dequantized?.set(part.dequantized, cellRow0 * columns);
-      if (part.error) result.error?.set(part.error, cellRow0 * columns);
+      result.dequantized.set(part.dequantized, cellRow0 * columns);
+      result.error.set(part.error, cellRow0 * columns);
     },
   );
   return { region, rows, columns, ...result };
-}
-
-function checkedRegion(source: TensorSource, region: Region | undefined): Region {
-  if (!region) return { row0: 0, row1: source.rows, column0: 0, column1: source.columns };
-  const { row0, row1, column0, column1 } = region;
-  const inside =
-    [row0, row1, column0, column1].every((edge) => Number.isSafeInteger(edge) && edge >= 0) &&
-    row0 < row1 &&
-    row1 <= source.rows &&
-    column0 < column1 &&
-    column1 <= source.columns;
-  if (inside) return { row0, row1, column0, column1 };
-  throw new LoupeError(
-    'usage',
-    `Rows ${row0} to ${row1} and columns ${column0} to ${column1} are no region of a ${source.rows} x ${source.columns} matrix.`,
-    { tensor: source.name },
-  );
-}
-
-/** No more cells than values along an axis. */
-function checkedCells(cells: number, size: number): number {
-  if (!Number.isSafeInteger(cells) || cells < 1)
-    throw new LoupeError('usage', `A tile cannot have ${cells} cells.`);
-  return Math.min(cells, size);
 }

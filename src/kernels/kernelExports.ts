@@ -73,6 +73,17 @@ export interface KernelExports
   histogramF64(src: number, n: number, histogram: number): void;
   countBeyond(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
   countBeyond64(src: number, n: number, mean: number, sigma3: number, sigma6: number, out: number): void;
+  startExtreme(cellState: number, cells: number): void;
+  foldExtreme(
+    src: number,
+    rows: number,
+    columns: number,
+    edges: number,
+    cells: number,
+    cellState: number,
+  ): void;
+  finishExtreme(cellState: number, cells: number, dst: number): void;
+  foldSums: KernelExports['foldExtreme'];
   channels(
     src: number,
     n: number,

@@ -46,6 +46,10 @@ export interface SigmaCounts {
   readonly sigma6: number;
 }
 
+/** Bytes that `foldExtreme` keeps for a cell, and `foldSums`. */
+export const extremeStateBytes = 32;
+export const sumStateBytes = 16;
+
 const pageBytes = 65536;
 /** What a 32-bit module can address, less one page so that a pointer past the end stays a number. */
 const maximumPages = 65535;
@@ -311,6 +315,43 @@ export class Kernels {
       rowSumSqPtr,
       columnSumSqPtr,
     );
+  }
+
+  /** Makes `extremeStateBytes` of state for each cell, at `statePtr`, for `foldExtreme`. */
+  startExtreme(statePtr: number, cells: number): void {
+    this.#exports.startExtreme(statePtr, cells);
+  }
+
+  /**
+   * Folds rows x columns float32 values into one row of cells. `edgesPtr` holds cells + 1 u32: where each cell begins
+   * in a row, the first 0 and the last `columns`. Whatever the order, the states are the same.
+   */
+  foldExtreme(
+    srcPtr: number,
+    rows: number,
+    columns: number,
+    edgesPtr: number,
+    cells: number,
+    statePtr: number,
+  ): void {
+    this.#exports.foldExtreme(srcPtr, rows, columns, edgesPtr, cells, statePtr);
+  }
+
+  /** One float32 a cell: the value of largest magnitude, of two the positive one; NaN where there is one. */
+  finishExtreme(statePtr: number, cells: number, dstPtr: number): void {
+    this.#exports.finishExtreme(statePtr, cells, dstPtr);
+  }
+
+  /** As `foldExtreme`: adds each cell's sum and sum of squares to two float64 at `sumsPtr`. */
+  foldSums(
+    srcPtr: number,
+    rows: number,
+    columns: number,
+    edgesPtr: number,
+    cells: number,
+    sumsPtr: number,
+  ): void {
+    this.#exports.foldSums(srcPtr, rows, columns, edgesPtr, cells, sumsPtr);
   }
 
   #readSums(n: number): ShiftedSums {

@@ -1,121 +1,68 @@
 /** Folds a region of a matrix into cells for a heatmap. */
-import type { Region } from '../../protocol/engineApi';
-import { divide, segmentElements } from '../matrix';
-import { cellStart } from './cellStart';
-import { CounterpartReader } from './compareTask';
-import type { FoldResult, FoldTask } from './task';
+import { extremeStateBytes, sumStateBytes } from '../../kernels/kernels';
+import { type Block, divide, segmentElements } from '../matrix';
+import { cellEdge } from './cellStart';
+import { SliceReader } from './sliceReader';
+import type { FoldResult, FoldTask } from './viewTasks';
 import type { WorkerContext } from './workerContext';
 
 /** Only the rows and columns of the cells asked for are read; every one of them is, however many there are. */
-export async function runFold(context: WorkerContext, task: FoldTask): Promise<FoldResult> {
-  const { kernels, reader } = context;
-  const { source, region, cellRow0, cellRow1 } = task;
+export function runFold(context: WorkerContext, task: FoldTask): FoldResult {
+  const { kernels } = context;
+  const { region, fold, grid, cellRow0, cellRow1 } = task;
+  const reader = new SliceReader(context);
+  const height = region.row1 - region.row0;
   const width = region.column1 - region.column0;
-  const columnEdges = Float64Array.from({ length: task.columns + 1 }, (_, cell) =>
-    cellStart(cell, task.columns, width),
-  );
-  const rowEdge = (cell: number) => region.row0 + cellStart(cell, task.rows, region.row1 - region.row0);
+  const rowEdge = (cell: number) => region.row0 + cellEdge(cell, grid.rows, height, grid.rowStep);
+  const columnEdge = (cell: number) => cellEdge(cell, grid.columns, width, grid.columnStep);
   const area = {
     row: rowEdge(cellRow0),
     rows: rowEdge(cellRow1) - rowEdge(cellRow0),
     column: region.column0,
     columns: width,
   };
-  const most = Math.min(segmentElements, area.rows * width);
-  const x = kernels.alloc(4 * most);
-  const y = task.counterpart ? kernels.alloc(4 * most) : 0;
-  const other = task.counterpart && new CounterpartReader(context, task.counterpart, source, most);
+  const cells = (cellRow1 - cellRow0) * grid.columns;
+  const stateBytes = fold === 'extreme' ? extremeStateBytes : sumStateBytes;
+  const states = kernels.alloc(stateBytes * cells);
+  if (fold === 'extreme') kernels.startExtreme(states, cells);
+  else kernels.f64(states, 2 * cells).fill(0);
+  const x = kernels.alloc(4 * Math.min(segmentElements, area.rows * width));
+  const edges = kernels.alloc(4 * (grid.columns + 1));
 
-  const cells = new Cells(task, columnEdges);
+  let edgesOf = -1;
+  let [firstCell, cellCount] = [0, 0];
+  /** The cells that a block's columns lie in, and where in the block they begin. */
+  const placeEdges = ({ column, columns }: Block) => {
+    const start = column - region.column0;
+    if (edgesOf === start) return;
+    edgesOf = start;
+    firstCell = Math.min(grid.columns - 1, Math.floor((start * grid.columns) / width));
+    while (columnEdge(firstCell) > start) firstCell--;
+    while (columnEdge(firstCell + 1) <= start) firstCell++;
+    let end = firstCell + 1;
+    while (end < grid.columns && columnEdge(end) < start + columns) end++;
+    cellCount = end - firstCell;
+    const places = kernels.u32(edges, cellCount + 1);
+    for (let i = 0; i <= cellCount; i++)
+      places[i] = Math.min(columns, Math.max(0, columnEdge(firstCell + i) - start));
+  };
+
+  const add = fold === 'extreme' ? kernels.foldExtreme : kernels.foldSums;
   let cellRow = cellRow0;
   for (const block of divide(area, segmentElements)) {
     context.checkCancelled();
-    reader.readRegion(source, block, x);
-    other?.read(block, x, y);
-    const n = block.rows * block.columns;
-    const values = kernels.f32(x, n);
-    const others = other && kernels.f32(y, n);
-    for (let i = 0; i < block.rows; i++) {
-      while (block.row + i >= rowEdge(cellRow + 1)) cellRow++;
-      const from = i * block.columns;
-      cells.addRow(
-        cellRow - cellRow0,
-        block.column - region.column0,
-        values.subarray(from, from + block.columns),
-        others?.subarray(from, from + block.columns),
-      );
+    reader.readFloat32(task.source, task.matrix, block, x);
+    placeEdges(block);
+    for (let done = 0; done < block.rows; ) {
+      while (block.row + done >= rowEdge(cellRow + 1)) cellRow++;
+      const rows = Math.min(block.rows - done, rowEdge(cellRow + 1) - block.row - done);
+      const state = states + stateBytes * ((cellRow - cellRow0) * grid.columns + firstCell);
+      add.call(kernels, x + 4 * done * block.columns, rows, block.columns, edges, cellCount, state);
+      done += rows;
     }
   }
-  return cells.result();
-}
-
-class Cells {
-  private readonly original: Float32Array;
-  private readonly dequantized: Float32Array | undefined;
-  private readonly error: Float64Array | undefined;
-  private readonly counts: Float64Array | undefined;
-
-  constructor(
-    private readonly task: FoldTask & { readonly region: Region },
-    private readonly columnEdges: Float64Array,
-  ) {
-    const count = (task.cellRow1 - task.cellRow0) * task.columns;
-    this.original = new Float32Array(count);
-    if (task.counterpart) {
-      this.dequantized = new Float32Array(count);
-      this.error = new Float64Array(count);
-      this.counts = new Float64Array(count);
-    }
-  }
-
-  /** Adds values that begin at column `start` of the region. */
-  addRow(cellRow: number, start: number, x: Float32Array, y: Float32Array | undefined): void {
-    const { columnEdges } = this;
-    const { columns } = this.task;
-    const width = columnEdges[columns]!;
-    const end = start + x.length;
-    let cell = Math.min(columns - 1, Math.floor((start * columns) / width));
-    while (columnEdges[cell + 1]! <= start) cell++;
-    while (columnEdges[cell]! > start) cell--;
-    for (let at = start; at < end; cell++) {
-      const stop = Math.min(end, columnEdges[cell + 1]!);
-      const index = cellRow * columns + cell;
-      this.original[index] = largest(this.original[index]!, x, at - start, stop - start);
-      if (y) {
-        this.dequantized![index] = largest(this.dequantized![index]!, y, at - start, stop - start);
-        let sum = 0;
-        for (let i = at - start; i < stop - start; i++) sum += Math.abs(x[i]! - y[i]!);
-        this.error![index]! += sum;
-        this.counts![index]! += stop - at;
-      }
-      at = stop;
-    }
-  }
-
-  result(): FoldResult {
-    if (!this.error) return { original: this.original };
-    const counts = this.counts!;
-    return {
-      original: this.original,
-      dequantized: this.dequantized,
-      error: Float32Array.from(this.error, (sum, i) => sum / counts[i]!),
-    };
-  }
-}
-
-/** The value of largest magnitude, the first one on ties; NaN once there is one. */
-function largest(start: number, values: Float32Array, from: number, to: number): number {
-  let best = start;
-  let magnitude = Math.abs(start);
-  for (let i = from; i < to; i++) {
-    const value = values[i]!;
-    const size = Math.abs(value);
-    if (size > magnitude) {
-      best = value;
-      magnitude = size;
-    } else if (Number.isNaN(size)) {
-      return Number.NaN;
-    }
-  }
-  return best;
+  if (fold === 'sums') return { sums: kernels.f64(states, 2 * cells).slice() };
+  const out = kernels.alloc(4 * cells);
+  kernels.finishExtreme(states, cells, out);
+  return { extreme: kernels.f32(out, cells).slice() };
 }

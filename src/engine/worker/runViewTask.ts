@@ -1,5 +1,6 @@
 /** Which function runs which of the tensor viewer's tasks. */
 import { runElement } from './elementTask';
+import { runFold } from './foldTask';
 import { runValues } from './valuesTask';
 import type { ViewTask } from './viewTasks';
 import type { WorkerContext } from './workerContext';
@@ -8,6 +9,8 @@ export function runViewTask(context: WorkerContext, task: ViewTask): unknown {
   switch (task.kind) {
     case 'values':
       return runValues(context, task);
+    case 'fold':
+      return runFold(context, task);
     case 'element':
       return runElement(context, task);
   }

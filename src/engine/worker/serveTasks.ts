@@ -8,8 +8,8 @@ import { runBands, runSurvey } from './bandTasks';
 import { runCompare } from './compareTask';
 import { runCopy } from './copyTask';
 import { runEncode, runRanges } from './encodeTask';
+import { runErrorFold } from './errorFoldTask';
 import { FileCache } from './fileCache';
-import { runFold } from './foldTask';
 import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
 import { runCount, runStats } from './statsTask';
@@ -90,8 +90,8 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runBands(context, task);
     case 'compare':
       return runCompare(context, task);
-    case 'fold':
-      return runFold(context, task);
+    case 'errorFold':
+      return runErrorFold(context, task);
     case 'copy':
       return runCopy(context, task);
     default:

@@ -11,6 +11,9 @@ import type { WorkerContext } from './workerContext';
 /** A read call costs about as much as reading this many values along. */
 const callElements = 2048;
 
+/** Parts of rows of at least this many values are read each by itself, straight to where they go. */
+const longRunElements = 1024;
+
 /** Values in a row: `count` of them, `stride` values apart in the tensor and `step` apart where they go. */
 interface Lines {
   readonly lines: number;
@@ -34,8 +37,15 @@ export class SliceReader {
   readFloat32(source: TensorSource, matrix: TensorMatrix, block: Block, pointer: number): void {
     if (matrix.columnStride === 1 && matrix.rowStride === source.columns) {
       // Rows of the matrix are parts of the tensor's own rows.
-      const column = matrix.first + block.column;
-      this.context.reader.readRegion(source, { ...block, column }, pointer);
+      const own = { ...block, column: matrix.first + block.column };
+      const long = block.columns >= longRunElements && block.columns < source.columns;
+      if (!long) this.context.reader.readRegion(source, own, pointer);
+      else {
+        for (let i = 0; i < block.rows; i++) {
+          const index = (own.row + i) * source.columns + own.column;
+          this.decodeRun(source, index, block.columns, pointer + 4 * i * block.columns);
+        }
+      }
       return;
     }
     this.read(matrix, block, pointer, 4, (index, count, target) =>

@@ -132,9 +132,9 @@ export interface CompareResult {
     | undefined;
 }
 
-/** Some rows of cells of a region that is folded into rows x columns cells. */
-export interface FoldTask {
-  readonly kind: 'fold';
+/** Some rows of cells of a region that is folded into rows x columns cells beside those of a counterpart. */
+export interface ErrorFoldTask {
+  readonly kind: 'errorFold';
   readonly source: TensorSource;
   readonly region: Region;
   readonly rows: number;
@@ -142,15 +142,15 @@ export interface FoldTask {
   /** Half-open range of the cells' rows. */
   readonly cellRow0: number;
   readonly cellRow1: number;
-  readonly counterpart?: Counterpart | undefined;
+  readonly counterpart: Counterpart;
 }
 
-export interface FoldResult {
+export interface ErrorFoldResult {
   /** Largest magnitude with its sign; NaN where there is one. */
   readonly original: Float32Array;
-  readonly dequantized?: Float32Array | undefined;
+  readonly dequantized: Float32Array;
   /** Mean |error|. */
-  readonly error?: Float32Array | undefined;
+  readonly error: Float32Array;
 }
 
 export interface CopyTask {
@@ -170,7 +170,7 @@ export type Task =
   | SurveyTask
   | BandsTask
   | CompareTask
-  | FoldTask
+  | ErrorFoldTask
   | CopyTask
   | ViewTask;
 
@@ -182,7 +182,7 @@ interface Results extends ViewResults {
   survey: Float64Array;
   bands: { readonly sums: ErrorSums };
   compare: CompareResult;
-  fold: FoldResult;
+  errorFold: ErrorFoldResult;
   copy: undefined;
 }
 

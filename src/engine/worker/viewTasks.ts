@@ -1,4 +1,5 @@
 /** What the tensor viewer's jobs ask of worker threads, and what they answer. */
+import type { Region } from '../../protocol/engineApi';
 import type { MatrixValues } from '../../protocol/tensorViews';
 import type { Block } from '../matrix';
 import type { TensorMatrix } from '../tensorMatrix';
@@ -31,9 +32,40 @@ export interface ElementBytes {
   readonly byteOffset?: number | undefined;
 }
 
-export type ViewTask = ValuesTask | ElementTask;
+/** How a region is divided into cells. */
+export interface CellGrid {
+  readonly rows: number;
+  readonly columns: number;
+  /** Values that each cell but the last covers; 0: cells share the region evenly. */
+  readonly rowStep: number;
+  readonly columnStep: number;
+}
+
+/** Some rows of cells of a region. */
+export interface FoldTask {
+  readonly kind: 'fold';
+  readonly source: TensorSource;
+  readonly matrix: TensorMatrix;
+  readonly region: Region;
+  readonly grid: CellGrid;
+  readonly fold: 'extreme' | 'sums';
+  /** Half-open range of the cells' rows. */
+  readonly cellRow0: number;
+  readonly cellRow1: number;
+}
+
+/** One of the two, row-major. */
+export interface FoldResult {
+  /** Value of largest magnitude; NaN where there is one. */
+  readonly extreme?: Float32Array | undefined;
+  /** Sum and sum of squares of each cell, side by side. */
+  readonly sums?: Float64Array | undefined;
+}
+
+export type ViewTask = ValuesTask | ElementTask | FoldTask;
 
 export interface ViewResults {
   values: Pick<MatrixValues, 'values' | 'exact'>;
   element: ElementBytes;
+  fold: FoldResult;
 }

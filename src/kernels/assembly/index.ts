@@ -19,6 +19,7 @@ export {
   decodeWideU64,
 } from './decode';
 export { errorSums } from './errorSums';
+export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { histogramF32, histogramF64, histogramU16 } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
 export {
