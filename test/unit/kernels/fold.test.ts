@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { extremeStateBytes, sumStateBytes } from '../../../src/kernels/kernels';
 import { foldReference } from '../../../src/kernels/reference/fold';
-import { loadKernels } from './loadKernels';
 import { randomValues } from '../engine/support';
+import { loadKernels } from './loadKernels';
 
 const kernels = loadKernels();
 
