@@ -81,7 +81,14 @@ function fold(
   if (bits === undefined) return `${columns} columns in ${width} words a row are codes of no known width`;
   const scaleProblem = checkScale(scale, rows, columns);
   if (scaleProblem !== undefined) return scaleProblem;
-  const zeroPoints = zeroPointsOf(zeroPoint, scale, rows, bits);
+  // One version packed both: where one width leaves it open, the other's may tell.
+  const zeroWords = zeroPoint?.dtype === 'I32' ? zeroPoint.shape[0] : undefined;
+  const isDense =
+    packedWords(columns, bits, true) === width &&
+    (packedWords(columns, bits, false) !== width ||
+      zeroWords === undefined ||
+      packedWords(rows, bits, true) === zeroWords);
+  const zeroPoints = zeroPointsOf(zeroPoint, scale, rows, bits, isDense);
   if (typeof zeroPoints === 'string') return zeroPoints;
   folding.fold({
     name,
@@ -101,10 +108,7 @@ function fold(
       bits,
       lines: rows,
       width: columns,
-      order: {
-        kind: packedWords(columns, bits, true) === width ? 'dense' : 'words',
-        strideBytes: 4 * width,
-      },
+      order: { kind: isDense ? 'dense' : 'words', strideBytes: 4 * width },
       meaning: { kind: 'integer', zeroPoints },
       scales: gridOf(scale, rows, columns),
       ...(order ? { columnGroups: toSpan(order) } : {}),
@@ -119,6 +123,7 @@ function zeroPointsOf(
   scale: TensorInfo,
   rows: number,
   bits: number,
+  isDense: boolean,
 ): ZeroPoints<PackedWeight<TensorSpan>['codes']> | string {
   const offset = 2 ** (bits - 1);
   if (!zeroPoint) return { kind: 'constant', value: offset };
@@ -131,7 +136,7 @@ function zeroPointsOf(
   const fits = (each: number) => zeroPoint.shape.join() === [each, groups].join();
   if (zeroPoint.dtype !== 'I32' || !widths.some(fits))
     return `its weight_zero_point should be I32 [${widths[0]}, ${groups}]`;
-  return { kind: 'rows', span, dense: fits(widths[0]!) };
+  return { kind: 'rows', span, dense: fits(widths[isDense ? 0 : 1]!) === isDense };
 }
 
 function gridOf(scale: TensorInfo, rows: number, columns: number): PackedWeight<TensorSpan>['scales'] {
