@@ -1,6 +1,8 @@
 /** The extension's composition root: makes the parts and registers them with VS Code. Nothing heavy starts here. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { analyzeAll } from './commands/analyzeAll';
+import { clearStatsCache } from './commands/clearStatsCache';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
@@ -9,6 +11,7 @@ import { openFromHub, setHubToken } from './commands/openFromHub';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
 import { showBackends } from './commands/showBackends';
 import { showFailure } from './commands/showFailure';
+import { readAnalysisSettings } from './editor/analysisSettings';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
 import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
@@ -39,6 +42,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
       ...(workers > 0 ? { TENSOR_LOUPE_WORKERS: String(workers) } : {}),
       ...(headerLimit > 100 ? { TENSOR_LOUPE_HEADER_CAP_MB: String(headerLimit) } : {}),
     },
+    onLog: (line) => log.info(line),
     onExit: (message) => {
       log.error(message);
       provider?.engineRestarted(message);
@@ -47,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
 
   const diagnostics = new FindingDiagnostics(findingHelpUri);
   const hub = new HubSettings(context.secrets);
+  const statsFolder = path.join(context.globalStorageUri.fsPath, 'statistics');
   const copies = new FileCopies(path.join(context.globalStorageUri.fsPath, 'copies'));
   provider = new CheckpointEditorProvider(
     context.extensionUri,
@@ -57,6 +62,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
       const reports = await engine.call('backends', {});
       return reports.find((report) => report.available)?.reason ?? '';
     },
+    () => readAnalysisSettings(statsFolder),
   );
   const reports = new ReportPanels(context.extensionUri, engine);
   const store = new ReportStore(context.workspaceState);
@@ -119,7 +125,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     });
   }
   command('findingHelp', (code: unknown) => showFindingHelp(context.extensionUri, code));
-  command('analyzeAll', () => editors.active()?.page.call('run', { kind: 'analyzeAll' }));
+  command('analyzeAll', () => {
+    const active = editors.active();
+    return active && analyzeAll(active);
+  });
+  command('clearStatsCache', () => clearStatsCache(engine, statsFolder));
   command('showErrorReport', async () => {
     const report = store.find(editors.active()?.uri.fsPath);
     if (report) await reports.show(report, { kind: 'file', path: report.open });

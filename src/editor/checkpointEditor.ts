@@ -6,6 +6,8 @@ import { LoupeError } from '../errors';
 import type { TensorStats } from '../protocol/engineApi';
 import { type Handlers, Rpc } from '../protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../protocol/webviewApi';
+import type { AnalysisProgress } from './analysisRun';
+import type { AnalysisSettings } from './analysisSettings';
 import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointSession } from './checkpointSession';
 import { changeNotice } from './checkpointWatcher';
@@ -22,6 +24,8 @@ type Page = Rpc<CheckpointHostContract, CheckpointPageContract>;
 
 /** Figures are sent to the page this often at most: 100,000 single messages would choke it. */
 const batchIntervalMs = 80;
+/** Figures that are known already go to the page so many at a time: it stays awake between them. */
+const knownPortion = 4000;
 
 /** The sessions of all open editors, and the page of the active one: commands work on these. */
 export class CheckpointDocument implements vscode.CustomDocument {
@@ -47,6 +51,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     private readonly originOf: (uri: vscode.Uri) => CheckpointOrigin,
     private readonly diagnostics: FindingDiagnostics,
     private readonly backendText: () => Promise<string>,
+    private readonly settings: () => AnalysisSettings,
   ) {}
 
   /** The checkpoint of the active editor tab, if it is one of ours. */
@@ -64,13 +69,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
 
   /** Tells every page that the compute process ended and comes back with the next request. */
   engineRestarted(message: string): void {
+    const told = `${message} It starts again by itself; what it was doing is done anew.`;
     for (const { page } of this.pages.values())
-      void page.call('notice', { kind: 'engine', message }).catch(() => undefined);
+      void page.call('notice', { kind: 'engine', message: told }).catch(() => undefined);
   }
 
   openCustomDocument(uri: vscode.Uri): CheckpointDocument {
     const key = uri.toString();
-    const session = new CheckpointSession(uri, this.engine, this.originOf(uri));
+    const session = new CheckpointSession(uri, this.engine, this.originOf(uri), this.settings);
     session.onDidFind((findings) => this.diagnostics.update(uri, findings));
     const document = new CheckpointDocument(uri, session, () => {
       this.documents.delete(key);
@@ -95,14 +101,22 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         const message = changeNotice(changes);
         void page.call('notice', { kind: 'changed', message }).catch(() => undefined);
       }),
+      document.session.onDidInterrupt((message) => {
+        void page.call('notice', { kind: 'engine', message }).catch(() => undefined);
+      }),
+      panel.onDidChangeViewState(() => document.session.setShown(panel, panel.visible)),
       // Trust and settings are told with the catalogue, which is not read again for them.
       vscode.workspace.onDidGrantWorkspaceTrust(() => reload()),
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('tensorLoupe')) reload();
+        if (!event.affectsConfiguration('tensorLoupe')) return;
+        document.session.goOn();
+        reload();
       }),
     );
+    document.session.setShown(panel, panel.visible);
     panel.onDidDispose(() => {
       this.pages.delete(panel);
+      document.session.setShown(panel, undefined);
       page.close(new LoupeError('cancelled', 'The editor was closed.'));
       for (const disposable of disposables) disposable.dispose();
     });
@@ -116,6 +130,18 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     if (text !== '') await entry?.page.call('backend', { text }).catch(() => undefined);
   }
 
+  /** A model that was analyzed before shows its figures at once; should that fail, it can be analyzed again. */
+  private async tellKnown({ session }: CheckpointDocument, panel: vscode.WebviewPanel): Promise<void> {
+    const known = await session.known().catch(() => []);
+    for (let at = 0; at < known.length; at += knownPortion) {
+      const batch = known.slice(at, at + knownPortion);
+      await this.pages
+        .get(panel)
+        ?.page.call('figures', { batch })
+        .catch(() => undefined);
+    }
+  }
+
   private handlers(
     document: CheckpointDocument,
     panel: vscode.WebviewPanel,
@@ -127,6 +153,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         try {
           const catalogue = await session.catalogue(stale);
           void this.tellBackend(panel);
+          void this.tellKnown(document, panel);
           stale = false;
           return {
             ok: true as const,
@@ -150,10 +177,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         let done = 0;
         let batch: { index: number; stats: TensorStats | null }[] = [];
         let lastSent = 0;
+        let rate: Pick<AnalysisProgress, 'bytesPerSecond' | 'secondsLeft' | 'isPaused'> | undefined;
         const flush = () => {
-          if (batch.length > 0) progress({ batch, done, total: tensors.length });
+          progress({ batch, done, total: tensors.length, ...rate });
           batch = [];
           lastSent = Date.now();
+        };
+        const flushSometimes = () => {
+          if (Date.now() - lastSent >= batchIntervalMs) flush();
         };
         try {
           await session.analyze(
@@ -161,14 +192,24 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
             (index, stats) => {
               done++;
               batch.push({ index, stats });
-              if (Date.now() - lastSent >= batchIntervalMs) flush();
+              flushSometimes();
             },
             signal,
+            ({ bytesPerSecond, secondsLeft, isPaused }) => {
+              const hasTurned = isPaused !== (rate?.isPaused ?? false);
+              rate = { bytesPerSecond, secondsLeft, isPaused };
+              if (hasTurned) flush();
+              else flushSometimes();
+            },
           );
         } finally {
           flush();
         }
         return { done };
+      },
+      prioritize: ({ tensors }) => {
+        session.prioritize(tensors);
+        return undefined;
       },
       metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
       pickTensor: async ({ title, except }) =>

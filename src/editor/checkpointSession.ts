@@ -12,15 +12,30 @@ import type {
   TensorStats,
   Tile,
 } from '../protocol/engineApi';
+import {
+  decodeRecord,
+  encodeRecords,
+  type IndexedStats,
+  type StatsRecords,
+  StatsStore,
+} from '../protocol/statsRecords';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import { type AnalysisProgress, AnalysisRun, type SkippedTensor } from './analysisRun';
+import type { AnalysisSettings } from './analysisSettings';
 import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
-import { readViewSettings } from './viewSettings';
+
+/** Details with their channels that are kept: a row of 2^20 columns takes megabytes. */
+const mostDetailsInMemory = 64;
 
 export class CheckpointSession implements vscode.Disposable {
   private opened: Promise<Catalogue> | undefined;
   private readonly withChannels = new Map<number, TensorStats | null>();
-  private readonly summaries = new Map<number, TensorStats | null>();
+  private summaries = new StatsStore(0);
+  private readonly runs = new Set<AnalysisRun>();
+  private analyses = 0;
+  private readonly shown = new Map<object, boolean>();
+  private waiting: (() => void)[] = [];
   private readonly values = new Map<number, readonly Finding[]>();
   private headerFindings: readonly Finding[] = [];
   private watcher: CheckpointWatcher | undefined;
@@ -34,11 +49,18 @@ export class CheckpointSession implements vscode.Disposable {
   private readonly progressed = new vscode.EventEmitter<OpenProgress>();
   /** Fires while the headers of a model of several files are read. */
   readonly onDidProgress = this.progressed.event;
+  private readonly analyzed = new vscode.EventEmitter<AnalysisProgress | undefined>();
+  /** Fires while tensors are analyzed, and without a value at the end. */
+  readonly onDidAnalyze = this.analyzed.event;
+  private readonly restarted = new vscode.EventEmitter<string>();
+  /** Fires with a sentence when something about the analysis must be said. */
+  readonly onDidInterrupt = this.restarted.event;
 
   constructor(
     readonly uri: vscode.Uri,
     private readonly engine: EngineClient,
     private readonly origin: CheckpointOrigin,
+    private readonly settings: () => AnalysisSettings,
   ) {}
 
   /** Where the model came from, in a sentence; nothing for an ordinary file. */
@@ -55,7 +77,7 @@ export class CheckpointSession implements vscode.Disposable {
   catalogue(reload = false): Promise<Catalogue> {
     if (reload || !this.opened) {
       this.withChannels.clear();
-      this.summaries.clear();
+      this.summaries = new StatsStore(0);
       this.values.clear();
       const opening = this.read(reload);
       this.opened = opening;
@@ -136,57 +158,175 @@ export class CheckpointSession implements vscode.Disposable {
     const known = this.withChannels.get(tensor);
     if (known !== undefined) return known;
     const catalogue = await this.catalogue();
+    const { cache, figures } = this.settings();
     const { path: file, generation } = catalogue;
     const [stats = null] = await this.engine.call(
       'stats',
-      {
-        path: file,
-        generation,
-        tensors: [tensor],
-        channels: 'full',
-        outlierFactor: readViewSettings().outlierFactor,
-      },
-      { signal },
+      { path: file, generation, tensors: [tensor], channels: 'full', ...figures, cache },
+      { signal, again: true },
     );
     this.withChannels.set(tensor, stats);
-    this.summaries.set(tensor, summary(stats));
-    if (this.findValues(catalogue, tensor, stats)) this.tellFindings();
+    if (this.withChannels.size > mostDetailsInMemory)
+      this.withChannels.delete(this.withChannels.keys().next().value!);
+    this.take(catalogue, encodeRecords([{ index: tensor, stats }]));
     return stats;
   }
 
-  /** Figures of many tensors, those already known first; `report` hears each as it comes. */
+  /** Figures that are known without reading a value, from this session or an earlier one. */
+  async known(): Promise<readonly IndexedStats[]> {
+    const catalogue = await this.catalogue();
+    const { cache, figures } = this.settings();
+    const { path: file, generation, tensors } = catalogue;
+    const unknown = Array.from({ length: tensors.count }, (_, i) => i).filter((i) => !this.has(catalogue, i));
+    if (cache && unknown.length > 0) {
+      await this.engine.call(
+        'stats',
+        {
+          path: file,
+          generation,
+          tensors: unknown,
+          channels: 'summary',
+          ...figures,
+          cache,
+          stream: true,
+          cachedOnly: true,
+        },
+        { again: true, progress: ({ records }) => records && this.take(catalogue, records) },
+      );
+    }
+    const found: IndexedStats[] = [];
+    const store = this.store(catalogue);
+    for (let index = 0; index < tensors.count; index++) {
+      const stats = store.get(index, tensors.names[index]!);
+      if (stats !== undefined) found.push({ index, stats });
+    }
+    return found;
+  }
+
+  /**
+   * Figures of many tensors, those already known first; `report` hears each as it comes. Resolves to the tensors that
+   * were left out because reading them ended a process.
+   */
   async analyze(
     tensors: readonly number[],
     report: (index: number, stats: TensorStats | null) => void,
     signal: AbortSignal,
-  ): Promise<void> {
+    progress: (progress: AnalysisProgress) => void = () => {},
+  ): Promise<readonly SkippedTensor[]> {
+    this.analyses++;
+    try {
+      return await this.analyzeNow(tensors, report, signal, progress);
+    } finally {
+      this.analyses--;
+      if (this.analyses === 0) this.analyzed.fire(undefined);
+    }
+  }
+
+  /** Whether tensors are being analyzed, for whichever page. */
+  get isAnalyzing(): boolean {
+    return this.analyses > 0;
+  }
+
+  private async analyzeNow(
+    tensors: readonly number[],
+    report: (index: number, stats: TensorStats | null) => void,
+    signal: AbortSignal,
+    progress: (progress: AnalysisProgress) => void,
+  ): Promise<readonly SkippedTensor[]> {
     const catalogue = await this.catalogue();
+    const { cache, figures } = this.settings();
     const { path: file, generation } = catalogue;
+    const { names, bytes } = catalogue.tensors;
+    const store = this.store(catalogue);
     const wanted: number[] = [];
     for (const index of tensors) {
-      const known = this.summaries.get(index);
+      const known = store.get(index, names[index] ?? '');
       if (known === undefined) wanted.push(index);
       else report(index, known);
     }
-    if (wanted.length === 0) return;
-    let hasFound = false;
+    if (wanted.length === 0) return [];
+    const run = new AnalysisRun(wanted, {
+      ask: (portion, stop, told) =>
+        this.engine.call(
+          'stats',
+          { path: file, generation, tensors: portion, channels: 'summary', ...figures, cache, stream: true },
+          { signal: stop, progress: told },
+        ),
+      bytesOf: (tensor) => bytes[tensor] ?? 0,
+      nameOf: (tensor) => names[tensor] ?? '',
+      take: (records) => {
+        this.take(catalogue, records);
+        for (const index of records.index) report(index, store.get(index, names[index]!) ?? null);
+      },
+      pause: () => this.pause(),
+      report: (state) => {
+        progress(state);
+        this.analyzed.fire(state);
+      },
+      tellRestart: (message) => this.restarted.fire(message),
+    });
+    this.runs.add(run);
     try {
-      await this.engine.call(
-        'stats',
-        { path: file, generation, tensors: wanted, channels: 'none' },
-        {
-          signal,
-          progress: ({ index, stats }) => {
-            const kept = summary(stats);
-            this.summaries.set(index, kept);
-            if (this.findValues(catalogue, index, stats)) hasFound = true;
-            report(index, kept);
-          },
-        },
-      );
+      const skipped = await run.run(signal);
+      const [one] = skipped;
+      if (one) {
+        const others = skipped.length > 1 ? ` ${skipped.length - 1} more were left out too.` : '';
+        this.restarted.fire(`${names[one.index]} was left out of the analysis: ${one.message}${others}`);
+      }
+      return skipped;
     } finally {
-      if (hasFound) this.tellFindings();
+      this.runs.delete(run);
     }
+  }
+
+  /** Has tensors that are on screen analyzed before others. */
+  prioritize(tensors: readonly number[]): void {
+    for (const run of this.runs) run.prioritize(tensors);
+  }
+
+  /** Tells whether a page of this checkpoint is shown; undefined: the page is gone. */
+  setShown(page: object, isShown: boolean | undefined): void {
+    if (isShown === undefined) this.shown.delete(page);
+    else this.shown.set(page, isShown);
+    this.goOn();
+  }
+
+  /** Lets paused work go on if it may, after a page was shown or a setting changed. */
+  goOn(): void {
+    if (this.mustPause) return;
+    for (const resume of this.waiting.splice(0)) resume();
+  }
+
+  /** A page that is shown anywhere counts; without any page nobody has hidden one. */
+  private get mustPause(): boolean {
+    const pages = [...this.shown.values()];
+    return this.settings().pauseWhenHidden && pages.length > 0 && !pages.includes(true);
+  }
+
+  private pause(): Promise<void> | undefined {
+    if (!this.mustPause) return undefined;
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private store({ tensors }: Catalogue): StatsStore {
+    if (this.summaries.count !== tensors.count) this.summaries = new StatsStore(tensors.count);
+    return this.summaries;
+  }
+
+  private has(catalogue: Catalogue, tensor: number): boolean {
+    return this.store(catalogue).has(tensor);
+  }
+
+  /** Keeps figures and tells what they say is wrong. */
+  private take(catalogue: Catalogue, records: StatsRecords): void {
+    this.store(catalogue).add(records);
+    let hasFound = false;
+    for (let i = 0; i < records.index.length; i++) {
+      const index = records.index[i]!;
+      const stats = decodeRecord(records, i, catalogue.tensors.names[index] ?? '');
+      if (this.findValues(catalogue, index, stats)) hasFound = true;
+    }
+    if (hasFound) this.tellFindings();
   }
 
   /** A run of an array's values in the metadata. */
@@ -195,7 +335,7 @@ export class CheckpointSession implements vscode.Disposable {
     signal?: AbortSignal,
   ): Promise<MetadataSlice> {
     const { path: file, generation } = await this.catalogue();
-    return this.engine.call('metadataSlice', { path: file, generation, ...params }, { signal });
+    return this.engine.call('metadataSlice', { path: file, generation, ...params }, { signal, again: true });
   }
 
   async tile(
@@ -203,7 +343,7 @@ export class CheckpointSession implements vscode.Disposable {
     signal?: AbortSignal,
   ): Promise<Tile> {
     const { path: file, generation } = await this.catalogue();
-    return this.engine.call('tile', { path: file, generation, ...params }, { signal });
+    return this.engine.call('tile', { path: file, generation, ...params }, { signal, again: true });
   }
 
   dispose(): void {
@@ -212,13 +352,10 @@ export class CheckpointSession implements vscode.Disposable {
     this.watcher?.dispose();
     this.changed.dispose();
     this.progressed.dispose();
+    this.analyzed.dispose();
+    this.restarted.dispose();
     this.found.dispose();
   }
-}
-
-/** The figures of a table's row: of 100,000 tensors neither histograms nor channels are kept or sent to a page. */
-function summary(stats: TensorStats | null): TensorStats | null {
-  return stats && { ...stats, histogram: null, channels: undefined };
 }
 
 /** The weights as they were read, and the small files that are shown with them. */

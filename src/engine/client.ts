@@ -23,6 +23,8 @@ export interface EngineClientOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with one plain sentence when the process ends without having been asked to. */
   readonly onExit?: ((message: string, exit: EngineExit) => void) | undefined;
+  /** Hears each line that the process writes for a log. */
+  readonly onLog?: ((line: string) => void) | undefined;
 }
 
 export interface EngineCallOptions<M extends keyof EngineContract> {
@@ -30,6 +32,11 @@ export interface EngineCallOptions<M extends keyof EngineContract> {
   readonly progress?:
     | ((data: EngineContract[M] extends { progress: infer P } ? P : undefined) => void)
     | undefined;
+  /**
+   * Ask once more when the process ends before it has answered. For calls that change nothing; progress may be told
+   * twice.
+   */
+  readonly again?: boolean | undefined;
 }
 
 interface Running {
@@ -55,10 +62,25 @@ export class EngineClient {
    * Asks the engine. Rejects with the engine's own LoupeError, with `cancelled` once the engine has
    * stopped after an abort, or with `engine-died` when the process ends before it has answered.
    */
-  call<M extends keyof EngineContract & string>(
+  async call<M extends keyof EngineContract & string>(
     method: M,
     params: EngineContract[M]['params'],
     options: EngineCallOptions<M> = {},
+  ): Promise<EngineContract[M]['result']> {
+    try {
+      return await this.callOnce(method, params, options);
+    } catch (thrown) {
+      const { code } = LoupeError.from(thrown);
+      const isOver = this.disposed || options.signal?.aborted;
+      if (code !== 'engine-died' || !options.again || isOver) throw thrown;
+      return this.callOnce(method, params, options);
+    }
+  }
+
+  private callOnce<M extends keyof EngineContract & string>(
+    method: M,
+    params: EngineContract[M]['params'],
+    options: EngineCallOptions<M>,
   ): Promise<EngineContract[M]['result']> {
     if (this.disposed) return Promise.reject(new LoupeError('engine-died', 'The engine has been shut down.'));
     try {
@@ -98,6 +120,7 @@ export class EngineClient {
     let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-keptStderr);
+      for (const line of text.split('\n')) if (line.trim() !== '') this.options.onLog?.(line);
     });
     const rpc = new Rpc<Record<never, never>, EngineContract>(
       {

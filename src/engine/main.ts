@@ -12,6 +12,7 @@ import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { quantizeJob } from './quantize/quantizeJob';
+import { StatsCaches } from './statsCache';
 import { statsJob } from './statsJob';
 import { tileJob } from './tileJob';
 import { valuesJob } from './valuesJob';
@@ -25,6 +26,7 @@ const engine: Engine = {
   backends: new Backends(pool, new URL('./ortWorker.js', import.meta.url)),
 };
 const { cache } = engine;
+const statsCaches = new StatsCaches((message) => console.error(message));
 
 /** Jobs that are under way: the process waits for their clean-up when its parent goes. */
 const running = new Set<Promise<unknown>>();
@@ -55,8 +57,12 @@ const handlers: Handlers<EngineContract> = {
   metadataSlice: async (params, context) =>
     metadataSliceJob(await cache.get(params.path, params.generation), params, context),
   backends: () => engine.backends.reports(),
-  stats: async (params, context) =>
-    statsJob(engine, await cache.get(params.path, params.generation), params, context),
+  stats: async (params, context) => {
+    const opened = await cache.get(params.path, params.generation);
+    const known = params.cache && (await statsCaches.at(params.cache).model(opened, params));
+    return statsJob(engine, opened, params, context, known);
+  },
+  clearStatsCache: ({ folder }) => statsCaches.at({ folder }).clear(),
   distribution: async (params, context) =>
     distributionJob(engine, await cache.get(params.path, params.generation), params, context),
   tile: async (params, context) =>
@@ -88,7 +94,9 @@ const rpc = new Rpc<EngineContract, Record<never, never>>(
 process.on('disconnect', () => {
   // Running jobs are told to stop, clean up after themselves, and then nobody needs this process.
   rpc.close(new LoupeError('cancelled', 'The parent process has gone.'));
-  void Promise.allSettled(running).then(() => process.exit(0));
+  void Promise.allSettled(running)
+    .then(() => statsCaches.flush())
+    .then(() => process.exit(0));
 });
 // Ctrl-C reaches the whole process group; the command line tells its engine by itself what to stop.
 process.on('SIGINT', () => {});

@@ -16,8 +16,9 @@ import type { HubChoice } from '../hub/hubChoices';
 import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
-import type { ChannelDetail, DisplayHistogram, TensorStats } from '../stats/types';
+import type { DisplayHistogram } from '../stats/types';
 import type { Region, TensorSlice } from './matrixRegion';
+import type { StatsContract } from './statsApi';
 import type { TensorViewContract } from './tensorViews';
 
 export type {
@@ -43,6 +44,7 @@ export type {
   TensorStats,
 } from '../stats/types';
 export type { Region, TensorSlice } from './matrixRegion';
+export type { StatsCacheSettings, StatsProgress } from './statsApi';
 
 /** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
 export interface TensorColumns {
@@ -217,119 +219,97 @@ export interface ErrorDetail {
   readonly columnError: Float32Array;
 }
 
-export type EngineContract = Pick<TensorViewContract, 'values' | 'element'> & {
-  hello: { params: Record<string, never>; result: { pid: number; workers: number } };
-  /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
-  open: { params: { path: string }; result: Catalogue; progress: OpenProgress };
-  brief: { params: { path: string }; result: CheckpointBrief };
-  /** Pages through an array that the catalogue holds only the head of; GGUF alone has them. */
-  metadataSlice: {
-    params: {
-      path: string;
-      generation?: string | undefined;
-      key: string;
-      start: number;
-      /** At most 4,096. */
-      count: number;
+export type EngineContract = StatsContract &
+  Pick<TensorViewContract, 'values' | 'element'> & {
+    hello: { params: Record<string, never>; result: { pid: number; workers: number } };
+    /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
+    open: { params: { path: string }; result: Catalogue; progress: OpenProgress };
+    brief: { params: { path: string }; result: CheckpointBrief };
+    /** Pages through an array that the catalogue holds only the head of; GGUF alone has them. */
+    metadataSlice: {
+      params: {
+        path: string;
+        generation?: string | undefined;
+        key: string;
+        start: number;
+        /** At most 4,096. */
+        count: number;
+      };
+      result: MetadataSlice;
     };
-    result: MetadataSlice;
-  };
-  backends: { params: Record<string, never>; result: readonly BackendReport[] };
-  stats: {
-    params: {
-      path: string;
-      generation?: string | undefined;
-      /** Indices into the catalogue, in the order wanted. */
-      tensors: readonly number[];
-      channels: ChannelDetail;
-      /** A channel is an outlier beyond this many times its axis' median; undefined: the default. */
-      outlierFactor?: number | undefined;
-      /** Magnitude from which a column counts for LLM.int8(); undefined: 6. */
-      int8Threshold?: number | undefined;
+    backends: { params: Record<string, never>; result: readonly BackendReport[] };
+    /**
+     * A tensor's values over any range, from the counts of their 16-bit patterns, which are kept of the tensors looked at
+     * last: zooming reads nothing. Exact for types of up to 16 bits; of others a pattern's values are taken as evenly spread.
+     */
+    distribution: {
+      params: {
+        path: string;
+        generation?: string | undefined;
+        tensor: number;
+        /** 1 to 8,192. */
+        bins: number;
+        /** Undefined: smallest to largest value. */
+        range?: { readonly min: number; readonly max: number } | undefined;
+        /** At most 64: how many values lie beyond so many standard deviations. */
+        sigmas?: readonly number[] | undefined;
+      };
+      result: {
+        /** null when there is no finite value. */
+        histogram: DisplayHistogram | null;
+        /** In the order asked for. */
+        beyond: readonly CountBeyond[];
+      };
     };
-    /** In the order asked for; null where a tensor's values cannot be read. */
-    result: readonly (TensorStats | null)[];
-    progress: {
-      done: number;
-      total: number;
-      index: number;
-      stats: TensorStats | null;
-      bytesDone: number;
-      bytesTotal: number;
+    tile: {
+      params: {
+        path: string;
+        generation?: string | undefined;
+        tensor: number;
+        region?: Region | undefined;
+        /** The matrix that `region` is over. */
+        slice?: TensorSlice | undefined;
+        /** Undefined: 'extreme'. */
+        aggregate?: Aggregate | undefined;
+        rows: number;
+        columns: number;
+      };
+      result: Tile;
+    };
+    errors: {
+      params: {
+        path: string;
+        choice: SchemeChoice;
+        tensors?: readonly number[] | undefined;
+        pure?: boolean | undefined;
+      };
+      result: readonly TensorError[];
+      progress: { done: number; total: number; row: TensorError };
+    };
+    errorTile: {
+      params: {
+        path: string;
+        tensor: number;
+        against: Against;
+        region?: Region | undefined;
+        rows: number;
+        columns: number;
+      };
+      result: ErrorTile;
+    };
+    errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
+    quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
+    /** The checkpoints that a repository on the Hugging Face Hub offers. */
+    hubChoices: {
+      params: { repository: HubRepository; access: HubAccess };
+      result: readonly HubChoice[];
+    };
+    /**
+     * The catalogue of one of them, from headers alone: no values can be asked for, and paths are URIs.
+     */
+    hubOpen: {
+      params: { location: HubFileLocation; access: HubAccess };
+      result: Catalogue;
+      progress: OpenProgress;
     };
   };
-  /**
-   * A tensor's values over any range, from the counts of their 16-bit patterns, which are kept of the tensors looked at
-   * last: zooming reads nothing. Exact for types of up to 16 bits; of others a pattern's values are taken as evenly spread.
-   */
-  distribution: {
-    params: {
-      path: string;
-      generation?: string | undefined;
-      tensor: number;
-      /** 1 to 8,192. */
-      bins: number;
-      /** Undefined: smallest to largest value. */
-      range?: { readonly min: number; readonly max: number } | undefined;
-      /** At most 64: how many values lie beyond so many standard deviations. */
-      sigmas?: readonly number[] | undefined;
-    };
-    result: {
-      /** null when there is no finite value. */
-      histogram: DisplayHistogram | null;
-      /** In the order asked for. */
-      beyond: readonly CountBeyond[];
-    };
-  };
-  tile: {
-    params: {
-      path: string;
-      generation?: string | undefined;
-      tensor: number;
-      region?: Region | undefined;
-      /** The matrix that `region` is over. */
-      slice?: TensorSlice | undefined;
-      /** Undefined: 'extreme'. */
-      aggregate?: Aggregate | undefined;
-      rows: number;
-      columns: number;
-    };
-    result: Tile;
-  };
-  errors: {
-    params: {
-      path: string;
-      choice: SchemeChoice;
-      tensors?: readonly number[] | undefined;
-      pure?: boolean | undefined;
-    };
-    result: readonly TensorError[];
-    progress: { done: number; total: number; row: TensorError };
-  };
-  errorTile: {
-    params: {
-      path: string;
-      tensor: number;
-      against: Against;
-      region?: Region | undefined;
-      rows: number;
-      columns: number;
-    };
-    result: ErrorTile;
-  };
-  errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
-  quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
-  /** The checkpoints that a repository on the Hugging Face Hub offers. */
-  hubChoices: {
-    params: { repository: HubRepository; access: HubAccess };
-    result: readonly HubChoice[];
-  };
-  /**
-   * The catalogue of one of them, from headers alone: no values can be asked for, and paths are URIs.
-   */
-  hubOpen: {
-    params: { location: HubFileLocation; access: HubAccess };
-    result: Catalogue;
-    progress: OpenProgress;
-  };
-};

@@ -44,8 +44,19 @@ export type CheckpointHostContract = {
   analyze: {
     params: { tensors: readonly number[] };
     result: { done: number };
-    progress: { batch: readonly { index: number; stats: TensorStats | null }[]; done: number; total: number };
+    progress: {
+      batch: readonly { index: number; stats: TensorStats | null }[];
+      done: number;
+      total: number;
+      /** Undefined until there is something to measure. */
+      bytesPerSecond?: number | undefined;
+      secondsLeft?: number | undefined;
+      /** Nothing is read while no page of the checkpoint is shown. */
+      isPaused?: boolean | undefined;
+    };
   };
+  /** While `analyze` runs: these tensors are on screen and come first. */
+  prioritize: { params: { tensors: readonly number[] }; result: undefined };
   tile: {
     params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
     result: Tile;
@@ -87,6 +98,8 @@ export type CheckpointPageContract = {
   backend: { params: { text: string }; result: undefined };
   /** New content after a reload. */
   reload: { params: Record<string, never>; result: undefined };
+  /** Figures of an earlier analysis, in a few portions after `ready` was answered. */
+  figures: { params: { batch: readonly { index: number; stats: TensorStats | null }[] }; result: undefined };
   /** Runs an action of the page, for commands and tests. */
   run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' }; result: undefined };
 };

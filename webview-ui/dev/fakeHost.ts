@@ -135,6 +135,7 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       }
       return { done: tensors.length };
     },
+    prioritize: () => undefined,
     tile: async ({ tensor, rows, columns }) => {
       const found = (await statsOf(tensor))!;
       return plainTile(

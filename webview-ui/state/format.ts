@@ -135,6 +135,13 @@ export function formatSeconds(seconds: number): string {
   return `${oneDecimal.format(seconds / 3600)} h`;
 }
 
+/** Bytes a second in powers of ten, as disks are sold: "3.1 GB/s", "420 MB/s". */
+export function formatRate(bytesPerSecond: number): string {
+  const [value, unit] =
+    bytesPerSecond >= 1e9 ? [bytesPerSecond / 1e9, 'GB/s'] : [bytesPerSecond / 1e6, 'MB/s'];
+  return `${value < 10 ? oneDecimal.format(value) : formatInteger(Math.round(value))} ${unit}`;
+}
+
 const smallNumbers = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
 /** A small count as a word for the start or middle of a sentence, a larger one in digits. */

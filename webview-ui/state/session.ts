@@ -18,6 +18,10 @@ export interface Analysis {
   readonly total: number;
   readonly startedAtMs: number;
   readonly cancelling: boolean;
+  /** As the host measured it; undefined until there is something to measure. */
+  readonly bytesPerSecond?: number | undefined;
+  readonly secondsLeft?: number | undefined;
+  readonly isPaused?: boolean | undefined;
 }
 
 /** How an analysis ended. */
@@ -38,6 +42,7 @@ export class CheckpointSession {
   private readonly details = new Map<number, TensorStats | null>();
   private readonly reasons: ReadonlyMap<number, string>;
   private abort: AbortController | undefined;
+  private prioritized = '';
   private lastFindings: { readonly version: number; readonly all: readonly Finding[] } | undefined;
   private readonly arrays = new Map<string, PagedValues>();
   private hasAskedTokenizer = false;
@@ -200,6 +205,7 @@ export class CheckpointSession {
     const already = count - tensors.length;
     const startedAtMs = performance.now();
     this.abort = new AbortController();
+    this.prioritized = '';
     this.analysis = { done: already, total: count, startedAtMs, cancelling: false };
     this.onChange();
     try {
@@ -209,9 +215,10 @@ export class CheckpointSession {
           { tensors },
           {
             signal: this.abort.signal,
-            progress: ({ batch, done }) => {
+            progress: ({ batch, done, bytesPerSecond, secondsLeft, isPaused }) => {
               for (const { index, stats } of batch) this.stats.set(index, stats);
-              if (this.analysis) this.analysis = { ...this.analysis, done: already + done };
+              const rate = { bytesPerSecond, secondsLeft, isPaused };
+              if (this.analysis) this.analysis = { ...this.analysis, done: already + done, ...rate };
               this.onChange();
             },
           },
@@ -227,6 +234,22 @@ export class CheckpointSession {
       this.abort = undefined;
       this.onChange();
     }
+  }
+
+  /** Figures of an earlier analysis. */
+  takeKnown(batch: readonly { index: number; stats: TensorStats | null }[]): void {
+    for (const { index, stats } of batch) this.stats.set(index, stats);
+    this.onChange();
+  }
+
+  /** Says which tensors are on screen: a running analysis takes them first. */
+  prioritize(tensors: readonly number[]): void {
+    if (!this.analysis) return;
+    const key = `${tensors[0]} ${tensors.at(-1)} ${tensors.length}`;
+    if (key === this.prioritized) return;
+    this.prioritized = key;
+    // Should it fail, they come in their turn.
+    this.rpc.call('prioritize', { tensors }).catch(() => undefined);
   }
 
   cancelAnalysis(): void {

@@ -83,6 +83,14 @@ export class CheckpointPage {
         if (this.screen.kind === 'loading') this.requestRender();
         return undefined;
       },
+      figures: ({ batch }) => {
+        if (this.screen.kind !== 'open') return undefined;
+        const { session } = this.screen;
+        // A model that was analyzed before shows its figures unasked; hidden ones stay hidden.
+        if (session.stats.known === 0) this.patch({ showStatistics: true });
+        session.takeKnown(batch);
+        return undefined;
+      },
       reload: () => this.load(),
       run: ({ kind }) => {
         if (this.screen.kind !== 'open') return undefined;

@@ -222,6 +222,7 @@ export class TensorTable {
       });
     }
     for (let slot = 0; slot < size; slot++) if (used[slot] === 0) this.pool[slot]!.hide();
+    this.session.prioritize(Array.from(view.rows.rows.slice(first, end)).filter((entry) => entry >= 0));
     const isActiveDrawn = this.active >= first && this.active < end;
     if (isActiveDrawn) {
       this.element.setAttribute('aria-activedescendant', this.pool[this.active % size]!.element.id);

@@ -5,7 +5,7 @@ import '@vscode-elements/elements/dist/vscode-context-menu/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { formatInteger, formatSeconds } from '../state/format';
+import { formatInteger, formatRate, formatSeconds } from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { type ColumnId, nextSort, tableColumns } from '../state/tableColumns';
 import type { TableRows } from '../state/tableModel';
@@ -199,12 +199,15 @@ export class TensorsView {
   }
 
   private progress(): TemplateResult {
-    const { done, total, startedAtMs, cancelling } = this.session.analysis!;
+    const { done, total, startedAtMs, cancelling, bytesPerSecond, secondsLeft, isPaused } =
+      this.session.analysis!;
     const seconds = (performance.now() - startedAtMs) / 1000;
-    const left = done > 0 ? (seconds / done) * (total - done) : 0;
+    const left = secondsLeft ?? 0;
+    const rate = bytesPerSecond === undefined ? '' : ` · ${formatRate(bytesPerSecond)}`;
+    const time = seconds > 2 && left > 3 ? ` · ${formatSeconds(left)} left` : '';
     return html`<div class="progress" data-testid="analysis">
         <span class="number" data-testid="analysis-count" title="Tensors analyzed"
-          >${formatInteger(done)} / ${formatInteger(total)}${seconds > 2 && left > 3 ? html`<span class="quiet"> · ${formatSeconds(left)} left</span>` : nothing}</span
+          >${formatInteger(done)} / ${formatInteger(total)}<span class="quiet" data-testid="analysis-rate">${isPaused ? ' · paused while hidden' : rate + time}</span></span
         >
         <vscode-button secondary data-testid="cancel-analysis" ?disabled=${cancelling} @click=${() => this.session.cancelAnalysis()}
           >${cancelling ? 'Cancelling' : 'Cancel'}</vscode-button

@@ -44,3 +44,35 @@ export async function inOrder<Item, Result>(
     throw thrown;
   }
 }
+
+/**
+ * Calls `work` on units in their order while the weights under way come to at most `capacity`; a heavier one runs alone.
+ * The first failure fires `stop`, and rejects once everything under way has settled.
+ */
+export async function runWeighted<Unit extends { readonly weight: number }>(
+  units: Iterable<Unit>,
+  capacity: number,
+  stop: AbortController,
+  work: (unit: Unit) => Promise<void>,
+): Promise<void> {
+  const underWay = new Set<Promise<void>>();
+  let load = 0;
+  let failure: { readonly thrown: unknown } | undefined;
+  for (const unit of units) {
+    while (underWay.size > 0 && load + unit.weight > capacity) await Promise.race(underWay);
+    if (stop.signal.aborted) break;
+    load += unit.weight;
+    const running: Promise<void> = work(unit)
+      .catch((thrown) => {
+        failure ??= { thrown };
+        stop.abort();
+      })
+      .finally(() => {
+        load -= unit.weight;
+        underWay.delete(running);
+      });
+    underWay.add(running);
+  }
+  await Promise.all(underWay);
+  if (failure) throw failure.thrown;
+}

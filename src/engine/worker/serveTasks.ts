@@ -12,6 +12,7 @@ import { runErrorFold } from './errorFoldTask';
 import { FileCache } from './fileCache';
 import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
+import { runStatsBatch } from './statsBatchTask';
 import { runCount, runStats } from './statsTask';
 import type { Task, TaskReply, TaskRequest } from './task';
 import type { EncodeCall, Encoder, WorkerContext } from './workerContext';
@@ -70,7 +71,7 @@ export function serveTasks(kernels: Kernels, encoder: Encoder): void {
     } catch (thrown) {
       reply = { id, error: LoupeError.from(thrown).toJSON() };
     }
-    port?.postMessage(reply);
+    port?.postMessage(reply, 'result' in reply ? ownedBuffers(reply.result) : []);
   }
 }
 
@@ -78,6 +79,8 @@ function runTask(context: WorkerContext, task: Task): unknown {
   switch (task.kind) {
     case 'stats':
       return runStats(context, task);
+    case 'statsBatch':
+      return runStatsBatch(context, task);
     case 'count':
       return runCount(context, task);
     case 'ranges':
@@ -97,4 +100,24 @@ function runTask(context: WorkerContext, task: Task): unknown {
     default:
       return runViewTask(context, task);
   }
+}
+
+/** Smaller arrays are as well copied. */
+const worthMovingBytes = 4096;
+
+/** The buffers of large arrays in a result: they are moved to the other thread, where copies of them would pile up. */
+function ownedBuffers(result: unknown, depth = 3): ArrayBuffer[] {
+  if (typeof result !== 'object' || result === null || depth === 0) return [];
+  const found = new Set<ArrayBuffer>();
+  for (const value of Object.values(result)) {
+    if (!ArrayBuffer.isView(value)) {
+      if (!Array.isArray(value)) for (const buffer of ownedBuffers(value, depth - 1)) found.add(buffer);
+      continue;
+    }
+    const { buffer, byteLength } = value;
+    // A view of the kernels' memory is never the whole of it.
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+    if (isWhole && byteLength >= worthMovingBytes) found.add(buffer);
+  }
+  return [...found];
 }

@@ -3,11 +3,12 @@ import type { SerializedError } from '../../errors';
 import type { CheckpointFile } from '../../formats/checkpoint';
 import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
 import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
+import type { StatsRecords } from '../../protocol/statsRecords';
 import type { Knowledge, Setting } from '../../quant/scheme';
 import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats';
 import type { PartialStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
-import type { TensorSource } from '../tensorSource';
+import type { FileSpan, TensorSource } from '../tensorSource';
 import type { ViewResults, ViewTask } from './viewTasks';
 
 /** Parameters of rows, one entry a row. */
@@ -26,6 +27,24 @@ export interface StatsTask {
   readonly channels: boolean;
   readonly figures?: FinalizeOptions | undefined;
 }
+
+/** Final statistics of small tensors that lie near one another, each in one part. */
+export interface StatsBatchTask {
+  readonly kind: 'statsBatch';
+  readonly sources: readonly TensorSource[];
+  /** Places of the sources in the catalogue, for records. */
+  readonly indices: readonly number[];
+  /** A run of bytes that holds most of their values, worth one read. */
+  readonly span: FileSpan & { readonly bytes: number };
+  readonly channels: boolean;
+  readonly figures: FinalizeOptions;
+  /** Answer with records, which leave out histograms and arrays of channels. */
+  readonly asRecords: boolean;
+}
+
+export type StatsBatchResult =
+  | { readonly records: StatsRecords }
+  | { readonly stats: readonly TensorStats[] };
 
 export interface CountTask {
   readonly kind: 'count';
@@ -164,6 +183,7 @@ export interface CopyTask {
 
 export type Task =
   | StatsTask
+  | StatsBatchTask
   | CountTask
   | RangesTask
   | EncodeTask
@@ -176,6 +196,7 @@ export type Task =
 
 interface Results extends ViewResults {
   stats: PartialStats | TensorStats;
+  statsBatch: StatsBatchResult;
   count: SigmaCounts;
   ranges: { readonly min: Float32Array; readonly max: Float32Array };
   encode: EncodeResult;
