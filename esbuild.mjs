@@ -45,6 +45,7 @@ export const entries = {
   },
   'webview/checkpoint.js': { source: 'webview-ui/checkpoint.ts', ...webview },
   'webview/report.js': { source: 'webview-ui/report.ts', ...webview },
+  'webview/tensor.js': { source: 'webview-ui/tensor.ts', ...webview },
 };
 
 /** Files appear by renaming: who starts a bundle meanwhile gets the old one or the new one, never half of one. */

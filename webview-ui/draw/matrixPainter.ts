@@ -33,6 +33,8 @@ export interface MatrixFrame {
 const gapFrom = 9;
 /** Blocks are set apart from this many CSS pixels a cell on. */
 const groupFrom = 3;
+/** From this size on the cursor frames its row and column in place of crossing them. */
+const framedFrom = 12;
 const numberSize = 10.5;
 const numberPadding = 3;
 
@@ -166,19 +168,27 @@ function markNans(context: CanvasRenderingContext2D, frame: MatrixFrame, bitmap:
 function paintCrosshair(context: CanvasRenderingContext2D, frame: MatrixFrame, at: MatrixPlace): void {
   const { camera, canvas, theme, size } = frame;
   const thickness = Math.max(1, Math.round(canvas.ratio));
-  const x = Math.floor((columnEdge(camera, at.column) + columnEdge(camera, at.column + 1)) / 2);
-  const y = Math.floor((rowEdge(camera, at.row) + rowEdge(camera, at.row + 1)) / 2);
-  const right = Math.min(canvas.width, columnEdge(camera, size.columns));
-  const bottom = Math.min(canvas.height, rowEdge(camera, size.rows));
-  // The cell itself is left free, so that its number can be read.
-  const halfWidth = Math.max(4 * thickness, Math.ceil(camera.columnScale / 2));
-  const halfHeight = Math.max(4 * thickness, Math.ceil(camera.rowScale / 2));
+  const [left, right] = [columnEdge(camera, at.column), columnEdge(camera, at.column + 1)];
+  const [top, bottom] = [rowEdge(camera, at.row), rowEdge(camera, at.row + 1)];
+  const across = Math.min(canvas.width, columnEdge(camera, size.columns));
+  const down = Math.min(canvas.height, rowEdge(camera, size.rows));
   context.fillStyle = theme.foreground;
   context.globalAlpha = 0.55;
-  context.fillRect(0, y, Math.max(0, x - halfWidth), thickness);
-  context.fillRect(x + halfWidth, y, Math.max(0, right - x - halfWidth), thickness);
-  context.fillRect(x, 0, thickness, Math.max(0, y - halfHeight));
-  context.fillRect(x, y + halfHeight, thickness, Math.max(0, bottom - y - halfHeight));
+  if (Math.min(right - left, bottom - top) >= framedFrom * canvas.ratio) {
+    // Along the edges of the row and the column, so that no number is struck through.
+    for (const y of [top - thickness, bottom - thickness]) context.fillRect(0, y, across, thickness);
+    for (const x of [left - thickness, right - thickness]) context.fillRect(x, 0, thickness, down);
+  } else {
+    const x = Math.floor((left + right) / 2);
+    const y = Math.floor((top + bottom) / 2);
+    // The cell itself is left free.
+    const halfWidth = Math.max(4 * thickness, Math.ceil(camera.columnScale / 2));
+    const halfHeight = Math.max(4 * thickness, Math.ceil(camera.rowScale / 2));
+    context.fillRect(0, y, Math.max(0, x - halfWidth), thickness);
+    context.fillRect(x + halfWidth, y, Math.max(0, across - x - halfWidth), thickness);
+    context.fillRect(x, 0, thickness, Math.max(0, y - halfHeight));
+    context.fillRect(x, y + halfHeight, thickness, Math.max(0, down - y - halfHeight));
+  }
   context.globalAlpha = 1;
 }
 

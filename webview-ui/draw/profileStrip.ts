@@ -25,7 +25,10 @@ export interface StripFrame {
 /** Least width of an outlier's bar, CSS pixels. */
 const outlierWidth = 2;
 
-/** Columns grow upwards from the matrix, rows to the left of it; both are largest away from it. */
+/**
+ * Bars are as long as the square root of their value: beside an outlier of forty times the median the others are still
+ * seen. Columns grow upwards from the matrix, rows to the left of it; both are largest away from it.
+ */
 export function paintStrip(context: CanvasRenderingContext2D, frame: StripFrame): void {
   const { width, height, theme, profile, scale, start, ratio } = frame;
   const isColumns = frame.axis === 'columns';
@@ -41,7 +44,7 @@ export function paintStrip(context: CanvasRenderingContext2D, frame: StripFrame)
     else context.fillRect(depth - size, from, size, thickness);
   };
   const sizeOf = (value: number) =>
-    value > 0 && most > 0 ? Math.max(line, Math.round((value / most) * (depth - 2 * line))) : 0;
+    value > 0 && most > 0 ? Math.max(line, Math.round(Math.sqrt(value / most) * (depth - 2 * line))) : 0;
   const edge = (index: number) => Math.round((index - start) * scale);
   context.fillStyle = theme.first;
   if (scale < 3) {

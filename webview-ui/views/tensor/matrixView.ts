@@ -115,8 +115,8 @@ export class MatrixView extends LitElement {
   protected override render() {
     return html`<div class="matrix">
       <canvas class="minimap" data-part="minimap" aria-hidden="true"></canvas>
-      <canvas class="strip-columns" data-part="columns" aria-hidden="true"></canvas>
-      <canvas class="strip-rows" data-part="rows" aria-hidden="true"></canvas>
+      <canvas class="strip-columns" data-part="columns" title=${`${this.profileKind === 'rms' ? 'RMS' : 'absmax'} of each column, on a square root scale`} aria-hidden="true"></canvas>
+      <canvas class="strip-rows" data-part="rows" title=${`${this.profileKind === 'rms' ? 'RMS' : 'absmax'} of each row, on a square root scale`} aria-hidden="true"></canvas>
       <div class="heatmap" role="application" tabindex="0" data-testid="matrix" aria-label=${this.label} aria-describedby="tensor-readout">
         <canvas class="cells" data-part="cells" aria-hidden="true"></canvas>
       </div>

@@ -1,0 +1,584 @@
+/** The tensor viewer's page: gets the tensor from the host and puts the matrix and what belongs to it together. */
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { Region } from '../../../src/protocol/engineApi';
+import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
+import type {
+  TensorHostContract,
+  TensorPageContract,
+  TensorSubject,
+  TensorViewState,
+} from '../../../src/protocol/tensorViewApi';
+import type { ViewSettings } from '../../../src/protocol/webviewApi';
+import { sequentialMap, signedMap } from '../../draw/colorMaps';
+import '../../draw/scaleLegend';
+import type { LegendContent } from '../../draw/scaleLegend';
+import { onThemeChange, readTheme } from '../../draw/theme';
+import { type ValueScale, valueScale } from '../../draw/valueScale';
+import { formatBytes, formatExactBytes, formatInteger, formatShape, shortNumber } from '../../state/format';
+import type { MagnitudeRanks } from '../../state/magnitudeRanks';
+import { firstSlice, indicesOf, type MatrixPlace, placeOf, sliceSize } from '../../state/matrixPlace';
+import { followsView, type ValueRange, valueRange } from '../../state/valueRange';
+import { renderCellTable } from './cellTable';
+import { type ElementState, renderElement } from './elementView';
+import type { MatrixSource } from './matrixScene';
+import './matrixView';
+import type { MatrixProfile, MatrixView } from './matrixView';
+import { picturePng } from './picturePng';
+import { cellSentence, positionText, renderReadout } from './readout';
+import { renderDistribution, renderFigures, renderTop, type StatsState } from './sidePanel';
+import { renderSlice } from './slicePicker';
+import { TensorReader } from './tensorReader';
+import { renderToolbar } from './toolbar';
+import { firstChoices, restoreView, type ViewChoices } from './viewChoices';
+
+/** Ranges that follow the view are taken anew when it has rested so long, ms. */
+const restMs = 150;
+
+type Refusal = { readonly title: string; readonly message: string };
+
+export class TensorPage extends LitElement {
+  static override properties = {
+    subject: { state: true },
+    refusal: { state: true },
+    choices: { state: true },
+    stats: { state: true },
+    ranks: { state: true },
+    profile: { state: true },
+    element: { state: true },
+    selected: { state: true },
+    hovered: { state: true },
+    pending: { state: true },
+    failure: { state: true },
+    changedNotice: { state: true },
+    engineNotice: { state: true },
+    showsTable: { state: true },
+    marked: { state: true },
+    viewCount: { state: true },
+    shownCount: { state: true },
+    themeCount: { state: true },
+    announced: { state: true },
+  };
+  rpc!: Rpc<TensorPageContract, TensorHostContract>;
+  keeper!: { getState(): unknown; setState(state: unknown): void };
+
+  declare private subject: TensorSubject | undefined;
+  declare private refusal: Refusal | undefined;
+  declare private choices: ViewChoices;
+  declare private stats: StatsState;
+  declare private ranks: MagnitudeRanks | undefined;
+  declare private profile: MatrixProfile | undefined;
+  declare private element: ElementState;
+  declare private selected: MatrixPlace | undefined;
+  declare private hovered: MatrixPlace | undefined;
+  declare private pending: number;
+  declare private failure: string | undefined;
+  declare private changedNotice: string;
+  declare private engineNotice: string;
+  declare private showsTable: boolean;
+  declare private marked: Region | undefined;
+  /** Counts what the view showed, so that texts about it are written anew. */
+  declare private viewCount: number;
+  /** The same, once it rests: for ranges. */
+  declare private shownCount: number;
+  declare private themeCount: number;
+  declare private announced: string;
+
+  private settings: ViewSettings = { colorMap: 'viridis', outlierFactor: 8 };
+  private kept: TensorViewState | undefined;
+  private source: MatrixSource | undefined;
+  private scale: ValueScale | undefined;
+  private range: ValueRange | undefined;
+  private reader: TensorReader | undefined;
+  private restTimer: ReturnType<typeof setTimeout> | undefined;
+  private endTheme: (() => void) | undefined;
+  private startRegion: Region | undefined;
+
+  constructor() {
+    super();
+    this.choices = firstChoices;
+    this.stats = { kind: 'reading' };
+    this.element = { kind: 'none' };
+    this.pending = 0;
+    this.changedNotice = '';
+    this.engineNotice = '';
+    this.showsTable = false;
+    this.viewCount = 0;
+    this.shownCount = 0;
+    this.themeCount = 0;
+    this.announced = '';
+  }
+
+  protected override createRenderRoot(): this {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.addEventListener('keydown', this.onKey);
+    this.endTheme = onThemeChange(() => {
+      this.themeCount++;
+    });
+    void this.load();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.removeEventListener('keydown', this.onKey);
+    this.endTheme?.();
+    this.reader?.dispose();
+  }
+
+  private get matrix(): MatrixView | null {
+    return this.querySelector('tl-matrix');
+  }
+
+  /** Shows a notice of the host; an empty message takes it back. */
+  notice(kind: 'engine' | 'changed', message: string): void {
+    if (kind === 'engine') this.engineNotice = message;
+    else this.changedNotice = message;
+  }
+
+  /** Reads everything anew, and keeps what is chosen and shown. */
+  async load(): Promise<void> {
+    this.remember();
+    let answer: TensorHostContract['ready']['result'];
+    try {
+      answer = await this.rpc.call('ready', {});
+    } catch (thrown) {
+      answer = { ok: false, error: LoupeError.from(thrown).toJSON(), title: 'The tensor' };
+    }
+    this.changedNotice = '';
+    this.engineNotice = '';
+    this.failure = undefined;
+    if (!answer.ok) {
+      this.refusal = { title: answer.title, message: answer.error.message };
+      this.subject = undefined;
+      return;
+    }
+    const { subject, settings, kept } = answer;
+    this.refusal = undefined;
+    this.settings = settings;
+    const saved = restoreView(
+      kept.view ?? (this.keeper.getState() as TensorViewState | undefined)?.view,
+      subject.shape,
+    );
+    this.kept = kept;
+    this.choices = saved?.choices ?? { ...firstChoices, slice: firstSlice(subject.shape) };
+    this.startRegion = saved?.region;
+    this.subject = subject;
+    this.source = undefined;
+    this.selected = undefined;
+    this.element = { kind: 'none' };
+    this.reader?.dispose();
+    if (subject.unreadable !== undefined || subject.elements === 0) return;
+    this.reader = new TensorReader(this.rpc, subject, settings, {
+      stats: (state) => {
+        this.stats = state;
+      },
+      ranks: (ranks) => {
+        this.ranks = ranks;
+      },
+      profile: (profile) => {
+        this.profile = profile;
+      },
+      element: (state) => {
+        this.element = state;
+      },
+    });
+    this.reader.readStats();
+    const { rows, columns } = sliceSize(subject.shape, this.choices.slice);
+    const place = saved?.selected;
+    if (place && place.row < rows && place.column < columns) {
+      this.selected = place;
+      this.reader.readElement(place, this.choices.slice, 0);
+    }
+  }
+
+  /** Shows an element by its indices. */
+  goTo(at: readonly number[]): void {
+    const { subject } = this;
+    if (!subject) return;
+    const { place, slice } = placeOf(at, subject.shape, this.choices.slice);
+    const isMoved = slice?.at.some((index, dimension) => {
+      const isFree = dimension === slice.rowDimension || dimension === slice.columnDimension;
+      return !isFree && index !== this.choices.slice?.at[dimension];
+    });
+    if (isMoved) this.choose({ slice });
+    void this.updateComplete.then(() => {
+      this.matrix?.goTo(place);
+      this.matrix?.focus();
+    });
+  }
+
+  async picture(): Promise<{ png: Uint8Array }> {
+    const { subject, matrix } = this;
+    if (!subject || !matrix?.scene) throw new LoupeError('usage', 'There is no picture yet.');
+    const { slice } = this.choices;
+    const where = slice ? `[${indicesText(slice.at, slice)}] · ` : '';
+    const lines = [
+      subject.name,
+      `${subject.checkpoint} · ${subject.dtype} · ${formatShape(subject.shape)} · ${where}${positionText(matrix.scene)}`,
+    ];
+    return { png: await picturePng(matrix, lines, this.legend) };
+  }
+
+  /** Runs a command of the host. */
+  run(kind: TensorPageContract['run']['params']['kind']): void {
+    if (kind === 'goToIndex') void this.act({ kind: 'goToIndex' });
+    else if (kind === 'copy') this.copy();
+    else if (kind === 'save') this.save();
+    else this.toggleTable();
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    const keys = changed as ReadonlyMap<PropertyKey, unknown>;
+    const { subject, choices } = this;
+    if (!subject) return;
+    const before = keys.get('choices') as ViewChoices | undefined;
+    const isOtherMatrix = keys.has('subject') || (before && before.slice !== choices.slice);
+    const aggregate = (each: ViewChoices | undefined) =>
+      each?.cells === 'magnitude' ? 'extreme' : each?.cells;
+    if (isOtherMatrix || !this.source || (before && aggregate(before) !== aggregate(choices)))
+      this.source = this.reader?.source(choices);
+    if (isOtherMatrix) {
+      this.profile = undefined;
+      this.reader?.readProfile(choices.slice);
+    }
+    const colours = ['choices', 'stats', 'ranks', 'themeCount', 'subject'];
+    if (followsView(choices.range, choices.cells) || !this.scale || this.stats.kind !== 'ready')
+      colours.push('shownCount');
+    if (colours.some((key) => keys.has(key))) this.updateScale();
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    const { matrix } = this;
+    if (this.startRegion && matrix) {
+      matrix.startAt(this.startRegion);
+      this.startRegion = undefined;
+    }
+    if ((changed as ReadonlyMap<PropertyKey, unknown>).has('choices')) this.remember();
+  }
+
+  private updateScale(): void {
+    const { choices, stats, ranks } = this;
+    const isSigned = choices.cells === 'extreme' || choices.cells === 'mean';
+    this.range = valueRange({
+      mode: choices.range,
+      cells: choices.cells,
+      stats: stats.kind === 'ready' ? stats.stats : undefined,
+      ranks,
+      percent: choices.percent,
+      typed: choices.typed,
+      shown: () => this.matrix?.scene?.shownMagnitudes() ?? new Float32Array(0),
+    });
+    if (!this.range) return;
+    const map = isSigned ? signedMap(readTheme().background) : sequentialMap(this.settings.colorMap);
+    this.scale = valueScale({ kind: choices.scale, map, min: this.range.min, max: this.range.max, ranks });
+  }
+
+  private get legend(): LegendContent | undefined {
+    const { scale, range } = this;
+    return scale && range && { scale, isCut: range.isCut, format: shortNumber };
+  }
+
+  protected override render(): TemplateResult {
+    const { subject, refusal } = this;
+    if (refusal) return this.renderRefusal(refusal);
+    if (!subject) return html`<p class="page-message" role="status">Opening the tensor…</p>`;
+    if (subject.unreadable !== undefined || subject.elements === 0)
+      return html`${this.renderStrip(subject)}${this.renderNotices()}
+        <div class="page-message" data-testid="no-values">
+          <p>${subject.elements === 0 ? 'The tensor is empty: one of its dimensions is 0.' : `No values to show: ${subject.unreadable}`}</p>
+        </div>`;
+    return html`${this.renderStrip(subject)}${this.renderNotices()}
+      <div class="viewer">
+        <div class="main">
+          ${renderToolbar(this.choices, this.range, this.showsTable, {
+            choose: (part) => this.choose(part),
+            zoom: (factor) => this.matrix?.zoom(factor),
+            fit: () => this.matrix?.fit(),
+            goToIndex: () => void this.act({ kind: 'goToIndex' }),
+            copy: () => this.copy(),
+            save: () => this.save(),
+            toggleTable: () => this.toggleTable(),
+          })}
+          ${
+            subject.shape.length > 2
+              ? renderSlice(subject.shape, this.choices.slice, (slice) => this.choose({ slice }))
+              : nothing
+          }
+          ${this.renderMatrix(subject)}
+        </div>
+        <aside class="side" aria-label="The selected element and the tensor's figures">${this.renderSide(subject)}</aside>
+      </div>
+      <div class="visually-hidden" aria-live="polite" data-testid="announcer">${this.announced}</div>`;
+  }
+
+  private renderStrip(subject: TensorSubject): TemplateResult {
+    return html`<header class="strip" data-testid="strip">
+      <h1 class="mono" title=${subject.name}>${subject.name}</h1>
+      <span class="dtype" data-testid="dtype">${subject.dtype}</span>
+      <span class="shape">${formatShape(subject.shape)}</span>
+      <span class="quiet size" title=${formatExactBytes(subject.bytes)}>${formatBytes(subject.bytes)}</span>
+      <span class="spring"></span>
+      <button type="button" class="link checkpoint" title=${subject.path} @click=${() => void this.act({ kind: 'showCheckpoint' })}>${subject.checkpoint}</button>
+      <button type="button" class="link" data-testid="open-another" @click=${() => void this.act({ kind: 'openAnother' })}>View another…</button>
+    </header>`;
+  }
+
+  private renderNotices() {
+    const reload = () => void this.act({ kind: 'reread' }).then(() => this.load());
+    return html`${
+      this.changedNotice
+        ? html`<div class="notice" role="status" data-testid="notice-changed">
+            <span>${this.changedNotice}</span> <button type="button" class="link" @click=${reload}>Read it again</button>
+          </div>`
+        : nothing
+    }${
+      this.engineNotice
+        ? html`<div class="notice" role="status" data-testid="notice-engine">
+            <span>${this.engineNotice} It starts again with the next request.</span>
+            <button type="button" class="link" @click=${() => this.recover()}>Go on</button>
+          </div>`
+        : nothing
+    }`;
+  }
+
+  private renderRefusal({ title, message }: Refusal): TemplateResult {
+    return html`<div class="page-message" data-testid="refused" role="alert">
+      <h1>${title} cannot be shown</h1>
+      <p>${message}</p>
+      <p>
+        <button type="button" class="tool" @click=${() => void this.act({ kind: 'reread' }).then(() => this.load())}>Try again</button>
+        <button type="button" class="tool" @click=${() => void this.act({ kind: 'showCheckpoint' })}>Show the checkpoint</button>
+      </p>
+    </div>`;
+  }
+
+  private renderMatrix(subject: TensorSubject): TemplateResult {
+    const { source, selected, hovered, matrix } = this;
+    const place = hovered ?? selected;
+    const scene = matrix?.scene;
+    const label = `Values of ${subject.name}. Arrow keys move the cursor, plus and minus zoom, 0 shows everything, G goes to an index, T shows a table.`;
+    return html`<div class="frame">
+        <tl-matrix
+          .source=${source}
+          .scale=${this.scale}
+          .isMagnitude=${this.choices.cells === 'magnitude'}
+          .profile=${this.profile}
+          .profileKind=${this.choices.profile}
+          .groupColumns=${this.groupColumns(subject)}
+          .label=${label}
+          .selected=${selected}
+          @tl-hover=${(event: CustomEvent<MatrixPlace | null>) => {
+            this.hovered = event.detail ?? undefined;
+          }}
+          @tl-select=${(event: CustomEvent<MatrixPlace>) => this.select(event.detail)}
+          @tl-mark=${(event: CustomEvent<Region | null>) => {
+            this.marked = event.detail ?? undefined;
+          }}
+          @tl-view=${() => this.onView()}
+          @tl-tile=${() => this.onView()}
+          @tl-pending=${(event: CustomEvent<number>) => {
+            this.pending = event.detail;
+          }}
+          @tl-failure=${(event: CustomEvent<unknown>) => this.onFailure(event.detail)}
+        ></tl-matrix>
+        ${
+          this.showsTable && scene
+            ? html`<div class="table-over" tabindex="0" @keydown=${this.onTableKey} data-testid="table-view">
+                <p class="quiet small">Arrow keys move the cursor; T or Escape goes back to the picture.</p>
+                ${renderCellTable(scene, selected, `Cells of ${subject.name} around the cursor`, (at) => matrix?.select(at))}
+              </div>`
+            : nothing
+        }
+        ${this.scale || this.failure ? nothing : html`<p class="reading" role="status">Reading ${formatBytes(subject.bytes)}…</p>`}
+      </div>
+      ${
+        this.failure
+          ? html`<p class="failure" role="alert" data-testid="tile-failure">
+              The values could not be read: ${this.failure}
+              <button type="button" class="link" @click=${() => this.recover()}>Try again</button>
+            </p>`
+          : nothing
+      }
+      <div class="readout" id="tensor-readout" data-testid="readout">
+        ${renderReadout(place, place && scene?.read(place), this.choices.cells)}
+        <span class="spring"></span>
+        <span class="quiet position" data-testid="position">${scene ? positionText(scene) : ''}</span>
+        <span class="quiet pending" role="status">${this.pending > 0 && !this.failure ? `reading ${formatInteger(this.pending)} ${this.pending === 1 ? 'tile' : 'tiles'}…` : ''}</span>
+      </div>
+      <div class="under">
+        <tl-scale-legend data-testid="legend" .content=${this.legend}></tl-scale-legend>
+        <span class="quiet small hint">${
+          this.marked
+            ? `Marked: ${formatInteger(this.marked.row1 - this.marked.row0)} × ${formatInteger(this.marked.column1 - this.marked.column0)} values`
+            : 'Wheel zooms, dragging moves, Shift and drag marks values to copy.'
+        }</span>
+      </div>`;
+  }
+
+  private renderSide(subject: TensorSubject): TemplateResult {
+    const { reader } = this;
+    if (!reader) return html``;
+    const events = {
+      goTo: (at: readonly number[]) => this.goTo(at),
+      retryStats: () => reader.readStats(),
+      announce: (text: string) => {
+        this.announced = text;
+      },
+      distribution: reader.distribution,
+      pickOverlay: reader.pickOverlay,
+    };
+    return html`${renderElement(this.element, {
+      copy: (text) => void this.act({ kind: 'copy', text }),
+      retry: () => this.selected && reader.readElement(this.selected, this.choices.slice, 0),
+    })}
+      ${renderFigures(this.stats, subject.elements, events)} ${renderDistribution(this.stats, events)}
+      ${renderTop(this.stats, subject.shape, events)}`;
+  }
+
+  /** Strong lines: a block type's blocks, else the end of each kernel of what is laid side by side. */
+  private groupColumns({ shape, blockElements }: TensorSubject): number {
+    const { slice } = this.choices;
+    const last = shape.length - 1;
+    if (blockElements > 1) return !slice || slice.columnDimension === last ? blockElements : 0;
+    return slice || shape.length < 3 ? 0 : shape.slice(2).reduce((product, size) => product * size, 1);
+  }
+
+  private choose(part: Partial<ViewChoices>): void {
+    const before = this.choices;
+    this.choices = { ...before, ...part };
+    if (!('slice' in part)) return;
+    const shape = this.subject!.shape;
+    const [old, now] = [sliceSize(shape, before.slice), sliceSize(shape, part.slice)];
+    this.marked = undefined;
+    if (old.rows !== now.rows || old.columns !== now.columns) {
+      this.selected = undefined;
+      this.element = { kind: 'none' };
+    } else if (this.selected) this.reader?.readElement(this.selected, this.choices.slice);
+  }
+
+  private select(place: MatrixPlace): void {
+    this.selected = place;
+    const reading = this.matrix?.read(place);
+    this.announced = cellSentence(place, reading, this.choices.cells);
+    this.reader?.readElement(place, this.choices.slice);
+    this.remember();
+  }
+
+  private onView(): void {
+    this.viewCount++;
+    clearTimeout(this.restTimer);
+    this.restTimer = setTimeout(() => {
+      this.shownCount++;
+      this.remember();
+    }, restMs);
+    // Before anything is coloured there is nothing to wait for.
+    if (!this.scale) this.shownCount++;
+  }
+
+  private onFailure(thrown: unknown): void {
+    const error = LoupeError.from(thrown);
+    if (error.code === 'cancelled') return;
+    this.failure = error.message;
+    // The process is started by the next request: one that was lost is asked for once more, without being told to.
+    if (error.code === 'engine-died') setTimeout(() => this.failure === error.message && this.recover(), 600);
+  }
+
+  private recover(): void {
+    this.failure = undefined;
+    this.engineNotice = '';
+    this.matrix?.retry();
+    if (this.stats.kind === 'impossible') this.reader?.readStats();
+    if (!this.profile) this.reader?.readProfile(this.choices.slice);
+    if (this.element.kind === 'failed' && this.selected)
+      this.reader?.readElement(this.selected, this.choices.slice);
+  }
+
+  private toggleTable(): void {
+    this.showsTable = !this.showsTable;
+    void this.updateComplete.then(() => {
+      if (this.showsTable) this.querySelector<HTMLElement>('.table-over')?.focus();
+      else this.matrix?.focus();
+    });
+  }
+
+  private get chosenPart(): { region: Region; what: 'selection' | 'view' } | undefined {
+    const region = this.marked ?? this.matrix?.scene?.region;
+    return region && { region, what: this.marked ? 'selection' : 'view' };
+  }
+
+  private copy(): void {
+    if (this.chosenPart) void this.act({ kind: 'copyValues', ...this.chosenPart, slice: this.choices.slice });
+  }
+
+  private save(): void {
+    if (this.chosenPart) void this.act({ kind: 'save', ...this.chosenPart, slice: this.choices.slice });
+  }
+
+  private async act(action: TensorHostContract['action']['params']): Promise<void> {
+    // The host tells people what went wrong; the page has nothing to add.
+    await this.rpc.call('action', action).catch(() => undefined);
+  }
+
+  private remember(): void {
+    if (!this.kept || !this.subject) return;
+    const view = {
+      choices: this.choices,
+      region: this.matrix?.scene?.isWhole ? undefined : this.matrix?.scene?.region,
+      selected: this.selected,
+    };
+    this.keeper.setState({ ...this.kept, view } satisfies TensorViewState);
+  }
+
+  private readonly onTableKey = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') {
+      this.toggleTable();
+      event.stopPropagation();
+      return;
+    }
+    const copy = new KeyboardEvent('keydown', {
+      key: event.key,
+      shiftKey: event.shiftKey,
+      ctrlKey: event.ctrlKey,
+      cancelable: true,
+    });
+    if (!this.matrix?.heatmap.dispatchEvent(copy)) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  };
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target as HTMLElement;
+    if (target.closest('input, textarea, vscode-single-select, tl-histogram')) return;
+    const key = event.key.toLowerCase();
+    if (key === 'g') void this.act({ kind: 'goToIndex' });
+    else if (key === 'c') this.copy();
+    else if (key === 's') this.save();
+    else if (key === 't') this.toggleTable();
+    else return;
+    event.preventDefault();
+  };
+
+  /** For tests and for what is said of a place: its indices in the tensor. */
+  indicesAt(place: MatrixPlace): number[] {
+    return this.subject ? indicesOf(place, this.subject.shape, this.choices.slice) : [];
+  }
+}
+
+/** "3, :, :" as Python writes a slice. */
+function indicesText(
+  at: readonly number[],
+  slice: { rowDimension: number; columnDimension: number },
+): string {
+  return at
+    .map((index, dimension) =>
+      dimension === slice.rowDimension || dimension === slice.columnDimension ? ':' : String(index),
+    )
+    .join(', ');
+}
+
+customElements.define('tl-tensor', TensorPage);
