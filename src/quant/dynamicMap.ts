@@ -2,13 +2,10 @@
 
 const signBits = 7;
 
-/** torch.linspace in float32: from both ends, by a step rounded to float32. */
-function linspace(start: number, end: number, count: number): Float32Array {
-  const [from, to] = [Math.fround(start), Math.fround(end)];
-  const step = Math.fround(Math.fround(to - from) / (count - 1));
-  return Float32Array.from({ length: count }, (_, i) =>
-    i < count / 2 ? from + Math.fround(step * i) : to - Math.fround(step * (count - 1 - i)),
-  );
+/** Edges of equal parts of 0.1 .. 1, rounded to float32 from float64. */
+function edgesOf(parts: number): Float32Array {
+  const step = (1 - 0.1) / parts;
+  return Float32Array.from({ length: parts + 1 }, (_, i) => (i === parts ? 1 : i * step + 0.1));
 }
 
 /**
@@ -18,7 +15,7 @@ function linspace(start: number, end: number, count: number): Float32Array {
 export function signedDynamicMap(): Float32Array<ArrayBuffer> {
   const values: number[] = [0, 1];
   for (let i = 0; i < signBits; i++) {
-    const edges = linspace(0.1, 1, 2 ** i + 1);
+    const edges = edgesOf(2 ** i);
     const decade = Math.fround(10 ** (i - signBits + 1));
     for (let part = 0; part < 2 ** i; part++) {
       const middle = Math.fround(Math.fround(edges[part]! + edges[part + 1]!) / 2);
