@@ -4,17 +4,16 @@ import { bf16ToNumber, f16ToNumber } from '../numeric/floats';
 export const patternBins = 65536;
 
 /**
- * What a pattern stands for. `f16`: a binary16. `bf16`: a bfloat16. `int`: a small integer, binned as the
- * bfloat16 that equals it. `f32`: every float32 that begins with these 16 bits. All but the last are exact.
+ * What a pattern stands for. `f16`: a binary16. `bf16`: a bfloat16, which also equals any float of 4, 6 or 8 bits.
+ * `int`: a small integer, binned as the bfloat16 that equals it. `f32`: every float32 that begins with these 16 bits. All but the last are exact.
  */
 export type HistogramKind = 'f16' | 'bf16' | 'int' | 'f32';
 
 /** How the values of a type are binned. */
 export function histogramKindOf(dtype: string): HistogramKind {
   if (dtype === 'F16') return 'f16';
-  if (dtype === 'BF16') return 'bf16';
-  if (dtype === 'I8' || dtype === 'U8' || dtype === 'BOOL') return 'int';
-  return 'f32';
+  if (dtype === 'BF16' || /^F[468](_|$)/.test(dtype)) return 'bf16';
+  return /^(BOOL|[IU][248])$/.test(dtype) ? 'int' : 'f32';
 }
 
 /** The value of a pattern; for `f32` the one of smallest magnitude. NaN and infinity as they are. */

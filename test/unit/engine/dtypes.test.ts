@@ -124,6 +124,25 @@ it('complex numbers are listed, and the reason why they are not read is told', a
   await expect(tile).rejects.toThrow('Values of type C64 are complex');
 });
 
+/** numpy's default: linear between the two values around rank p / 100 * (n - 1). */
+function percentileOf(values: Values, p: number): number {
+  const sorted = values.filter(Number.isFinite).sort();
+  const rank = (p / 100) * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!];
+  return low + (high - low) * (rank - Math.floor(rank));
+}
+
+const fewValues = [...decodableDtypes].filter((dtype) => /^(BOOL|F[468](_.*)?|[IU][248]|B?F16)$/.test(dtype));
+
+it.each(fewValues)('percentiles of %s are exact', async (dtype) => {
+  const path = randomModel(dtypes.has(dtype) ? 'safetensors' : 'onnx', dtype, [7, 960]);
+  const values = valuesOf(await engine.call('open', { path }), 0);
+  const [stats] = await engine.call('stats', { path, tensors: [0], channels: 'none' });
+  for (const p of ['0.1', '1', '50', '99', '99.9'] as const) {
+    expect(stats!.percentiles[p], p).toBe(percentileOf(values, Number(p)) + 0);
+  }
+});
+
 describe('rows longer than what is decoded at once', () => {
   it.each(['Q6_K', 'Q4_K', 'MXFP4', 'TQ1_0', 'IQ2_XS', 'IQ1_M'])('of %s', async (dtype) => {
     const columns = 2 ** 18 + 1280;
