@@ -58,7 +58,7 @@ const portionTensors = 4096;
 /** Two are under way: the end of one leaves no worker idle. */
 const portionsAtOnce = 2;
 /** Ends of the compute process without a single new figure between them. */
-export const mostRestartsInARow = 5;
+export const mostRestartsInARow = 6;
 
 interface Portion {
   /** Tensors without an answer so far. */
@@ -193,6 +193,7 @@ export class AnalysisRun {
   private hear(portion: Portion, { bytesDone, records, failed = [] }: PortionProgress): void {
     portion.bytesTold = bytesDone;
     if (records) {
+      this.restartsInARow = 0;
       this.ports.take(records);
       for (const tensor of records.index) this.count(portion, tensor);
     }
@@ -206,7 +207,6 @@ export class AnalysisRun {
   private count(portion: Portion, tensor: number): void {
     if (!portion.open.delete(tensor)) return;
     this.suspects.delete(tensor);
-    this.restartsInARow = 0;
     this.done++;
     this.bytesDone += this.ports.bytesOf(tensor);
     portion.bytesCounted += this.ports.bytesOf(tensor);

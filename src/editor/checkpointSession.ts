@@ -18,6 +18,7 @@ import {
   type IndexedStats,
   type StatsRecords,
   StatsStore,
+  withoutTop,
 } from '../protocol/statsRecords';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { type AnalysisProgress, AnalysisRun, type SkippedTensor } from './analysisRun';
@@ -319,7 +320,8 @@ export class CheckpointSession implements vscode.Disposable {
 
   /** Keeps figures and tells what they say is wrong. */
   private take(catalogue: Catalogue, records: StatsRecords): void {
-    this.store(catalogue).add(records);
+    // A table's row has no room for the largest values.
+    this.store(catalogue).add(withoutTop(records));
     let hasFound = false;
     for (let i = 0; i < records.index.length; i++) {
       const index = records.index[i]!;

@@ -185,6 +185,12 @@ export function pickRecords(records: StatsRecords, chosen: readonly number[]): S
   return picked;
 }
 
+/** The same records without their largest values. */
+export function withoutTop(records: StatsRecords): StatsRecords {
+  const none = new Float64Array(0);
+  return { ...records, topEnd: new Uint32Array(records.index.length), topIndex: none, topValue: none };
+}
+
 /** Runs of records one after the other as one. */
 export function joinRecords(runs: readonly StatsRecords[]): StatsRecords {
   const total = runs.reduce((sum, { index }) => sum + index.length, 0);
