@@ -13,7 +13,7 @@ export interface Window {
 }
 
 /** A call of the system costs about as much as copying this many bytes. */
-const cheaperToSkipBytes = 16_384;
+const cheaperToSkipBytes = 8192;
 const stagingBytes = 2 ** 20;
 
 /**
