@@ -11,13 +11,16 @@ import { openFromHub, setHubToken } from './commands/openFromHub';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
 import { showBackends } from './commands/showBackends';
 import { showFailure } from './commands/showFailure';
+import { type ViewTensorArguments, viewTensor } from './commands/viewTensor';
 import { readAnalysisSettings } from './editor/analysisSettings';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
+import { CheckpointSession } from './editor/checkpointSession';
 import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
 import { originOf } from './editor/originOf';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
+import { TensorPanels, tensorViewType } from './editor/tensorPanel';
 import { EngineClient } from './engine/client';
 import { LoupeError } from './errors';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
@@ -36,6 +39,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   const workers = vscode.workspace.getConfiguration('tensorLoupe').get<number>('workers', 0);
   const headerLimit = vscode.workspace.getConfiguration('tensorLoupe').get<number>('headerLimitMB', 0);
   let provider: CheckpointEditorProvider | undefined;
+  let viewers: TensorPanels | undefined;
   const engine = new EngineClient({
     enginePath: path.join(context.extensionPath, 'dist', 'engine.js'),
     env: {
@@ -46,6 +50,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     onExit: (message) => {
       log.error(message);
       provider?.engineRestarted(message);
+      viewers?.engineRestarted(message);
     },
   });
 
@@ -64,6 +69,16 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     },
     () => readAnalysisSettings(statsFolder),
   );
+  const panels = new TensorPanels(
+    context.extensionUri,
+    engine,
+    (uri) =>
+      new CheckpointSession(uri, engine, originOf(uri, { engine, copies, hub }), () =>
+        readAnalysisSettings(statsFolder),
+      ),
+    (error) => showFailure(error, log),
+  );
+  viewers = panels;
   const reports = new ReportPanels(context.extensionUri, engine);
   const store = new ReportStore(context.workspaceState);
   const quantize = new QuantizeCommands(engine, reports, log, (report) => store.add(report));
@@ -114,6 +129,15 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const read = () => editors.session(uri)?.catalogue() ?? engine.call('open', { path: uri.fsPath });
     return exportTensors(read, uri, options);
   });
+  command('viewTensor', async (given?: unknown, options?: ViewTensorArguments) => {
+    const uri = given instanceof vscode.Uri ? given : (panels.activeUri() ?? (await target(given)));
+    if (!uri) return undefined;
+    const read = () => editors.session(uri)?.catalogue() ?? engine.call('open', { path: uri.fsPath });
+    return viewTensor(panels, uri, read, options);
+  });
+  command('goToIndex', () => panels.runInActive('goToIndex'));
+  command('copyValues', () => panels.runInActive('copy'));
+  command('saveTensor', () => panels.runInActive('save'));
   for (const [name, run] of Object.entries({ openAsText, openAsHex, revealInExplorer })) {
     command(name, async (given?: unknown) => {
       const uri = await target(given);
@@ -146,6 +170,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     diagnostics,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
+    vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),
     vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),
   );
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { type ThemeName, themes } from '../../webview-ui/dev/themes';
+import { themes as reportThemes } from './reportThemes';
 
 export { chromiumPath, launchChromium, repositoryRoot } from './checkpointHarness';
 
@@ -69,7 +70,9 @@ export async function openTensor(
 
 function pageHtml(theme: ThemeName): string {
   const { kind, variables } = themes[theme];
-  const css = Object.entries(variables)
+  // The selects' variables, which the other page does not use.
+  const selects = reportThemes[theme === 'contrastLight' ? 'contrast' : theme].variables;
+  const css = Object.entries({ ...selects, ...variables })
     .map(([name, value]) => `--vscode-${name}: ${value};`)
     .join('\n');
   const policy = [

@@ -40,6 +40,9 @@ export interface ValueRange {
 /** Share of the shown cells that an automatic range of averages covers. */
 const shownShare = 0.999;
 
+/** An automatic range leaves out what is this many times beyond the 99.9th percentile. */
+const autoCut = 1.5;
+
 /** The range, around zero for signed cells and from zero for others; undefined while nothing is known. */
 export function valueRange(request: RangeRequest): ValueRange | undefined {
   const { mode, cells, stats, ranks, percent, typed } = request;
@@ -54,8 +57,12 @@ export function valueRange(request: RangeRequest): ValueRange | undefined {
   if (stats && absmax !== undefined) {
     if (mode === 'whole' || mode === 'typed') return around(absmax, false);
     if (mode === 'auto' && !isAverage) {
-      const { max, isCut } = pictureRange(stats);
-      return around(max, isCut);
+      const most = Math.max(
+        Math.abs(stats.percentiles['0.1'] ?? 0),
+        Math.abs(stats.percentiles['99.9'] ?? 0),
+      );
+      const isCut = most > 0 && absmax > autoCut * most;
+      return around(isCut ? most : absmax, isCut);
     }
     if (mode === 'percentile' && ranks) {
       const max = ranks.magnitudeAt(Math.min(100, Math.max(0, percent)) / 100);
