@@ -93,10 +93,6 @@ describe('GPTQ', () => {
     ['3 bits in an order of their own, version 2', { ...size, bits: 3, version: 2, order: 'shuffled' }],
     ['2 bits', { ...size, bits: 2 }],
     ['8 bits', { ...size, bits: 8, order: 'shuffled' }],
-    [
-      'lines longer than a band',
-      { ...size, bits: 4, inputs: 2 ** 19 + 64, outputs: 8, group: 64, order: 'shuffled' },
-    ],
   ] as const)('%s', async (_, options) => {
     await expectValues(gptq(options));
   });
@@ -120,11 +116,8 @@ describe('GPTQ', () => {
 });
 
 describe('AWQ', () => {
-  it.each([
-    [64, 24, 32],
-    [4096, 1040, 128],
-  ])('of %i inputs and %i outputs', async (inputs, outputs, group) => {
-    await expectValues(awq(inputs, outputs, group));
+  it('of 64 inputs and 24 outputs', async () => {
+    await expectValues(awq(64, 24, 32));
   });
 });
 
