@@ -12,34 +12,64 @@ function whereBit(bytes: v128, bit: i32, value: i8): v128 {
   return v128.and(i8x16.eq(v128.and(bytes, mask), mask), i8x16.splat(value));
 }
 
+/** Stores 16 codes with a byte of two nibbles: one multiplies the scale, the other the minimum. */
+function storeNibbleScaled(dst: usize, codes: v128, scale: u32, d: f32, min: f32): void {
+  storeAffine(dst, codes, d * <f32>(scale & 15), -(min * <f32>(scale >> 4)));
+}
+
 export function decodeQ2_K(src: usize, dst: usize, elements: i32): void {
   for (let i = 0; i + 256 <= elements; i += 256) {
     const d = loadF16(src + 80);
     const min = loadF16(src + 82);
-    for (let group: usize = 0; group < 16; group++) {
-      const scale = <u32>load<u8>(src + group);
-      const codes = v128.load(src + 16 + ((group >> 3) << 5) + ((group & 1) << 4));
-      const shift = <i32>(((group >> 1) & 3) << 1);
-      storeAffine(dst, pairs(codes, shift), d * <f32>(scale & 15), -(min * <f32>(scale >> 4)));
-      dst += 64;
+    for (let part: usize = 0; part < 2; part++) {
+      for (let half: usize = 0; half < 2; half++) {
+        const codes = v128.load(src + 16 + (part << 5) + (half << 4));
+        const scales = src + (part << 3) + half;
+        const out = dst + (half << 6);
+        storeNibbleScaled(out, pairs(codes, 0), load<u8>(scales), d, min);
+        storeNibbleScaled(out + 128, pairs(codes, 2), load<u8>(scales, 2), d, min);
+        storeNibbleScaled(out + 256, pairs(codes, 4), load<u8>(scales, 4), d, min);
+        storeNibbleScaled(out + 384, pairs(codes, 6), load<u8>(scales, 6), d, min);
+      }
+      dst += 512;
     }
     src += 84;
   }
 }
 
+/** Sixteen codes of Q3_K: pairs of bits, less the 4 that all codes lack whose bit in `tops` is not set. */
+function threeBitCodes(low: v128, tops: v128, bit: i32): v128 {
+  return i8x16.sub(v128.or(low, whereBit(tops, bit, 4)), i8x16.splat(4));
+}
+
+/** Six-bit scale of Q3_K, 32 too large, from a byte of nibbles and a byte of pairs, already shifted. */
+function scaleOfQ3(nibbles: u32, pairsOfBits: u32): f32 {
+  return <f32>(<i32>((nibbles & 15) | ((pairsOfBits & 3) << 4)) - 32);
+}
+
 export function decodeQ3_K(src: usize, dst: usize, elements: i32): void {
-  const four = i8x16.splat(4);
   for (let i = 0; i + 256 <= elements; i += 256) {
     const d = loadF16(src + 108);
-    for (let group: usize = 0; group < 16; group++) {
-      const half = (group & 1) << 4;
-      const low = (<i32>load<u8>(src + 96 + (group & 7)) >> (group < 8 ? 0 : 4)) & 15;
-      const high = (<i32>load<u8>(src + 104 + (group & 3)) >> ((<i32>(group >> 2)) << 1)) & 3;
-      const codes = pairs(v128.load(src + 32 + ((group >> 3) << 5) + half), <i32>(((group >> 1) & 3) << 1));
-      // A set bit of the mask adds the 4 that all codes lack.
-      const top = whereBit(v128.load(src + half), <i32>(group >> 1), 4);
-      storeBytes(dst, i8x16.sub(i8x16.add(codes, top), four), d * <f32>((low | (high << 4)) - 32));
-      dst += 64;
+    for (let part: usize = 0; part < 2; part++) {
+      // The second part takes the upper halves of what tells the first part's upper bits and scales.
+      const shift = <u32>(part << 2);
+      for (let half: usize = 0; half < 2; half++) {
+        const codes = v128.load(src + 32 + (part << 5) + (half << 4));
+        const tops = i8x16.shr_u(v128.load(src + (half << 4)), <i32>shift);
+        const low = src + 96 + half;
+        const first = <u32>load<u8>(src + half, 104) >> shift;
+        const second = <u32>load<u8>(src + half, 106) >> shift;
+        const out = dst + (half << 6);
+        const scale0 = d * scaleOfQ3(<u32>load<u8>(low) >> shift, first);
+        const scale1 = d * scaleOfQ3(<u32>load<u8>(low, 2) >> shift, second);
+        const scale2 = d * scaleOfQ3(<u32>load<u8>(low, 4) >> shift, first >> 2);
+        const scale3 = d * scaleOfQ3(<u32>load<u8>(low, 6) >> shift, second >> 2);
+        storeBytes(out, threeBitCodes(pairs(codes, 0), tops, 0), scale0);
+        storeBytes(out + 128, threeBitCodes(pairs(codes, 2), tops, 1), scale1);
+        storeBytes(out + 256, threeBitCodes(pairs(codes, 4), tops, 2), scale2);
+        storeBytes(out + 384, threeBitCodes(pairs(codes, 6), tops, 3), scale3);
+      }
+      dst += 512;
     }
     src += 110;
   }

@@ -163,9 +163,10 @@ export function decodeIQ1_S(src: usize, dst: usize, elements: i32, grid: usize):
 /** Sixteen values of IQ1_M from two bytes of points, and a byte of two nibbles with what they lack and their deltas. */
 function storeM(dst: usize, low: u32, high: u32, grid: usize, factor: f32): void {
   const points = twoPoints(grid, (low & 255) | ((high & 7) << 8), ((low >> 8) & 255) | ((high & 0x70) << 4));
-  const first = i8x16.splat(<i8>(high & 8 ? -1 : 1));
-  const second = i8x16.splat(<i8>(high & 0x80 ? -1 : 1));
-  storeBytes(dst, i8x16.add(points, v128.shuffle<u64>(first, second, 0, 2)), factor);
+  // A set bit of delta makes eight bytes -1, another leaves them 1.
+  const minus = i64x2.splat(-(<i64>((high >> 3) & 1)));
+  const deltas = v128.or(i64x2.replace_lane(minus, 1, -(<i64>((high >> 7) & 1))), i8x16.splat(1));
+  storeBytes(dst, i8x16.add(points, deltas), factor);
 }
 
 export function decodeIQ1_M(src: usize, dst: usize, elements: i32, grid: usize): void {
