@@ -2,7 +2,7 @@
 import { blockPicture } from '../numeric/blockPicture';
 import { convertedNumbers, float32Picture } from '../numeric/convertedNumber';
 import { findDtype } from '../numeric/dtypes';
-import { numberLayouts } from '../numeric/numberLayout';
+import { layoutBits, type NumberLayout, numberLayouts } from '../numeric/numberLayout';
 import { type NumberPicture, numberPicture } from '../numeric/numberPicture';
 import type { ElementBlock, ElementReading, TensorViewContract } from '../protocol/tensorViews';
 import type { OpenedCheckpoint } from './checkpointCache';
@@ -30,7 +30,7 @@ export async function elementJob(
   const place = { index, at: indicesOf(shape, index), dtype, byteOffset: read.byteOffset };
   const layout = numberLayouts.get(source.dtype);
   if (layout && read.bytes) {
-    const pattern = storedPattern(source.dtype, read.bytes, index % source.columns);
+    const pattern = storedPattern(layout, read.bytes, index % findDtype(source.dtype)!.blockElements);
     const stored = numberPicture(layout, pattern);
     const { decimal } = stored;
     const exact = layout.kind === 'integer' ? BigInt(decimal) : undefined;
@@ -49,11 +49,11 @@ export async function elementJob(
   };
 }
 
-/** The bits of a plain value, the least significant byte stored first; of types below a byte, its part of the byte. */
-function storedPattern(dtype: string, bytes: Uint8Array, column: number): bigint {
-  // Two in a byte, the first in the low half.
-  if (dtype === 'F4') return BigInt((bytes[0]! >> (4 * (column % 2))) & 15);
-  return bytes.reduceRight((pattern, byte) => (pattern << 8n) | BigInt(byte), 0n);
+/** The bits of a plain value, the least significant byte stored first; of types below a byte the lowest bits first. */
+function storedPattern(layout: NumberLayout, bytes: Uint8Array, position: number): bigint {
+  const all = bytes.reduceRight((pattern, byte) => (pattern << 8n) | BigInt(byte), 0n);
+  const bits = layoutBits(layout);
+  return BigInt.asUintN(bits, all >> BigInt(bits * position));
 }
 
 /** A value of a ggml block. Its own bits are those of its code. */

@@ -11,9 +11,12 @@ import { errorsJob } from './errorsJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
+import { profileJob } from './profileJob';
 import { quantizeJob } from './quantize/quantizeJob';
+import { saveJob } from './saveJob';
 import { StatsCaches } from './statsCache';
 import { statsJob } from './statsJob';
+import { textJob } from './textJob';
 import { tileJob } from './tileJob';
 import { valuesJob } from './valuesJob';
 import { errorDetailJob, errorTileJob } from './viewJobs';
@@ -71,6 +74,12 @@ const handlers: Handlers<EngineContract> = {
     valuesJob(engine, await cache.get(params.path, params.generation), params, context),
   element: async (params, context) =>
     elementJob(engine, await cache.get(params.path, params.generation), params, context),
+  profile: async (params, context) =>
+    profileJob(engine, await cache.get(params.path, params.generation), params, context),
+  tensorText: async (params, context) =>
+    textJob(engine, await cache.get(params.path, params.generation), params, context),
+  saveTensor: async (params, context) =>
+    tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
   errorDetail: async (params, context) =>

@@ -137,6 +137,7 @@ const explains: Readonly<Record<string, Explain>> = {
   Q5_0: (view, i) => scaled(half(view, 0), nibble32(view, 6, i) | fifthBit(view, 2, i), 5, 16),
   Q5_1: (view, i) =>
     withMinimum(half(view, 0), half(view, 2), nibble32(view, 8, i) | fifthBit(view, 4, i), 5),
+  Q8_1: (view, i) => scaled(half(view, 0), view.getInt8(4 + i), 8, 0),
   Q2_K: (view, i) => {
     const group = view.getUint8(i >> 4);
     return inGroupsWithMinimum(

@@ -56,7 +56,7 @@ export const numberLayouts: ReadonlyMap<string, NumberLayout> = new Map<string, 
   ['F6_E2M3', float(2, 3, 'none')],
   ['F6_E3M2', float(3, 2, 'none')],
   ['F4', float(2, 1, 'none')],
-  ...[8, 16, 32, 64].flatMap((bits): [string, NumberLayout][] => [
+  ...[2, 4, 8, 16, 32, 64].flatMap((bits): [string, NumberLayout][] => [
     [`I${bits}`, integer(bits, true)],
     [`U${bits}`, integer(bits, false)],
   ]),
@@ -83,6 +83,12 @@ export type FloatValue =
 /** Bits of a float type. */
 export const floatBits = (layout: FloatLayout): number =>
   layout.signBits + layout.exponentBits + layout.fractionBits;
+
+/** Bits of a type. */
+export function layoutBits(layout: NumberLayout): number {
+  if (layout.kind === 'bool') return 8;
+  return layout.kind === 'integer' ? layout.bits : floatBits(layout);
+}
 
 /** The value of a bit pattern of a float type. */
 export function floatValue(layout: FloatLayout, pattern: bigint): FloatValue {

@@ -220,7 +220,7 @@ export interface ErrorDetail {
 }
 
 export type EngineContract = StatsContract &
-  Pick<TensorViewContract, 'values' | 'element'> & {
+  TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
     open: { params: { path: string }; result: Catalogue; progress: OpenProgress };
@@ -271,6 +271,11 @@ export type EngineContract = StatsContract &
         slice?: TensorSlice | undefined;
         /** Undefined: 'extreme'. */
         aggregate?: Aggregate | undefined;
+        /**
+         * Cells. Where the region begins at a multiple of 2^n and there are ceil(size / 2^n) cells along an axis, each covers
+         * 2^n values but for the last, so that tiles of a level fit together and coarse ones are put together from kept
+         * finer ones; else cells share the region evenly.
+         */
         rows: number;
         columns: number;
       };

@@ -83,8 +83,8 @@ export type TensorViewContract = {
   /** Fails with `unsupported` where an axis is longer than 2^20. */
   profile: { params: TensorView & { outlierFactor?: number | undefined }; result: ChannelProfile };
   /**
-   * At most `mostTextValues`. csv: a line a row, comma between values. numpy: the literal of a nested list with its
-   * `dtype`, as `numpy.array(...)` takes it. Both give values back to the bit.
+   * At most `mostTextValues`. csv: a line a row, comma between values, nan and inf. numpy: a whole Python expression,
+   * `np.array([[...], ...], dtype=np.float32)`. Both give values back to the bit.
    */
   tensorText: { params: TensorView & { region: Region; format: 'csv' | 'numpy' }; result: { text: string } };
   /**

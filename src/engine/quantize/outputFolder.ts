@@ -141,7 +141,8 @@ export async function assertReplaceable(target: string, overwrite: boolean): Pro
   }
 }
 
-function siblingName(target: string, kind: '' | 'old-'): string {
+/** A hidden name beside a target, from which `removeLeftovers` can tell whose it is. */
+export function siblingName(target: string, kind: '' | 'old-'): string {
   const random = machine + randomBytes(4).toString('hex');
   return `.${path.basename(target)}.tensor-loupe-${kind}${process.pid}-${random}`;
 }

@@ -1,6 +1,7 @@
 /** What the tensor viewer's jobs ask of worker threads, and what they answer. */
 import type { Region } from '../../protocol/engineApi';
 import type { MatrixValues } from '../../protocol/tensorViews';
+import type { AxisSums } from '../../stats/outliers';
 import type { Block } from '../matrix';
 import type { TensorMatrix } from '../tensorMatrix';
 import type { TensorSource } from '../tensorSource';
@@ -62,10 +63,38 @@ export interface FoldResult {
   readonly sums?: Float64Array | undefined;
 }
 
-export type ViewTask = ValuesTask | ElementTask | FoldTask;
+/** Values of a block of a region as text. */
+export interface TextTask extends MatrixBlock {
+  readonly kind: 'text';
+  readonly region: Region;
+  readonly format: 'csv' | 'numpy';
+}
+
+/** Values of a block to `targetOffset` of a file that is there; as stored, or decoded to float32. */
+export interface SaveTask extends MatrixBlock {
+  readonly kind: 'save';
+  readonly stored: boolean;
+  readonly path: string;
+  readonly targetOffset: number;
+}
+
+/** Whole rows of a matrix, or a part of one row. */
+export interface ProfileTask extends MatrixBlock {
+  readonly kind: 'profile';
+}
+
+export interface ProfileResult {
+  readonly rows: Omit<AxisSums, 'length'>;
+  readonly columns: Omit<AxisSums, 'length'>;
+}
+
+export type ViewTask = ValuesTask | ElementTask | FoldTask | TextTask | SaveTask | ProfileTask;
 
 export interface ViewResults {
   values: Pick<MatrixValues, 'values' | 'exact'>;
   element: ElementBytes;
   fold: FoldResult;
+  text: string;
+  save: number;
+  profile: ProfileResult;
 }
