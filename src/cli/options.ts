@@ -1,7 +1,20 @@
 /** The command line's grammar: which options each command takes, and what they mean. */
 import { parseArgs } from 'node:util';
 import { LoupeError } from '../errors';
-import type { BackendName, Granularity, ScaleDtype, SchemeName } from '../protocol/engineApi';
+import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
+import { defaultGranularity, pruneMethods } from '../quant/choice';
+import { schemeNamed, schemes } from '../quant/schemes';
+import type { PruneMethod } from '../quant/types';
+
+/** Words in lines of about a hundred characters. */
+function wrapped(words: readonly string[]): string {
+  const lines = [''];
+  for (const word of words) {
+    if (lines.at(-1)!.length + word.length > 88) lines.push('');
+    lines.push(`${lines.pop()!} ${word}`);
+  }
+  return lines.map((line) => line.trim()).join('\n         ');
+}
 
 export const usage = `Usage: tensor-loupe COMMAND PATH [options]
 
@@ -10,7 +23,18 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --tensor GLOB                only tensors whose name matches (may be repeated)
       --channels                   also the largest magnitude of each row and column
   quantize PATH --scheme NAME      write a quantized copy beside the model
-      --granularity tensor|row     one scale for a tensor, or for each row (default)
+      --granularity WHAT           what one scale serves: tensor, row, column, block or none;
+                                   the default depends on the scheme, and is row for integers
+      --block N                    values in a block, with granularity block
+      --clip none|mse|hqq          search the scale of least squared error, or refine the zero point (HQQ)
+      --double-quant               quantize the scales of NF4 and FP4 too
+      --overflow saturate|nan      what 8-bit floats do beyond their largest number
+      --outliers T, --outlier-factor F
+                                   LLM.int8(): columns from this magnitude, or beyond this many medians
+      --prune METHOD               first set weights to 0: magnitude, nm, rows, columns, heads
+      --ratio R                    share to prune (default 0.5); --nm N:M keeps N of every M (default 2:4);
+      --head-size N                rows of an attention head
+      --output auto|plain|fake     the scheme's layout, plain tensors only, or dequantized values
       --out FOLDER                 where to write
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
@@ -18,14 +42,14 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --overwrite                  replace an older output
       --pure                       also quantize the output head
   error PATH --scheme NAME         the errors that quantizing would make, without writing
-      --granularity, --tensor, --scale-dtype, --pure as above
+      the scheme's options, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
 
 PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.index.json, or a model folder.
 --json prints one JSON document. Exit: 0 fine, 2 wrong usage, 3 input refused or faulty,
 4 cancelled, 5 reading, writing or computing failed.
 
-Schemes: int8-absmax int8-zeropoint`;
+Schemes: ${wrapped(schemes.map(({ name }) => name))}`;
 
 export type Command = 'inspect' | 'stats' | 'quantize' | 'error';
 
@@ -35,9 +59,8 @@ export interface CliOptions {
   readonly json: boolean;
   readonly tensors: readonly string[];
   readonly channels: boolean;
-  readonly scheme: SchemeName;
-  readonly granularity: Granularity;
-  readonly scaleDtype: ScaleDtype | undefined;
+  /** Checked by the engine but for what numbers are; made for commands that take a scheme. */
+  readonly choice: SchemeChoice;
   readonly backend: BackendName | 'auto';
   readonly out: string | undefined;
   readonly dryRun: boolean;
@@ -46,11 +69,16 @@ export interface CliOptions {
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
 }
 
+const schemeOptions = [
+  ...['scheme', 'granularity', 'block', 'clip', 'double-quant', 'overflow', 'outliers', 'outlier-factor'],
+  ...['prune', 'ratio', 'nm', 'head-size', 'output', 'scale-dtype', 'pure'],
+];
+
 const optionsOf: Record<Command, readonly string[]> = {
   inspect: [],
   stats: ['tensor', 'channels'],
-  quantize: ['scheme', 'granularity', 'out', 'backend', 'scale-dtype', 'dry-run', 'overwrite', 'pure'],
-  error: ['scheme', 'granularity', 'tensor', 'scale-dtype', 'pure', 'grid'],
+  quantize: [...schemeOptions, 'out', 'backend', 'dry-run', 'overwrite'],
+  error: [...schemeOptions, 'tensor', 'grid'],
 };
 
 const specifications = {
@@ -60,6 +88,17 @@ const specifications = {
   channels: { type: 'boolean' },
   scheme: { type: 'string' },
   granularity: { type: 'string' },
+  block: { type: 'string' },
+  clip: { type: 'string' },
+  'double-quant': { type: 'boolean' },
+  overflow: { type: 'string' },
+  outliers: { type: 'string' },
+  'outlier-factor': { type: 'string' },
+  prune: { type: 'string' },
+  ratio: { type: 'string' },
+  nm: { type: 'string' },
+  'head-size': { type: 'string' },
+  output: { type: 'string' },
   'scale-dtype': { type: 'string' },
   backend: { type: 'string' },
   out: { type: 'string' },
@@ -102,19 +141,13 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
   if (optionsOf[command].includes('scheme') && values.scheme === undefined) {
     throw new LoupeError('usage', `${command} needs --scheme.`);
   }
-  const scaleDtype = values['scale-dtype'];
   return {
     command,
     path,
     json: values.json ?? false,
     tensors: values.tensor ?? [],
     channels: values.channels ?? false,
-    scheme: oneOf('scheme', values.scheme ?? 'int8-absmax', ['int8-absmax', 'int8-zeropoint']),
-    granularity: oneOf('granularity', values.granularity ?? 'row', ['tensor', 'row']),
-    scaleDtype:
-      scaleDtype === undefined
-        ? undefined
-        : (oneOf('scale-dtype', scaleDtype, ['f32', 'bf16', 'f16']).toUpperCase() as ScaleDtype),
+    choice: parseChoice(values),
     backend: oneOf('backend', values.backend ?? 'auto', [
       'auto',
       'cpu',
@@ -130,6 +163,60 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     pure: values.pure ?? false,
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
   };
+}
+
+/** The scheme and its options; which of them a scheme takes is the engine's matter. */
+function parseChoice(
+  values: Partial<Record<keyof typeof specifications, string | boolean | string[]>>,
+): SchemeChoice {
+  const text = (name: keyof typeof specifications): string | undefined => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const choose = <T extends string>(name: keyof typeof specifications, known: readonly T[]) => {
+    const value = text(name);
+    return value === undefined ? undefined : oneOf(name, value, known);
+  };
+  const number = (name: keyof typeof specifications): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
+    throw new LoupeError('usage', `--${name} takes a number; "${value}" is none.`);
+  };
+  const scheme: SchemeName = oneOf(
+    'scheme',
+    text('scheme') ?? 'int8-absmax',
+    schemes.map(({ name }) => name),
+  );
+  const nm = text('nm');
+  const ratioOfGroups = /^(\d{1,4}):(\d{1,4})$/.exec(nm ?? '');
+  if (nm !== undefined && !ratioOfGroups) {
+    throw new LoupeError('usage', `--nm takes N:M, such as 2:4; "${nm}" is not that.`);
+  }
+  const choice: SchemeChoice = {
+    scheme,
+    granularity:
+      choose('granularity', ['tensor', 'row', 'column', 'block', 'none']) ??
+      (text('block') === undefined ? defaultGranularity(schemeNamed(scheme)) : 'block'),
+    scaleDtype: choose('scale-dtype', ['f32', 'bf16', 'f16'])?.toUpperCase() as ScaleDtype | undefined,
+    blockSize: number('block'),
+    clip: choose('clip', ['none', 'mse', 'hqq']),
+    doubleQuant: values['double-quant'] === true ? true : undefined,
+    overflow: choose('overflow', ['saturate', 'nan']),
+    outlierThreshold: number('outliers'),
+    outlierFactor: number('outlier-factor'),
+    prune:
+      choose<PruneMethod>('prune', pruneMethods) ?? (nm && !scheme.startsWith('prune-') ? 'nm' : undefined),
+    ratio: number('ratio'),
+    keep: ratioOfGroups ? Number(ratioOfGroups[1]) : undefined,
+    of: ratioOfGroups ? Number(ratioOfGroups[2]) : undefined,
+    headSize: number('head-size'),
+    output: choose('output', ['auto', 'plain', 'fake']),
+  };
+  // Options that were not given are left out, so that a report shows what was asked for.
+  return Object.fromEntries(
+    Object.entries(choice).filter(([, value]) => value !== undefined),
+  ) as unknown as SchemeChoice;
 }
 
 function parseGrid(text: string): { rows: number; columns: number } {

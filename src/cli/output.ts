@@ -202,8 +202,7 @@ export function errorsJson(
   grids: ReadonlyMap<string, number[][]>,
 ): unknown {
   return {
-    scheme: choice.scheme,
-    granularity: choice.granularity,
+    ...choice,
     tensors: rows.map((row) => (grids.has(row.name) ? { ...row, grid: grids.get(row.name) } : row)),
   };
 }

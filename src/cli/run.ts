@@ -170,9 +170,7 @@ async function quantize(
       'quantize',
       {
         path: file,
-        scheme: options.scheme,
-        granularity: options.granularity,
-        scaleDtype: options.scaleDtype,
+        ...options.choice,
         out: options.out === undefined ? undefined : path.resolve(options.out),
         backend: options.backend,
         overwrite: options.overwrite,
@@ -203,7 +201,7 @@ async function errors(
   signal: AbortSignal,
 ): Promise<number> {
   const catalogue = await engine.call('open', { path: file }, { signal });
-  const choice = { scheme: options.scheme, granularity: options.granularity, scaleDtype: options.scaleDtype };
+  const { choice } = options;
   const progress = new TerminalProgress('Comparing');
   try {
     const rows = await engine.call(

@@ -8,7 +8,10 @@ import { columnExtremes } from '../surveys';
 
 const largestFloat = Math.fround(3.4028234663852886e38);
 
-/** Vector-wise INT8 of some columns: SCB = max|x| of the row, q = rne(x * (127 / SCB)), x~ = q * (SCB / 127). */
+/** What bitsandbytes multiplies with in place of dividing by 127 (functional.py `int8_vectorwise_dequant`). */
+const perStep = Math.fround(1 / 127);
+
+/** Vector-wise INT8 of some columns: SCB = max|x| of the row, q = rne(x * (127 / SCB)), x~ = (q * SCB) * (1 / 127). */
 function encodeRow(
   values: Float32Array,
   isOutlier: Uint8Array | undefined,
@@ -19,13 +22,12 @@ function encodeRow(
   for (let i = 0; i < values.length; i++)
     if (isOutlier?.[i] !== 1) absmax = Math.max(absmax, Math.abs(values[i]!));
   const inverse = absmax === 0 ? 0 : Math.min(Math.fround(127 / absmax), largestFloat);
-  const scale = Math.fround(absmax / 127);
   for (let i = 0; i < values.length; i++) {
     if (isOutlier?.[i] === 1) dequantized[i] = roundToDtype(values[i]!, 'F16');
     else {
       const code = roundHalfEven(Math.fround(values[i]! * inverse));
       codes[i] = code;
-      dequantized[i] = code * scale;
+      dequantized[i] = Math.fround(code * absmax) * perStep;
     }
   }
   return absmax;

@@ -10,11 +10,9 @@ describe('parseOptions', () => {
     expect(parseOptions(args.split(' '))).toMatchObject({
       command: 'quantize',
       path: 'm',
-      scheme: 'int8-absmax',
-      granularity: 'tensor',
+      choice: { scheme: 'int8-absmax', granularity: 'tensor', scaleDtype: 'BF16' },
       out: 'o',
       backend: 'ort-cpu',
-      scaleDtype: 'BF16',
       dryRun: true,
       overwrite: true,
       pure: true,
@@ -24,15 +22,45 @@ describe('parseOptions', () => {
 
   it('takes rows, automatic backend and the weight’s own scale type by default', () => {
     expect(parseOptions(['error', 'm', '--scheme', 'int8-zeropoint'])).toMatchObject({
-      granularity: 'row',
+      choice: { granularity: 'row' },
       backend: 'auto',
-      scaleDtype: undefined,
       pure: false,
       grid: undefined,
     });
   });
 
+  it('reads the options of schemes, and leaves out what was not given', () => {
+    const choice = (text: string) => {
+      const options = parseOptions(['error', 'm', '--scheme', ...text.split(' ')]);
+      return options === 'help' ? undefined : options.choice;
+    };
+    expect(choice('nf4 --double-quant --block 128')).toEqual({
+      scheme: 'nf4',
+      granularity: 'block',
+      blockSize: 128,
+      doubleQuant: true,
+    });
+    expect(choice('int4-zeropoint --block 32 --clip hqq --output fake')).toEqual({
+      scheme: 'int4-zeropoint',
+      granularity: 'block',
+      blockSize: 32,
+      clip: 'hqq',
+      output: 'fake',
+    });
+    expect(choice('int8-absmax --prune magnitude --ratio 0.3')).toMatchObject({
+      prune: 'magnitude',
+      ratio: 0.3,
+    });
+    expect(choice('int8-absmax --nm 2:4')).toMatchObject({ prune: 'nm', keep: 2, of: 4 });
+    expect(choice('prune-nm --nm 1:2')).toEqual({ scheme: 'prune-nm', granularity: 'none', keep: 1, of: 2 });
+    expect(choice('llm-int8 --outliers 6')).toMatchObject({ granularity: 'row', outlierThreshold: 6 });
+  });
+
   it.each([
+    [['error', 'a', '--scheme', 'int9-absmax']],
+    [['error', 'a', '--scheme', 'nf4', '--block', 'many']],
+    [['error', 'a', '--scheme', 'prune-nm', '--nm', '2/4']],
+    [['stats', 'a', '--prune', 'rows']],
     [['inspect']],
     [['inspect', 'a', 'b']],
     [['inspect', 'a', '--nonsense']],
