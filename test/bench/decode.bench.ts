@@ -32,9 +32,10 @@ const plainElements = 2 ** 15;
 const kernels = Kernels.instantiate(readFileSync('dist/kernels.wasm'));
 const dst = kernels.alloc(4 * elements);
 
-/** Seconds of one run, the median of some after a warm-up. */
+/** Seconds of one run, the median of some. Warms up until the compiler has surely exchanged its first quick code. */
 function seconds(run: () => void, repeats: number): number {
-  for (let i = 0; i < repeats; i++) run();
+  const begin = performance.now();
+  while (performance.now() < begin + 150) run();
   const times = Array.from({ length: repeats }, () => {
     const start = process.hrtime.bigint();
     run();
