@@ -58,13 +58,18 @@ export type PatternCounts = Float64Array | SparseCounts;
 
 /**
  * The bins of a kernel's histogram that hold something. Its counts stay below 2^31. With `met`, the pattern of every value
- * counted, only those bins are looked at; `met` is sorted by it.
+ * counted, only those bins are looked at; `met` is used up by it.
  */
 export function sparseCounts(histogram: Uint32Array, met?: Uint16Array | undefined): SparseCounts {
   if (met) {
     met.sort();
-    const patterns = met.filter((pattern, i) => i === 0 || pattern !== met[i - 1]);
-    return { patterns, counts: Float64Array.from(patterns, (pattern) => histogram[pattern]!) };
+    let distinct = 0;
+    for (let i = 0; i < met.length; i++) if (i === 0 || met[i] !== met[i - 1]) met[distinct++] = met[i]!;
+    // Plain loops: of 100,000 tensors of a few values, iterators would take most of the time.
+    const patterns = met.slice(0, distinct);
+    const counts = new Float64Array(distinct);
+    for (let i = 0; i < distinct; i++) counts[i] = histogram[patterns[i]!]!;
+    return { patterns, counts };
   }
   // Two bins at a time, as a float64 that is zero when both are: most are.
   const pairs = new Float64Array(histogram.buffer, histogram.byteOffset, patternBins / 2);
