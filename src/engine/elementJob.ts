@@ -8,6 +8,7 @@ import type { ElementBlock, ElementReading, TensorViewContract } from '../protoc
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { namingTensorLater } from './namingTensor';
+import { packedElementPicture } from './packedElementPicture';
 import { checkedRegion, indicesOf, tensorMatrix } from './tensorMatrix';
 import type { TensorSource } from './tensorSource';
 import type { ElementBytes } from './worker/viewTasks';
@@ -36,9 +37,10 @@ export async function elementJob(
     const exact = layout.kind === 'integer' ? BigInt(decimal) : undefined;
     return { ...place, value: read.value, decimal, stored, as: convertedNumbers(read.value, exact) };
   }
-  const block = pieces
-    ? groupOf(source, index, `${pieces.layout}, codes of ${pieces.bits} bits`)
-    : blockOf(source, read, index);
+  const block =
+    pieces && read.packed
+      ? packedElementPicture(read.packed, read.value, pieces.layout)
+      : blockOf(source, read, index);
   return {
     ...place,
     value: read.value,
@@ -88,14 +90,5 @@ function blockOf(
       parts,
       text: `${picture.text} = ${shortest}`,
     },
-  };
-}
-
-/** A value of a packed weight: the group that shares a scale. */
-function groupOf(source: TensorSource, index: number, text: string): { stored: null; block: ElementBlock } {
-  const elements = source.columnUnit > 1 ? source.columnUnit : source.columns;
-  return {
-    stored: null,
-    block: { elements, index: Math.floor(index / elements), position: index % elements, parts: [], text },
   };
 }

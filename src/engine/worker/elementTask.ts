@@ -13,7 +13,10 @@ export function runElement({ kernels, reader }: WorkerContext, { source, index }
   const pointer = kernels.alloc(8 * block.columns);
   if (source.packed) {
     reader.read(source, block, pointer);
-    return { value: kernels.f32(pointer, block.columns)[column - begin]! };
+    return {
+      value: kernels.f32(pointer, block.columns)[column - begin]!,
+      packed: reader.explain(source, index),
+    };
   }
   const { blockElements, blockBytes } = findDtype(source.dtype)!;
   const bytes = blockBytes * Math.ceil(block.columns / blockElements);

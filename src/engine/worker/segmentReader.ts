@@ -4,7 +4,7 @@ import { findDtype, wideDtypes } from '../../numeric/dtypes';
 import { type Block, segmentElements } from '../matrix';
 import type { FileSpan, TensorSource } from '../tensorSource';
 import type { FileCache } from './fileCache';
-import { PackedReader } from './packed/packedReader';
+import { type PackedElement, PackedReader } from './packed/packedReader';
 
 export class SegmentReader {
   private readonly packed: PackedReader;
@@ -52,6 +52,11 @@ export class SegmentReader {
     } finally {
       this.kernels.reset(mark);
     }
+  }
+
+  /** The stored numbers behind the value at a flat index; undefined for a plain or block type. */
+  explain({ packed }: TensorSource, index: number): PackedElement | undefined {
+    return packed && this.packed.explain(packed, index);
   }
 
   /** As `read` to float64, for a plain tensor of one of `wideDtypes`. */

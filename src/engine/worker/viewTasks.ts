@@ -5,6 +5,7 @@ import type { AxisSums } from '../../stats/outliers';
 import type { Block } from '../matrix';
 import type { TensorMatrix } from '../tensorMatrix';
 import type { TensorSource } from '../tensorSource';
+import type { PackedElement } from './packed/packedReader';
 
 /** A block of a matrix of a tensor. */
 interface MatrixBlock {
@@ -31,6 +32,8 @@ export interface ElementBytes {
   readonly bytes?: Uint8Array | undefined;
   /** Of these bytes, absolute in the file. */
   readonly byteOffset?: number | undefined;
+  /** What a value of several pieces is made of. */
+  readonly packed?: PackedElement | undefined;
 }
 
 /** How a region is divided into cells. */

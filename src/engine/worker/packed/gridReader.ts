@@ -282,7 +282,7 @@ export class GridReader {
 }
 
 /** The stored row of scales that serves a line. */
-const gridRow = (grid: Grid, line: number): number => {
+export const gridRow = (grid: Grid, line: number): number => {
   const matrix = Math.floor(line / grid.matrixLines);
   return (
     matrix * gridRows(grid, grid.matrixLines) +

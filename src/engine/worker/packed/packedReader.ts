@@ -5,9 +5,25 @@ import type { Block } from '../../matrix';
 import type { PackedSource, TensorSource } from '../../tensorSource';
 import type { FileCache } from '../fileCache';
 import { CodeReader } from './codeReader';
-import { GridReader } from './gridReader';
+import { GridReader, gridRow } from './gridReader';
 import { bandsOf, isTransposed, type LineBlock, linesOfRun } from './lineBlock';
-import { type PackedConstants, readConstants } from './packedConstants';
+import { type PackedConstants, readConstants, zeroOffset } from './packedConstants';
+
+/** What gives one value of a packed weight. */
+export interface PackedElement {
+  /** As it counts: two's complement where it is signed, else from 0. */
+  readonly code: number;
+  readonly bits: number;
+  readonly scale: number;
+  readonly zeroPoint?: number | undefined;
+  readonly bias?: number | undefined;
+  /** What the code stands for, of codes that index a table. */
+  readonly tableValue?: number | undefined;
+  /** What the product is multiplied with at last. */
+  readonly factor?: number | undefined;
+  /** The values that share the scale: how many, which of all such groups, and the place in it. */
+  readonly group: { readonly elements: number; readonly index: number; readonly position: number };
+}
 
 /**
  * Memory is bounded by the block, and for codes that lie across lines by a band of as many lines as a part has. What
@@ -45,6 +61,36 @@ export class PackedReader {
   readRegion(packed: PackedSource, block: Block, pointer: number): void {
     const { row, rows, column, columns } = block;
     this.readLines(packed, { line: row, lines: rows, column, columns }, pointer);
+  }
+
+  /** The stored numbers behind the value at a flat index. */
+  explain(packed: PackedSource, index: number): PackedElement {
+    const { kernels } = this;
+    const { meaning, width, bits, factor } = packed;
+    const line = Math.floor(index / width);
+    const column = index - line * width;
+    const block = { line, lines: 1, column, columns: 1 };
+    const key = keyOf(packed);
+    const constants = this.constantsOf(key, packed);
+    const mark = kernels.mark();
+    const codes = this.codes.read(key, packed, block);
+    const code = kernels.u8(codes.pointer, 1)[0]!;
+    const grid = this.grid.read(key, packed, constants, block);
+    const at = constants.groupOffsets?.[column] ?? 0;
+    const scale = kernels.f32(grid.scales + at, 1)[0]!;
+    const other = kernels.f32(grid.other + at, 1)[0]!;
+    kernels.reset(mark);
+    const offset = zeroOffset(packed);
+    return {
+      code: code - offset,
+      bits,
+      scale,
+      ...(meaning.kind === 'integer' ? { zeroPoint: other - offset } : {}),
+      ...(meaning.kind === 'linear' ? { bias: other } : {}),
+      ...(constants.table ? { tableValue: constants.table[code]! } : {}),
+      ...(factor === undefined ? {} : { factor }),
+      group: groupAt(packed, constants, line, column),
+    };
   }
 
   private readLines(packed: PackedSource, block: LineBlock, pointer: number): void {
@@ -113,3 +159,31 @@ export class PackedReader {
 /** Names a weight of one state of its file. */
 const keyOf = ({ codes: { file, byteOffset } }: PackedSource): string =>
   `${byteOffset} ${file.bytes} ${file.mtimeMs} ${file.path}`;
+
+/** Values are counted along the lines of a block of scales; in a column order, along the columns of a group. */
+function groupAt(
+  { scales, width, lines }: PackedSource,
+  { groupOffsets }: PackedConstants,
+  line: number,
+  column: number,
+): PackedElement['group'] {
+  const { widthEach, linesEach, matrixLines, groups } = scales;
+  const row = gridRow(scales, line);
+  if (groupOffsets) {
+    const own = groupOffsets[column]!;
+    const members = groupOffsets.reduce((count, each) => count + (each === own ? 1 : 0), 0);
+    const before = groupOffsets
+      .subarray(0, column)
+      .reduce((count, each) => count + (each === own ? 1 : 0), 0);
+    return { elements: members, index: row * groups + own / 4, position: before };
+  }
+  const group = Math.floor(column / widthEach);
+  const groupWidth = Math.min(widthEach, width - group * widthEach);
+  const top = Math.floor((line % matrixLines) / linesEach) * linesEach;
+  const height = Math.min(linesEach, matrixLines - top, lines);
+  return {
+    elements: groupWidth * height,
+    index: row * groups + group,
+    position: ((line % matrixLines) - top) * groupWidth + column - group * widthEach,
+  };
+}
