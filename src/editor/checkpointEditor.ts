@@ -212,6 +212,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         return undefined;
       },
       metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
+      distribution: (params, { signal }) => session.distribution(params, signal),
       pickTensor: async ({ title, except }) =>
         (await pickTensor((await session.catalogue()).tensors, title, except)) ?? null,
       action: async (action) => {
@@ -231,6 +232,12 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
               'tensorLoupe.revealInExplorer',
               file === undefined || uri.scheme !== 'file' ? uri : vscode.Uri.file(file),
             );
+            break;
+          }
+          case 'viewTensor': {
+            const { tensors } = await session.catalogue();
+            const options = { tensor: tensors.names[action.tensor], beside: false };
+            await vscode.commands.executeCommand('tensorLoupe.viewTensor', uri, options);
             break;
           }
           case 'findingHelp':

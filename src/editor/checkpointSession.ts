@@ -5,6 +5,7 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import type {
   Catalogue,
+  EngineContract,
   Finding,
   MetadataSlice,
   OpenProgress,
@@ -25,6 +26,8 @@ import { type AnalysisProgress, AnalysisRun, type SkippedTensor } from './analys
 import type { AnalysisSettings } from './analysisSettings';
 import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
+
+type Distribution = EngineContract['distribution'];
 
 /** Details with their channels that are kept: a row of 2^20 columns takes megabytes. */
 const mostDetailsInMemory = 64;
@@ -346,6 +349,15 @@ export class CheckpointSession implements vscode.Disposable {
   ): Promise<Tile> {
     const { path: file, generation } = await this.catalogue();
     return this.engine.call('tile', { path: file, generation, ...params }, { signal, again: true });
+  }
+
+  /** One tensor's values over any range, and how many lie beyond so many sigma. */
+  async distribution(
+    params: Omit<Distribution['params'], 'path' | 'generation'>,
+    signal?: AbortSignal,
+  ): Promise<Distribution['result']> {
+    const { path: file, generation } = await this.catalogue();
+    return this.engine.call('distribution', { path: file, generation, ...params }, { signal, again: true });
   }
 
   dispose(): void {

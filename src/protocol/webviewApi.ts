@@ -3,6 +3,7 @@ import type { SerializedError } from '../errors';
 import type {
   Against,
   Catalogue,
+  EngineContract,
   ErrorDetail,
   ErrorTile,
   MetadataSlice,
@@ -40,7 +41,7 @@ export type CheckpointHostContract = {
   };
   /** Statistics of one tensor, channels included. */
   stats: { params: { tensor: number }; result: TensorStats | null };
-  /** Statistics of the given tensors (all: every index), channels left out; progress comes in batches. */
+  /** Statistics of the given tensors (all: every index), channels summed up; progress comes in batches. */
   analyze: {
     params: { tensors: readonly number[] };
     result: { done: number };
@@ -63,6 +64,11 @@ export type CheckpointHostContract = {
   };
   /** A run of an array's values that the catalogue holds only the head of. */
   metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
+  /** One tensor's values over any range, and how many lie beyond so many sigma. */
+  distribution: {
+    params: Omit<EngineContract['distribution']['params'], 'path' | 'generation'>;
+    result: EngineContract['distribution']['result'];
+  };
   /** Has the user choose one of the checkpoint's tensors; null when they chose none. */
   pickTensor: {
     params: { title: string /** Left out of the list. */; except?: number | undefined };

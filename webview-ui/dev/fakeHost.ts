@@ -14,7 +14,7 @@ import {
   madeUpModel,
   packedModel,
 } from './models';
-import { plainStats, plainTile } from './plainStats';
+import { plainDistribution, plainStats, plainTile } from './plainStats';
 
 const asked = new URLSearchParams(window.location.search);
 const scenario = asked.get('model') ?? 'made-up';
@@ -130,7 +130,8 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       for (let i = 0; i < tensors.length; i++) {
         await pause();
         if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
-        const stats = (await statsOf(tensors[i]!))?.stats ?? null;
+        const found = (await statsOf(tensors[i]!))?.stats;
+        const stats = found ? { ...found, histogram: null, channels: undefined, top: [] } : null;
         progress({ batch: [{ index: tensors[i]!, stats }], done: i + 1, total: tensors.length });
       }
       return { done: tensors.length };
@@ -163,6 +164,12 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
         start,
         values: Array.from({ length }, (_, i) => madeUpItem(value, start + i)),
       };
+    },
+    distribution: async ({ tensor, bins, range, sigmas = [] }) => {
+      await pause();
+      const found = await statsOf(tensor);
+      if (!found) throw new LoupeError('unsupported', 'Its values cannot be read.');
+      return plainDistribution(found.values, bins, range, sigmas);
     },
     pickTensor: async ({ title, except }) => {
       actions.push({ kind: 'pickTensor', title, except });

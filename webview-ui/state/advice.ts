@@ -1,7 +1,7 @@
 /** One plain sentence or two about what a tensor's figures mean for quantization. Pure. */
 import type { AxisStats, TensorStats } from '../../src/protocol/engineApi';
+import { unusualKurtosis } from './figureTexts';
 import { countInWords, formatInteger, formatShare } from './format';
-import { unusualKurtosis } from './tableColumns';
 
 export interface AdviceSubject {
   readonly name: string;

@@ -54,6 +54,21 @@ const numericFields: Readonly<Record<string, NumericField>> = {
   kurtosis: 'kurtosis',
   kurt: 'kurtosis',
   absmax: 'absmax',
+  rms: 'rms',
+  crest: 'crest',
+  skewness: 'skewness',
+  skew: 'skewness',
+  entropy: 'entropy',
+  denormals: 'denormals',
+  denormal: 'denormals',
+  subnormals: 'denormals',
+  rowoutliers: 'rowOutliers',
+  columnoutliers: 'columnOutliers',
+  coloutliers: 'columnOutliers',
+  rowenergy: 'rowEnergy',
+  columnenergy: 'columnEnergy',
+  int8columns: 'int8Columns',
+  int8: 'int8Columns',
   std: 'std',
   sigma: 'std',
   σ: 'std',
@@ -176,7 +191,7 @@ function parseToken(token: string): Condition | string {
     return `"${unquoted}" compares nothing: put a figure before it, for example kurtosis${unquoted}.`;
   }
   if (key !== '' && /^[a-z]+$/.test(key) && !unquoted.includes('::')) {
-    return `"${key}:" is unknown. Known: name, dtype, shape, shard, bytes, params, absmax, std, kurtosis, >3s, >6s, min, max, mean, nan, inf, zeros.`;
+    return `"${key}:" is unknown. Known: name, dtype, shape, shard, bytes, params, absmax, std, rms, crest, kurtosis, skew, entropy, >3s, >6s, min, max, mean, nan, inf, zeros, denormals, rowOutliers, columnOutliers, rowEnergy, columnEnergy, int8Columns.`;
   }
   if (hasWildcard(unquoted)) return { kind: 'glob', pattern: unquoted.toLowerCase() };
   return { kind: 'word', text: unquoted.toLowerCase() };

@@ -1,6 +1,6 @@
 /** One opened checkpoint on the page: the catalogue, what is known of its values, and what runs. */
 
-import type { Catalogue, Finding, TensorStats, Tile } from '../../src/protocol/engineApi';
+import type { Catalogue, EngineContract, Finding, TensorStats, Tile } from '../../src/protocol/engineApi';
 import type { Rpc } from '../../src/protocol/rpc';
 import { LoupeError } from '../../src/protocol/rpc';
 import { limitFindings, valueFindings } from '../../src/protocol/valueFindings';
@@ -189,6 +189,25 @@ export class CheckpointSession {
     this.stats.set(tensor, stats);
     this.onChange();
     return stats;
+  }
+
+  /** Counts a tensor's values anew. */
+  readDistribution(
+    tensor: number,
+    request: {
+      readonly bins: number;
+      readonly range?: { readonly min: number; readonly max: number } | undefined;
+      readonly sigmas?: readonly number[] | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<EngineContract['distribution']['result']> {
+    return this.rpc.call('distribution', { tensor, ...request }, { signal });
+  }
+
+  /** Has the user choose another tensor; undefined when they do not. */
+  async pickTensor(title: string, except: number): Promise<number | undefined> {
+    const chosen = await this.rpc.call('pickTensor', { title, except }, { signal: this.closing.signal });
+    return chosen ?? undefined;
   }
 
   /** The tensor as a picture of at most rows x columns cells. */

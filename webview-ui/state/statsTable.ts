@@ -6,21 +6,45 @@ export const statFigures = [
   'max',
   'mean',
   'std',
+  'rms',
   'absmax',
+  'crest',
+  'skewness',
   'kurtosis',
+  'entropy',
   'nan',
   'inf',
   'zeros',
+  'denormals',
   'sigma3',
   'sigma6',
+  'rowOutliers',
+  'columnOutliers',
+  'rowEnergy',
+  'columnEnergy',
+  'int8Columns',
 ] as const;
 
 export type StatFigure = (typeof statFigures)[number];
 
 /** One figure of a tensor's statistics; NaN when there is none. */
 export function figureOf(stats: TensorStats, figure: StatFigure): number {
-  if (figure === 'sigma3' || figure === 'sigma6') return stats.outliers[figure];
-  return stats[figure] ?? Number.NaN;
+  const { outlierChannels } = stats;
+  switch (figure) {
+    case 'sigma3':
+    case 'sigma6':
+      return stats.outliers[figure];
+    case 'rowOutliers':
+      return outlierChannels?.rows ?? Number.NaN;
+    case 'columnOutliers':
+      return outlierChannels?.columns ?? Number.NaN;
+    case 'rowEnergy':
+    case 'columnEnergy':
+    case 'int8Columns':
+      return outlierChannels?.[figure] ?? Number.NaN;
+    default:
+      return stats[figure] ?? Number.NaN;
+  }
 }
 
 export type Knowledge = 'unknown' | 'known' | 'unreadable';

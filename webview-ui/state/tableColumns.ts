@@ -10,7 +10,16 @@ export type ColumnId =
   | 'absmax'
   | 'std'
   | 'kurtosis'
-  | 'sigma6';
+  | 'sigma6'
+  | 'rms'
+  | 'crest'
+  | 'skewness'
+  | 'entropy'
+  | 'zeros'
+  | 'denormals'
+  | 'rowOutliers'
+  | 'columnOutliers'
+  | 'int8Columns';
 
 export interface TableColumn {
   readonly id: ColumnId;
@@ -20,6 +29,8 @@ export interface TableColumn {
   readonly align: 'start' | 'end';
   /** Appears with analysis. */
   readonly statistics: boolean;
+  /** Shown only when it was chosen. */
+  readonly isExtra: boolean;
 }
 
 const column = (
@@ -28,7 +39,11 @@ const column = (
   description: string,
   align: 'start' | 'end',
   statistics = false,
-): TableColumn => ({ id, title, description, align, statistics });
+  isExtra = false,
+): TableColumn => ({ id, title, description, align, statistics, isExtra });
+
+const extra = (id: ColumnId, title: string, description: string) =>
+  column(id, title, description, 'end', true, true);
 
 export const tableColumns: readonly TableColumn[] = [
   column('name', 'Tensor', 'Name of the tensor', 'start'),
@@ -47,10 +62,24 @@ export const tableColumns: readonly TableColumn[] = [
     true,
   ),
   column('sigma6', '>6σ', 'Values further than 6 standard deviations from the mean', 'end', true),
+  extra('rms', 'RMS', 'Root of the mean square'),
+  extra('crest', 'Crest', 'Crest factor: absmax divided by RMS'),
+  extra('skewness', 'Skewness', 'Skewness: 0 for a symmetric distribution'),
+  extra('entropy', 'Entropy', 'Shannon entropy of the stored 16-bit patterns, in bits'),
+  extra('zeros', 'Zeros', 'Values that are 0'),
+  extra('denormals', 'Denormals', 'Values below the smallest normal number of their type'),
+  extra('rowOutliers', 'Row outliers', 'Rows whose absmax is far beyond the median of all rows'),
+  extra('columnOutliers', 'Column outliers', 'Columns whose absmax is far beyond the median of all columns'),
+  extra('int8Columns', 'int8() columns', 'Columns that reach the threshold of LLM.int8()'),
 ];
 
-/** Above this a tensor has outliers worth a warning colour. */
-export const unusualKurtosis = 10;
+/** The columns of the state that a table shows: extra ones when chosen, others unless hidden. */
+export function isShown(
+  column: TableColumn,
+  state: { readonly hiddenColumns: readonly ColumnId[]; readonly extraColumns: readonly ColumnId[] },
+): boolean {
+  return column.isExtra ? state.extraColumns.includes(column.id) : !state.hiddenColumns.includes(column.id);
+}
 
 export interface Sort {
   readonly column: ColumnId;

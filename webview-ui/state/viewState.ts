@@ -1,9 +1,28 @@
 /** What survives hiding, moving and reloading the editor: plain data, checked when it comes back. */
+import { type StatisticId, statistics } from './outlierStatistics';
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
 
-export const tabIds = ['tensors', 'memory', 'metadata', 'tokenizer', 'config', 'graph', 'findings'] as const;
+export const tabIds = [
+  'tensors',
+  'outliers',
+  'memory',
+  'metadata',
+  'tokenizer',
+  'config',
+  'graph',
+  'findings',
+] as const;
 
 export type TabId = (typeof tabIds)[number];
+
+/** What the Outliers tab keeps. */
+export interface OutliersState {
+  readonly statistic: StatisticId;
+  readonly view: 'map' | 'table';
+  /** Keys of the rows that show their experts or inner modules. */
+  readonly open: readonly string[];
+  readonly sort: { readonly column: 'name' | StatisticId; readonly direction: Sort['direction'] };
+}
 
 export interface ViewState {
   readonly tab: TabId;
@@ -14,6 +33,8 @@ export interface ViewState {
   readonly grouped: boolean;
   readonly folded: readonly string[];
   readonly hiddenColumns: readonly ColumnId[];
+  /** Chosen ones among the columns that are not shown by themselves. */
+  readonly extraColumns: readonly ColumnId[];
   /** Pixels. */
   readonly scrollTop: number;
   /** Share of the page that the details take, beside and below the table. */
@@ -24,6 +45,7 @@ export interface ViewState {
   /** Statistics of a small checkpoint, so that a reload keeps them; only for this generation. */
   readonly stats: { readonly generation: string; readonly rows: readonly (number | null)[][] } | undefined;
   readonly showStatistics: boolean;
+  readonly outliers: OutliersState;
 }
 
 export const initialViewState: ViewState = {
@@ -34,6 +56,7 @@ export const initialViewState: ViewState = {
   grouped: true,
   folded: [],
   hiddenColumns: [],
+  extraColumns: [],
   scrollTop: 0,
   paneBeside: 0.34,
   paneBelow: 0.45,
@@ -41,6 +64,12 @@ export const initialViewState: ViewState = {
   configFilter: '',
   stats: undefined,
   showStatistics: false,
+  outliers: {
+    statistic: 'kurtosis',
+    view: 'map',
+    open: [],
+    sort: { column: 'kurtosis', direction: 'descending' },
+  },
 };
 
 const tabs: readonly string[] = tabIds;
@@ -74,6 +103,9 @@ export function restoreViewState(saved: unknown): ViewState {
     hiddenColumns: isStrings(data.hiddenColumns)
       ? (data.hiddenColumns.filter((id) => columnIds.has(id) && id !== 'name') as ColumnId[])
       : [],
+    extraColumns: isStrings(data.extraColumns)
+      ? (data.extraColumns.filter((id) => columnIds.has(id)) as ColumnId[])
+      : [],
     scrollTop: within(data.scrollTop, 0, Number.MAX_SAFE_INTEGER, 0),
     paneBeside: within(data.paneBeside, 0.1, 0.9, start.paneBeside),
     paneBelow: within(data.paneBelow, 0.1, 0.9, start.paneBelow),
@@ -84,5 +116,23 @@ export function restoreViewState(saved: unknown): ViewState {
         ? { generation: stats.generation, rows: stats.rows }
         : undefined,
     showStatistics: data.showStatistics === true,
+    outliers: restoreOutliers(data.outliers),
+  };
+}
+
+function restoreOutliers(saved: unknown): OutliersState {
+  const start = initialViewState.outliers;
+  if (typeof saved !== 'object' || saved === null) return start;
+  const { statistic, view, open, sort } = saved as Partial<Record<keyof OutliersState, unknown>>;
+  const isStatistic = (id: unknown): id is StatisticId => statistics.some((known) => known.id === id);
+  const { column, direction } = (sort ?? {}) as Partial<OutliersState['sort']>;
+  return {
+    statistic: isStatistic(statistic) ? statistic : start.statistic,
+    view: view === 'table' ? 'table' : 'map',
+    open: isStrings(open) ? open : [],
+    sort:
+      (column === 'name' || isStatistic(column)) && (direction === 'ascending' || direction === 'descending')
+        ? { column, direction }
+        : start.sort,
   };
 }

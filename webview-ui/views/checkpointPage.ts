@@ -15,6 +15,7 @@ import { memoryView } from './memoryView';
 import { metadataView } from './metadataView';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { openingView } from './openingView';
+import { OutliersView } from './outliers/outliersView';
 import type { PageContext } from './pageContext';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
@@ -29,6 +30,7 @@ type Screen =
       readonly kind: 'open';
       readonly session: CheckpointSession;
       readonly tensors: TensorsView;
+      readonly outliers: OutliersView;
       readonly metadata: readonly MetadataSection[];
       readonly tokenizer: TokenizerSummary | undefined;
       readonly sidecars: readonly Sidecar[];
@@ -145,6 +147,7 @@ export class CheckpointPage {
     if (this.screen.kind !== 'open') return;
     this.screen.session.dispose();
     this.screen.tensors.dispose();
+    this.screen.outliers.dispose();
   }
 
   private open(answer: {
@@ -173,11 +176,13 @@ export class CheckpointPage {
       kind: 'open',
       session,
       tensors: new TensorsView(session, this.context()),
+      outliers: new OutliersView(session, this.context()),
       metadata: metadataSections(catalogue.format, catalogue.metadata),
       tokenizer: tokenizerSummary(catalogue),
       sidecars: sidecarsOf(catalogue),
     };
     if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
+    if (this.state.tab === 'outliers') this.screen.outliers.shown();
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
@@ -198,6 +203,7 @@ export class CheckpointPage {
       reveal: (file) => this.act({ kind: 'revealInExplorer', file }),
       exportTensors: () => this.act({ kind: 'exportTensors' }),
       analyzeAll: () => void this.analyzeAll(),
+      viewTensor: (tensor) => this.act({ kind: 'viewTensor', tensor }),
     };
   }
 
@@ -362,13 +368,16 @@ export class CheckpointPage {
   }
 
   private showTab(tab: TabId): void {
-    if (tab === 'tensors' && this.screen.kind === 'open') this.screen.tensors.shown();
+    if (this.screen.kind === 'open' && tab === 'tensors') this.screen.tensors.shown();
+    if (this.screen.kind === 'open' && tab === 'outliers') this.screen.outliers.shown();
     this.patch({ tab });
     requestAnimationFrame(() => revealTab(tab));
   }
 
   private panel(screen: OpenScreen): TemplateResult {
     switch (this.state.tab) {
+      case 'outliers':
+        return screen.outliers.render();
       case 'memory':
         return memoryView(screen.session);
       case 'metadata':

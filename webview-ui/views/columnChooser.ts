@@ -1,7 +1,7 @@
 /** The list of columns to show, under its button. */
 import '@vscode-elements/elements/dist/vscode-checkbox/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { type ColumnId, tableColumns } from '../state/tableColumns';
+import { type ColumnId, isShown, type TableColumn, tableColumns } from '../state/tableColumns';
 import type { PageContext } from './pageContext';
 
 export class ColumnChooser {
@@ -12,12 +12,14 @@ export class ColumnChooser {
   render(): TemplateResult | typeof nothing {
     if (!this.isOpen) return nothing;
     const { state } = this.page;
-    const toggle = (id: ColumnId, shown: boolean) =>
-      this.page.patch({
-        hiddenColumns: shown
-          ? state.hiddenColumns.filter((other) => other !== id)
-          : [...state.hiddenColumns, id],
-      });
+    const change = (list: readonly ColumnId[], id: ColumnId, isIn: boolean) =>
+      isIn ? [...list, id] : list.filter((other) => other !== id);
+    const toggle = ({ id, isExtra }: TableColumn, shown: boolean) =>
+      this.page.patch(
+        isExtra
+          ? { extraColumns: change(state.extraColumns, id, shown) }
+          : { hiddenColumns: change(state.hiddenColumns, id, !shown) },
+      );
     return html`<div
       class="popover"
       role="dialog"
@@ -33,9 +35,9 @@ export class ColumnChooser {
           (column) => html`<vscode-checkbox
             data-column-choice=${column.id}
             .label=${column.statistics && !state.showStatistics ? `${column.title} (after analysis)` : column.title}
-            .checked=${!state.hiddenColumns.includes(column.id)}
+            .checked=${isShown(column, state)}
             title=${column.description}
-            @change=${(event: Event) => toggle(column.id, (event.target as HTMLInputElement).checked)}
+            @change=${(event: Event) => toggle(column, (event.target as HTMLInputElement).checked)}
           ></vscode-checkbox>`,
         )}
       <hr />

@@ -2,22 +2,23 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { PackedPieces, Piece, TensorStats } from '../../src/protocol/engineApi';
 import { adviceFor } from '../state/advice';
+import { unusualKurtosis } from '../state/figureTexts';
 import {
   formatBits,
   formatBytes,
   formatDecimal,
   formatExactBytes,
   formatInteger,
-  formatNumber,
   formatParameters,
   formatShape,
   formatShare,
 } from '../state/format';
 import type { CheckpointSession } from '../state/session';
-import { unusualKurtosis } from '../state/tableColumns';
 import { shapeOf } from '../state/tableModel';
 import { copyIcon } from './icons';
 import './channelView';
+import { figuresView, largestView } from './figuresView';
+import type { DistributionSource, HistogramOverlay } from './histogramView';
 import './histogramView';
 import './pictureView';
 
@@ -31,6 +32,36 @@ export interface DetailsEvents {
   copy(text: string): void;
   announce(text: string): void;
   retry(): void;
+  /** Opens the tensor viewer. */
+  view(tensor: number): void;
+}
+
+interface OverlayPicker {
+  readonly distribution: DistributionSource;
+  readonly pick: () => Promise<HistogramOverlay | undefined>;
+}
+
+/** Functions stay the same as long as the tensor does: a histogram keeps its zoom when the pane is drawn again. */
+const pickers = new WeakMap<CheckpointSession, { readonly tensor: number; readonly picker: OverlayPicker }>();
+
+function overlayPicker(session: CheckpointSession, tensor: number): OverlayPicker {
+  const known = pickers.get(session);
+  if (known?.tensor === tensor) return known.picker;
+  const { names } = session.catalogue.tensors;
+  const picker: OverlayPicker = {
+    distribution: (request, signal) => session.readDistribution(tensor, request, signal),
+    pick: async () => {
+      const other = await session.pickTensor(`Compare ${names[tensor]} with`, tensor);
+      return other === undefined
+        ? undefined
+        : {
+            label: names[other]!,
+            distribution: (request, signal) => session.readDistribution(other, request, signal),
+          };
+    },
+  };
+  pickers.set(session, { tensor, picker });
+  return picker;
 }
 
 const hex = (value: number) => `0x${value.toString(16)}`;
@@ -142,6 +173,11 @@ export function tensorDetails(
       <span title="${file?.path ?? ''}\nfrom byte ${formatInteger(offset)} (${hex(offset)}), ${formatExactBytes(bytes)}" data-figure="byteOffset" data-value=${offset}
         >${shard} ${formatInteger(offset)}</span
       >
+      ${
+        session.unreadable(tensor) === undefined
+          ? html`· <button type="button" class="link" data-testid="view-tensor" title="All values of the tensor, at any zoom" @click=${() => events.view(tensor)}>View values</button>`
+          : nothing
+      }
     </p>
     ${pieces ? packedPieces(pieces) : nothing}
     ${values(session, tensor, state, shape, dtype, events)}
@@ -170,14 +206,17 @@ function values(
   }
   const { stats } = state;
   const advice = adviceFor(stats, { name: stats.name, dtype, shape });
+  const overlay = overlayPicker(session, tensor);
   return html`
-    ${figures(stats)}
+    ${figuresView(stats)}
     ${advice ? html`<p class="advice ${advice.tone}" data-testid="advice">${advice.text}</p>` : nothing}
     ${
       stats.histogram
         ? html`<tl-histogram
             data-testid="histogram"
             .stats=${stats}
+            .distribution=${overlay.distribution}
+            .pickOverlay=${overlay.pick}
             .announce=${events.announce}
           ></tl-histogram>`
         : nothing
@@ -202,40 +241,8 @@ function values(
           ></tl-picture>`
         : nothing
     }
+    ${largestView(stats, shape)}
   `;
-}
-
-/** One figure of the grid; `null` has no value and is shown as a dash. */
-function figure(id: string, label: string, value: number | null, text: string, unusual = false) {
-  return html`<div>
-    <dt>${label}</dt>
-    <dd class=${unusual ? 'unusual' : ''} data-figure=${id} data-value=${value ?? ''} title=${value ?? ''}>
-      ${value === null ? '–' : text}
-    </dd>
-  </div>`;
-}
-
-function figures(stats: TensorStats): TemplateResult {
-  const number = (id: string, label: string, value: number | null) =>
-    figure(id, label, value, value === null ? '' : formatNumber(value));
-  const count = (id: string, label: string, value: number, unusual = false) =>
-    figure(id, label, value, formatInteger(value), unusual);
-  const { kurtosis } = stats;
-  return html`<dl class="figures">
-    ${number('min', 'min', stats.min)} ${number('max', 'max', stats.max)} ${number('mean', 'mean', stats.mean)}
-    ${number('std', 'σ', stats.std)} ${number('p0.1', 'p0.1', stats.percentiles['0.1'])}
-    ${number('p99.9', 'p99.9', stats.percentiles['99.9'])} ${number('absmax', 'absmax', stats.absmax)}
-    ${figure('kurtosis', 'kurtosis', kurtosis, kurtosis === null ? '' : formatDecimal(kurtosis), kurtosis !== null && kurtosis > unusualKurtosis)}
-    ${count('zeros', 'zeros', stats.zeros)} ${count('sigma3', '>3σ', stats.outliers.sigma3)}
-    ${count('sigma6', '>6σ', stats.outliers.sigma6, stats.outliers.sigma6 > 0)}
-    <div>
-      <dt>NaN / Inf</dt>
-      <dd>
-        <span class=${stats.nan > 0 ? 'unusual' : ''} data-figure="nan" data-value=${stats.nan}>${formatInteger(stats.nan)}</span> /
-        <span class=${stats.inf > 0 ? 'unusual' : ''} data-figure="inf" data-value=${stats.inf}>${formatInteger(stats.inf)}</span>
-      </dd>
-    </div>
-  </dl>`;
 }
 
 function packedPieces(pieces: PackedPieces): TemplateResult {

@@ -12,4 +12,6 @@ export interface PageContext {
   reveal(file: number): void;
   exportTensors(): void;
   analyzeAll(): void;
+  /** Opens the tensor viewer. */
+  viewTensor(tensor: number): void;
 }

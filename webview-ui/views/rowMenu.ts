@@ -4,6 +4,8 @@ import { shapeOf } from '../state/tableModel';
 
 export interface RowMenuActions {
   copy(text: string): void;
+  /** Opens the tensor viewer. */
+  view(tensor: number): void;
   filter(text: string): void;
   fold(groups: readonly number[], folded: boolean): void;
   /** Shows one of the checkpoint's files in the Explorer. */
@@ -57,6 +59,8 @@ export function rowMenuItems(
   const range = `${path} ${first}-${first + tensors.bytes[entry]!}`;
   const shape = `[${shapeOf(tensors, entry).join(', ')}]`;
   return [
+    { label: 'View Tensor', value: 'view', keybinding: 'V', run: () => actions.view(entry) },
+    { separator: true },
     { label: 'Copy Name', value: 'copy', keybinding: 'C', run: () => actions.copy(name) },
     { label: 'Copy Shape', value: 'shape', run: () => actions.copy(shape) },
     { label: 'Copy File Path', value: 'path', run: () => actions.copy(path) },

@@ -1,18 +1,15 @@
 /** One recycled row of the tensor table: its elements are made once and filled again and again. */
-import {
-  formatDecimal,
-  formatInteger,
-  formatNumber,
-  formatParameters,
-  formatShape,
-  formatShare,
-} from '../state/format';
+import { figureTexts } from '../state/figureTexts';
+import { formatInteger, formatParameters, formatShape, formatShare } from '../state/format';
 import { groupLabel, tensorLabel } from '../state/moduleTree';
 import type { CheckpointSession } from '../state/session';
+import { type StatFigure, statFigures } from '../state/statsTable';
 import type { ColumnId, TableColumn } from '../state/tableColumns';
-import { unusualKurtosis } from '../state/tableColumns';
 import { type GroupTotals, shapeOf } from '../state/tableModel';
 import { chevronElement } from './icons';
+
+const figures: ReadonlySet<string> = new Set(statFigures);
+const isFigure = (id: ColumnId): id is ColumnId & StatFigure => figures.has(id);
 
 /** What a row shows. */
 export interface RowContent {
@@ -121,16 +118,15 @@ export class TableRow {
     this.text('bytes', formatInteger(total.bytes));
     this.share(total.bytes);
     const count = total.tensors;
-    this.figure('absmax', total.absmax, formatNumber(total.absmax, 3), false, `Largest of ${count}`);
-    this.text('std', '');
-    this.figure(
-      'kurtosis',
-      total.kurtosis,
-      formatDecimal(total.kurtosis),
-      total.kurtosis > unusualKurtosis,
-      `Largest of ${count}`,
-    );
-    this.figure('sigma6', total.sigma6, formatInteger(total.sigma6), total.sigma6 > 0, `Sum of ${count}`);
+    for (const id of this.cells.keys()) {
+      if (!isFigure(id)) continue;
+      if (id !== 'absmax' && id !== 'kurtosis' && id !== 'sigma6') this.text(id, '');
+      else {
+        const { format, isUnusual } = figureTexts[id];
+        const note = id === 'sigma6' ? `Sum of ${count}` : `Largest of ${count}`;
+        this.figure(id, total[id], format(total[id]), isUnusual(total[id]), note);
+      }
+    }
   }
 
   private showTensor(tensor: number, content: RowContent): void {
@@ -155,20 +151,12 @@ export class TableRow {
     const missing = knowledge === 'unreadable' ? '–' : '';
     const hint =
       knowledge === 'unreadable' ? (this.session.unreadable(tensor) ?? 'The values cannot be read.') : '';
-    const value = (id: 'absmax' | 'std' | 'kurtosis' | 'sigma6') => stats.get(tensor, id);
-    const show = (
-      id: 'absmax' | 'std' | 'kurtosis' | 'sigma6',
-      text: (value: number) => string,
-      unusual: (value: number) => boolean = () => false,
-    ) => {
-      const figure = value(id);
-      if (Number.isNaN(figure)) this.text(id, knowledge === 'known' ? '–' : missing, hint);
-      else this.figure(id, figure, text(figure), unusual(figure), '');
-    };
-    show('absmax', (figure) => formatNumber(figure, 3));
-    show('std', (figure) => formatNumber(figure, 3));
-    show('kurtosis', formatDecimal, (figure) => figure > unusualKurtosis);
-    show('sigma6', formatInteger, (figure) => figure > 0);
+    for (const id of this.cells.keys()) {
+      if (!isFigure(id)) continue;
+      const value = stats.get(tensor, id);
+      if (Number.isNaN(value)) this.text(id, knowledge === 'known' ? '–' : missing, hint);
+      else this.figure(id, value, figureTexts[id].format(value), figureTexts[id].isUnusual(value), '');
+    }
   }
 
   private attribute(name: string, value: string): void {

@@ -57,6 +57,15 @@ export function columnTracks(
     std: measure('0.0888'),
     kurtosis: measure('8888.8', true),
     sigma6: measure('8,888', true),
+    rms: measure('0.0888'),
+    crest: measure('888.8', true),
+    skewness: measure('−88.8', true),
+    entropy: measure('18.8'),
+    zeros: measure('888,888'),
+    denormals: measure('8,888', true),
+    rowOutliers: measure('8,888', true),
+    columnOutliers: measure('8,888', true),
+    int8Columns: measure('8,888', true),
   };
   const widths = columns.map((column) =>
     column.id === 'name'

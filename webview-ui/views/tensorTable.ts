@@ -21,6 +21,8 @@ export interface TableEvents {
   fold(groups: readonly number[], folded: boolean): void;
   /** Enter on a tensor. */
   enter(tensor: number): void;
+  /** Double click or V on a tensor. */
+  view(tensor: number): void;
   copyName(entry: number): void;
   focusFilter(): void;
   menu(entry: number, x: number, y: number): void;
@@ -82,6 +84,10 @@ export class TensorTable {
     });
     element.addEventListener('keydown', (event) => this.onKey(event));
     this.body.addEventListener('mousedown', (event) => this.onMouseDown(event));
+    this.body.addEventListener('dblclick', (event) => {
+      const entry = this.entryAt(event);
+      if (entry !== undefined && entry >= 0) events.view(entry);
+    });
     this.body.addEventListener('contextmenu', (event) => {
       const entry = this.entryAt(event);
       if (entry === undefined) return;
@@ -292,6 +298,8 @@ export class TensorTable {
       if (entry === undefined) this.activate(0);
       else if (entry < 0) this.toggle(~entry);
       else if (event.key === 'Enter') this.events.enter(entry);
+    } else if (isPlain && event.key.toLowerCase() === 'v' && entry !== undefined && entry >= 0) {
+      this.events.view(entry);
     } else if (event.key === '*' && isPlain) {
       this.events.fold([...this.session.table.tree.groups.keys()], false);
     } else if (event.key === '/' && isPlain) this.events.focusFilter();

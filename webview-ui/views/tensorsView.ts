@@ -5,10 +5,11 @@ import '@vscode-elements/elements/dist/vscode-context-menu/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { formatInteger, formatRate, formatSeconds } from '../state/format';
+import { formatInteger } from '../state/format';
 import type { CheckpointSession } from '../state/session';
-import { type ColumnId, nextSort, tableColumns } from '../state/tableColumns';
+import { type ColumnId, isShown, nextSort, tableColumns } from '../state/tableColumns';
 import type { TableRows } from '../state/tableModel';
+import { analysisProgress } from './analysisProgress';
 import { ColumnChooser } from './columnChooser';
 import { emptyDetails, groupDetails, tensorDetails } from './detailsView';
 import { closeIcon } from './icons';
@@ -44,6 +45,7 @@ export class TensorsView {
       sort: (id) => this.sort(id),
       fold: (groups, folded) => this.fold(groups, folded),
       enter: () => this.focusDetails(),
+      view: (tensor) => this.page.viewTensor(tensor),
       copyName: (entry) => this.copyName(entry),
       focusFilter: () => this.focusFilter(),
       menu: (entry, x, y) => this.openMenu(entry, x, y),
@@ -63,6 +65,13 @@ export class TensorsView {
   /** After the tab was hidden, which loses the scroll position. */
   shown(): void {
     this.table.restoreScroll(this.page.state.scrollTop);
+    // Another tab may have selected another tensor.
+    const { selected } = this.page.state;
+    const { names } = this.session.catalogue.tensors;
+    const { index } = this.selected;
+    if (selected === undefined || (index !== undefined && names[index] === selected)) return;
+    const tensor = names.indexOf(selected);
+    if (tensor >= 0) requestAnimationFrame(() => this.select(tensor, true));
   }
 
   focusFilter(): void {
@@ -148,7 +157,7 @@ export class TensorsView {
         class="filter"
         data-testid="filter"
         placeholder="Filter: name, dtype:BF16, shape:256, kurtosis:>10"
-        .label=${'Filter tensors. Words, globs, dtype:, shape:, name:, bytes:, absmax:, kurtosis:, >6s:'}
+        .label=${'Filter tensors. Words, globs, dtype:, shape:, name:, bytes:, absmax:, kurtosis:, crest:, skew:, entropy:, >6s:'}
         .value=${filter}
         @input=${(event: Event) => page.patch({ filter: (event.target as HTMLInputElement).value })}
         @keydown=${this.onFilterKey}
@@ -178,7 +187,7 @@ export class TensorsView {
       </div>
       ${
         session.analysis
-          ? this.progress()
+          ? analysisProgress(session)
           : html`<vscode-button
               secondary
               data-testid="analyze-all"
@@ -196,24 +205,6 @@ export class TensorsView {
         >Quantize…</vscode-button
       >
     </div>`;
-  }
-
-  private progress(): TemplateResult {
-    const { done, total, startedAtMs, cancelling, bytesPerSecond, secondsLeft, isPaused } =
-      this.session.analysis!;
-    const seconds = (performance.now() - startedAtMs) / 1000;
-    const left = secondsLeft ?? 0;
-    const rate = bytesPerSecond === undefined ? '' : ` · ${formatRate(bytesPerSecond)}`;
-    const time = seconds > 2 && left > 3 ? ` · ${formatSeconds(left)} left` : '';
-    return html`<div class="progress" data-testid="analysis">
-        <span class="number" data-testid="analysis-count" title="Tensors analyzed"
-          >${formatInteger(done)} / ${formatInteger(total)}<span class="quiet" data-testid="analysis-rate">${isPaused ? ' · paused while hidden' : rate + time}</span></span
-        >
-        <vscode-button secondary data-testid="cancel-analysis" ?disabled=${cancelling} @click=${() => this.session.cancelAnalysis()}
-          >${cancelling ? 'Cancelling' : 'Cancel'}</vscode-button
-        >
-      </div>
-      <vscode-progress-bar class="analysis-bar" .value=${done} .max=${Math.max(1, total)} aria-label="Analysis"></vscode-progress-bar>`;
   }
 
   /** What the filter box holds that was not understood, or that waits for an analysis. */
@@ -247,12 +238,13 @@ export class TensorsView {
       copy: (text) => this.page.copy(text),
       announce: (text) => this.page.announce(text),
       retry: () => this.selected.read(tensor),
+      view: (index) => this.page.viewTensor(index),
     });
   }
 
   private updateTable(): TableRows {
     const { session, page } = this;
-    const { filter, sort, grouped, folded, hiddenColumns, showStatistics } = page.state;
+    const { filter, sort, grouped, folded, hiddenColumns, extraColumns, showStatistics } = page.state;
     if (this.foldedOf.list !== folded) this.foldedOf = { list: folded, set: new Set(folded) };
     // Which tensors match and in what order may hang on figures that are still coming in.
     const statistics =
@@ -263,11 +255,11 @@ export class TensorsView {
       this.lastRows = { key, rows: session.table.rows({ filter, sort, grouped, folded: this.foldedOf.set }) };
     }
     const { rows } = this.lastRows;
-    const columnsKey = `${hiddenColumns.join()} ${showStatistics}`;
+    const columnsKey = `${hiddenColumns.join()} ${extraColumns.join()} ${showStatistics}`;
     if (this.lastColumns.key !== columnsKey) {
       this.lastColumns.key = columnsKey;
       this.lastColumns.columns = tableColumns.filter(
-        (column) => !hiddenColumns.includes(column.id) && (!column.statistics || showStatistics),
+        (column) => isShown(column, page.state) && (!column.statistics || showStatistics),
       );
     }
     this.table.setEmptyText(rows.query.parts.length > 0 ? 'No tensor matches the filter.' : '');
@@ -334,6 +326,7 @@ export class TensorsView {
     if (!menu) return;
     const items = rowMenuItems(this.session, entry, {
       copy: (text) => this.page.copy(text),
+      view: (tensor) => this.page.viewTensor(tensor),
       filter: (text) => this.page.patch({ filter: text }),
       fold: (groups, folded) => this.fold(groups, folded),
       reveal: (file) => this.page.reveal(file),

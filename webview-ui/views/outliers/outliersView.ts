@@ -1,0 +1,298 @@
+/** The Outliers tab: what stands out in a sentence, the map or its table, and the chosen tensor's details beside it. */
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
+import { html, nothing, type TemplateResult } from 'lit';
+import { sequentialMap, signedMap } from '../../draw/colorMaps';
+import '../../draw/legend';
+import { readTheme } from '../../draw/theme';
+import { formatBytes, formatInteger } from '../../state/format';
+import { buildModuleMap, type MapRow, type ModuleMap } from '../../state/moduleMap';
+import {
+  rangeOf,
+  type Statistic,
+  type StatisticId,
+  type StatisticRange,
+  statisticOf,
+  statistics,
+} from '../../state/outlierStatistics';
+import { outlierSummary, type SummaryPart } from '../../state/outlierSummary';
+import type { CheckpointSession } from '../../state/session';
+import type { OutliersState } from '../../state/viewState';
+import { analysisProgress } from '../analysisProgress';
+import { tensorDetails } from '../detailsView';
+import type { PageContext } from '../pageContext';
+import { SelectedTensor } from '../selectedTensor';
+import '../splitPane';
+import type { MapEvents } from './outlierMap';
+import './outlierMap';
+import type { TableEvents } from './outlierTable';
+import './outlierTable';
+
+export class OutliersView {
+  private readonly selected: SelectedTensor;
+  private built: ModuleMap | undefined;
+  private openOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
+  private ranges: { key: string; range: StatisticRange | undefined } | undefined;
+  private summaries: { version: number; parts: readonly SummaryPart[] } | undefined;
+  private pointed = '';
+
+  constructor(
+    private readonly session: CheckpointSession,
+    private readonly page: PageContext,
+  ) {
+    this.selected = new SelectedTensor(session, page);
+  }
+
+  dispose(): void {
+    this.selected.dispose();
+  }
+
+  /** Takes over what another tab selected. */
+  shown(): void {
+    const { selected } = this.page.state;
+    const index = selected === undefined ? -1 : this.session.catalogue.tensors.names.indexOf(selected);
+    if (index >= 0 && this.selected.index !== index) this.selected.read(index);
+  }
+
+  render(): TemplateResult {
+    const { paneBeside, paneBelow, outliers } = this.page.state;
+    return html`<tl-split
+      class="split"
+      .beside=${paneBeside}
+      .below=${paneBelow}
+      .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
+    >
+      <div class="first outlier-pane" data-testid="outliers-tab">
+        ${this.summary()} ${this.controls()}
+        <p class="map-pointed small" aria-hidden="true" data-testid="map-pointed">${this.pointed || this.hint}</p>
+        ${outliers.view === 'map' ? this.map() : this.table()}
+      </div>
+      <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
+      <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
+        ${this.details()}
+      </section>
+    </tl-split>`;
+  }
+
+  private get moduleMap(): ModuleMap {
+    this.built ??= buildModuleMap(this.session.catalogue.tensors.names);
+    return this.built;
+  }
+
+  private get statistic(): Statistic {
+    return statisticOf(this.page.state.outliers.statistic);
+  }
+
+  private get hint(): string {
+    return this.page.state.outliers.view === 'map'
+      ? 'Arrow keys move · Enter selects, twice views the values · + and − open experts · T table'
+      : 'Arrow keys move · Enter selects, twice views the values · T map';
+  }
+
+  private get range(): StatisticRange | undefined {
+    const { stats, catalogue } = this.session;
+    const { statistic } = this;
+    const key = `${statistic.id} ${stats.version}`;
+    if (this.ranges?.key !== key) {
+      const { count, elements } = catalogue.tensors;
+      const values = function* () {
+        for (let tensor = 0; tensor < count; tensor++)
+          yield statistic.value(stats, tensor, elements[tensor]!);
+      };
+      this.ranges = { key, range: rangeOf(statistic, values()) };
+    }
+    return this.ranges.range;
+  }
+
+  private summary(): TemplateResult {
+    const { session } = this;
+    const { stats, catalogue } = session;
+    const { count, names } = catalogue.tensors;
+    if (this.summaries?.version !== stats.version) {
+      this.summaries = { version: stats.version, parts: outlierSummary(catalogue.tensors, stats) };
+    }
+    const { parts } = this.summaries;
+    const missing = count - stats.known;
+    const lead =
+      parts.length === 0 && missing > 0 && !session.analysis
+        ? html`Nothing is analyzed yet. Reading all ${formatInteger(count)} tensors (${formatBytes(catalogue.bytes)}) tells which layers and channels are special. `
+        : nothing;
+    return html`<p class="outlier-summary" data-testid="outlier-summary">
+      ${lead}
+      ${parts.map(
+        ({ text, tensor, detail }) =>
+          html`<span class="summary-part">${text} ${
+            tensor === undefined
+              ? nothing
+              : html`<button type="button" class="link mono" @click=${() => this.select(tensor)}>${names[tensor]}</button>${detail ? `, ${detail}` : nothing}. `
+          }</span>`,
+      )}
+      ${missing > 0 && parts.length > 0 ? html`<span class="quiet">${formatInteger(missing)} of ${formatInteger(count)} tensors are not analyzed yet.</span>` : nothing}
+    </p>`;
+  }
+
+  private controls(): TemplateResult {
+    const { session, page, statistic, range } = this;
+    const { outliers } = page.state;
+    const complete = session.stats.known >= session.catalogue.tensors.count;
+    return html`<div class="toolbar outlier-controls">
+      <label class="statistic-label">
+        <span class="visually-hidden">Statistic</span>
+        <select class="plain-select" data-testid="statistic" title=${statistic.description} @change=${this.onStatistic}>
+          ${statistics.map(
+            ({ id, label }) =>
+              html`<option value=${id} ?selected=${id === outliers.statistic}>${label}</option>`,
+          )}
+        </select>
+      </label>
+      ${outliers.view === 'map' ? this.legend(statistic, range) : nothing}
+      <span class="spring"></span>
+      <button
+        type="button"
+        class="toggle"
+        data-testid="outlier-view"
+        aria-pressed=${outliers.view === 'table'}
+        title="All tensors as a sortable table (t)"
+        @click=${() => this.patch({ view: outliers.view === 'map' ? 'table' : 'map' })}
+      >Table</button>
+      ${
+        session.analysis
+          ? analysisProgress(session)
+          : html`<vscode-button
+              ?secondary=${complete || session.stats.known > 0}
+              data-testid="analyze-all"
+              ?disabled=${complete}
+              title=${complete ? 'Every tensor is analyzed' : 'Read the statistics of every tensor'}
+              @click=${() => page.analyzeAll()}
+              >${complete ? 'Analyzed' : session.stats.known > 0 ? 'Analyze the rest' : 'Analyze all'}</vscode-button
+            >`
+      }
+    </div>`;
+  }
+
+  private legend(statistic: Statistic, range: StatisticRange | undefined): TemplateResult {
+    if (!range) return html`<span class="quiet small" data-testid="map-legend">no value known yet</span>`;
+    const isSigned = statistic.scale === 'signed';
+    const map = isSigned ? signedMap(readTheme().background) : sequentialMap(this.session.settings.colorMap);
+    const isLog = statistic.scale === 'log' || statistic.scale === 'log1p';
+    return html`<span class="map-legend" data-testid="map-legend">
+      <tl-legend
+        .scale=${{ map, min: 0, max: 1 }}
+        .low=${statistic.format(range.min)}
+        .high=${statistic.format(range.max)}
+        .label=${`${statistic.label}${isLog ? ', logarithmic' : ''}`}
+      ></tl-legend>
+      ${isLog ? html`<span class="quiet small">log</span>` : nothing}
+    </span>`;
+  }
+
+  private map(): TemplateResult {
+    const { session, page } = this;
+    const { open } = page.state.outliers;
+    if (this.openOf.list !== open) this.openOf = { list: open, set: new Set(open) };
+    return html`<tl-outlier-map
+      .session=${session}
+      .groups=${this.moduleMap.groups}
+      .open=${this.openOf.set}
+      .statistic=${this.statistic}
+      .range=${this.range}
+      .version=${session.stats.version}
+      .selected=${this.selected.index}
+      .colorMap=${session.settings.colorMap}
+      .events=${this.mapEvents}
+    ></tl-outlier-map>`;
+  }
+
+  private table(): TemplateResult {
+    const { session, page } = this;
+    return html`<tl-outlier-table
+      .session=${session}
+      .version=${session.stats.version}
+      .sort=${page.state.outliers.sort}
+      .selected=${this.selected.index}
+      .events=${this.tableEvents}
+    ></tl-outlier-table>`;
+  }
+
+  private details(): TemplateResult {
+    const tensor = this.selected.index;
+    if (tensor === undefined) {
+      return html`<div class="details-empty" data-testid="outlier-help">
+        <p>Each cell is one tensor: layers down, kinds of modules across. Select one to see its figures, distribution and channels.</p>
+        <p class="quiet">${this.statistic.description}.</p>
+        <dl class="keys">
+          <div><dt>hatched</dt><dd>not analyzed yet</dd></div>
+          <div><dt>✕</dt><dd>its values cannot be read</dd></div>
+          <div><dt>◢</dt><dd>several tensors, such as experts: the largest is shown, and the row opens to each</dd></div>
+          <div><dt><kbd>t</kbd></dt><dd>the same as a table, sorted by any statistic</dd></div>
+        </dl>
+      </div>`;
+    }
+    return tensorDetails(this.session, tensor, this.selected.details, {
+      copy: (text) => this.page.copy(text),
+      announce: (text) => this.page.announce(text),
+      retry: () => this.selected.read(tensor),
+      view: (index) => this.page.viewTensor(index),
+    });
+  }
+
+  private select(tensor: number): void {
+    if (this.selected.index !== tensor) this.selected.read(tensor);
+    this.page.patch({ selected: this.session.catalogue.tensors.names[tensor] });
+    this.page.requestRender();
+  }
+
+  private patch(change: Partial<OutliersState>): void {
+    this.page.patch({ outliers: { ...this.page.state.outliers, ...change } });
+  }
+
+  /** Shows the map or the table, and goes there with the focus. */
+  private show(view: OutliersState['view']): void {
+    this.pointed = '';
+    this.patch({ view });
+    const tag = view === 'map' ? 'tl-outlier-map' : 'tl-outlier-table';
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => document.querySelector<HTMLElement>(tag)?.focus()),
+    );
+  }
+
+  private toggle(row: MapRow): void {
+    const { open } = this.page.state.outliers;
+    const isOpen = open.includes(row.key);
+    this.patch({ open: isOpen ? open.filter((key) => key !== row.key) : [...open, row.key] });
+    const rows = `${formatInteger(row.children.length)} ${row.children.length === 1 ? 'row' : 'rows'}`;
+    this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${rows}`}.`);
+  }
+
+  private readonly mapEvents: MapEvents = {
+    select: (tensor) => this.select(tensor),
+    view: (tensor) => this.page.viewTensor(tensor),
+    toggle: (row) => this.toggle(row),
+    openTable: () => this.show('table'),
+    announce: (text) => this.page.announce(text),
+    point: (text) => {
+      this.pointed = text;
+      this.page.requestRender();
+    },
+  };
+
+  private readonly tableEvents: TableEvents = {
+    select: (tensor) => this.select(tensor),
+    view: (tensor) => this.page.viewTensor(tensor),
+    sort: (sort) => this.patch({ sort }),
+    openMap: () => this.show('map'),
+    announce: (text) => this.page.announce(text),
+  };
+
+  private readonly onStatistic = (event: Event): void => {
+    const statistic = (event.target as HTMLSelectElement).value as StatisticId;
+    this.patch({ statistic });
+    this.page.announce(`${statisticOf(statistic).label}: ${statisticOf(statistic).description}.`);
+  };
+
+  private readonly onDetailsKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return;
+    event.preventDefault();
+    document.querySelector<HTMLElement>('tl-outlier-map, tl-outlier-table')?.focus();
+  };
+}
