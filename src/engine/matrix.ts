@@ -42,6 +42,30 @@ export function* divide(block: Block, most: number): Generator<Block> {
   }
 }
 
+/** Blocks that a sample has at most, and the elements of one. */
+const sampleCount = 16;
+const sampleElements = 2 ** 14;
+
+/**
+ * Short blocks from evenly spaced places of parts, from at most every second segment: enough to guess mean and
+ * sigma, few enough to cost little. A pure function of its argument.
+ */
+export function sampleBlocks(all: readonly Block[]): readonly Block[] {
+  const segments = all.reduce(
+    (sum, part) => sum + Math.ceil((part.rows * part.columns) / segmentElements),
+    0,
+  );
+  const wanted = Math.min(sampleCount, Math.max(1, Math.floor(segments / 2)));
+  const blocks: Block[] = [];
+  for (let i = 0; i < wanted; i++) {
+    const position = ((i + 0.5) * all.length) / wanted;
+    const part = all[Math.floor(position)]!;
+    const within = [...divide(part, sampleElements)];
+    blocks.push(within[Math.floor((position % 1) * within.length)]!);
+  }
+  return blocks;
+}
+
 export const wholeBlock = ({ rows, columns }: MatrixShape): Block => ({ row: 0, rows, column: 0, columns });
 
 /** Parts for reductions: a very long row is cut too. */

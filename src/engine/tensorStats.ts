@@ -1,14 +1,17 @@
 /** Statistics of one tensor: a small one in one task, a large one in parts that are merged in order. */
 import type { SigmaCounts } from '../kernels/kernels';
+import type { Bands } from '../kernels/valueFolds';
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../stats/finalizeStats';
 import { type CountedStats, emptyPartialStats, mergeStats, type PartialStats } from '../stats/partialStats';
 import { histogramKindOf } from '../stats/patterns';
+import { bandsAround, SigmaBands } from '../stats/sigmaBands';
 import type { Engine } from './jobs';
-import { parts, wholeBlock } from './matrix';
+import { type Block, parts, sampleBlocks, wholeBlock } from './matrix';
 import type { TensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';
+import type { PartAnswer } from './worker/task';
 
 /** Channels of an axis that is longer are left out: nobody can draw them, and each part would carry them along. */
 export const longestChannelAxis = 2 ** 20;
@@ -22,6 +25,12 @@ export type WantedStats = Pick<
 export interface TensorStatsOptions extends TaskOptions {
   /** Told the counts behind the figures of a tensor of several parts, for `keepPatterns`. */
   readonly counted?: ((stats: CountedStats) => void) | undefined;
+}
+
+/** Rings around guessed borders, and what the parts have met of them. */
+interface SigmaGuess {
+  readonly bands: Bands;
+  readonly merged: SigmaBands;
 }
 
 /** Statistics of one tensor; the same digits whatever the number of workers. */
@@ -38,9 +47,13 @@ export async function tensorStats(
     const task = { kind: 'stats', source, part: wholeBlock(source), channels: withChannels } as const;
     return (await engine.pool.run({ ...task, figures: wanted }, options)) as TensorStats;
   }
-  const merged = await countedStats(engine, source, withChannels, options);
+  const guess = await guessBands(engine, source, all, options);
+  const merged = await countedStats(engine, source, withChannels, options, guess);
   options.counted?.(merged);
-  const counts = sigmaCounts(merged) ?? (await secondPass(engine, source, merged, options));
+  const counts =
+    sigmaCounts(merged) ??
+    guess?.merged.counts(merged) ??
+    (await secondPass(engine, source, merged, options));
   return finalizeStats(merged, source, { ...wanted, counts });
 }
 
@@ -50,21 +63,35 @@ export async function countedStats(
   source: TensorSource,
   withChannels: boolean,
   options: TaskOptions,
+  guess?: SigmaGuess | undefined,
 ): Promise<PartialStats> {
   const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
   const all = [...parts(source)];
   let merged = emptyPartialStats(kind, withChannels && all.length > 0 ? source : undefined);
+  const task = { kind: 'stats', source, channels: withChannels, bands: guess?.bands } as const;
   await inOrder(
     all,
     pool.size + 1,
     options.signal,
-    (part) =>
-      pool.run({ kind: 'stats', source, part, channels: withChannels }, options) as Promise<PartialStats>,
-    (partial) => {
+    (part) => pool.run({ ...task, part }, options) as Promise<PartAnswer>,
+    ({ partial, bands }) => {
       merged = mergeStats(merged, partial);
+      guess?.merged.merge(bands, merged);
     },
   );
   return merged;
+}
+
+/** Rings around where a sample suggests 3 and 6 sigma; undefined for types that need none. */
+async function guessBands(
+  { pool }: Pick<Engine, 'pool'>,
+  source: TensorSource,
+  all: readonly Block[],
+  options: TaskOptions,
+): Promise<SigmaGuess | undefined> {
+  if (all.length === 0 || (!source.packed && histogramKindOf(source.dtype) !== 'f32')) return undefined;
+  const bands = bandsAround(await pool.run({ kind: 'sample', source, blocks: sampleBlocks(all) }, options));
+  return bands && { bands, merged: new SigmaBands(bands) };
 }
 
 async function secondPass(

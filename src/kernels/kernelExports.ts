@@ -1,5 +1,6 @@
 /** What the compiled module exports. */
 import type { PackedExports } from './packedExports';
+import type { FoldExports } from './valueFolds';
 
 /** Types with a decoder to float32 of their own, the export `decode` + name. */
 export const kernelDtypes = [
@@ -37,7 +38,8 @@ type LookupDtype = (typeof tabledDtypes)[number] | keyof typeof latticeDtypes;
 export interface KernelExports
   extends Record<`decode${KernelDtype}`, Decoder>,
     Record<`decode${LookupDtype}`, LookupDecoder>,
-    PackedExports {
+    PackedExports,
+    FoldExports {
   heapBase(): number;
   decodeByTable: LookupDecoder;
   decodeWideI32: Decoder;

@@ -6,29 +6,11 @@ import { LoupeError } from '../errors';
 import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
 import { Lookups } from './lookups';
 import type { PackedExports } from './packedExports';
+import type { ShiftedSums } from './shiftedSums';
+import { ValueFolds } from './valueFolds';
 import { type WasmMemory, wasm } from './webAssembly';
 
-/** Raw sums of one run of values around a shift: s1 = sum (x - shift), s2 = sum (x - shift)^2 and so on. */
-export interface ShiftedSums {
-  /** Finite values; all sums and the extremes are over these. */
-  readonly finite: number;
-  readonly s1: number;
-  readonly s2: number;
-  readonly s3: number;
-  readonly s4: number;
-  /** Infinity when there is no finite value. Never -0. */
-  readonly min: number;
-  /** -Infinity when there is no finite value. Never -0. */
-  readonly max: number;
-  /** Values equal to 0, -0 among them. */
-  readonly zeros: number;
-  readonly nan: number;
-  /** Of both signs. */
-  readonly inf: number;
-  readonly posInf: number;
-  /** Values that are denormal in float64; `moments` does not count them. */
-  readonly denormals: number;
-}
+export type { ShiftedSums } from './shiftedSums';
 
 /** Sums over pairs of an original x and its dequantized y, e = x - y, all in float64. */
 export interface ErrorSums {
@@ -60,6 +42,7 @@ export class Kernels {
   readonly memory: WasmMemory;
   /** The kernels of quantized layouts. */
   readonly packed: PackedExports;
+  readonly folds: ValueFolds;
   readonly #exports: KernelExports;
   readonly #scratch: number;
   readonly #start: number;
@@ -75,6 +58,7 @@ export class Kernels {
     const lookups = new Lookups(exports, this.#scratch + scratchBytes, (at, bytes) => this.u8(at, bytes));
     this.#start = align(lookups.end);
     this.#top = this.#start;
+    this.folds = new ValueFolds(memory, exports, this.#scratch);
     const decoders = new Map<string, Decoder>(kernelDtypes.map((name) => [name, exports[`decode${name}`]]));
     for (const [name, decoder] of lookups.decoders) decoders.set(name, decoder);
     this.#decoders = decoders;

@@ -1,4 +1,4 @@
-import { type CentralMoments, noMoments } from './moments';
+import { type CentralMoments, noMoments, twoSum } from './moments';
 import type { CountedStats } from './partialStats';
 import {
   forEachCount,
@@ -46,20 +46,25 @@ export function statsOfPatterns<Counts extends PatternCounts>(
 }
 
 function momentsOfCounts(values: readonly number[], counts: readonly number[]): CentralMoments {
-  let [n, sum] = [0, 0];
+  let [n, sum, low] = [0, 0, 0];
   values.forEach((value, i) => {
     n += counts[i]!;
-    sum += value * counts[i]!;
+    // The product is exact: a value has at most 11 bits and a count fewer than 42.
+    const [next, error] = twoSum(sum, value * counts[i]!);
+    sum = next;
+    low += error;
   });
   if (n === 0) return noMoments;
-  const mean = sum / n;
-  let [m2, m3, m4] = [0, 0, 0];
+  const mean = (sum + low) / n;
+  let [m2, m2Low, m3, m4] = [0, 0, 0, 0];
   values.forEach((value, i) => {
     const d = value - mean;
     const squared = d * d;
-    m2 += counts[i]! * squared;
+    const [next, error] = twoSum(m2, counts[i]! * squared);
+    m2 = next;
+    m2Low += error;
     m3 += counts[i]! * squared * d;
     m4 += counts[i]! * squared * squared;
   });
-  return { n, mean, m2, m3, m4 };
+  return { n, mean, meanLow: 0, m2, m2Low, m3, m4 };
 }

@@ -1,6 +1,7 @@
 import type { SigmaCounts } from '../kernels/kernels';
 import { smallestNormal } from '../numeric/smallestNormal';
 import { displayHistogram } from './displayHistogram';
+import { meanAndStd } from './moments';
 import { axisStats, int8Threshold, outlierFactor, reaching } from './outliers';
 import type { CountedStats, PartialChannels } from './partialStats';
 import { denormalPatterns, patternEntropy } from './patternFigures';
@@ -17,10 +18,8 @@ export interface SigmaThresholds {
 
 /** 3 and 6 standard deviations; undefined when there is no finite value. */
 export function sigmaThresholds(stats: CountedStats): SigmaThresholds | undefined {
-  const { n, mean, m2 } = stats.moments;
-  if (n === 0) return undefined;
-  const std = Math.sqrt(m2 / n);
-  return { mean, sigma3: 3 * std, sigma6: 6 * std };
+  const { mean, std } = meanAndStd(stats.moments);
+  return stats.moments.n === 0 ? undefined : { mean, sigma3: 3 * std, sigma6: 6 * std };
 }
 
 /**
@@ -73,9 +72,9 @@ export function finalizeStats(
   const counts = options.counts ?? sigmaCounts(stats);
   if (counts === undefined) throw new TypeError('counts beyond 3 and 6 sigma need a second pass');
   const { moments, min, max, nan, posInf, negInf, zeros, top } = stats;
-  const { n, mean } = moments;
+  const { n } = moments;
+  const { mean, std } = meanAndStd(moments);
   const count = n + nan + posInf + negInf;
-  const std = Math.sqrt(moments.m2 / n);
   const rms = Math.hypot(mean, std);
   const absmax = Math.max(Math.abs(min), Math.abs(max));
   const some = (value: number) => (n === 0 ? null : value);

@@ -1,17 +1,22 @@
 import { LoupeError } from '../errors';
-import type { Kernels, SigmaCounts } from '../kernels/kernels';
+import type { Kernels, ShiftedSums, SigmaCounts } from '../kernels/kernels';
+import { type BandCounts, type Bands, ValueFolds } from '../kernels/valueFolds';
 import { byteSize, findDtype } from '../numeric/dtypes';
+import { ChannelSpace } from './channelSpace';
 import { statsOfPatterns } from './exactMoments';
 import type { SigmaThresholds } from './finalizeStats';
-import { type CentralMoments, centralMoments, mergeMoments, noMoments } from './moments';
-import type { CountedStats, PartialChannels, PartialStats } from './partialStats';
+import { type CentralMoments, centralMoments, mergeMoments, needShift, noMoments } from './moments';
+import type { CountedStats, PartialStats } from './partialStats';
 import {
   type HistogramKind,
   histogramKindOf,
+  isFinitePattern,
   type PatternCounts,
   patternBins,
+  patternValue,
   sparseCounts,
 } from './patterns';
+import { bandCapacity } from './sigmaBands';
 import { TopValues } from './topValues';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
@@ -30,6 +35,8 @@ export interface Segment {
   readonly columns?: number | undefined;
   /** How the values are binned, when it does not follow from `dtype`: decoded integers come as F32. */
   readonly kind?: HistogramKind | undefined;
+  /** Rings around borders that were guessed, see `SigmaBands`; for the kind `f32`. */
+  readonly bands?: Bands | undefined;
 }
 
 /**
@@ -54,6 +61,11 @@ export class SegmentStats {
   #posInf = 0;
   #negInf = 0;
   #denormals = 0;
+  /** What the special bins of the histogram held after the last run. */
+  #nonFinite = 0;
+  #zeroBins = 0;
+  readonly #candidatesPtr: number;
+  readonly #bandsPtr: number | undefined;
   readonly #top = new TopValues();
 
   constructor(kernels: Kernels, segment: Segment) {
@@ -66,8 +78,14 @@ export class SegmentStats {
     kernels.u32(this.#histogramPtr, patternBins).fill(0);
     if (segment.elements <= smallSegmentElements && segment.dtype !== 'F64')
       this.#met = new Uint16Array(segment.elements);
+    this.#candidatesPtr = kernels.alloc(blockElements * 4);
+    if (segment.bands && this.#kind === 'f32') {
+      this.#bandsPtr = kernels.alloc(ValueFolds.bandBytes(bandCapacity));
+      kernels.folds.beginBands(this.#bandsPtr, segment.bands, bandCapacity);
+    }
     if (segment.columns !== undefined) {
-      this.#channels = new ChannelSpace(kernels, segment.startElement, segment.elements, segment.columns);
+      const { startElement, elements, columns, dtype } = segment;
+      this.#channels = new ChannelSpace(kernels, startElement, elements, columns, dtype === 'BF16');
     }
   }
 
@@ -81,51 +99,103 @@ export class SegmentStats {
   }
 
   #addBlock(srcPtr: number, n: number): void {
-    const kernels = this.#kernels;
     const { dtype } = this.#segment;
-    if (dtype === 'F64') {
-      this.#addMoments(n, (shift) => kernels.moments64(srcPtr, n, shift));
-      this.#place(kernels.f64(srcPtr, n));
-      kernels.histogramF64(srcPtr, n, this.#histogramPtr);
-      this.#channels?.fold(this.#done, (...where) => kernels.channels64(srcPtr, n, ...where));
-      return;
-    }
-    const sixteenBits = dtype === 'F16' || dtype === 'BF16';
-    if (sixteenBits) {
-      kernels.histogramU16(srcPtr, n, this.#histogramPtr);
-      this.#met?.set(kernels.u16(srcPtr, n), this.#done);
-    }
-    const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
-    if (dtype !== 'F32') kernels.decode(dtype, srcPtr, values, n);
-    if (!sixteenBits) {
-      kernels.histogramF32(values, n, this.#histogramPtr);
-      if (this.#met) {
-        const halves = kernels.u16(values, 2 * n);
-        for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
-      }
-    }
-    if (this.#kind === 'f32') this.#addMoments(n, (shift) => kernels.moments(values, n, shift));
-    this.#place(kernels.f32(values, n));
-    this.#channels?.fold(this.#done, (...where) => kernels.channels(values, n, ...where));
-  }
-
-  /** Looks for what needs its place in the tensor: the largest values, and those that are not finite. */
-  #place(values: Float32Array | Float64Array): void {
-    this.#top.offerRun(values, this.#segment.startElement + this.#done);
-    this.#channels?.countNonFinite(values, this.#done);
-  }
-
-  /** Sums around the mean so far; the first block is summed twice, to have one. */
-  #addMoments(n: number, sum: (shift: number) => ReturnType<Kernels['moments']>): void {
     if (n === 0) return;
-    let shift = this.#moments.mean;
-    if (this.#moments.n === 0) shift = centralMoments(sum(0), 0).mean;
-    if (!Number.isFinite(shift)) shift = 0;
-    const sums = sum(shift);
-    this.#moments = mergeMoments(this.#moments, centralMoments(sums, shift));
+    if (dtype === 'F64') this.#addWide(srcPtr, n);
+    else if (dtype === 'BF16' || dtype === 'F16') this.#addPatterns(dtype, srcPtr, n);
+    else {
+      const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
+      if (dtype !== 'F32') this.#kernels.decode(dtype, srcPtr, values, n);
+      this.#addFloats(values, n);
+    }
+  }
+
+  #addWide(srcPtr: number, n: number): void {
+    const kernels = this.#kernels;
+    const sums = kernels.moments64(srcPtr, n, 0);
+    this.#addSums(sums, (shift) => kernels.moments64(srcPtr, n, shift));
+    this.#zeros += sums.zeros;
+    kernels.histogramF64(srcPtr, n, this.#histogramPtr);
+    const place = this.#channels?.place(this.#done);
+    if (place) kernels.channels64(srcPtr, n, ...place);
+    if (Math.max(-sums.min, sums.max) > this.#top.threshold) {
+      this.#top.offerRun(kernels.f64(srcPtr, n), this.#segment.startElement + this.#done);
+    }
+    if (sums.nan + sums.inf > 0) this.#channels?.countNonFinite(kernels.f64(srcPtr, n), this.#done);
+    if (this.#bandsPtr !== undefined) kernels.folds.tailBands64(srcPtr, n, this.#bandsPtr);
+  }
+
+  /** 16-bit floats: everything but channels and places follows from the histogram. */
+  #addPatterns(dtype: 'BF16' | 'F16', srcPtr: number, n: number): void {
+    const kernels = this.#kernels;
+    const { folds } = kernels;
+    kernels.histogramU16(srcPtr, n, this.#histogramPtr);
+    this.#met?.set(kernels.u16(srcPtr, n), this.#done);
+    const largest = folds.largestMagnitude16(srcPtr, n);
+    const allFinite = isFinitePattern(largest, this.#kind);
+    const reachesTop = !allFinite || patternValue(largest, this.#kind) > this.#top.threshold;
+    const place = this.#channels?.place(this.#done);
+    if (place && allFinite && dtype === 'BF16') folds.channelsBF16(srcPtr, n, place);
+    else if (place || reachesTop) {
+      kernels.decode(dtype, srcPtr, this.#decodedPtr, n);
+      const values = kernels.f32(this.#decodedPtr, n);
+      if (place && dtype === 'BF16') this.#channels?.foldPatterns(values, this.#done);
+      else if (place) kernels.channels(this.#decodedPtr, n, ...place);
+      if (!allFinite) this.#channels?.countNonFinite(values, this.#done);
+    }
+    if (!reachesTop) return;
+    kernels.decode(dtype, srcPtr, this.#decodedPtr, n);
+    this.#offerTop(this.#decodedPtr, n);
+  }
+
+  #addFloats(srcPtr: number, n: number): void {
+    const kernels = this.#kernels;
+    const { folds } = kernels;
+    kernels.histogramF32(srcPtr, n, this.#histogramPtr);
+    if (this.#met) {
+      const halves = kernels.u16(srcPtr, 2 * n);
+      for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
+    }
+    // The histogram tells cheaply whether the run holds anything unusual.
+    const { nonFinite, zeroBins } = folds.specialBins(this.#histogramPtr);
+    const allFinite = nonFinite === this.#nonFinite;
+    const place = this.#channels?.place(this.#done);
+    const sums = place && allFinite ? folds.foldFinite(srcPtr, n, place) : kernels.moments(srcPtr, n, 0);
+    this.#addSums(sums, (shift) => kernels.moments(srcPtr, n, shift));
+    if (zeroBins !== this.#zeroBins) this.#zeros += folds.countZeros(srcPtr, n);
+    this.#zeroBins = zeroBins;
+    if (!allFinite) {
+      this.#nonFinite = nonFinite;
+      if (place) kernels.channels(srcPtr, n, ...place);
+      this.#channels?.countNonFinite(kernels.f32(srcPtr, n), this.#done);
+    }
+    if (Math.max(-sums.min, sums.max) > this.#top.threshold) this.#offerTop(srcPtr, n);
+    if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
+  }
+
+  /** Looks for the largest among n float32 values. */
+  #offerTop(srcPtr: number, n: number): void {
+    const { folds } = this.#kernels;
+    const first = this.#segment.startElement + this.#done;
+    const values = this.#kernels.f32(srcPtr, n);
+    for (const i of folds.topCandidates(srcPtr, n, this.#top.threshold, this.#candidatesPtr)) {
+      this.#top.offer({ index: first + i, value: values[i]! });
+    }
+  }
+
+  /** Takes sums around 0, or new ones around the mean where those have lost their digits. */
+  #addSums(around0: ShiftedSums, sum: (shift: number) => ShiftedSums): void {
+    let moments = centralMoments(around0, 0);
+    let sums = around0;
+    // A second time where the first mean was itself too rough, which takes float64 values far from 0.
+    for (let round = 0; round < 2 && needShift(sums) && Number.isFinite(moments.mean); round++) {
+      const shift = moments.mean;
+      sums = sum(shift);
+      moments = centralMoments(sums, shift);
+    }
+    this.#moments = mergeMoments(this.#moments, moments);
     this.#min = Math.min(this.#min, sums.min);
     this.#max = Math.max(this.#max, sums.max);
-    this.#zeros += sums.zeros;
     this.#nan += sums.nan;
     this.#posInf += sums.posInf;
     this.#negInf += sums.inf - sums.posInf;
@@ -142,6 +212,11 @@ export class SegmentStats {
     const histogram = this.#kernels.u32(this.#histogramPtr, patternBins);
     if (this.#segment.elements >= 2 ** 31) return this.finish();
     return this.#read(sparseCounts(histogram, this.#met));
+  }
+
+  /** What the bands have met; undefined without bands. */
+  finishBands(): BandCounts | undefined {
+    return this.#bandsPtr === undefined ? undefined : this.#kernels.folds.endBands(this.#bandsPtr);
   }
 
   #read<Counts extends PatternCounts>(
@@ -163,84 +238,6 @@ export class SegmentStats {
       top: this.#top.list(),
       histogram,
       channels,
-    };
-  }
-}
-
-type FoldArguments = [
-  startColumn: number,
-  columns: number,
-  rowMaxPtr: number,
-  columnMaxPtr: number,
-  rowSumSqPtr: number,
-  columnSumSqPtr: number,
-];
-
-/** The channel arrays of a segment in the kernels' memory. */
-class ChannelSpace {
-  readonly #kernels: Kernels;
-  readonly #firstRow: number;
-  readonly #rows: number;
-  readonly #columns: number;
-  readonly #startColumn: number;
-  readonly #rowMaxPtr: number;
-  readonly #columnMaxPtr: number;
-  readonly #rowSumSqPtr: number;
-  readonly #columnSumSqPtr: number;
-  #nonFinite: PartialChannels['nonFinite'];
-
-  constructor(kernels: Kernels, startElement: number, elements: number, columns: number) {
-    this.#kernels = kernels;
-    this.#columns = columns;
-    this.#firstRow = Math.floor(startElement / columns);
-    this.#startColumn = startElement % columns;
-    this.#rows = Math.ceil((this.#startColumn + elements) / columns);
-    const zeroed = (bytes: number) => {
-      const pointer = kernels.alloc(bytes);
-      kernels.u8(pointer, bytes).fill(0);
-      return pointer;
-    };
-    this.#rowMaxPtr = zeroed(this.#rows * 4);
-    this.#columnMaxPtr = zeroed(columns * 4);
-    this.#rowSumSqPtr = zeroed(this.#rows * 8);
-    this.#columnSumSqPtr = zeroed(columns * 8);
-  }
-
-  /** Calls a channel kernel for a run that begins `done` elements into the segment. */
-  fold(done: number, kernel: (...where: FoldArguments) => void): void {
-    const position = this.#startColumn + done;
-    const row = Math.floor(position / this.#columns);
-    kernel(
-      position % this.#columns,
-      this.#columns,
-      this.#rowMaxPtr + row * 4,
-      this.#columnMaxPtr,
-      this.#rowSumSqPtr + row * 8,
-      this.#columnSumSqPtr,
-    );
-  }
-
-  /** Counts the NaN and infinities of a run that begins `done` elements into the segment. */
-  countNonFinite(values: Float32Array | Float64Array, done: number): void {
-    const position = this.#startColumn + done;
-    for (let i = 0; i < values.length; i++) {
-      if (Number.isFinite(values[i])) continue;
-      this.#nonFinite ??= { rows: new Float64Array(this.#rows), columns: new Float64Array(this.#columns) };
-      this.#nonFinite.rows[Math.floor((position + i) / this.#columns)]!++;
-      this.#nonFinite.columns[(position + i) % this.#columns]!++;
-    }
-  }
-
-  read(): PartialChannels {
-    const kernels = this.#kernels;
-    return {
-      columns: this.#columns,
-      firstRow: this.#firstRow,
-      rowMax: kernels.f32(this.#rowMaxPtr, this.#rows).slice(),
-      rowSumSq: kernels.f64(this.#rowSumSqPtr, this.#rows).slice(),
-      columnMax: kernels.f32(this.#columnMaxPtr, this.#columns).slice(),
-      columnSumSq: kernels.f64(this.#columnSumSqPtr, this.#columns).slice(),
-      nonFinite: this.#nonFinite,
     };
   }
 }

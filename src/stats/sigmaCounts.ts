@@ -1,4 +1,5 @@
 /** How many values lie beyond some standard deviations of the mean, from the counts of 16-bit patterns. */
+import { meanAndStd } from './moments';
 import type { CountedStats } from './partialStats';
 import { forEachPattern, patternCell, patternValue } from './patterns';
 
@@ -18,8 +19,8 @@ export interface CountBeyond {
  * than the values of the one or two patterns that the borders cut.
  */
 export function countBeyond(stats: CountedPatterns, sigma: number): CountBeyond {
-  const { n, mean, m2 } = stats.moments;
-  const distance = sigma * Math.sqrt(m2 / n);
+  const { mean, std } = meanAndStd(stats.moments);
+  const distance = sigma * std;
   let [count, isExact] = [0, true];
   forEachPattern(stats.histogram, stats.kind, (pattern, values) => {
     const value = patternValue(pattern, stats.kind);

@@ -13,7 +13,7 @@ import { FileCache } from './fileCache';
 import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
 import { runStatsBatch } from './statsBatchTask';
-import { runCount, runStats } from './statsTask';
+import { runCount, runSample, runStats } from './statsTask';
 import type { Task, TaskReply, TaskRequest } from './task';
 import type { EncodeCall, Encoder, WorkerContext } from './workerContext';
 
@@ -81,6 +81,8 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runStats(context, task);
     case 'statsBatch':
       return runStatsBatch(context, task);
+    case 'sample':
+      return runSample(context, task);
     case 'count':
       return runCount(context, task);
     case 'ranges':

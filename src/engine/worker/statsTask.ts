@@ -1,23 +1,40 @@
-/** One pass over a part of a tensor, and the second one that counts beyond thresholds. */
+/** One pass over a part of a tensor, the sample before it, and the second pass where the first left counts open. */
 import type { SigmaCounts } from '../../kernels/kernels';
+import type { Bands } from '../../kernels/valueFolds';
 import { wideDtypes } from '../../numeric/dtypes';
 import type { TensorStats } from '../../protocol/engineApi';
-import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
-import type { PartialStats } from '../../stats/partialStats';
+import { finalizeStats, type SigmaThresholds, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
+import type { CountedStats } from '../../stats/partialStats';
 import { histogramKindOf } from '../../stats/patterns';
 import { SegmentSigmaCounts, SegmentStats } from '../../stats/segmentStats';
-import { type Block, divide, segmentElements } from '../matrix';
+import { bandsAround, SigmaBands } from '../../stats/sigmaBands';
+import { type Block, divide, sampleBlocks, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
-import type { CountTask, StatsTask } from './task';
+import type { CountTask, PartAnswer, SampleTask, StatsTask } from './task';
 import type { WorkerContext } from './workerContext';
 
-export function runStats(context: WorkerContext, task: StatsTask): PartialStats | TensorStats {
-  const segment = gather(context, task);
-  if (!task.figures) return segment.finish();
+export function runStats(context: WorkerContext, task: StatsTask): PartAnswer | TensorStats {
+  const { source, part, figures } = task;
+  if (!figures) {
+    const segment = gather(context, task, task.bands).segment;
+    return { partial: segment.finish(), bands: segment.finishBands() };
+  }
+  // What is read at once is still there when sigma is known; more is sampled first, so that it need not be read twice.
+  const isSmall = part.rows * part.columns <= segmentElements;
+  const bands = isSmall || kindOf(source) !== 'f32' ? undefined : bandsAround(sample(context, source, part));
+  const { segment, last } = gather(context, task, bands);
   const whole = segment.finishWhole();
-  const thresholds = sigmaThresholds(whole);
-  const counts = sigmaCounts(whole) ?? runCount(context, { ...task, thresholds: thresholds! });
-  return finalizeStats(whole, task.source, { ...task.figures, counts });
+  const counts =
+    sigmaCounts(whole) ??
+    (bands && banded(bands, segment, whole)) ??
+    (isSmall ? countAgain(context, source, last, whole) : secondPass(context, source, part, whole));
+  return finalizeStats(whole, source, { ...figures, counts });
+}
+
+function banded(bands: Bands, segment: SegmentStats, whole: CountedStats): SigmaCounts | undefined {
+  const merged = new SigmaBands(bands);
+  merged.merge(segment.finishBands(), whole);
+  return merged.counts(whole);
 }
 
 /**
@@ -30,43 +47,105 @@ function fedType({ dtype, packed }: TensorSource): string {
   return dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
 }
 
-function gather(context: WorkerContext, task: StatsTask): SegmentStats {
-  const { source, part } = task;
-  const segment = new SegmentStats(context.kernels, {
-    dtype: fedType(source),
-    // Dequantized values of packed codes are any float32, whatever the codes' type is called.
-    kind: source.packed ? 'f32' : histogramKindOf(source.dtype),
-    startElement: part.row * source.columns + part.column,
-    elements: part.rows * part.columns,
-    columns: task.channels ? source.columns : undefined,
-  });
-  feed(context, source, part, (values, elements) => segment.add(values, elements));
-  return segment;
+/** Dequantized values of packed codes are any float32, whatever the codes' type is called. */
+const kindOf = ({ dtype, packed }: TensorSource) => (packed ? 'f32' : histogramKindOf(dtype));
+
+/** A run of values in the kernels' memory. */
+interface Run {
+  readonly pointer: number;
+  readonly elements: number;
 }
 
-/** Reads a part piece by piece and hands each on where it lies in the kernels' memory. */
+/** The statistics of a part, and its last run, which stays in memory. */
+function gather(
+  context: WorkerContext,
+  { source, part, channels }: Pick<StatsTask, 'source' | 'part' | 'channels'>,
+  bands?: Bands | undefined,
+): { readonly segment: SegmentStats; readonly last: Run } {
+  const segment = new SegmentStats(context.kernels, {
+    dtype: fedType(source),
+    kind: kindOf(source),
+    startElement: part.row * source.columns + part.column,
+    elements: part.rows * part.columns,
+    columns: channels ? source.columns : undefined,
+    bands,
+  });
+  let last: Run = { pointer: 0, elements: 0 };
+  feed(context, source, divide(part, segmentElements), (run) => {
+    segment.add(run.pointer, run.elements);
+    last = run;
+  });
+  return { segment, last };
+}
+
+/** Reads blocks one after the other and hands each on where it lies in the kernels' memory. */
 function feed(
   { kernels, reader, checkCancelled }: WorkerContext,
   source: TensorSource,
-  part: Block,
-  take: (pointer: number, elements: number) => void,
+  blocks: Iterable<Block>,
+  take: (run: Run) => void,
 ): void {
   const fed = fedType(source);
   const isRaw = fed === source.dtype && !source.packed;
-  const most = Math.min(segmentElements, part.rows * part.columns);
+  const most = Math.min(segmentElements, source.rows * source.columns);
   const pointer = kernels.alloc((fed === 'F64' ? 8 : 4) * most);
-  for (const block of divide(part, segmentElements)) {
+  for (const block of blocks) {
     checkCancelled();
     if (isRaw) reader.readRaw(source, block, pointer);
     else if (fed === 'F64') reader.readWide(source, block, pointer);
     else reader.read(source, block, pointer);
-    take(pointer, block.rows * block.columns);
+    take({ pointer, elements: block.rows * block.columns });
   }
+}
+
+export function runSample(
+  context: WorkerContext,
+  { source, blocks }: SampleTask,
+): SigmaThresholds | undefined {
+  const segment = new SegmentStats(context.kernels, {
+    dtype: fedType(source),
+    kind: kindOf(source),
+    startElement: 0,
+    elements: blocks.reduce((sum, { rows, columns }) => sum + rows * columns, 0),
+  });
+  feed(context, source, blocks, ({ pointer, elements }) => segment.add(pointer, elements));
+  return sigmaThresholds(segment.finishWhole());
+}
+
+/** The same for a part, with what it used of the kernels' memory given back. */
+function sample(context: WorkerContext, source: TensorSource, part: Block): SigmaThresholds | undefined {
+  const mark = context.kernels.mark();
+  const guess = runSample(context, { kind: 'sample', source, blocks: sampleBlocks([part]) });
+  context.kernels.reset(mark);
+  return guess;
+}
+
+/** Counts over values that are still in memory. */
+function countAgain(
+  { kernels }: WorkerContext,
+  source: TensorSource,
+  run: Run,
+  whole: CountedStats,
+): SigmaCounts {
+  const counts = new SegmentSigmaCounts(kernels, fedType(source), sigmaThresholds(whole)!);
+  counts.add(run.pointer, run.elements);
+  return counts.finish();
+}
+
+function secondPass(
+  context: WorkerContext,
+  source: TensorSource,
+  part: Block,
+  whole: CountedStats,
+): SigmaCounts {
+  return runCount(context, { source, part, thresholds: sigmaThresholds(whole)! });
 }
 
 export function runCount(context: WorkerContext, task: Omit<CountTask, 'kind'>): SigmaCounts {
   const { source, part, thresholds } = task;
   const counts = new SegmentSigmaCounts(context.kernels, fedType(source), thresholds);
-  feed(context, source, part, (values, elements) => counts.add(values, elements));
+  feed(context, source, divide(part, segmentElements), ({ pointer, elements }) =>
+    counts.add(pointer, elements),
+  );
   return counts.finish();
 }

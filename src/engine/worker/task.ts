@@ -2,6 +2,7 @@
 import type { SerializedError } from '../../errors';
 import type { CheckpointFile } from '../../formats/checkpoint';
 import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
+import type { BandCounts, Bands } from '../../kernels/valueFolds';
 import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
 import type { StatsRecords } from '../../protocol/statsRecords';
 import type { Knowledge, Setting } from '../../quant/scheme';
@@ -26,6 +27,20 @@ export interface StatsTask {
   readonly part: Block;
   readonly channels: boolean;
   readonly figures?: FinalizeOptions | undefined;
+  /** Rings that a sample suggests; values in them come back with a part's answer. */
+  readonly bands?: Bands | undefined;
+}
+
+/** A guess of mean and sigma from some blocks of a tensor. */
+export interface SampleTask {
+  readonly kind: 'sample';
+  readonly source: TensorSource;
+  readonly blocks: readonly Block[];
+}
+
+export interface PartAnswer {
+  readonly partial: PartialStats;
+  readonly bands: BandCounts | undefined;
 }
 
 /** Final statistics of small tensors that lie near one another, each in one part. */
@@ -184,6 +199,7 @@ export interface CopyTask {
 export type Task =
   | StatsTask
   | StatsBatchTask
+  | SampleTask
   | CountTask
   | RangesTask
   | EncodeTask
@@ -195,7 +211,8 @@ export type Task =
   | ViewTask;
 
 interface Results extends ViewResults {
-  stats: PartialStats | TensorStats;
+  stats: PartAnswer | TensorStats;
+  sample: SigmaThresholds | undefined;
   statsBatch: StatsBatchResult;
   count: SigmaCounts;
   ranges: { readonly min: Float32Array; readonly max: Float32Array };

@@ -3,6 +3,7 @@
  * rounding are documented at `Kernels` in ../kernels.ts; ../reference has the same in plain TypeScript.
  */
 export { channels, channels64 } from './channels';
+export { channelsBF16, largestMagnitude16 } from './channels16';
 export { decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4, decodeNVFP4 } from './codebookBlocks';
 export { decodeCodes8, encode8 } from './codes';
 export {
@@ -20,7 +21,8 @@ export {
 } from './decode';
 export { errorSums } from './errorSums';
 export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
-export { histogramF32, histogramF64, histogramU16 } from './histogram';
+export { foldFinite } from './foldFinite';
+export { histogramF32, histogramF64, histogramU16, specialBins } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
 export {
   decodeIQ1_M,
@@ -54,6 +56,7 @@ export {
   decodeF8_E5M2FNUZ,
 } from './smallFloats';
 export { decodeI2, decodeI4, decodeU2, decodeU4 } from './smallInts';
+export { countZeros, tailBands, tailBands64, topCandidates } from './tails';
 export { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './ternaryBlocks';
 
 /** The first byte behind the module's own data. */

@@ -164,10 +164,31 @@ export function moments(src: usize, n: i32, shift: f64, out: usize): void {
 
 export function moments64(src: usize, n: i32, shift: f64, out: usize): void {
   begin();
-  for (let i = 0; i < n; i++) {
-    addOne(load<f64>(src), shift);
-    src += 8;
+  let total1: f64 = 0;
+  let total2: f64 = 0;
+  let total3: f64 = 0;
+  let total4: f64 = 0;
+  while (n > 0) {
+    // Sums of few terms, so that rounding errors stay small.
+    const run = min<i32>(n, 256);
+    for (let i = 0; i < run; i++) {
+      addOne(load<f64>(src), shift);
+      src += 8;
+    }
+    total1 += sum1;
+    total2 += sum2;
+    total3 += sum3;
+    total4 += sum4;
+    sum1 = 0;
+    sum2 = 0;
+    sum3 = 0;
+    sum4 = 0;
+    n -= run;
   }
+  sum1 = total1;
+  sum2 = total2;
+  sum3 = total3;
+  sum4 = total4;
   finish(out);
 }
 

@@ -6,7 +6,7 @@ import { finalizeStats, sigmaCounts } from '../../../src/stats/finalizeStats';
 import { matrixShape } from '../../../src/stats/matrixShape';
 import { axisStats, medianOf } from '../../../src/stats/outliers';
 import { emptyPartialStats } from '../../../src/stats/partialStats';
-import { referenceStats } from '../../../src/stats/referenceStats';
+import { entropyReference, referenceStats } from '../../../src/stats/referenceStats';
 import { loadKernels } from '../kernels/loadKernels';
 import { randomBytes, randomNormal } from '../kernels/randomValues';
 import { computeStats, type EncodedTensor, partialStats } from './computeStats';
@@ -78,11 +78,35 @@ describe('a tensor cut anyhow', () => {
       tensor.dtype === 'F64'
         ? new Float64Array(tensor.bytes.buffer)
         : Float64Array.from(decodeReference(tensor.dtype, tensor.bytes, stats.count));
-    const reference = referenceStats(values, matrixShape(tensor.shape).columns);
-    for (const key of ['count', 'min', 'max', 'absmax', 'nan', 'inf', 'zeros', 'outliers'] as const) {
+    const reference = referenceStats(values, matrixShape(tensor.shape).columns, tensor.dtype);
+    for (const key of [
+      ...(['count', 'min', 'max', 'absmax', 'nan', 'inf', 'posInf', 'negInf', 'zeros', 'denormals'] as const),
+      ...(['outliers', 'top'] as const),
+    ]) {
       expect(stats[key], key).toEqual(reference[key]);
     }
-    expect(stats.std! / reference.std).toBeCloseTo(1, 10);
+    for (const key of ['std', 'rms', 'crest'] as const) {
+      expect(stats[key]! / reference[key], key).toBeCloseTo(1, 10);
+    }
+    expect(stats.skewness!).toBeCloseTo(reference.skewness, 8);
+    const words = ['F16', 'BF16'].includes(tensor.dtype)
+      ? new Uint16Array(tensor.bytes.buffer)
+      : new Uint32Array(Float32Array.from(values).buffer).map((bits) => bits >>> 16);
+    // Cutting float64 to float32 is not rounding, but changes few bins.
+    expect(stats.entropy!).toBeCloseTo(entropyReference(words), tensor.dtype === 'F64' ? 2 : 10);
+    for (const axis of ['rows', 'columns'] as const) {
+      const [got, want] = [stats.channels![axis], reference.channels[axis]];
+      expect(got.absmax).toEqual(want.absmax);
+      for (const [i, rms] of want.rms.entries()) expect(got.rms[i]! / (rms || 1)).toBeCloseTo(rms ? 1 : 0, 6);
+    }
+    expect(stats.channels!.int8Columns).toEqual(reference.channels.int8Columns);
+    expect(stats.outlierChannels).toEqual({
+      rows: reference.channels.rows.outliers.length,
+      columns: reference.channels.columns.outliers.length,
+      rowEnergy: expect.closeTo(reference.channels.rows.outlierEnergy, 10),
+      columnEnergy: expect.closeTo(reference.channels.columns.outlierEnergy, 10),
+      int8Columns: reference.channels.int8Columns.length,
+    });
     for (const p of ['0.1', '1', '50', '99', '99.9'] as const) {
       const want = reference.percentile(Number(p));
       const exact = ['BF16', 'F16', 'I8'].includes(tensor.dtype);

@@ -1,0 +1,145 @@
+/** The few values that need a second look: the largest ones, and those near or beyond a distance from the mean. */
+
+/** Magnitudes of four values; -1 for what is not finite. */
+function magnitudes(src: usize): v128 {
+  const all = f32x4.abs(v128.load(src));
+  return v128.bitselect(all, f32x4.splat(-1), f32x4.lt(all, f32x4.splat(Infinity)));
+}
+
+function lanesMin(x: v128): f32 {
+  return min<f32>(
+    min<f32>(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
+    min<f32>(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
+  );
+}
+
+/**
+ * Sixteen values are at least as large as the least of the maxima of sixteen lanes, so smaller ones are not among the
+ * sixteen largest. -1 for fewer than 16 values.
+ */
+function sixteenthAtLeast(src: usize, n: i32): f32 {
+  let a = f32x4.splat(-1);
+  let b = a;
+  let c = a;
+  let d = a;
+  for (let i = 0; i + 16 <= n; i += 16) {
+    a = f32x4.pmax(a, magnitudes(src));
+    b = f32x4.pmax(b, magnitudes(src + 16));
+    c = f32x4.pmax(c, magnitudes(src + 32));
+    d = f32x4.pmax(d, magnitudes(src + 48));
+    src += 64;
+  }
+  return lanesMin(f32x4.pmin(f32x4.pmin(a, b), f32x4.pmin(c, d)));
+}
+
+export function topCandidates(src: usize, n: i32, threshold: f32, out: usize): i32 {
+  const bound = sixteenthAtLeast(src, n);
+  const begin = out;
+  const above = f32x4.splat(threshold);
+  const least = f32x4.splat(bound);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const magnitude = magnitudes(src);
+    const taken = v128.and(f32x4.gt(magnitude, above), f32x4.ge(magnitude, least));
+    if (v128.any_true(taken)) {
+      const mask = i32x4.bitmask(taken);
+      for (let lane = 0; lane < 4; lane++) {
+        if (mask & (1 << lane)) {
+          store<u32>(out, i + lane);
+          out += 4;
+        }
+      }
+    }
+    src += 16;
+  }
+  for (; i < n; i++) {
+    const magnitude = abs<f32>(load<f32>(src));
+    if (magnitude < Infinity && magnitude > threshold && magnitude >= bound) {
+      store<u32>(out, i);
+      out += 4;
+    }
+    src += 4;
+  }
+  return <i32>((out - begin) >> 2);
+}
+
+export function countZeros(src: usize, n: i32): i32 {
+  const zero = f32x4.splat(0);
+  let lanes = i32x4.splat(0);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    lanes = i32x4.sub(lanes, f32x4.eq(v128.load(src), zero));
+    src += 16;
+  }
+  let count =
+    i32x4.extract_lane(lanes, 0) +
+    i32x4.extract_lane(lanes, 1) +
+    i32x4.extract_lane(lanes, 2) +
+    i32x4.extract_lane(lanes, 3);
+  for (; i < n; i++) {
+    if (load<f32>(src) === 0) count++;
+    src += 4;
+  }
+  return count;
+}
+
+/** Byte offsets of the state: see `Bands` and `BandCounts` in ../valueFolds.ts; the list of kept values comes last. */
+const centerAt: usize = 0;
+const low3At: usize = 8;
+const high3At: usize = 16;
+const low6At: usize = 24;
+const high6At: usize = 32;
+const beyond3At: usize = 40;
+const beyond6At: usize = 48;
+const keptAt: usize = 56;
+const capacityAt: usize = 60;
+const listAt: usize = 64;
+
+function addToBands(value: f64, state: usize): void {
+  const distance = abs<f64>(value - load<f64>(state, centerAt));
+  // False for NaN too.
+  if (!(distance >= load<f64>(state, low3At)) || distance === Infinity) return;
+  if (distance > load<f64>(state, high3At)) store<f64>(state, load<f64>(state, beyond3At) + 1, beyond3At);
+  else keep(value, state);
+  if (distance < load<f64>(state, low6At)) return;
+  if (distance > load<f64>(state, high6At)) store<f64>(state, load<f64>(state, beyond6At) + 1, beyond6At);
+  else keep(value, state);
+}
+
+/** Keeps a value while there is room, and counts it in any case. */
+function keep(value: f64, state: usize): void {
+  const kept = load<u32>(state, keptAt);
+  if (kept < load<u32>(state, capacityAt)) store<f64>(state + ((<usize>kept) << 3), value, listAt);
+  store<u32>(state, kept + 1, keptAt);
+}
+
+export function tailBands(src: usize, n: i32, center: f32, nearest: f32, state: usize): void {
+  const centers = f32x4.splat(center);
+  const least = f32x4.splat(nearest);
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const a = f32x4.abs(f32x4.sub(v128.load(src), centers));
+    const b = f32x4.abs(f32x4.sub(v128.load(src, 16), centers));
+    const c = f32x4.abs(f32x4.sub(v128.load(src, 32), centers));
+    const d = f32x4.abs(f32x4.sub(v128.load(src, 48), centers));
+    const far = v128.or(
+      v128.or(f32x4.ge(a, least), f32x4.ge(b, least)),
+      v128.or(f32x4.ge(c, least), f32x4.ge(d, least)),
+    );
+    if (v128.any_true(far)) {
+      for (let k: usize = 0; k < 64; k += 4) addToBands(<f64>load<f32>(src + k), state);
+    }
+    src += 64;
+  }
+  for (; i < n; i++) {
+    addToBands(<f64>load<f32>(src), state);
+    src += 4;
+  }
+}
+
+export function tailBands64(src: usize, n: i32, state: usize): void {
+  for (let i = 0; i < n; i++) {
+    addToBands(load<f64>(src), state);
+    src += 8;
+  }
+}

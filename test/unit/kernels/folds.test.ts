@@ -1,0 +1,165 @@
+/** The kernels behind statistics in one walk, against plain references. */
+import { describe, expect, it } from 'vitest';
+import { channelsReference } from '../../../src/kernels/reference/channels';
+import { momentsReference } from '../../../src/kernels/reference/sums';
+import { largestReference, tailBandsReference } from '../../../src/kernels/reference/tails';
+import { type Bands, ValueFolds } from '../../../src/kernels/valueFolds';
+import { bf16ToNumber } from '../../../src/numeric/floats';
+import { loadKernels, place } from './loadKernels';
+import { awkwardValues, randomNormal, randomSource } from './randomValues';
+
+const kernels = loadKernels();
+
+/** Room for the channels of rows x columns, zeroed. */
+function channelArrays(rows: number, columns: number) {
+  const zeroed = (bytes: number) => {
+    const pointer = kernels.alloc(bytes);
+    kernels.u8(pointer, bytes).fill(0);
+    return pointer;
+  };
+  return [zeroed(4 * rows), zeroed(4 * columns), zeroed(8 * rows), zeroed(8 * columns)] as const;
+}
+
+/** Runs of matrices of every kind of width, beginning anywhere in a row. */
+const runs = [
+  [0, 4, 1],
+  [1, 1, 0],
+  [3, 5, 2],
+  [64, 8, 0],
+  [65, 8, 3],
+  [1000, 4, 0],
+  [4096, 1024, 0],
+  [5000, 1024, 1000],
+  [3001, 1536, 7],
+  [2048, 3000, 0],
+  [7, 1, 0],
+] as const;
+
+describe.each(runs)('%i values in rows of %i from column %i', (n, columns, startColumn) => {
+  const rows = Math.max(1, Math.ceil((startColumn + n) / columns));
+  const values = awkwardValues(n, n + columns).map((v) => (Math.abs(v) > 1e30 ? 7 : v));
+
+  it('power sums and channels of float32', () => {
+    kernels.reset();
+    const [rowMax, columnMax, rowSumSq, columnSumSq] = channelArrays(rows, columns);
+    const at = place(kernels, values, 4);
+    const got = kernels.folds.foldFinite(at, n, [
+      startColumn,
+      columns,
+      rowMax,
+      columnMax,
+      rowSumSq,
+      columnSumSq,
+    ]);
+    const want = momentsReference(values, 0);
+    const magnitudes = momentsReference(values.map(Math.abs), 0);
+    for (const key of ['s1', 's2', 's3', 's4'] as const)
+      expect(Math.abs(got[key] - want[key]), key).toBeLessThanOrEqual(1e-13 * magnitudes[key]);
+    if (n > 0) expect([got.min, got.max]).toEqual([want.min, want.max]);
+    expectChannels(values, kernels.f32(rowMax, rows), kernels.f32(columnMax, columns), rowSumSq, columnSumSq);
+  });
+
+  it('channels of bfloat16', () => {
+    kernels.reset();
+    const [rowMax, columnMax, rowSumSq, columnSumSq] = channelArrays(rows, columns);
+    const patterns = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
+    const at = place(kernels, patterns, 2);
+    kernels.folds.channelsBF16(at, n, [startColumn, columns, rowMax, columnMax, rowSumSq, columnSumSq]);
+    const wide = (pointer: number, count: number) =>
+      Float32Array.from(kernels.u16(pointer, count), bf16ToNumber);
+    const rounded = Float32Array.from(patterns, bf16ToNumber);
+    expectChannels(rounded, wide(rowMax, rows), wide(columnMax, columns), rowSumSq, columnSumSq);
+    expect(kernels.folds.largestMagnitude16(at, n)).toBe(
+      patterns.reduce((largest, pattern) => Math.max(largest, pattern & 0x7fff), 0),
+    );
+  });
+
+  function expectChannels(
+    source: Float32Array,
+    rowMax: Float32Array,
+    columnMax: Float32Array,
+    rowSumSq: number,
+    columnSumSq: number,
+  ): void {
+    const want = channelsReference(source, startColumn, columns);
+    const touched = want.rowMax.length;
+    expect(rowMax.subarray(0, touched)).toEqual(want.rowMax);
+    expect(columnMax).toEqual(want.columnMax);
+    const near = (got: Float64Array, expected: Float64Array) =>
+      expected.every((sum, i) => Math.abs(got[i]! - sum) <= 1e-13 * sum);
+    expect(near(kernels.f64(rowSumSq, touched), want.rowSumSq)).toBe(true);
+    expect(near(kernels.f64(columnSumSq, columns), want.columnSumSq)).toBe(true);
+  }
+});
+
+const specials = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0];
+const inputs = [0, 1, 15, 16, 17, 1000, 16384].flatMap((n) => {
+  const next = randomSource(n);
+  return [
+    { name: `${n} normal`, values: randomNormal(n, n + 1, 0.3) },
+    { name: `${n} few distinct`, values: randomNormal(n, n + 2).map(Math.round) },
+    {
+      name: `${n} with NaN, infinities and zeros`,
+      values: randomNormal(n, n + 3).map((v) => (next() < 0.3 ? specials[Math.floor(next() * 5)]! : v)),
+    },
+  ];
+});
+
+describe.each(inputs)('$name', ({ values }) => {
+  const n = values.length;
+
+  it('candidates for the largest values', () => {
+    for (const threshold of [-1, 0, 1, 2.5].map(Math.fround)) {
+      kernels.reset();
+      const room = kernels.alloc(4 * n);
+      const got = [...kernels.folds.topCandidates(place(kernels, values, 4), n, threshold, room)];
+      expect(got).toEqual([...new Set(got)].sort((a, b) => a - b));
+      const wanted = largestReference(values, 16).filter(({ value }) => Math.abs(value) > threshold);
+      expect(got).toEqual(expect.arrayContaining(wanted.map(({ index }) => index)));
+      for (const i of got) {
+        expect(Math.abs(values[i]!)).toBeGreaterThan(threshold);
+        expect(Number.isFinite(values[i])).toBe(true);
+      }
+    }
+  });
+
+  it('zeros', () => {
+    kernels.reset();
+    expect(kernels.folds.countZeros(place(kernels, values, 4), n)).toBe(values.filter((v) => v === 0).length);
+  });
+
+  it('bands', () => {
+    const rings: Bands[] = [
+      { center: 0, low3: 0.9, high3: 1.1, low6: 1.9, high6: 2.1 },
+      { center: 0.1, low3: 1, high3: 1, low6: 2, high6: 2 },
+      { center: -1e-3, low3: 1e-30, high3: 2e-30, low6: 3e-30, high6: 0.5 },
+      { center: 1e6, low3: 1e6 - 1, high3: 1e6, low6: 1e6 + 1, high6: 1e6 + 2 },
+    ];
+    for (const bands of rings) {
+      kernels.reset();
+      const state = kernels.alloc(ValueFolds.bandBytes(n));
+      const want = tailBandsReference(values, bands);
+      kernels.folds.beginBands(state, bands, n);
+      kernels.folds.tailBands(place(kernels, values, 4), n, state);
+      expect(kernels.folds.endBands(state)).toEqual(want);
+      kernels.folds.beginBands(state, bands, n);
+      kernels.folds.tailBands64(place(kernels, Float64Array.from(values)), n, state);
+      expect(kernels.folds.endBands(state)).toEqual(want);
+      if (want.kept!.length < 2) continue;
+      kernels.folds.beginBands(state, bands, want.kept!.length - 1);
+      kernels.folds.tailBands(place(kernels, values, 4), n, state);
+      expect(kernels.folds.endBands(state)).toEqual({ ...want, kept: undefined });
+    }
+  });
+
+  it('special bins', () => {
+    kernels.reset();
+    const bins = kernels.alloc(65536 * 4);
+    kernels.u32(bins, 65536).fill(0);
+    kernels.histogramF32(place(kernels, values), n, bins);
+    expect(kernels.folds.specialBins(bins)).toEqual({
+      nonFinite: values.filter((v) => !Number.isFinite(v)).length,
+      zeroBins: values.filter((v) => Math.abs(v) < 2 ** -133).length,
+    });
+  });
+});
