@@ -5,6 +5,7 @@ import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../proto
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
+import { type ViewOptions, viewOptions } from './viewOptions';
 
 /** Words in lines of about a hundred characters. */
 function wrapped(words: readonly string[]): string {
@@ -44,6 +45,12 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
   error PATH --scheme NAME         the errors that quantizing would make, without writing
       the scheme's options, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
+  show PATH TENSOR                 values of a tensor as a table
+      --rows A:B, --columns C:D    which ones (default: the first)
+      --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns
+      --element R,C                one element: bits, exact digits, and what other types make of it
+  save PATH TENSOR --out FILE      write values to a .npy or .csv file
+      --rows, --columns, --slice, --overwrite as above
 
 PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.index.json, or a model folder.
 --json prints one JSON document. Exit: 0 fine, 2 wrong usage, 3 input refused or faulty,
@@ -51,7 +58,7 @@ PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.i
 
 Schemes: ${wrapped(schemes.map(({ name }) => name))}`;
 
-export type Command = 'inspect' | 'stats' | 'quantize' | 'error';
+export type Command = 'inspect' | 'stats' | 'quantize' | 'error' | 'show' | 'save';
 
 export interface CliOptions {
   readonly command: Command;
@@ -67,6 +74,8 @@ export interface CliOptions {
   readonly overwrite: boolean;
   readonly pure: boolean;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
+  /** Of show and save. */
+  readonly view: ViewOptions | undefined;
 }
 
 const schemeOptions = [
@@ -79,6 +88,8 @@ const optionsOf: Record<Command, readonly string[]> = {
   stats: ['tensor', 'channels'],
   quantize: [...schemeOptions, 'out', 'backend', 'dry-run', 'overwrite'],
   error: [...schemeOptions, 'tensor', 'grid'],
+  show: ['rows', 'columns', 'slice', 'element'],
+  save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
 };
 
 const specifications = {
@@ -106,6 +117,10 @@ const specifications = {
   overwrite: { type: 'boolean' },
   pure: { type: 'boolean' },
   grid: { type: 'string' },
+  rows: { type: 'string' },
+  columns: { type: 'string' },
+  slice: { type: 'string' },
+  element: { type: 'string' },
 } as const;
 
 /** Cells of `--grid` at most, so that a slip of the hand does not print gigabytes. */
@@ -129,9 +144,11 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
   }
   const { values, positionals } = parsed;
   if (values.help || args.length === 0 || positionals[0] === 'help') return 'help';
-  const [name = '', path, ...rest] = positionals;
+  const [name = '', path, ...others] = positionals;
   const command = oneOf('COMMAND', name, Object.keys(optionsOf) as Command[]);
   if (path === undefined) throw new LoupeError('usage', `${command} needs a PATH.`);
+  const isView = command === 'show' || command === 'save';
+  const [tensor, ...rest] = isView ? others : [undefined, ...others];
   if (rest.length > 0) throw new LoupeError('usage', `Unexpected argument "${rest[0]}".`);
   for (const option of Object.keys(values)) {
     if (option !== 'json' && !optionsOf[command].includes(option)) {
@@ -162,6 +179,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     overwrite: values.overwrite ?? false,
     pure: values.pure ?? false,
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
+    view: isView ? viewOptions(command, tensor, values) : undefined,
   };
 }
 

@@ -18,6 +18,7 @@ import {
   statsText,
 } from './output';
 import { TerminalProgress } from './terminalProgress';
+import { type Print, saveTensor, showTensor } from './view';
 
 const exitCodes: Record<ErrorCode, number> = {
   usage: 2,
@@ -90,6 +91,15 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
       return quantize(engine, file, options, signal);
     case 'error':
       return errors(engine, file, options, signal);
+    case 'show':
+    case 'save': {
+      const { command, view } = options;
+      if (!view) throw new LoupeError('usage', `${command} needs the name of a TENSOR.`);
+      const out: Print = (document, text) => print(options, document, text);
+      return command === 'show'
+        ? showTensor(engine, file, view, signal, out)
+        : saveTensor(engine, file, { ...options, view }, signal, out);
+    }
   }
 }
 
