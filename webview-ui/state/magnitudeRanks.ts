@@ -36,15 +36,17 @@ export class MagnitudeRanks {
     bins.sort((one, other) => one.end - other.end);
     let total = 0;
     for (const { count } of bins) total += count;
-    const ends = new Float64Array(bins.length);
-    const shares = new Float64Array(bins.length);
+    const ends: number[] = [];
+    const shares: number[] = [];
     let sum = 0;
-    for (const [at, { end, count }] of bins.entries()) {
+    for (const { end, count } of bins) {
       sum += count;
-      ends[at] = end;
-      shares[at] = sum / total;
+      // A bin of negative values and its counterpart end at the same magnitude, up to rounding.
+      const isSame = ends.length > 0 && end - ends.at(-1)! <= end * 1e-9;
+      if (!isSame) ends.push(end);
+      shares[ends.length - 1] = sum / total;
     }
-    return new MagnitudeRanks(ends, shares);
+    return new MagnitudeRanks(Float64Array.from(ends), Float64Array.from(shares));
   }
 
   /** Share of the values whose magnitude is at most this one, 0..1. */
