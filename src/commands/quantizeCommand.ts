@@ -7,6 +7,7 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, TensorError } from '../protocol/engineApi';
+import { chosenOptions } from '../quant/choice';
 import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice } from './quantizeDialog';
 import { showFailure } from './showFailure';
 
@@ -75,7 +76,7 @@ export class QuantizeCommands {
       );
       await this.reports.show(report, {
         kind: 'scheme',
-        choice: { scheme: choice.scheme, granularity: choice.granularity },
+        choice: chosenOptions(choice),
       });
       return report;
     } catch (thrown) {
@@ -91,8 +92,7 @@ export class QuantizeCommands {
   ): Promise<QuantizeChoice | undefined> {
     if (given.scheme && given.granularity) {
       return {
-        scheme: given.scheme,
-        granularity: given.granularity,
+        ...chosenOptions({ ...given, scheme: given.scheme, granularity: given.granularity }),
         backend: given.backend ?? 'auto',
         out: given.out,
       };
@@ -133,8 +133,7 @@ export class QuantizeCommands {
           'quantize',
           {
             path: uri.fsPath,
-            scheme: choice.scheme,
-            granularity: choice.granularity,
+            ...chosenOptions(choice),
             backend: choice.backend,
             out: choice.out,
             overwrite,
@@ -164,15 +163,23 @@ export class QuantizeCommands {
     signal: AbortSignal,
   ): Promise<QuantizeReport> {
     const started = Date.now();
-    const { scheme, granularity } = choice;
+    const options = chosenOptions(choice);
     const plan = await this.engine.call(
       'quantize',
-      { path: uri.fsPath, scheme, granularity, backend: 'cpu', overwrite: true, pure: false, dryRun: true },
+      {
+        path: uri.fsPath,
+        ...options,
+        backend: 'cpu',
+        overwrite: true,
+        pure: false,
+        dryRun: true,
+        sizesOnly: true,
+      },
       { signal },
     );
     const computed = await this.engine.call(
       'errors',
-      { path: uri.fsPath, choice: { scheme, granularity } },
+      { path: uri.fsPath, choice: options },
       {
         signal,
         progress: ({ total, row }) =>
@@ -209,7 +216,7 @@ async function askFolder(
   uri: vscode.Uri,
   choice: QuantizeChoice,
 ): Promise<QuantizeChoice | undefined> {
-  const plan = await dryRun(engine, uri.fsPath, choice.scheme, choice.granularity);
+  const plan = await dryRun(engine, uri.fsPath, choice);
   const picked = await vscode.window.showOpenDialog({
     title: 'Folder to write the quantized model into',
     canSelectFiles: false,

@@ -2,18 +2,16 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
+import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type {
-  BackendName,
-  BackendReport,
-  Granularity,
-  QuantizeReport,
-  SchemeName,
-} from '../protocol/engineApi';
+import type { BackendName, BackendReport, Granularity, QuantizeReport } from '../protocol/engineApi';
+import { chosenOptions, settingFor } from '../quant/choice';
+import { storedFormFor } from '../quant/encoding';
+import type { Scheme } from '../quant/scheme';
+import { schemes } from '../quant/schemes';
+import type { SchemeChoice } from '../quant/types';
 
-export interface QuantizeChoice {
-  readonly scheme: SchemeName;
-  readonly granularity: Granularity;
+export interface QuantizeChoice extends SchemeChoice {
   readonly backend: BackendName | 'auto';
   /** Absolute folder to write; undefined: the default beside the model. */
   readonly out: string | undefined;
@@ -23,35 +21,73 @@ interface Choice<T> extends vscode.QuickPickItem {
   readonly value: T;
 }
 
-export const schemeChoices: readonly Choice<SchemeName>[] = [
-  {
-    value: 'int8-absmax',
-    label: 'INT8 absmax',
-    description: 'symmetric',
-    detail: 'scale = 127 / max|x|. Zero stays zero; the layout that vLLM runs fastest.',
-  },
-  {
-    value: 'int8-zeropoint',
-    label: 'INT8 zero-point',
-    description: 'asymmetric',
-    detail: 'scale = 255 / (max - min), with a zero point. Better where values lie to one side of zero.',
-  },
-];
+type Mode = 'quantize' | 'preview';
 
-export const granularityChoices: readonly Choice<Granularity>[] = [
-  {
-    value: 'row',
+const granularityTexts: Readonly<
+  Record<Granularity, { label: string; description: string; detail: string }>
+> = {
+  row: {
     label: 'Per row',
     description: 'one scale per output channel',
     detail: 'An outlier costs precision only in its own row.',
   },
-  {
-    value: 'tensor',
+  tensor: {
     label: 'Per tensor',
     description: 'one scale for the whole matrix',
     detail: 'Smallest; one outlier takes precision from every value.',
   },
-];
+  column: {
+    label: 'Per column',
+    description: 'one scale per input channel',
+    detail: 'An outlier costs precision only in its own column.',
+  },
+  block: {
+    label: 'Per block',
+    description: 'one scale for a short run of values',
+    detail: 'Most precise; scales take more room.',
+  },
+  none: { label: 'No scale', description: '', detail: 'Values are rounded as they are.' },
+};
+
+/** What a scheme's quick pick offers: its granularities, each usual block size, and quantized scales. */
+export function variantsOf({ name, options }: Scheme): Choice<SchemeChoice>[] {
+  return options.granularities.flatMap((granularity): Choice<SchemeChoice>[] => {
+    const { label, description, detail } = granularityTexts[granularity];
+    if (granularity !== 'block')
+      return [{ label, description, detail, value: { scheme: name, granularity } }];
+    return usualBlocks(options.blockSizes ?? []).flatMap((blockSize) => {
+      const value = { scheme: name, granularity, blockSize } as const;
+      const whole = { label: `Per block of ${blockSize}`, description, detail, value };
+      if (!options.doubleQuant) return [whole];
+      return [
+        whole,
+        {
+          label: `Per block of ${blockSize}, scales quantized`,
+          description: 'double quantization',
+          detail: 'Scales take a quarter of their room.',
+          value: { ...value, doubleQuant: true },
+        },
+      ];
+    });
+  });
+}
+
+/** The default first, and no more than three. */
+const usualBlocks = (sizes: readonly number[]): readonly number[] =>
+  sizes.length <= 1 ? sizes : [sizes[0]!, ...sizes.slice(1).filter((size) => size >= 32)].slice(0, 3);
+
+/** Whether a layout holds the weights of usual models so. */
+function isWritable(choice: SchemeChoice): boolean {
+  return storedFormFor(settingFor(choice, 'BF16', { rows: 4096, columns: 4096 })).layout !== 'none';
+}
+
+/** The schemes of the first step: to be written, only those that a layout holds. Heads need a size that nobody asks for here. */
+export function schemeItems(mode: Mode): Choice<Scheme>[] {
+  return schemes
+    .filter((scheme) => scheme.name !== 'prune-heads')
+    .filter((scheme) => mode === 'preview' || variantsOf(scheme).some(({ value }) => isWritable(value)))
+    .map((scheme) => ({ value: scheme, label: scheme.label, detail: scheme.detail }));
+}
 
 type Answer<T> = { kind: 'value'; value: T } | { kind: 'back' } | { kind: 'escape' };
 
@@ -104,42 +140,46 @@ function pick<T>(
 }
 
 /**
- * Asks for everything that a quantization needs. `preview` asks only for scheme and granularity.
+ * Asks for everything that a quantization needs. `preview` asks only for the scheme and its variant.
  * Sizes shown are exact: they come from a dry run of the engine. Resolves to undefined when left.
  */
 export async function askQuantizeChoice(
   engine: EngineClient,
   file: string,
-  mode: 'quantize' | 'preview',
+  mode: Mode,
 ): Promise<QuantizeChoice | undefined> {
   const title = `${mode === 'quantize' ? 'Quantize' : 'Preview error of'} ${modelName(file)}`;
   const totalSteps = mode === 'quantize' ? 4 : 2;
   const configured = vscode.workspace
     .getConfiguration('tensorLoupe')
     .get<BackendName | 'auto'>('backend', 'auto');
-  let scheme: SchemeName = 'int8-absmax';
-  let granularity: Granularity = 'row';
+  const items = schemeItems(mode);
+  let scheme = items[0]!.value;
+  let variants: Choice<SchemeChoice>[] = [];
+  let variant: SchemeChoice | undefined;
   let backend: BackendName | 'auto' = configured;
   let step = 1;
   for (;;) {
     let answer: Answer<unknown>;
     if (step === 1) {
-      const chosen: Answer<SchemeName> = await pick(
+      const chosen: Answer<Scheme> = await pick(
         { title, step, totalSteps, placeholder: 'Scheme', active: scheme },
-        schemeChoices,
-      );
-      if (chosen.kind === 'value') scheme = chosen.value;
-      answer = chosen;
-    } else if (step === 2) {
-      const items = mode === 'quantize' ? withSizes(engine, file, scheme) : granularityChoices;
-      const chosen: Answer<Granularity> = await pick(
-        { title, step, totalSteps, placeholder: 'Granularity of scales', active: granularity },
         items,
       );
-      if (chosen.kind === 'value') granularity = chosen.value;
+      if (chosen.kind === 'value') {
+        if (chosen.value !== scheme || variants.length === 0)
+          variants = variantsOf(chosen.value).filter(({ value }) => mode === 'preview' || isWritable(value));
+        scheme = chosen.value;
+      }
       answer = chosen;
-      if (chosen.kind === 'value' && mode === 'preview')
-        return { scheme, granularity, backend, out: undefined };
+    } else if (step === 2) {
+      const chosen: Answer<SchemeChoice> = await pick(
+        { title, step, totalSteps, placeholder: 'Granularity of scales', active: variant },
+        mode === 'quantize' ? withSizes(engine, file, variants) : variants,
+      );
+      if (chosen.kind === 'value') variant = chosen.value;
+      answer = chosen;
+      if (chosen.kind === 'value' && mode === 'preview') return { ...chosen.value, backend, out: undefined };
     } else if (step === 3) {
       const reports = engine.call('backends', {});
       const chosen: Answer<BackendName | 'auto'> = await pick(
@@ -149,8 +189,8 @@ export async function askQuantizeChoice(
       if (chosen.kind === 'value') backend = chosen.value;
       answer = chosen;
     } else {
-      const chosen = await askTarget(title, step, totalSteps, engine, file, scheme, granularity);
-      if (chosen.kind === 'value') return { scheme, granularity, backend, out: chosen.value };
+      const chosen = await askTarget(title, step, totalSteps, engine, file, variant!);
+      if (chosen.kind === 'value') return { ...variant!, backend, out: chosen.value };
       answer = chosen;
     }
     if (answer.kind === 'escape') return undefined;
@@ -167,16 +207,10 @@ export function modelName(file: string): string {
 }
 
 /** The exact plan of a quantization: sizes and the default target, nothing computed or written. */
-export function dryRun(
-  engine: EngineClient,
-  file: string,
-  scheme: SchemeName,
-  granularity: Granularity,
-): Promise<QuantizeReport> {
+export function dryRun(engine: EngineClient, file: string, choice: SchemeChoice): Promise<QuantizeReport> {
   return engine.call('quantize', {
     path: file,
-    scheme,
-    granularity,
+    ...chosenOptions(choice),
     backend: 'cpu',
     overwrite: true,
     pure: false,
@@ -184,21 +218,25 @@ export function dryRun(
   });
 }
 
+/** A variant that this model's shapes do not fit says so in place of its size. */
 async function withSizes(
   engine: EngineClient,
   file: string,
-  scheme: SchemeName,
-): Promise<Choice<Granularity>[]> {
-  return Promise.all(
-    granularityChoices.map(async (choice) => {
-      const plan = await dryRun(engine, file, scheme, choice.value);
+  variants: readonly Choice<SchemeChoice>[],
+): Promise<Choice<SchemeChoice>[]> {
+  const planned = variants.map(async (variant): Promise<Choice<SchemeChoice>> => {
+    try {
+      const plan = await dryRun(engine, file, variant.value);
       const percent = Math.round((100 * plan.bytesAfter) / plan.bytesBefore);
-      return {
-        ...choice,
-        description: `${choice.description} · ${binarySize(plan.bytesAfter)} (${percent} % of now)`,
-      };
-    }),
-  );
+      const size = `${binarySize(plan.bytesAfter)} (${percent} % of now)`;
+      return { ...variant, description: [variant.description, size].filter(Boolean).join(' \u00b7 ') };
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      if (error.code !== 'refused' || error.tensor === undefined || variants.length === 1) throw error;
+      return { ...variant, description: `not for this model: ${error.message}` };
+    }
+  });
+  return Promise.all(planned);
 }
 
 const backendLabels: Record<BackendName, string> = {
@@ -231,10 +269,9 @@ async function askTarget(
   totalSteps: number,
   engine: EngineClient,
   file: string,
-  scheme: SchemeName,
-  granularity: Granularity,
+  choice: SchemeChoice,
 ): Promise<Answer<string | undefined>> {
-  const plan = await dryRun(engine, file, scheme, granularity);
+  const plan = await dryRun(engine, file, choice);
   const folder = path.dirname(plan.open);
   const chosen = await pick<'default' | 'other'>({ title, step, totalSteps, placeholder: 'Where to write' }, [
     {

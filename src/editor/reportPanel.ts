@@ -47,8 +47,7 @@ export class ReportPanels {
             const file = action.kind === 'openSource' ? report.source : report.open;
             if (action.kind === 'openResult' && report.outputs.length === 0) {
               await vscode.commands.executeCommand('tensorLoupe.quantize', vscode.Uri.file(report.source), {
-                scheme: report.scheme,
-                granularity: report.granularity,
+                ...(report.choice ?? { scheme: report.scheme, granularity: report.granularity }),
               });
             } else
               await vscode.commands.executeCommand(
@@ -70,7 +69,8 @@ export class ReportPanels {
 }
 
 /** "INT8 absmax per row" */
-export function schemeTitle(report: Pick<QuantizeReport, 'scheme' | 'granularity'>): string {
+export function schemeTitle(report: Pick<QuantizeReport, 'scheme' | 'granularity' | 'label'>): string {
+  if (report.label !== undefined) return report.label;
   const scheme = report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point';
   return `${scheme} per ${report.granularity}`;
 }

@@ -165,6 +165,8 @@ export interface QuantizeRequest extends SchemeChoice {
   readonly pure: boolean;
   /** Write nothing; sizes are exact, errors are left out. */
   readonly dryRun: boolean;
+  /** In a dry run: give sizes also for what no layout holds. */
+  readonly sizesOnly?: boolean | undefined;
 }
 
 export interface QuantizeProgress {
@@ -185,6 +187,9 @@ export interface QuantizeReport {
   readonly scheme: SchemeName;
   readonly granularity: Granularity;
   readonly scaleDtype?: ScaleDtype | undefined;
+  /** All options, and what people call them: "NF4 per block of 64". Reports of earlier versions lack both. */
+  readonly choice?: SchemeChoice | undefined;
+  readonly label?: string | undefined;
   readonly backend: BackendUse;
   readonly bytesBefore: number;
   readonly bytesAfter: number;

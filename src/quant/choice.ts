@@ -111,6 +111,18 @@ function pruningOf(choice: SchemeChoice): PruneMethod | undefined {
   return method;
 }
 
+/** The options of a request or another object that holds more, those that were given. */
+export function chosenOptions(choice: SchemeChoice): SchemeChoice {
+  const { scheme, granularity } = choice;
+  const given = optionNames.flatMap((name) => (choice[name] === undefined ? [] : [[name, choice[name]]]));
+  return { scheme, granularity, ...Object.fromEntries(given) };
+}
+
+const optionNames = [
+  ...(['scaleDtype', 'blockSize', 'clip', 'doubleQuant', 'overflow', 'outlierThreshold'] as const),
+  ...(['outlierFactor', 'prune', 'ratio', 'keep', 'of', 'headSize', 'output'] as const),
+];
+
 /**
  * The type that a tensor's scales are stored in. compressed-tensors keeps scales in the model's float type, and
  * its loaders take the type of the decompressed weight from them, so F32 scales would turn a BF16 model into

@@ -99,6 +99,7 @@ export async function planQuantization(
 
   const texts = new Map<string, string>();
   form ??= storedFormFor(settingFor(request, 'F32', nominalShape));
+  if (request.dryRun && request.sizesOnly) form = { layout: 'plain' };
   const config = await configText(checkpoint, describeForm(form, ignore), form);
   if (config !== undefined) texts.set('config.json', config);
   let open = shards[0]!.name;
@@ -228,6 +229,7 @@ function planShard(
   ignore: string[],
 ): { shard: PlannedShard; form: StoredForm | undefined } {
   const entries: SafetensorsEntry[] = [];
+  const isSizesOnly = request.dryRun && request.sizesOnly === true;
   let form: StoredForm | undefined;
   const decided = tensors.map((tensor) => {
     const decision = decisionFor(checkpoint, tensor, request.pure, request);
@@ -239,7 +241,7 @@ function planShard(
     const source = tensorSource(checkpoint, tensor);
     if (typeof source === 'string') throw new LoupeError('unsupported', source, { tensor: tensor.name });
     const setting = settingOf(request, source);
-    const { encoding, form: own } = namingTensor(source, () => writable(setting));
+    const { encoding, form: own } = namingTensor(source, () => writable(setting, isSizesOnly));
     form ??= own;
     const pieces = encoding.pieces();
     for (const { suffix, dtype, shape } of pieces) {
@@ -275,10 +277,10 @@ function planShard(
   return { shard: { name, headerBytes, totalBytes, tensors: planned }, form };
 }
 
-/** A setting's encoding and form; throws `refused` where no layout holds it. */
-function writable(setting: Setting): { encoding: Encoding; form: StoredForm } {
+/** A setting's encoding and form; throws `refused` where no layout holds it and more than sizes is asked for. */
+function writable(setting: Setting, isSizesOnly: boolean): { encoding: Encoding; form: StoredForm } {
   const form = storedFormFor(setting);
-  if (form.layout === 'none') {
+  if (form.layout === 'none' && !isSizesOnly) {
     throw new LoupeError('refused', `this cannot be written: ${form.reason} Its error can be previewed.`);
   }
   return { encoding: encodingFor(setting), form };

@@ -10,7 +10,8 @@ import type {
   QuantizeRequest,
   TensorError,
 } from '../../protocol/engineApi';
-import { resolveChoice } from '../../quant/choice';
+import { chosenOptions, resolveChoice } from '../../quant/choice';
+import { choiceLabel } from '../../quant/choiceLabel';
 import { encodingFor } from '../../quant/encoding';
 import { floatBytes, shapeBytes } from '../../quant/packing';
 import type { Chunk } from '../../quant/scheme';
@@ -308,6 +309,8 @@ function report(
     scheme: request.scheme,
     granularity: request.granularity,
     scaleDtype: request.scaleDtype,
+    choice: chosenOptions(request),
+    label: choiceLabel(request),
     backend,
     bytesBefore: plan.bytesBefore,
     bytesAfter: plan.bytesAfter,

@@ -310,6 +310,17 @@ describe('what cannot be quantized', () => {
     expect(plain.message).toContain('the output "fake" writes dequantized values');
   });
 
+  it('is planned all the same when only sizes are asked for', async () => {
+    const path = one([1, 2, 3, 4, 5, 6], 'sizes');
+    const choice = { scheme: 'ternary', granularity: 'row' } as const;
+    const asked = request(path, join(folder, 'sizes-out'), { ...choice, dryRun: true, sizesOnly: true });
+    const plan = await engine.call('quantize', asked);
+    // Two rows of a byte and of a scale of 4 bytes.
+    expect(plan.tensors).toMatchObject([{ name: 'a.weight', to: 'ternary', bytes: 2 * (1 + 4) }]);
+    expect([plan.label, plan.choice]).toEqual(['Ternary (1.58 bit) per row', choice]);
+    expect((await failureOf(engine.call('quantize', { ...asked, dryRun: false }))).code).toBe('refused');
+  });
+
   it('gives the same bits with one worker and with three', async () => {
     const choice: SchemeChoice = { scheme: 'nf4', granularity: 'block', doubleQuant: true };
     const path = writeModel(join(folder, 'long', 'model.safetensors'), [

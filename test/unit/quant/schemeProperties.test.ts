@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LoupeError } from '../../../src/errors';
 import { resolveChoice, settingFor } from '../../../src/quant/choice';
+import { choiceLabel } from '../../../src/quant/choiceLabel';
 import { encodingFor } from '../../../src/quant/encoding';
 import type { Scheme } from '../../../src/quant/scheme';
 import { schemes } from '../../../src/quant/schemes';
@@ -144,6 +145,21 @@ describe('errors', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('labels', () => {
+  it.each<[SchemeChoice, string]>([
+    [{ scheme: 'int8-absmax', granularity: 'row' }, 'INT8 absmax per row'],
+    [{ scheme: 'nf4', granularity: 'block', doubleQuant: true }, 'NF4 per block of 64, scales quantized'],
+    [{ scheme: 'bf16', granularity: 'none' }, 'BF16 cast'],
+    [{ scheme: 'prune-nm', granularity: 'none' }, 'Prune N:M'],
+    [
+      { scheme: 'int4-zeropoint', granularity: 'row', clip: 'hqq', prune: 'nm', output: 'fake' },
+      'INT4 zero-point per row, half-quadratic, pruned by N:M, dequantized',
+    ],
+  ])('%j', (choice, label) => {
+    expect(choiceLabel(choice)).toBe(label);
   });
 });
 

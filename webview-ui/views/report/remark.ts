@@ -99,7 +99,7 @@ function cause(
   detail: ErrorDetail,
 ): string {
   const { min, max } = detail.original;
-  if (granularity === 'tensor') {
+  if (granularity === 'tensor' && scheme.startsWith('int8-')) {
     const within = magnitudeHolding(detail.original, bulk);
     const largest = Math.max(Math.abs(min), Math.abs(max));
     const levels = within === null ? Number.POSITIVE_INFINITY : levelsWithin(scheme, min, max, within);

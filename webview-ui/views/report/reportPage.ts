@@ -160,7 +160,9 @@ export class ReportPage extends LitElement {
   private renderStrip({ report, against }: Shown, quantized: readonly TensorError[]) {
     const mean = meanSqnr(quantized);
     const share = report.bytesBefore > 0 ? (100 * report.bytesAfter) / report.bytesBefore : 100;
-    const scheme = `${report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point'} per ${report.granularity}`;
+    const scheme =
+      report.label ??
+      `${report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point'} per ${report.granularity}`;
     const { backend } = report;
     return html`<header class="strip">
       <h1 title=${report.source}>${report.sourceName}</h1>
