@@ -51,8 +51,8 @@ export class TensorDocument {
     params: Asked<M>,
     signal?: AbortSignal,
   ): Promise<Answer<M>> {
-    const asked = { ...(await this.place()), ...params };
-    return this.engine.call(method as never, asked as never, { signal, again: true }) as Promise<Answer<M>>;
+    const asked = { ...(await this.place()), ...params } as EngineContract[M]['params'];
+    return this.engine.call(method, asked, { signal, again: true }) as Promise<Answer<M>>;
   }
 
   async tile(
@@ -82,10 +82,7 @@ export class TensorDocument {
       readonly progress: (done: TensorViewContract['saveTensor']['progress']) => void;
     },
   ): Promise<Answer<'saveTensor'>> {
-    const asked = { ...(await this.place()), ...params };
-    return this.engine.call('saveTensor' as never, asked as never, options as never) as Promise<
-      Answer<'saveTensor'>
-    >;
+    return this.engine.call('saveTensor', { ...(await this.place()), ...params }, options);
   }
 
   private async place(): Promise<Pick<TensorView, 'path' | 'generation' | 'tensor'>> {

@@ -38,6 +38,9 @@ export interface MatrixProfile {
   readonly columns: AxisStats;
 }
 
+/** Going to an element zooms in where cells are smaller than this many CSS pixels, to so many elements around it. */
+const seenFrom = 6;
+const near = 40;
 /** Views are told of this often while they move, ms. */
 const tellMs = 90;
 /** Tiles are asked for this often while the view moves, ms. */
@@ -207,8 +210,8 @@ export class MatrixView extends LitElement {
   goTo(place: MatrixPlace): void {
     const { scene } = this;
     if (!scene) return;
-    if (scene.level.rowLevel > 0 || scene.level.columnLevel > 0) {
-      const near = 64;
+    const { rowScale, columnScale } = scene.camera;
+    if (Math.min(rowScale, columnScale) < seenFrom * scene.canvas.ratio) {
       const region = {
         row0: place.row - near,
         row1: place.row + near,

@@ -97,7 +97,7 @@ export function renderSlice(
           max=${shape[dimension]! - 1}
           .value=${String(at[dimension] ?? 0)}
           aria-label="Index of dimension ${dimension}, as a number"
-          data-index=${dimension}
+          data-slice-index=${dimension}
           @change=${(event: Event) => move(dimension, (event.target as HTMLInputElement).value)}
         />
         <span class="quiet">of ${formatInteger(shape[dimension]!)}</span>
