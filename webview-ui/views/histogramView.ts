@@ -358,6 +358,7 @@ export class HistogramView extends LitElement {
       this.shown = { histogram: own, other: undefined };
       return;
     }
+    this.note = 'Counting…';
     const abort = new AbortController();
     this.abort = abort;
     this.timer = window.setTimeout(() => void this.askNow(abort), delayMs);
@@ -367,7 +368,6 @@ export class HistogramView extends LitElement {
     const { distribution, overlay } = this;
     if (!distribution) return;
     const request: DistributionRequest = { bins, range: this.range ?? this.full };
-    this.note = 'Counting…';
     try {
       const [first, second] = await Promise.all([
         distribution(request, abort.signal),

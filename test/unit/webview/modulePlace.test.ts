@@ -230,10 +230,13 @@ const families: Readonly<Record<string, readonly Row[]>> = {
 };
 
 describe.each(Object.entries(families))('%s', (_family, rows) => {
-  it.each(rows)('%s', (name, stack, layer, label, expert = -1) => {
-    const place = modulePlace(name);
-    expect([place.stack, place.layer, place.label, place.expert]).toEqual([stack, layer, label, expert]);
-  });
+  it.each(rows.map(([name, stack, layer, label, expert = -1]) => ({ name, stack, layer, label, expert })))(
+    '$name',
+    ({ name, stack, layer, label, expert }) => {
+      const place = modulePlace(name);
+      expect([place.stack, place.layer, place.label, place.expert]).toEqual([stack, layer, label, expert]);
+    },
+  );
 });
 
 describe('any name', () => {

@@ -124,7 +124,7 @@ export class OutliersView {
           html`<span class="summary-part">${text} ${
             tensor === undefined
               ? nothing
-              : html`<button type="button" class="link mono" @click=${() => this.select(tensor)}>${names[tensor]}</button>${detail ? `, ${detail}` : nothing}. `
+              : html`<button type="button" class="link mono" title=${names[tensor]} @click=${() => this.select(tensor)}>${names[tensor]!.replace(/\.weight$/, '')}</button>${detail ? `, ${detail}` : nothing}. `
           }</span>`,
       )}
       ${missing > 0 && parts.length > 0 ? html`<span class="quiet">${formatInteger(missing)} of ${formatInteger(count)} tensors are not analyzed yet.</span>` : nothing}
