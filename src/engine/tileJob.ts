@@ -81,29 +81,25 @@ async function foldCells(
       foldFile(engine, folding, region, grid, own),
     );
   }
+  const tiles = [...baseTiles(matrix, base, region)];
+  const baseTile = (tile: Region): Promise<FoldResult> => {
+    const rows = Math.ceil((tile.row1 - tile.row0) / base.rowStep);
+    const columns = Math.ceil((tile.column1 - tile.column0) / base.columnStep);
+    const key = `${folding.key} base ${tile.row0},${tile.column0}`;
+    return cache.get(key, signal, (own) => foldFile(engine, folding, tile, { rows, columns, ...base }, own));
+  };
+  const [only] = tiles;
+  const isBase = grid.rowStep === base.rowStep && grid.columnStep === base.columnStep;
+  if (isBase && tiles.length === 1 && sameRegion(only!, region)) return baseTile(only!);
   const coarse = new CoarseCells(region, grid, folding.fold);
-  await inOrder(
-    baseTiles(matrix, base, region),
-    2 * engine.pool.size,
-    signal,
-    (tile) =>
-      cache.get(`${folding.key} base ${tile.row0},${tile.column0}`, signal, (own) =>
-        foldFile(
-          engine,
-          folding,
-          tile,
-          {
-            rows: Math.ceil((tile.row1 - tile.row0) / base.rowStep),
-            columns: Math.ceil((tile.column1 - tile.column0) / base.columnStep),
-            ...base,
-          },
-          own,
-        ),
-      ),
-    (cells, tile) => coarse.add(tile, base, cells),
+  await inOrder(tiles, 2 * engine.pool.size, signal, baseTile, (cells, tile) =>
+    coarse.add(tile, base, cells),
   );
   return coarse.result();
 }
+
+const sameRegion = (a: Region, b: Region): boolean =>
+  a.row0 === b.row0 && a.row1 === b.row1 && a.column0 === b.column0 && a.column1 === b.column1;
 
 /** The base tiles that a region touches, row by row. */
 function* baseTiles(matrix: TensorMatrix, base: BaseSteps, region: Region): Generator<Region> {

@@ -11,6 +11,8 @@ export class FileCache {
   /** In order of last use. A replaced file has another size or time, hence another key. */
   private readonly open = new Map<string, number>();
   private idle: NodeJS.Timeout | undefined;
+  /** The file of the last read: rows are read by the thousand. */
+  private last: { readonly file: CheckpointFile; readonly handle: number } | undefined;
 
   /**
    * Fills `target` from an absolute position. Throws `changed` when the file is not the one described or
@@ -33,6 +35,7 @@ export class FileCache {
   closeAll(): void {
     for (const handle of this.open.values()) closeSync(handle);
     this.open.clear();
+    this.last = undefined;
   }
 
   private handle(file: CheckpointFile): number {
@@ -41,6 +44,7 @@ export class FileCache {
       this.closeAll();
     }, idleMilliseconds).unref();
     this.idle.refresh();
+    if (this.last?.file === file) return this.last.handle;
     const key = `${file.bytes} ${file.mtimeMs} ${file.path}`;
     let handle = this.open.get(key);
     if (handle === undefined) {
@@ -54,6 +58,8 @@ export class FileCache {
       this.open.delete(key);
     }
     this.open.set(key, handle);
+    // A handle that is closed above is the oldest one, so never this.
+    this.last = { file, handle };
     return handle;
   }
 
