@@ -23,6 +23,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
   stats PATH                       figures of its tensors
       --tensor GLOB                only tensors whose name matches (may be repeated)
       --channels                   also the largest magnitude of each row and column
+      --cache FOLDER               keep figures there, and take those that are there already
   quantize PATH --scheme NAME      write a quantized copy beside the model
       --granularity WHAT           what one scale serves: tensor, row, column, block or none;
                                    the default depends on the scheme, and is row for integers
@@ -66,6 +67,8 @@ export interface CliOptions {
   readonly json: boolean;
   readonly tensors: readonly string[];
   readonly channels: boolean;
+  /** Folder that figures are kept in. */
+  readonly cache: string | undefined;
   /** Checked by the engine but for what numbers are; made for commands that take a scheme. */
   readonly choice: SchemeChoice;
   readonly backend: BackendName | 'auto';
@@ -85,7 +88,7 @@ const schemeOptions = [
 
 const optionsOf: Record<Command, readonly string[]> = {
   inspect: [],
-  stats: ['tensor', 'channels'],
+  stats: ['tensor', 'channels', 'cache'],
   quantize: [...schemeOptions, 'out', 'backend', 'dry-run', 'overwrite'],
   error: [...schemeOptions, 'tensor', 'grid'],
   show: ['rows', 'columns', 'slice', 'element'],
@@ -97,6 +100,7 @@ const specifications = {
   help: { type: 'boolean' },
   tensor: { type: 'string', multiple: true },
   channels: { type: 'boolean' },
+  cache: { type: 'string' },
   scheme: { type: 'string' },
   granularity: { type: 'string' },
   block: { type: 'string' },
@@ -164,6 +168,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     json: values.json ?? false,
     tensors: values.tensor ?? [],
     channels: values.channels ?? false,
+    cache: values.cache,
     choice: parseChoice(values),
     backend: oneOf('backend', values.backend ?? 'auto', [
       'auto',

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { EngineClient } from '../engine/client';
 import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { Catalogue, Finding } from '../protocol/engineApi';
+import type { Catalogue, Finding, TensorStats } from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
 import {
@@ -122,6 +122,13 @@ function selectTensors(catalogue: Catalogue, globs: readonly string[]): number[]
   return selected;
 }
 
+/** What `--cache` may take on disk, in MiB. */
+const cacheLimitMB = 1024;
+
+function withoutChannels({ channels: _, outlierChannels: __, ...row }: TensorStats): TensorStats {
+  return row;
+}
+
 async function stats(
   engine: EngineClient,
   file: string,
@@ -132,11 +139,29 @@ async function stats(
   const tensors = selectTensors(catalogue, options.tensors);
   const progress = new TerminalProgress('Analyzing');
   try {
-    const rows = await engine.call(
+    const isFull = options.channels || (options.cache !== undefined && options.json);
+    const answer = await engine.call(
       'stats',
-      { path: file, generation: catalogue.generation, tensors, channels: options.channels ? 'full' : 'none' },
-      { signal, progress: ({ done, total }) => progress.update(done / total, `${done} of ${total} tensors`) },
+      {
+        path: file,
+        generation: catalogue.generation,
+        tensors,
+        // What is kept serves later runs whatever they ask for; the table alone needs no more than a summary.
+        channels: isFull ? 'full' : options.cache === undefined ? 'none' : 'summary',
+        ...(options.cache === undefined
+          ? {}
+          : { cache: { folder: path.resolve(options.cache), limitMB: cacheLimitMB } }),
+      },
+      {
+        signal,
+        progress: ({ done, total, bytesDone, bytesTotal }) =>
+          progress.update(
+            bytesDone / Math.max(1, bytesTotal),
+            `${done} of ${total} tensors  ${binarySize(bytesDone)} of ${binarySize(bytesTotal)}`,
+          ),
+      },
     );
+    const rows = options.channels ? answer : answer.map((row) => row && withoutChannels(row));
     const unreadable = new Map(catalogue.tensors.unreadable.map(({ index, reason }) => [index, reason]));
     for (const [position, row] of rows.entries()) {
       const index = tensors[position]!;

@@ -37,6 +37,13 @@ export interface Segment {
   readonly kind?: HistogramKind | undefined;
   /** Rings around borders that were guessed, see `SigmaBands`; for the kind `f32`. */
   readonly bands?: Bands | undefined;
+  /** Of segments that follow one another in the same place of the memory; undefined: the bins may hold anything. */
+  readonly bins?: BinState | undefined;
+}
+
+/** Whether the histogram's memory is all zero. A small segment leaves it so: clearing 256 KB would take most of its time. */
+export interface BinState {
+  isClear: boolean;
 }
 
 /**
@@ -75,7 +82,8 @@ export class SegmentStats {
     this.#kind = segment.kind ?? histogramKindOf(segment.dtype);
     this.#decodedPtr = kernels.alloc(blockElements * 4);
     this.#histogramPtr = kernels.alloc(patternBins * 4);
-    kernels.u32(this.#histogramPtr, patternBins).fill(0);
+    if (!segment.bins?.isClear) kernels.u32(this.#histogramPtr, patternBins).fill(0);
+    if (segment.bins) segment.bins.isClear = false;
     if (segment.elements <= smallSegmentElements && segment.dtype !== 'F64')
       this.#met = new Uint16Array(segment.elements);
     this.#candidatesPtr = kernels.alloc(blockElements * 4);
@@ -211,7 +219,13 @@ export class SegmentStats {
   finishWhole(): CountedStats {
     const histogram = this.#kernels.u32(this.#histogramPtr, patternBins);
     if (this.#segment.elements >= 2 ** 31) return this.finish();
-    return this.#read(sparseCounts(histogram, this.#met));
+    const counts = sparseCounts(histogram, this.#met);
+    const { bins } = this.#segment;
+    if (bins && this.#met) {
+      for (let i = 0; i < counts.patterns.length; i++) histogram[counts.patterns[i]!] = 0;
+      bins.isClear = true;
+    }
+    return this.#read(counts);
   }
 
   /** What the bands have met; undefined without bands. */

@@ -98,6 +98,20 @@ describe('inspect', () => {
 });
 
 describe('stats', () => {
+  it('keeps figures in a folder on request, and gives the same ones from there', () => {
+    const cache = path.join(work, 'cache');
+    const plain = json('stats', demo).document;
+    expect(json('stats', demo, '--cache', cache).document).toEqual(plain);
+    const kept = readdirSync(cache);
+    // One file of summaries, and one of each tensor's details.
+    expect(kept.length).toBe(plain.tensors.length + 1);
+    expect(json('stats', demo, '--cache', cache).document).toEqual(plain);
+    const channels = json('stats', demo, '--channels').document;
+    expect(json('stats', demo, '--channels', '--cache', cache).document).toEqual(channels);
+    expect(run('stats', demo, '--cache', cache).stdout).toBe(run('stats', demo).stdout);
+    expect(readdirSync(cache)).toEqual(kept);
+  });
+
   it('finds NaN, infinities and zeros, and exits 3 for NaN', () => {
     const file = path.join(work, 'values.safetensors');
     const vector = (name: string, values: number[]) => ({

@@ -14,7 +14,8 @@ import type { WorkerContext } from './workerContext';
 export function runStatsBatch(context: WorkerContext, task: StatsBatchTask): StatsBatchResult {
   const { kernels } = context;
   const files = new ReadAhead(context.files, task.span);
-  const batch: WorkerContext = { ...context, files, reader: new SegmentReader(kernels, files) };
+  const reader = new SegmentReader(kernels, files);
+  const batch: WorkerContext = { ...context, files, reader, bins: { isClear: false } };
   const mark = kernels.mark();
   const stats = task.sources.map((source) => {
     kernels.reset(mark);

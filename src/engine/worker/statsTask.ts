@@ -69,6 +69,7 @@ function gather(
     elements: part.rows * part.columns,
     columns: channels ? source.columns : undefined,
     bands,
+    bins: context.bins,
   });
   let last: Run = { pointer: 0, elements: 0 };
   feed(context, source, divide(part, segmentElements), (run) => {

@@ -1,5 +1,6 @@
 /** What tasks work with inside a thread. */
 import type { Kernels } from '../../kernels/kernels';
+import type { BinState } from '../../stats/segmentStats';
 import type { FileCache } from './fileCache';
 import type { SegmentReader } from './segmentReader';
 
@@ -31,6 +32,8 @@ export interface WorkerContext {
   readonly files: FileCache;
   readonly reader: SegmentReader;
   readonly encoder: Encoder;
+  /** Of a batch, whose tensors all use the memory from the same place on. */
+  readonly bins?: BinState | undefined;
   /** Throws `cancelled` when the job's flag is set; called between segments. */
   checkCancelled(): void;
 }
