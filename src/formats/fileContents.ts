@@ -8,6 +8,7 @@ import type {
   MetadataEntry,
   TensorInfo,
 } from './checkpoint';
+import type { OperatorUse } from './onnx/quantizedOperators';
 
 export interface FileContents {
   /** Set where the layout of the file does not tell it. */
@@ -19,6 +20,8 @@ export interface FileContents {
   /** Other files that hold tensors' data. */
   readonly dataFiles?: readonly CheckpointFile[] | undefined;
   readonly graph?: GraphSummary | undefined;
+  /** Nodes of the graph whose inputs are quantized weights. */
+  readonly quantizedUses?: readonly OperatorUse[] | undefined;
 }
 
 /** Largest header that is read, unless the caller raises it: safetensors' own limit. */

@@ -95,6 +95,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
     filePath,
     (spans) => readSmallSpans(spans, (file) => open(filePath(file)), options.signal),
     config,
+    opened[0]!.contents.quantizedUses,
   );
   for (const finding of folded.findings) findings.add(finding);
 

@@ -20,9 +20,9 @@ export type CodeOrder =
 
 /**
  * What a code u means, in float32 with each operation rounded.
- * - `integer`: (u - zero point) * scale; signed codes are two's complement bytes.
+ * - `integer`: (u - zero point) * scale; signed codes are two's complement.
  * - `linear`: scale * u + bias; biases lie as the scales do.
- * - `table`: value(u) * scale, by the name of a type of 4 or 8 bits ("F4" is E2M1).
+ * - `table`: value(u) * scale, by the name of a type of 4 or 8 bits ("F4" is E2M1; "NF4" and "FP4" are bitsandbytes').
  * - `stored`: values[u] * scale, 16 float32 values from the file.
  */
 export type CodeMeaning<Span> =
@@ -33,7 +33,8 @@ export type CodeMeaning<Span> =
 
 /**
  * - `constant`: the same for all codes.
- * - `plain`: signed bytes that lie as the scales do, and `offset` is added.
+ * - `plain`: numbers of a type that lie as the scales do, and `offset` is added.
+ * - `packed`: codes of `bits` bits that lie as the scales do, from the lowest bit, rows `rowBits` apart.
  * - `rows`: codes packed along the lines, I32 [ceil(lines * bits / 32), groups], dense or whole codes a word.
  * - `groups`: codes packed along the lines within a row of words, I32 [groups, lines * bits / 32], as `across` when it
  *   has slots; `plus` is added, unless the first code is `unlessFirst`.
@@ -41,6 +42,13 @@ export type CodeMeaning<Span> =
 export type ZeroPoints<Span> =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'plain'; readonly span: Span; readonly dtype: string; readonly offset: number }
+  | {
+      readonly kind: 'packed';
+      readonly span: Span;
+      readonly bits: number;
+      readonly rowBits: number;
+      readonly signed: boolean;
+    }
   | { readonly kind: 'rows'; readonly span: Span; readonly dense: boolean }
   | {
       readonly kind: 'groups';

@@ -40,8 +40,8 @@ export interface PackedExports {
   unpackWords(src: number, dst: number, count: number, bits: number): void;
   /** The field of `bits` bits at bit `shift` of each of `count` 32-bit words. */
   unpackField(src: number, dst: number, count: number, shift: number, bits: number): void;
-  /** Two's complement bytes to offset-binary, in place. */
-  flipTopBits(bytes: number, count: number): void;
+  /** Flips the bits of a mask in each byte, in place: with the highest bit of codes, two's complement to offset-binary. */
+  flipBits(bytes: number, count: number, mask: number): void;
   /** y = (u - zero) * scale; zeros lie as the scales. */
   packedAffine: RowKernel;
   /** y = u * scale + bias; biases lie as the scales. */

@@ -1,11 +1,13 @@
 /** Shows quantized weights as what they are, whatever method stored them: tries each layout's detector in turn. */
 import type { Finding, QuantizationSummary, TensorInfo, TensorSpan } from '../checkpoint';
 import { asRecord } from '../jsonSidecar';
+import type { OperatorUse } from '../onnx/quantizedOperators';
 import { foldBitsandbytes4 } from './bitsandbytes4';
 import { Folding } from './folding';
 import { foldMxfp4Blocks, foldPackedFp4 } from './fp4';
 import { foldGptqAndAwq } from './gptqAwq';
 import { foldMlx } from './mlx';
+import { foldOperators } from './onnxOperators';
 import { foldPackQuantized } from './packQuantized';
 import { foldBitsandbytes8, foldScaledEight } from './scaledEight';
 
@@ -53,17 +55,20 @@ function isTelling(name: string): boolean {
 /**
  * Folds the stored tensors of each quantized weight into one. `readSpans` gets small tensors (16 bytes to 1 KiB) and
  * gives their bytes in the same order. Pieces that do not fit together stay as they are stored, with a warning.
- * `config` is config.json.
+ * `config` is config.json; `quantizedUses` are the nodes of a graph, which say more than names.
  */
 export async function foldLayouts(
   stored: readonly TensorInfo[],
   filePath: (file: number) => string,
   readSpans: (spans: readonly TensorSpan[]) => Promise<readonly Uint8Array[]>,
   config: Readonly<Record<string, unknown>> | undefined,
+  quantizedUses: readonly OperatorUse[] = [],
 ): Promise<FoldResult> {
-  if (!stored.some(({ name }) => isTelling(name))) return { tensors: stored, findings: [] };
+  const byName = stored.some(({ name }) => isTelling(name));
+  if (!byName && quantizedUses.length === 0) return { tensors: stored, findings: [] };
   const folding = new Folding(stored, filePath, readSpans, config);
-  for (const detector of detectors) await detector(folding);
+  foldOperators(folding, quantizedUses);
+  if (byName) for (const detector of detectors) await detector(folding);
   const { tensors, findings } = folding.result();
   const quantization = summarize(tensors);
   return { tensors, findings, ...(quantization ? { quantization } : {}) };

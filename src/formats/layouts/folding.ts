@@ -48,6 +48,11 @@ export class Folding {
     return tensor && !this.isTaken(tensor) ? tensor : undefined;
   }
 
+  /** The stored tensor of a name, be it a piece of a weight: nodes of a graph may share scales. */
+  findShared(name: string): TensorInfo | undefined {
+    return this.byName.get(name);
+  }
+
   isTaken(tensor: TensorInfo): boolean {
     return this.swallowed.has(tensor) || this.folded.has(tensor);
   }

@@ -49,9 +49,12 @@ export function packedProblem(weight: PackedWeight<TensorSpan>, elements: number
   if (meaning.kind === 'integer') {
     const zeros = meaning.zeroPoints;
     if (zeros.kind === 'plain') {
-      if (zeros.dtype !== 'I8') return `its zero points are ${zeros.dtype}`;
-      needs.push([zeros.span, count]);
+      const bytes = zeros.dtype === 'I8' || zeros.dtype === 'U8' ? 1 : scaleBytes.get(zeros.dtype);
+      if (bytes === undefined) return `its zero points are ${zeros.dtype}`;
+      needs.push([zeros.span, count * bytes]);
     }
+    if (zeros.kind === 'packed')
+      needs.push([zeros.span, Math.ceil((gridRows(scales, lines) * zeros.rowBits) / 8)]);
     if (zeros.kind === 'rows') needs.push([zeros.span, 4 * groups * packedWords(lines, bits, zeros.dense)]);
     if (zeros.kind === 'groups') needs.push([zeros.span, 4 * groups * packedWords(lines, bits, true)]);
   }

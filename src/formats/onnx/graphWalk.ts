@@ -2,7 +2,7 @@
 import { LoupeError } from '../../errors';
 import type { GraphValue } from '../checkpoint';
 import type { ForwardCursor } from '../forwardCursor';
-import { describeMethod, quantizedOperators } from './quantizedOperators';
+import { describeMethod, type OperatorUse, quantizedOperators } from './quantizedOperators';
 import { longestNameBytes, onnxTypes, readTensorHead, type TensorHead } from './tensorProto';
 import { type Field, nextField, readIntegers, readText } from './wire';
 
@@ -14,6 +14,8 @@ const mostNodes = 1_000_000;
 const mostOperators = 2_000;
 const mostValues = 1_000;
 const mostNodeInputs = 64;
+/** Inputs of an operator of quantized weights: none has codes or scales beyond. */
+const keptInputs = 12;
 /** Constant nodes below this hold shapes and axes, not weights. */
 const leastConstantElements = 64;
 
@@ -29,8 +31,7 @@ export class GraphWalk {
   readonly inputs: GraphValue[] = [];
   readonly outputs: GraphValue[] = [];
   readonly operators = new Map<string, number>();
-  /** Names of tensors, as the graph that uses them says, with how they are quantized. */
-  readonly quantizedUses: { readonly scope: string; readonly name: string; readonly method: string }[] = [];
+  readonly quantizedUses: OperatorUse[] = [];
   /** Names given to two tensors of one graph. */
   readonly duplicates: { readonly name: string; readonly byteOffset: number }[] = [];
   private readonly names = new Set<string>();
@@ -146,10 +147,15 @@ export class GraphWalk {
     const quantized = quantizedOperators.get(operator);
     if (!quantized || this.quantizedUses.length >= mostTensors) return;
     const method = describeMethod(operator, quantized, attributes);
-    for (const index of quantized.weights) {
-      const weight = inputs[index];
-      if (weight) this.quantizedUses.push({ scope, name: weight, method });
-    }
+    const { weights } = quantized;
+    this.quantizedUses.push({
+      operator,
+      method,
+      scope,
+      inputs: inputs.slice(0, keptInputs),
+      weights,
+      attributes,
+    });
   }
 
   /** An AttributeProto: integers are kept by name, tensors and graphs are walked. */

@@ -10,6 +10,21 @@ export interface QuantizedOperator {
   readonly label: string;
 }
 
+/** A node that takes quantized weights. */
+export interface OperatorUse {
+  readonly operator: string;
+  /** How the weights are quantized, in words. */
+  readonly method: string;
+  /** Before the names of tensors of the node's own graph. */
+  readonly scope: string;
+  /** Names, as the node says them; empty where an input is left out. */
+  readonly inputs: readonly string[];
+  /** The weights' places among the inputs. */
+  readonly weights: readonly number[];
+  /** Its integer attributes. */
+  readonly attributes: ReadonlyMap<string, number>;
+}
+
 export const quantizedOperators: ReadonlyMap<string, QuantizedOperator> = new Map([
   ['DequantizeLinear', { weights: [0], label: 'QDQ' }],
   ['MatMulNBits', { weights: [1], label: 'MatMulNBits' }],

@@ -84,6 +84,7 @@ export async function readOnnx(source: ByteSource, options: ReadOptions = {}): P
     findings: findings.toArray(),
     dataFiles: external.files,
     graph,
+    quantizedUses: walk.quantizedUses,
   };
 }
 
@@ -230,10 +231,13 @@ function summarize(
 ): GraphSummary {
   const names = new Set(tensors.map(({ name }) => name));
   const methods = new Map<string, string>();
-  for (const { scope, name, method } of walk.quantizedUses) {
-    const full = names.has(scope + name) ? scope + name : name;
-    if (names.has(full) && !methods.has(full)) methods.set(full, method);
-  }
+  for (const { scope, inputs, weights, method } of walk.quantizedUses)
+    for (const index of weights) {
+      const name = inputs[index];
+      if (!name) continue;
+      const full = names.has(scope + name) ? scope + name : name;
+      if (names.has(full) && !methods.has(full)) methods.set(full, method);
+    }
   const byMethod = new Map<string, number>();
   for (const method of methods.values()) byMethod.set(method, (byMethod.get(method) ?? 0) + 1);
   if (methods.size > 0) {

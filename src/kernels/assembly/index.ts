@@ -35,7 +35,7 @@ export {
 } from './latticeBlocks';
 export { decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0, decodeQ8_1 } from './legacyBlocks';
 export { countBeyond, countBeyond64, moments, moments64 } from './moments';
-export { flipTopBits, unpackDense, unpackField, unpackUpperFirst, unpackWords } from './packedCodes';
+export { flipBits, unpackDense, unpackField, unpackUpperFirst, unpackWords } from './packedCodes';
 export {
   packedAffine,
   packedByIndex,

@@ -117,9 +117,9 @@ export function unpackField(src: usize, dst: usize, count: i32, shift: i32, bits
   }
 }
 
-export function flipTopBits(bytes: usize, count: i32): void {
-  const top = i8x16.splat(-128);
+export function flipBits(bytes: usize, count: i32, mask: i32): void {
+  const top = i8x16.splat(<i8>mask);
   let i = 0;
   for (; i + 16 <= count; i += 16) v128.store(bytes + <usize>i, v128.xor(v128.load(bytes + <usize>i), top));
-  for (; i < count; i++) store<u8>(bytes + <usize>i, load<u8>(bytes + <usize>i) ^ 0x80);
+  for (; i < count; i++) store<u8>(bytes + <usize>i, load<u8>(bytes + <usize>i) ^ <u8>mask);
 }

@@ -103,7 +103,7 @@ describe('unpacking', () => {
       const bytes = randomBytes(count, count);
       const got = written(count, (dst) => {
         kernels.u8(dst, count).set(bytes);
-        packed.flipTopBits(dst, count);
+        packed.flipBits(dst, count, 0x80);
       });
       const signed = new Int8Array(bytes.buffer);
       expectSameBytes(

@@ -77,7 +77,7 @@ export class CodeReader {
     const raw = kernels.alloc(bytes);
     this.files.read(codes.file, codes.byteOffset + line * strideBytes + firstByte, kernels.u8(raw, bytes));
     if (bits === 8) {
-      if (meaning.kind === 'integer' && meaning.signed) kernels.packed.flipTopBits(raw, bytes);
+      if (meaning.kind === 'integer' && meaning.signed) kernels.packed.flipBits(raw, bytes, 0x80);
       return { pointer: raw, strideBytes };
     }
     const spread = kernels.alloc(lines * count);
@@ -89,6 +89,8 @@ export class CodeReader {
         if (kind === 'dense') kernels.packed.unpackDense(from, spread + i * count, count, bits);
         else kernels.packed.unpackWords(from, spread + i * count, count, bits);
       }
+    if (meaning.kind === 'integer' && meaning.signed)
+      kernels.packed.flipBits(spread, lines * count, 2 ** (bits - 1));
     return { pointer: spread + head, strideBytes: count };
   }
 

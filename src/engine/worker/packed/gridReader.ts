@@ -157,7 +157,34 @@ export class GridReader {
       this.fillRows(packed, zeros.span, zeros.dtype, block, range, pointer, undefined);
       const values = kernels.f32(pointer, count);
       for (let i = 0; i < count; i++) values[i]! += zeros.offset + offset;
-    } else if (zeros.kind === 'rows') this.fillZeroRows(packed, zeros, block, range, pointer);
+    } else if (zeros.kind === 'packed') this.fillPackedZeros(packed, zeros, block, range, pointer);
+    else if (zeros.kind === 'rows') this.fillZeroRows(packed, zeros, block, range, pointer);
+  }
+
+  /** Zero points that lie as the scales do, several in a byte. */
+  private fillPackedZeros(
+    packed: PackedSource,
+    zeros: Extract<ZeroPoints<PieceSpan>, { kind: 'packed' }>,
+    { line, lines }: LineBlock,
+    range: GroupRange,
+    pointer: number,
+  ): void {
+    const { bits, rowBits, signed, span } = zeros;
+    const bitOf = (at: number, group: number) => gridRow(packed.scales, at) * rowBits + group * bits;
+    const firstByte = Math.floor(bitOf(line, range.first) / 8);
+    const endBit = bitOf(line + lines - 1, range.first + range.count);
+    const bytes = new Uint8Array(Math.ceil(endBit / 8) - firstByte);
+    this.files.read(span.file, span.byteOffset + firstByte, bytes);
+    const target = this.kernels.f32(pointer, lines * range.count);
+    const top = signed ? 2 ** (bits - 1) : 0;
+    const offset = zeroOffset(packed) - top;
+    for (let i = 0; i < lines; i++)
+      for (let group = 0; group < range.count; group++) {
+        // Of 2, 4 or 8 bits: none crosses a byte.
+        const bit = bitOf(line + i, range.first + group) - 8 * firstByte;
+        const code = (bytes[bit >> 3]! >> (bit & 7)) & (2 ** bits - 1);
+        target[i * range.count + group] = (code ^ top) + offset;
+      }
   }
 
   /** Zero points packed along the lines, [words, groups]. */

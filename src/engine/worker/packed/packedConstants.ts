@@ -17,9 +17,25 @@ export interface PackedConstants {
 /** The values of E2M1 by code, the sign in the highest bit (OCP Microscaling Formats 1.0, 5.3.3). */
 const e2m1Values = Float32Array.of(0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6);
 
+/** bitsandbytes, functional.py: the quantiles of a normal distribution (QLoRA, appendix E), and its FP4. */
+const nf4Values = Float32Array.of(
+  ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453],
+  ...[-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0],
+  ...[0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224],
+  ...[0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
+);
+const fp4Sizes = [0, 0.0625, 8, 12, 4, 6, 2, 3].map((twelfths) => twelfths / 12);
+const fp4Values = Float32Array.from([...fp4Sizes, ...fp4Sizes.map((size) => -size)]);
+
+const fourBitValues: ReadonlyMap<string, Float32Array> = new Map([
+  ['F4', e2m1Values],
+  ['NF4', nf4Values],
+  ['FP4', fp4Values],
+]);
+
 /** What zero points are off by because signed codes are made offset-binary. */
-export const zeroOffset = ({ meaning }: PackedSource): number =>
-  meaning.kind === 'integer' && meaning.signed ? 128 : 0;
+export const zeroOffset = ({ meaning, bits }: PackedSource): number =>
+  meaning.kind === 'integer' && meaning.signed ? 2 ** (bits - 1) : 0;
 
 /** Throws `malformed` with the tensor and the byte offset when the column order names a group that is not there. */
 export function readConstants(files: FileCache, packed: PackedSource): PackedConstants {
@@ -41,7 +57,7 @@ export function readConstants(files: FileCache, packed: PackedSource): PackedCon
   function tableOf(): Float32Array | undefined {
     if (meaning.kind === 'stored') return new Float32Array(read(meaning.values, 64));
     if (meaning.kind !== 'table') return undefined;
-    const table = meaning.dtype === 'F4' ? e2m1Values : tableValues(meaning.dtype);
+    const table = fourBitValues.get(meaning.dtype) ?? tableValues(meaning.dtype);
     if (!table) throw new LoupeError('unsupported', `Codes of type ${meaning.dtype} cannot be read.`);
     return table;
   }

@@ -9,6 +9,9 @@ import { GridReader, gridRow } from './gridReader';
 import { bandsOf, isTransposed, type LineBlock, linesOfRun } from './lineBlock';
 import { type PackedConstants, readConstants, zeroOffset } from './packedConstants';
 
+/** Runs of fewer codes with one scale are faster looked up one by one. */
+const leastRun = 8;
+
 /** What gives one value of a packed weight. */
 export interface PackedElement {
   /** As it counts: two's complement where it is signed, else from 0. */
@@ -126,9 +129,15 @@ export class PackedReader {
       groups: grid.groups,
       scales: grid.scales,
     };
-    if (constants.groupOffsets) {
+    const { widthEach } = packed.scales;
+    if (constants.groupOffsets || (meaning.kind === 'integer' && widthEach < leastRun)) {
       const offsets = kernels.alloc(4 * columns);
-      kernels.u32(offsets, columns).set(constants.groupOffsets.subarray(column, column + columns));
+      const target = kernels.u32(offsets, columns);
+      if (constants.groupOffsets) target.set(constants.groupOffsets.subarray(column, column + columns));
+      else {
+        const first = Math.floor(column / widthEach);
+        for (let i = 0; i < columns; i++) target[i] = 4 * (Math.floor((column + i) / widthEach) - first);
+      }
       const { stride, groups } = rows;
       kernel.packedByIndex(
         codes.pointer,
