@@ -105,26 +105,34 @@ export function statisticOf(id: StatisticId): Statistic {
 export interface StatisticRange {
   readonly min: number;
   readonly max: number;
+  /** Some values lie below `min`, and take its colour. */
+  readonly isCut: boolean;
 }
 
 /** From the smallest to the largest finite value; symmetric around 0 for a signed scale. undefined: no value is known. */
 export function rangeOf(statistic: Statistic, values: Iterable<number>): StatisticRange | undefined {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
+  let isCut = false;
   for (const value of values) {
+    if (!Number.isFinite(value)) continue;
     // A logarithm has no place for 0: such tensors take the lowest colour.
-    if (!Number.isFinite(value) || (statistic.scale === 'log' && value <= 0)) continue;
+    if (statistic.scale === 'log' && value <= 0) {
+      isCut = true;
+      continue;
+    }
     if (value < min) min = value;
     if (value > max) max = value;
   }
   if (min > max) return undefined;
   if (statistic.scale === 'signed') {
     const most = Math.max(Math.abs(min), Math.abs(max));
-    return { min: -most, max: most };
+    return { min: -most, max: most, isCut: false };
   }
   // What counts from 0 starts there, so that no outliers anywhere look like none.
   const isFromZero = statistic.scale === 'log1p' || statistic.scale === 'linear';
-  return { min: isFromZero ? Math.min(0, max) : min, max };
+  const low = isFromZero ? Math.min(0, max) : min;
+  return { min: low, max, isCut: isCut || min < low };
 }
 
 /** Place of a value on the colour map, 0..1; NaN for NaN. */

@@ -251,7 +251,7 @@ export class OutlierTable extends LitElement {
 
 /** The select has room for the long names, a column's head has not. */
 const shortLabels: Partial<Record<StatisticId, string>> = {
-  energy: 'Outlier energy',
+  energy: 'Energy',
   crest: 'Crest',
   nonFinite: 'NaN, Inf',
   sigma6: '>6σ',

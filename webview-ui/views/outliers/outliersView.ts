@@ -178,7 +178,7 @@ export class OutliersView {
     return html`<span class="map-legend" data-testid="map-legend">
       <tl-legend
         .scale=${{ map, min: 0, max: 1 }}
-        .low=${statistic.format(range.min)}
+        .low=${`${range.isCut ? '≤ ' : ''}${statistic.format(range.min)}`}
         .high=${statistic.format(range.max)}
         .label=${`${statistic.label}${isLog ? ', logarithmic' : ''}`}
       ></tl-legend>
