@@ -38,8 +38,9 @@ export class SliceReader {
     if (matrix.columnStride === 1 && matrix.rowStride === source.columns) {
       // Rows of the matrix are parts of the tensor's own rows.
       const own = { ...block, column: matrix.first + block.column };
+      // Packed weights know best how to read a region of theirs.
       const long = block.columns >= longRunElements && block.columns < source.columns;
-      if (!long) this.context.reader.readRegion(source, own, pointer);
+      if (!long || source.packed) this.context.reader.readRegion(source, own, pointer);
       else {
         for (let i = 0; i < block.rows; i++) {
           const index = (own.row + i) * source.columns + own.column;
@@ -48,9 +49,35 @@ export class SliceReader {
       }
       return;
     }
+    if (matrix.rowStride === 1 && matrix.columnStride === source.columns) {
+      this.readTransposed(source, matrix, block, pointer);
+      return;
+    }
     this.read(matrix, block, pointer, 4, (index, count, target) =>
       this.decodeRun(source, index, count, target),
     );
+  }
+
+  /** Rows of the matrix are columns of the tensor: a block of it is read as it lies, and turned. */
+  private readTransposed(source: TensorSource, matrix: TensorMatrix, block: Block, pointer: number): void {
+    const { kernels } = this.context;
+    const own = {
+      row: block.column,
+      rows: block.columns,
+      column: matrix.first + block.row,
+      columns: block.rows,
+    };
+    const mark = kernels.mark();
+    try {
+      const turned = kernels.alloc(4 * block.rows * block.columns);
+      this.context.reader.readRegion(source, own, turned);
+      for (let i = 0; i < own.rows; i++) {
+        const from = turned + 4 * i * own.columns;
+        this.scatter(from, 1, pointer + 4 * i, block.columns, own.columns, 4);
+      }
+    } finally {
+      kernels.reset(mark);
+    }
   }
 
   /** As `readFloat32` for the stored bytes of a plain type of whole bytes a value. */
