@@ -407,7 +407,7 @@ export function packedModel(): HarnessModel {
         { index: 0, pieces },
         { index: 2, pieces: gptq },
       ],
-      unreadable: [{ index: 2, reason: 'GPTQ 4-bit codes: shown, not yet decoded.' }],
+      unreadable: [{ index: 2, reason: 'Its GPTQ codes cannot be read: its scales are I16.' }],
     },
   );
   return {

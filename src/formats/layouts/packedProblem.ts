@@ -3,6 +3,9 @@ import type { TensorSpan } from '../checkpoint';
 import { quoteName } from '../fileContents';
 import { gridRows, type PackedWeight, packedWords, scaleBytes } from '../packedWeight';
 
+/** Columns that may have an order of their own: it is kept as a whole while the weight is read. */
+const longestOrder = 2 ** 24;
+
 /**
  * Why a weight cannot be read from its pieces, or undefined: every piece must have the very bytes that the description
  * reads, so that no reader looks beyond it.
@@ -36,6 +39,7 @@ export function packedProblem(weight: PackedWeight<TensorSpan>, elements: number
   }
   if (columnGroups) {
     if (columnGroups.dtype !== 'I32') return `its column order is ${columnGroups.dtype}`;
+    if (width > longestOrder) return `it has a column order for ${width} columns`;
     needs.push([columnGroups, 4 * width]);
   }
   if (meaning.kind === 'stored') {

@@ -12,7 +12,7 @@ const weight: TensorInfo = {
   byteOffset: 64,
   bytes: 144,
   elements: 256,
-  unreadable: 'GPTQ 4-bit codes: shown, not yet decoded.',
+  unreadable: 'Its GPTQ codes cannot be read: its scales are I16.',
   pieces: { layout: 'GPTQ', bits: 4, bitsPerWeight: 4.5, parts: [{ role: 'codes', span }] },
 };
 const checkpoint: Checkpoint = {
