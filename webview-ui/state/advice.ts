@@ -1,6 +1,6 @@
 /** One plain sentence or two about what a tensor's figures mean for quantization. Pure. */
 import type { AxisStats, TensorStats } from '../../src/protocol/engineApi';
-import { unusualKurtosis } from './figureTexts';
+import { unusualCrest, unusualKurtosis } from './figureTexts';
 import { countInWords, formatInteger, formatShare } from './format';
 
 export interface AdviceSubject {
@@ -63,11 +63,35 @@ export function adviceFor(stats: TensorStats, subject: AdviceSubject): Advice | 
   }
   if (subject.shape.filter((size) => size > 1).length < 2) return vector(stats);
   const { channels } = stats;
-  if (channels) {
-    const axis = telltaleAxis(stats);
-    if (channels[axis].outliers.length > 0) return channelOutliers(stats, subject, axis);
-  }
-  return withoutChannels(stats);
+  const axis = telltaleAxis(stats);
+  const advice =
+    channels && channels[axis].outliers.length > 0
+      ? channelOutliers(stats, subject, axis)
+      : withoutChannels(stats);
+  return { ...advice, text: [advice.text, ...notes(stats, subject)].join(' ') };
+}
+
+/** Below this share nobody would notice that denormals become 0. */
+const fewDenormals = 0.001;
+
+/** What else the figures say, whatever the channels do. */
+function notes(stats: TensorStats, subject: AdviceSubject): readonly string[] {
+  const { outlierChannels, denormals, count } = stats;
+  const int8Columns = outlierChannels?.int8Columns ?? 0;
+  const columns = stats.channels?.columns.absmax.length;
+  const [one, many] = channelWords(subject).columns;
+  return [
+    ...(int8Columns > 0
+      ? [
+          `LLM.int8() would keep ${formatInteger(int8Columns)}${columns ? ` of ${formatInteger(columns)}` : ''} ${plural(columns ?? int8Columns, one, many)} in 16 bits.`,
+        ]
+      : []),
+    ...(denormals > fewDenormals * count
+      ? [
+          `${formatShare(denormals / count)} of the values are denormal: hardware that flushes them makes them 0.`,
+        ]
+      : []),
+  ];
 }
 
 function nonFinite(stats: TensorStats): Advice {
@@ -108,13 +132,20 @@ function channelOutliers(stats: TensorStats, subject: AdviceSubject, axis: 'rows
   return { tone: 'warning', text: `${first} ${middle}: ${end}` };
 }
 
+/** How far out the largest value is, where that is unusual. */
+function farthest({ crest }: TensorStats): string {
+  return crest !== null && crest > unusualCrest
+    ? `, the largest ${formatInteger(Math.round(crest))} times the RMS`
+    : '';
+}
+
 function withoutChannels(stats: TensorStats): Advice {
   const { sigma6 } = stats.outliers;
   const rows = stats.channels?.rows;
   if (sigma6 > 0 && stats.kurtosis !== null && stats.kurtosis > unusualKurtosis) {
     return {
       tone: 'warning',
-      text: `${formatInteger(sigma6)} ${plural(sigma6, 'value lies', 'values lie')} beyond 6 σ, in no particular channel: a block scheme keeps the loss to their blocks.`,
+      text: `${formatInteger(sigma6)} ${plural(sigma6, 'value lies', 'values lie')} beyond 6 σ, in no particular channel${farthest(stats)}: a block scheme keeps the loss to their blocks.`,
     };
   }
   if (!rows) return { tone: 'plain', text: 'No value stands out.' };

@@ -7,7 +7,7 @@ import { connectToHost, type PageHost } from '../state/host';
 import { type MetadataSection, metadataSections } from '../state/metadataRows';
 import { CheckpointSession } from '../state/session';
 import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
-import { restoreViewState, type TabId, type ViewState } from '../state/viewState';
+import type { TabId, ViewState } from '../state/viewState';
 import { configView, sidecarsOf } from './configView';
 import { findingsView } from './findingsView';
 import { graphView, type OperatorOrder } from './graphView';
@@ -17,6 +17,8 @@ import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { openingView } from './openingView';
 import { OutliersView } from './outliers/outliersView';
 import type { PageContext } from './pageContext';
+import { focusOwnFilter, onFindKey } from './pageGestures';
+import { PageMemory } from './pageMemory';
 import { refusedView } from './refusedView';
 import { fitStrip, strip } from './stripView';
 import { revealTab, tabBar, tabsOf } from './tabBar';
@@ -38,20 +40,16 @@ type Screen =
 
 type OpenScreen = Extract<Screen, { kind: 'open' }>;
 
-/** Statistics of checkpoints up to this many tensors are kept in the saved state. */
-const savedStatsLimit = 5000;
-const saveDelayMs = 250;
 const slowAfterMs = 4000;
 
 export class CheckpointPage {
   private readonly host: PageHost;
   private screen: Screen = { kind: 'loading' };
-  private state: ViewState;
+  private readonly memory: PageMemory;
   private notices: readonly Notice[] = [];
   private isSlow = false;
   private opening: OpenProgress | undefined;
   private frame = 0;
-  private saveTimer = 0;
   private loads = 0;
   private backend = '';
   private operatorOrder: OperatorOrder = 'count';
@@ -102,14 +100,20 @@ export class CheckpointPage {
         return undefined;
       },
     });
-    this.state = restoreViewState(this.host.readState());
-    document.addEventListener('keydown', (event) => this.onKey(event));
+    this.memory = new PageMemory(this.host, () =>
+      this.screen.kind === 'open' ? this.screen.session : undefined,
+    );
+    onFindKey(() => this.focusFilter());
     new ResizeObserver(() => {
       this.fit();
       revealTab(this.state.tab);
     }).observe(root);
     this.requestRender();
     void this.load();
+  }
+
+  private get state(): ViewState {
+    return this.memory.state;
   }
 
   private async load(): Promise<undefined> {
@@ -208,26 +212,8 @@ export class CheckpointPage {
   }
 
   private patch(change: Partial<ViewState>): void {
-    const keys = Object.keys(change) as (keyof ViewState)[];
-    if (keys.every((key) => this.state[key] === change[key])) return;
-    this.state = { ...this.state, ...change };
-    window.clearTimeout(this.saveTimer);
-    this.saveTimer = window.setTimeout(() => this.save(), saveDelayMs);
     // Scrolling draws its own rows.
-    if (keys.some((key) => key !== 'scrollTop')) this.requestRender();
-  }
-
-  private save(): void {
-    const { screen } = this;
-    if (screen.kind === 'open') {
-      const { stats, catalogue } = screen.session;
-      const isKept = stats.known > 0 && stats.count <= savedStatsLimit;
-      this.state = {
-        ...this.state,
-        stats: isKept ? { generation: catalogue.generation, rows: stats.save() } : undefined,
-      };
-    }
-    this.host.writeState(this.state);
+    if (this.memory.patch(change).some((key) => key !== 'scrollTop')) this.requestRender();
   }
 
   private async analyzeAll(): Promise<void> {
@@ -247,7 +233,7 @@ export class CheckpointPage {
       ];
       this.announce(end.error.message);
     }
-    this.save();
+    this.memory.save();
     this.requestRender();
   }
 
@@ -289,29 +275,9 @@ export class CheckpointPage {
   private focusFilter(): void {
     if (this.screen.kind !== 'open') return;
     const { tensors } = this.screen;
-    const ownFilter: Partial<Record<TabId, string>> = {
-      metadata: '[data-testid="metadata-filter"]',
-      config: '[data-testid="config-filter"]',
-      tokenizer: '.tokens [data-testid="array-search"]',
-    };
-    const { tab } = this.state;
-    const filter = ownFilter[tab] && document.querySelector<HTMLElement>(ownFilter[tab]);
-    if (filter) {
-      filter.focus();
-      return;
-    }
+    if (focusOwnFilter(this.state.tab)) return;
     this.patch({ tab: 'tensors' });
     requestAnimationFrame(() => tensors.focusFilter());
-  }
-
-  private onKey(event: KeyboardEvent): void {
-    const isFind = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'f';
-    const target = event.composedPath()[0] as Element;
-    const isTyping = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
-    const isSlash = event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (!isFind && !isSlash) return;
-    event.preventDefault();
-    this.focusFilter();
   }
 
   private requestRender(): void {

@@ -118,4 +118,22 @@ describe('adviceFor', () => {
     const uneven = both(axis(256, [], 0, 0.5), axis(768, [], 0, 0.5));
     expect(adviceFor(stats({ channels: uneven }), subject)?.text).toContain('prefer per-row');
   });
+
+  it('adds what LLM.int8() would do, denormals, and how far out the largest value is', () => {
+    const quiet = both(axis(256, [], 0, 2.5), axis(768, [], 0, 2.5));
+    const summary = { rows: 0, columns: 2, rowEnergy: 0, columnEnergy: 0.4, int8Columns: 2 };
+    const text = (more: Partial<TensorStats>) =>
+      adviceFor(stats({ channels: quiet, ...more }), subject)?.text;
+    expect(text({ outlierChannels: summary })).toMatch(
+      /LLM\.int8\(\) would keep 2 of 768 input channels in 16 bits\.$/,
+    );
+    expect(text({ denormals: 19_661 })).toMatch(
+      /10 % of the values are denormal: hardware that flushes them makes them 0\.$/,
+    );
+    // One in 10,000 is not worth a sentence.
+    expect(text({ denormals: 19 })).not.toContain('denormal');
+    const scattered = { kurtosis: 20, outliers: { sigma3: 99, sigma6: 12 } };
+    expect(text({ ...scattered, crest: 67.8 })).toContain('the largest 68 times the RMS');
+    expect(text({ ...scattered, crest: 12 })).not.toContain('RMS');
+  });
 });
