@@ -54,9 +54,11 @@ export interface SkippedTensor {
 
 /** A portion is small, so that a row that comes on screen waits for little. */
 const portionBytes = 192 * 2 ** 20;
-const portionTensors = 4096;
+const portionTensors = 1024;
 /** Two are under way: the end of one leaves no worker idle. */
 const portionsAtOnce = 2;
+/** Tensors that are asked for together after the process ended once: thousands one by one would take long. */
+const suspectsAtOnce = 32;
 /** Ends of the compute process without a single new figure between them. */
 export const mostRestartsInARow = 6;
 
@@ -72,7 +74,7 @@ interface Portion {
 export class AnalysisRun {
   private readonly remaining: Set<number>;
   private first: readonly number[] = [];
-  /** Tensors that were under way when the process ended; they are asked for one by one. */
+  /** Tensors that were under way when the process ended, and how often; nothing else is asked for beside them. */
   private readonly suspects = new Map<number, number>();
   private readonly skipped: SkippedTensor[] = [];
   private readonly underWay = new Set<Portion>();
@@ -153,10 +155,10 @@ export class AnalysisRun {
 
   /** The next tensors to ask for: a suspect alone, else those on screen, else as many as make a portion. */
   private next(): number[] | undefined {
-    const [suspect] = this.suspects.keys();
-    if (suspect !== undefined) {
-      this.remaining.delete(suspect);
-      return [suspect];
+    const suspects = this.nextSuspects();
+    if (suspects.length > 0) {
+      for (const suspect of suspects) this.remaining.delete(suspect);
+      return suspects;
     }
     const portion: number[] = [];
     let bytes = 0;
@@ -172,6 +174,13 @@ export class AnalysisRun {
     // What is on screen is not kept waiting by what fills its portion.
     if (portion.length === 0) fill(this.remaining);
     return portion.length > 0 ? portion : undefined;
+  }
+
+  /** A few of many that were under way once; one by one those that are left, or were under way at another end. */
+  private nextSuspects(): number[] {
+    const once = [...this.suspects].filter(([, deaths]) => deaths === 1).map(([tensor]) => tensor);
+    if (once.length > suspectsAtOnce) return once.slice(0, suspectsAtOnce);
+    return [...this.suspects.keys()].slice(0, 1);
   }
 
   private async ask(tensors: readonly number[], signal: AbortSignal): Promise<void> {
@@ -231,9 +240,10 @@ export class AnalysisRun {
       const deaths = (this.suspects.get(tensor) ?? 0) + 1;
       if (deaths >= 2 && isAlone && tensor === only) {
         const name = this.ports.nameOf(tensor);
+        const times = deaths === 2 ? 'twice' : `${deaths} times`;
         this.skipped.push({
           index: tensor,
-          message: `The compute process ended twice while it read ${name}.`,
+          message: `The compute process ended ${times} while it read ${name}.`,
         });
         this.count(portion, tensor);
       } else {

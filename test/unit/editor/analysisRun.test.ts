@@ -197,6 +197,23 @@ describe('when the compute process ends', () => {
     expect(stage.told.at(-1)).toMatchObject({ done: 30, total: 30 });
   });
 
+  it('finds the one to blame among thousands without asking for each alone', async () => {
+    const stage = new Stage(
+      numbers(3000),
+      async (portion, take) => {
+        await Promise.resolve();
+        if (portion.includes(700)) throw died();
+        take(portion);
+      },
+      1000,
+    );
+    expect(await stage.start()).toEqual([
+      { index: 700, message: 'The compute process ended 3 times while it read tensor 700.' },
+    ]);
+    expect([...stage.taken].sort((a, b) => a - b)).toEqual(numbers(3000).filter((i) => i !== 700));
+    expect(stage.asked.length).toBeLessThan(200);
+  });
+
   it('gives up after so many ends in a row', async () => {
     let asked = 0;
     const stage = new Stage(numbers(100), async () => {
