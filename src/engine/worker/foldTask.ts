@@ -49,8 +49,11 @@ export function runFold(context: WorkerContext, task: FoldTask): FoldResult {
 
   const add = fold === 'extreme' ? kernels.foldExtreme : kernels.foldSums;
   let cellRow = cellRow0;
-  for (const block of divide(area, segmentElements)) {
+  // Across the tensor's rows, square blocks read longer runs of each.
+  const blocks = task.matrix.columnStride === 1 ? divide(area, segmentElements) : squares(area);
+  for (const block of blocks) {
     context.checkCancelled();
+    if (block.row < rowEdge(cellRow)) cellRow = cellRow0;
     reader.readFloat32(task.source, task.matrix, block, x);
     placeEdges(block);
     for (let done = 0; done < block.rows; ) {
@@ -65,4 +68,21 @@ export function runFold(context: WorkerContext, task: FoldTask): FoldResult {
   const out = kernels.alloc(4 * cells);
   kernels.finishExtreme(states, cells, out);
   return { extreme: kernels.f32(out, cells).slice() };
+}
+
+/** Side of a square of a segment's values. */
+const squareSide = Math.sqrt(segmentElements);
+
+/** Divides a block into squares, row by row. */
+function* squares({ row, rows, column, columns }: Block): Generator<Block> {
+  for (let down = 0; down < rows; down += squareSide) {
+    for (let across = 0; across < columns; across += squareSide) {
+      yield {
+        row: row + down,
+        rows: Math.min(squareSide, rows - down),
+        column: column + across,
+        columns: Math.min(squareSide, columns - across),
+      };
+    }
+  }
 }

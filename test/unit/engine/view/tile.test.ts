@@ -160,6 +160,20 @@ describe('coarse tiles', () => {
     },
   );
 
+  it('of a matrix that is turned are those of its values', async () => {
+    const slice = { rowDimension: 1, columnDimension: 0, at: [0, 0] };
+    const region = { row0: 1024, row1: 4100, column0: 0, column1: 2100 };
+    for (const [rowStep, columnStep] of [
+      [4, 4],
+      [16, 8],
+      [1024, 1024],
+    ] as const) {
+      const cells = { rows: Math.ceil(3076 / rowStep), columns: Math.ceil(2100 / columnStep) };
+      const tile = await engine.call('tile', { path: fixture.path, tensor: 0, region, slice, ...cells });
+      expectTile(tile.values, plainTile(fixture, region, cells, 'extreme', slice), 'extreme');
+    }
+  });
+
   it('are the same for one worker and four', async () => {
     const ask = { path: fixture.path, tensor: 0, rows: 132, columns: 257, aggregate: 'mean' } as const;
     const one = await startEngine({ env: { TENSOR_LOUPE_WORKERS: '1' } }).call('tile', ask);
