@@ -323,11 +323,13 @@ function groupsOf(grid: Grid, { groupOffsets }: PackedConstants, { column, colum
   return { first, count: Math.floor((column + columns - 1) / grid.widthEach) + 1 - first };
 }
 
-/** A field of `bits` bits at a bit of column `column` of rows of words, from its lowest bit down the rows. */
+/**
+ * A field of `bits` bits at a bit (below 2^31) of column `column` of rows of words, from its lowest bit down the rows.
+ */
 function fieldAt(words: Uint32Array, bit: number, bits: number, column: number, pitch: number): number {
-  const row = Math.floor(bit / 32);
-  const shift = bit % 32;
+  const row = bit >>> 5;
+  const shift = bit & 31;
   let value = words[row * pitch + column]! >>> shift;
   if (shift + bits > 32) value |= words[(row + 1) * pitch + column]! << (32 - shift);
-  return value & (2 ** bits - 1);
+  return value & ((1 << bits) - 1);
 }
