@@ -1,5 +1,5 @@
 /** Better scales than the extremes give: the one of least squared error, and half-quadratic refinement. */
-import { roundHalfEven } from '../numeric/floats';
+import { roundHalfEven, roundingMagic } from '../numeric/floats';
 import type { LinearCode, QuantParameters } from './linearCode';
 import type { Survey } from './scheme';
 import { addTo } from './surveys';
@@ -12,19 +12,21 @@ import type { ScaleDtype } from './types';
  */
 export const clipShrinks: readonly number[] = Array.from({ length: 81 }, (_, i) => 1 - i / 100);
 
-/** Sum of squared errors of values under given parameters, in float64. */
+/** Sum of squared errors of values under given parameters, in float64; anything from `limit` on where it is that large. */
 function squaredError(
-  code: LinearCode,
+  { low, high }: LinearCode,
   values: Float32Array,
   { scale, inverse, zero }: QuantParameters,
+  limit = Number.POSITIVE_INFINITY,
 ): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < values.length && sum < limit; i++) {
     const x = values[i]!;
-    let u = roundHalfEven(Math.fround(x * inverse)) + zero;
-    if (u < code.low) u = code.low;
-    else if (u > code.high) u = code.high;
-    const error = x - Math.fround((u - zero) * scale);
+    // Clamped before rounding, which is the same for whole bounds, it needs no clamping of its own.
+    let scaled = Math.fround(x * inverse);
+    if (scaled < low - zero) scaled = low - zero;
+    else if (scaled > high - zero) scaled = high - zero;
+    const error = x - Math.fround(Math.fround(Math.fround(scaled + roundingMagic) - roundingMagic) * scale);
     sum += error * error;
   }
   return sum;
@@ -45,9 +47,15 @@ export function leastErrorShrink(
   high: number,
   scaleDtype: ScaleDtype,
 ): number {
-  return shrinkOf(
-    clipShrinks.map((shrink) => squaredError(code, values, code.parameters(low, high, scaleDtype, shrink))),
-  );
+  let best = 1;
+  let least = Number.POSITIVE_INFINITY;
+  for (const shrink of clipShrinks) {
+    const error = squaredError(code, values, code.parameters(low, high, scaleDtype, shrink), least);
+    if (!(error < least)) continue;
+    least = error;
+    best = shrink;
+  }
+  return best;
 }
 
 /**

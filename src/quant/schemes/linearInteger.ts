@@ -105,6 +105,7 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
       ),
     );
   });
+  const columnTables = remembering(tablesOf);
   const surveys: Survey[] = [];
   if (shared) {
     surveys.push(granularity === 'tensor' ? extremes : columnExtremes(columns));
@@ -132,18 +133,16 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
     const scales = new Float32Array(height * groups);
     const zeros = new Float32Array(height * groups);
     const common = shared ? sharedParameters(known) : [];
-    for (let row = 0, at = 0; row < height; row++) {
-      for (let group = 0; group < groups; group++) {
-        const end = Math.min(at + width, (row + 1) * columns);
-        let own = common[0] ?? ownParameters(values.subarray(at, end));
-        scales[row * groups + group] = own.scale;
-        zeros[row * groups + group] = own.zero;
-        for (let column = 0; at < end; at++, column++) {
-          if (granularity === 'column') own = common[column]!;
-          const u = encodeLinear(code, values[at]!, own, floatZero);
-          codes[at] = u;
-          dequantized[at] = Math.fround(u - own.zero) * own.scale;
-        }
+    const target = { code, floatZero, values, codes, dequantized };
+    if (granularity === 'column') encodeColumns(target, columnTables(common));
+    else {
+      for (let group = 0, at = 0; at < values.length; group++) {
+        const end = Math.min(at + width, at - (at % columns) + columns);
+        const own = common[0] ?? ownParameters(values.subarray(at, end));
+        scales[group] = own.scale;
+        zeros[group] = own.zero;
+        encodeRun(target, at, end, own);
+        at = end;
       }
     }
     const row = first / columns;
@@ -194,9 +193,58 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
   };
 }
 
+/** Values and where their codes and dequantized values go. */
+interface Target {
+  readonly code: LinearCode;
+  readonly floatZero: boolean;
+  readonly values: Float32Array;
+  readonly codes: Uint8Array;
+  readonly dequantized: Float32Array;
+}
+
 /** u = clamp(rne(x * inverse) + zero); with a zero that is no integer it is added before rounding. */
-function encodeLinear(code: LinearCode, x: number, own: QuantParameters, floatZero: boolean): number {
-  const scaled = Math.fround(x * own.inverse);
-  const u = floatZero ? roundHalfEven(scaled + own.zero) : roundHalfEven(scaled) + own.zero;
-  return u < code.low ? code.low : u > code.high ? code.high : u;
+function encodeRun(target: Target, start: number, end: number, own: QuantParameters): void {
+  const { values, codes, dequantized, floatZero } = target;
+  const { low, high } = target.code;
+  const { scale, inverse, zero } = own;
+  for (let i = start; i < end; i++) {
+    const scaled = Math.fround(values[i]! * inverse);
+    let u = floatZero ? roundHalfEven(scaled + zero) : roundHalfEven(scaled) + zero;
+    if (u < low) u = low;
+    else if (u > high) u = high;
+    codes[i] = u;
+    dequantized[i] = Math.fround(u - zero) * scale;
+  }
+}
+
+/** Parameters of columns as tables, which are read faster than objects. */
+interface ColumnTables {
+  readonly inverses: Float32Array;
+  readonly zeros: Float32Array;
+  readonly scales: Float32Array;
+}
+
+function tablesOf(parameters: readonly QuantParameters[]): ColumnTables {
+  return {
+    inverses: Float32Array.from(parameters, ({ inverse }) => inverse),
+    zeros: Float32Array.from(parameters, ({ zero }) => zero),
+    scales: Float32Array.from(parameters, ({ scale }) => scale),
+  };
+}
+
+/** The same with parameters for each column, for whole rows. */
+function encodeColumns(
+  { code, values, codes, dequantized }: Target,
+  { inverses, zeros, scales }: ColumnTables,
+): void {
+  const { low, high } = code;
+  const columns = scales.length;
+  for (let i = 0, column = 0; i < values.length; i++) {
+    let u = roundHalfEven(Math.fround(values[i]! * inverses[column]!)) + zeros[column]!;
+    if (u < low) u = low;
+    else if (u > high) u = high;
+    codes[i] = u;
+    dequantized[i] = (u - zeros[column]!) * scales[column]!;
+    if (++column === columns) column = 0;
+  }
 }

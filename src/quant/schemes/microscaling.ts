@@ -1,5 +1,28 @@
 /** Block scales along the rows, shared by the microscaling formats. */
+import { type Minifloat, toMinifloat } from '../../numeric/minifloats';
 import type { Setting, StoredForm } from '../scheme';
+
+/** Elements of a format from start to end: the code of fround(x * inverse), saturated, and its value times scale. */
+export function encodeElements(
+  format: Minifloat,
+  target: {
+    readonly values: Float32Array;
+    readonly codes: Uint8Array;
+    readonly dequantized: Float32Array;
+  },
+  start: number,
+  end: number,
+  inverse: number,
+  scale: number,
+): void {
+  const { values, codes, dequantized } = target;
+  const levels = format.values;
+  for (let i = start; i < end; i++) {
+    const code = toMinifloat(Math.fround(values[i]! * inverse), format, true);
+    codes[i] = code;
+    dequantized[i] = levels[code]! * scale;
+  }
+}
 
 /** Calls `block` for each run of at most `size` columns of each row; a row's last one may be shorter. */
 export function forEachBlock(

@@ -1,7 +1,7 @@
-import { e2m1, floorLog2, toMinifloat } from '../../numeric/minifloats';
+import { e2m1, floorLog2 } from '../../numeric/minifloats';
 import { lowNibblesFirst, piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E2M1's largest number, 6. */
@@ -58,10 +58,7 @@ export const mxfp4: Scheme = {
           const code = sharedExponent(absmaxOf(values, start, end), largestExponent);
           scales[block] = code;
           const scale = 2 ** (code - 127);
-          for (let i = start; i < end; i++) {
-            codes[i] = toMinifloat(Math.fround(values[i]! / scale), e2m1, true);
-            dequantized[i] = e2m1.values[codes[i]!]! * scale;
-          }
+          encodeElements(e2m1, { values, codes, dequantized }, start, end, 1 / scale, scale);
         });
         const row = first / columns;
         return {

@@ -1,7 +1,7 @@
-import { e4m3, toMinifloat } from '../../numeric/minifloats';
+import { e4m3 } from '../../numeric/minifloats';
 import { piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 import { sharedExponent } from './mxfp4';
 
 const blockSize = 32;
@@ -45,10 +45,7 @@ export const mxfp8: Scheme = {
           const code = sharedExponent(absmaxOf(values, start, end), largestExponent);
           scales[block] = code;
           const scale = 2 ** (code - 127);
-          for (let i = start; i < end; i++) {
-            codes[i] = toMinifloat(Math.fround(values[i]! / scale), e4m3, true);
-            dequantized[i] = e4m3.values[codes[i]!]! * scale;
-          }
+          encodeElements(e4m3, { values, codes, dequantized }, start, end, 1 / scale, scale);
         });
         return {
           codes,

@@ -3,7 +3,7 @@ import { floatBytes, piece } from '../packing';
 import { remembering } from '../remembering';
 import type { Knowledge, Scheme } from '../scheme';
 import { extremes } from '../surveys';
-import { absmaxOf, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 import { packNibbleRows } from './mxfp4';
 
 const blockSize = 16;
@@ -69,10 +69,7 @@ export const nvfp4: Scheme = {
           const scale = Math.fround(e4m3.values[scales[block]!]! / divisor);
           // A block too small for the smallest scale becomes 0.
           const inverse = scale === 0 ? 0 : Math.min(Math.fround(1 / scale), largestFloat);
-          for (let i = start; i < end; i++) {
-            codes[i] = toMinifloat(Math.fround(values[i]! * inverse), e2m1, true);
-            dequantized[i] = e2m1.values[codes[i]!]! * scale;
-          }
+          encodeElements(e2m1, { values, codes, dequantized }, start, end, inverse, scale);
         });
         const row = first / columns;
         return {
