@@ -6,7 +6,7 @@
 
 import type { MapColumn, MapGroup, MapRow, ModuleMap } from './mapRows';
 import { sections } from './moduleKinds';
-import { type ModulePlace, modulePlace } from './modulePlace';
+import { type ModulePlace, modulePlaces } from './modulePlace';
 import { moduleTreeGroup } from './moduleTreeRows';
 
 export type { MapColumn, MapGroup, MapRow, ModuleMap } from './mapRows';
@@ -23,7 +23,7 @@ const leastRecognised = 0.4;
 
 /** Builds the map; linear in the names' length but for sorting rows and columns. */
 export function buildModuleMap(names: readonly string[]): ModuleMap {
-  const places = names.map((name, tensor): PlacedTensor => ({ tensor, place: modulePlace(name) }));
+  const places = modulePlaces(names).map((place, tensor): PlacedTensor => ({ tensor, place }));
   const stacks = new Map<string, PlacedTensor[]>();
   const outside: PlacedTensor[] = [];
   for (const placed of places) {

@@ -16,7 +16,14 @@ export interface ModulePlace extends ModuleKind {
   readonly parameter: string;
 }
 
-const isNumber = (segment: string) => /^\d{1,9}$/.test(segment);
+function isNumber(segment: string): boolean {
+  if (segment.length === 0 || segment.length > 9) return false;
+  for (let i = 0; i < segment.length; i++) {
+    const code = segment.charCodeAt(i);
+    if (code < 48 || code > 57) return false;
+  }
+  return true;
+}
 
 /** Modules whose numbered children repeat: their numbers are part of a row's name. */
 const containers =
@@ -37,28 +44,62 @@ function withoutParameter(segments: readonly string[]): { module: string[]; para
   return { module: [...segments], parameter: 'weight' };
 }
 
+interface Parsed {
+  readonly place: ModulePlace;
+  /** Which segments make up the layer, and which is the expert's number (-1: none). */
+  readonly layerAt: readonly number[];
+  readonly expertAt: number;
+  /** No other segment is a number: names that differ in these alone have the same place otherwise. */
+  readonly isPattern: boolean;
+}
+
 /** Takes a name apart. Linear in its length. */
 export function modulePlace(name: string): ModulePlace {
-  const { module, parameter } = withoutParameter(name.split(/[./]/));
+  return parse(name.split(/[./]/)).place;
+}
+
+/** `modulePlace` for many names: what differs in numbers alone is recognised once. */
+export function modulePlaces(names: readonly string[]): ModulePlace[] {
+  const patterns = new Map<string, Parsed>();
+  return names.map((name) => {
+    const segments = name.split(/[./]/);
+    // No segment holds a slash.
+    const pattern = segments.map((segment) => (isNumber(segment) ? '/' : segment)).join('.');
+    const known = patterns.get(pattern);
+    if (known) {
+      return {
+        ...known.place,
+        layer: known.layerAt.map((at) => segments[at]!).join('.'),
+        expert: known.expertAt < 0 ? -1 : Number(segments[known.expertAt]),
+      };
+    }
+    const parsed = parse(segments);
+    if (parsed.isPattern) patterns.set(pattern, parsed);
+    return parsed.place;
+  });
+}
+
+function parse(segments: readonly string[]): Parsed {
+  const { module, parameter } = withoutParameter(segments);
   const first = module.findIndex((segment, at) => at > 0 && isNumber(segment));
   if (first < 0) {
     const path = module.join('.');
     const kind = moduleKind(path, false, false);
-    return { ...kind, stack: '', layer: '', expert: -1, column: parameter, module: path, parameter };
+    const place = { ...kind, stack: '', layer: '', expert: -1, column: parameter, module: path, parameter };
+    return { place, layerAt: [], expertAt: -1, isPattern: !isNumber(module[0]!) && !isNumber(parameter) };
   }
   const container = module[first - 1]!;
-  const layer = [module[first]!];
+  const layerAt = [first];
   const rest: string[] = [];
-  let expert = -1;
-  let isRow = true;
+  let expertAt = -1;
   for (let at = first + 1; at < module.length; at++) {
     const segment = module[at]!;
     const next = module[at + 1];
     // T5's `block.0.layer.1` is one block with numbered halves.
     const isHalf = container === 'block' && segment === 'layer';
-    if (isRow && rest.length === 0 && isNumber(segment)) layer.push(segment);
+    if (expertAt < 0 && rest.length === 0 && isNumber(segment)) layerAt.push(at);
     else if (
-      isRow &&
+      expertAt < 0 &&
       next !== undefined &&
       isNumber(next) &&
       containers.test(segment) &&
@@ -66,31 +107,31 @@ export function modulePlace(name: string): ModulePlace {
       !isHalf &&
       at + 2 < module.length
     ) {
-      layer.push(...rest.splice(0), segment, next);
+      for (let back = rest.length; back > 0; back--) layerAt.push(at - back);
+      rest.length = 0;
+      layerAt.push(at, at + 1);
       at++;
-    } else if (expert < 0 && /experts$/.test(segment) && next !== undefined && isNumber(next)) {
+    } else if (expertAt < 0 && /experts$/.test(segment) && next !== undefined && isNumber(next)) {
       rest.push(segment);
-      expert = Number(next);
-      isRow = false;
+      expertAt = at + 1;
       at++;
     } else rest.push(segment);
   }
   const path = rest.join('.');
-  const kind = moduleKind(
-    parameter === 'weight' || parameter === 'bias' ? path : join(path, parameter),
-    true,
-    expert >= 0,
-  );
+  const isPlain = parameter === 'weight' || parameter === 'bias';
+  const kind = moduleKind(isPlain ? path : join(path, parameter), true, expertAt >= 0);
   const isKnown = kind.section !== 'other' && kind.rank < 99 && kind.section !== 'convolution';
-  return {
+  const place: ModulePlace = {
     ...named(kind, parameter),
     stack: module.slice(0, first).join('.'),
-    layer: layer.join('.'),
-    expert,
+    layer: layerAt.map((at) => module[at]!).join('.'),
+    expert: expertAt < 0 ? -1 : Number(module[expertAt]),
     column: `${isKnown ? `${kind.section}:${kind.label}` : path}:${parameter}`,
     module: path,
     parameter,
   };
+  const isPattern = !rest.some(isNumber) && !isNumber(parameter) && !module.slice(0, first).some(isNumber);
+  return { place, layerAt, expertAt, isPattern };
 }
 
 const join = (path: string, parameter: string) => (path === '' ? parameter : `${path}.${parameter}`);

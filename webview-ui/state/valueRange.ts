@@ -40,8 +40,20 @@ export interface ValueRange {
 /** Share of the shown cells that an automatic range of averages covers. */
 const shownShare = 0.999;
 
-/** An automatic range leaves out what is this many times beyond the 99.9th percentile. */
+/** An automatic range is cut where the largest magnitude is this many times beyond what is typical. */
 const autoCut = 1.5;
+/**
+ * A cell of middling magnitude takes a third of the range: the largest of a thousand values is nearly always an extreme
+ * one, and a picture of cells that each show one would be of one colour.
+ */
+const typicalTimes = 3;
+/** Ranges that follow the view go by steps, so that colours do not change with every movement. */
+const step = 1.25;
+
+const middleOf = (ascending: Float32Array): number => ascending[ascending.length >> 1] ?? 0;
+
+const rounded = (value: number): number =>
+  value > 0 ? step ** Math.ceil(Math.log(value) / Math.log(step) - 1e-9) : 0;
 
 /** The range, around zero for signed cells and from zero for others; undefined while nothing is known. */
 export function valueRange(request: RangeRequest): ValueRange | undefined {
@@ -61,8 +73,9 @@ export function valueRange(request: RangeRequest): ValueRange | undefined {
         Math.abs(stats.percentiles['0.1'] ?? 0),
         Math.abs(stats.percentiles['99.9'] ?? 0),
       );
-      const isCut = most > 0 && absmax > autoCut * most;
-      return around(isCut ? most : absmax, isCut);
+      const typical = Math.max(most, rounded(typicalTimes * middleOf(request.shown())));
+      const isCut = typical > 0 && absmax > autoCut * typical;
+      return around(isCut ? typical : absmax, isCut);
     }
     if (mode === 'percentile' && ranks) {
       const max = ranks.magnitudeAt(Math.min(100, Math.max(0, percent)) / 100);
@@ -78,5 +91,4 @@ export function valueRange(request: RangeRequest): ValueRange | undefined {
 }
 
 /** Whether the range follows what is shown. */
-export const followsView = (mode: RangeMode, cells: CellKind): boolean =>
-  mode === 'view' || (mode === 'auto' && (cells === 'mean' || cells === 'rms'));
+export const followsView = (mode: RangeMode): boolean => mode === 'view' || mode === 'auto';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modulePlace } from '../../../webview-ui/state/modulePlace';
+import { modulePlace, modulePlaces } from '../../../webview-ui/state/modulePlace';
 
 /**
  * Names as the published checkpoints have them, and what the architecture's own code says that they are.
@@ -237,6 +237,30 @@ describe.each(Object.entries(families))('%s', (_family, rows) => {
       expect([place.stack, place.layer, place.label, place.expert]).toEqual([stack, layer, label, expert]);
     },
   );
+});
+
+describe('many names at once', () => {
+  it('have the places that each has alone', () => {
+    const names = Object.values(families).flatMap((rows) => rows.map(([name]) => name));
+    // The same names with other numbers, which are recognised by their pattern.
+    const others = names.map((name) => name.replace(/\d+/g, (digits) => String(Number(digits) + 3)));
+    const strange = [
+      '',
+      '0',
+      '0.1',
+      '1.2.3',
+      'x.1',
+      'x.2',
+      'x.1.net.0',
+      'x.1.net.2',
+      'x.1.2',
+      'x.3.4',
+      'a.#.b',
+      'a.1.b',
+    ];
+    const all = [...names, ...others, ...strange];
+    expect(modulePlaces(all)).toEqual(all.map(modulePlace));
+  });
 });
 
 describe('any name', () => {

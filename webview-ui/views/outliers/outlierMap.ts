@@ -41,6 +41,9 @@ export interface MapEvents {
   point(text: string): void;
 }
 
+/** Tensors that an analysis is asked to read before all others. */
+const mostPrioritized = 2000;
+
 export class OutlierMap extends LitElement {
   static override properties = {
     session: { attribute: false },
@@ -69,6 +72,7 @@ export class OutlierMap extends LitElement {
   private figuresOf = new WeakMap<MapRow, readonly (CellFigure | undefined)[]>();
   private theme: ThemeColours | undefined;
   private frame = 0;
+  private prioritized = '';
   private endTheme: (() => void) | undefined;
   private readonly resize = new ResizeObserver(() => this.lay());
 
@@ -177,6 +181,23 @@ export class OutlierMap extends LitElement {
     });
   }
 
+  /** Has what is on screen analyzed first; a cell of many experts is not waited for as a whole. */
+  private prioritize(scrollTop: number, height: number): void {
+    const { geometry, session } = this;
+    if (!geometry || !session.analysis) {
+      this.prioritized = '';
+      return;
+    }
+    const [first, last] = [lineAt(geometry, scrollTop), lineAt(geometry, scrollTop + height)];
+    const key = `${first} ${last} ${geometry.lines.length}`;
+    if (key === this.prioritized) return;
+    this.prioritized = key;
+    const tensors = geometry.lines
+      .slice(first, last + 1)
+      .flatMap(({ kind, row }) => (kind === 'row' ? row!.cells.flatMap((cell) => cell ?? []) : []));
+    session.prioritize(tensors.slice(0, mostPrioritized));
+  }
+
   private paint(): void {
     const { scroller, geometry } = this;
     const canvas = this.querySelector('canvas');
@@ -190,6 +211,7 @@ export class OutlierMap extends LitElement {
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
     }
+    this.prioritize(scrollTop, height);
     const context = canvas.getContext('2d')!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.theme ??= readTheme();

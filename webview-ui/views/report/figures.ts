@@ -1,4 +1,5 @@
 /** How this page writes numbers: few digits, grouped by locale, a true minus sign; never "NaN" unless it is the datum. */
+import { formatInteger } from '../../state/format';
 
 const minus = '\u2212';
 
@@ -52,9 +53,7 @@ export function fixed(value: number, decimals: number): string {
 }
 
 /** Whole numbers, thousands grouped. */
-export function count(value: number): string {
-  return formatWith({}).format(value);
-}
+export const count = formatInteger;
 
 /** Binary sizes with three digits. */
 export function size(bytes: number): string {

@@ -6,15 +6,9 @@
  * some times a second while the view moves, `tl-pending` with a count, `tl-failure` with an error, `tl-tile`.
  */
 import { html, LitElement, type PropertyValues } from 'lit';
-import type { AxisStats, Region } from '../../../src/protocol/engineApi';
-import { sequentialMap } from '../../draw/colorMaps';
-import { paintMatrix } from '../../draw/matrixPainter';
-import { paintMinimap } from '../../draw/minimap';
-import { paintStrip } from '../../draw/profileStrip';
-import { onThemeChange, readTheme, type ThemeColours } from '../../draw/theme';
-import { type Palette, paletteOf } from '../../draw/tileBitmap';
-import { type ValueScale, valueScale } from '../../draw/valueScale';
-import { formatNumber } from '../../state/format';
+import type { Region } from '../../../src/protocol/engineApi';
+import { onThemeChange } from '../../draw/theme';
+import type { ValueScale } from '../../draw/valueScale';
 import { FrameTimes } from '../../state/frameTimes';
 import {
   type CanvasSize,
@@ -27,33 +21,17 @@ import {
   zoomCamera,
 } from '../../state/matrixCamera';
 import type { MatrixPlace } from '../../state/matrixPlace';
-import { ProfilePyramid } from '../../state/profilePyramid';
+import { type CanvasPart, MatrixDrawing, type MatrixProfile, type ProfileKind } from './matrixDrawing';
 import { MatrixGestures } from './matrixGestures';
 import { type CellReading, MatrixScene, type MatrixSource } from './matrixScene';
 
-export type ProfileKind = 'absmax' | 'rms';
-
-export interface MatrixProfile {
-  readonly rows: AxisStats;
-  readonly columns: AxisStats;
-}
-
-/** Going to an element zooms in where cells are smaller than this many CSS pixels, to so many elements around it. */
+/** Going to an element zooms in where cells are smaller than this many CSS pixels, until their numbers can be read. */
 const seenFrom = 6;
-const near = 40;
+const readableCell = { width: 66, height: 22 };
 /** Views are told of this often while they move, ms. */
 const tellMs = 90;
 /** Tiles are asked for this often while the view moves, ms. */
 const askMs = 60;
-
-const noCanvas: CanvasSize = { width: 0, height: 0, ratio: 1 };
-const noScale = valueScale({
-  kind: 'linear',
-  map: sequentialMap('viridis'),
-  min: 0,
-  max: 1,
-  ranks: undefined,
-});
 
 export class MatrixView extends LitElement {
   static override properties = {
@@ -78,11 +56,8 @@ export class MatrixView extends LitElement {
   scene: MatrixScene | undefined;
   marked: Region | null = null;
   private hovered: MatrixPlace | null = null;
-  private canvasSize = noCanvas;
+  private readonly drawing = new MatrixDrawing((part) => this.canvas(part));
   private frame = 0;
-  private theme: ThemeColours | undefined;
-  private palette: Palette | undefined;
-  private pyramids: { rows: ProfilePyramid; columns: ProfilePyramid } | undefined;
   private readonly times = new FrameTimes();
   private startRegion: Region | undefined;
   private resize: ResizeObserver | undefined;
@@ -127,10 +102,8 @@ export class MatrixView extends LitElement {
   }
 
   protected override firstUpdated(): void {
-    this.theme = readTheme();
     this.endTheme = onThemeChange(() => {
-      this.theme = readTheme();
-      this.palette = undefined;
+      this.drawing.takeTheme();
       this.schedule();
     });
     this.resize = new ResizeObserver((entries) => this.measure(entries.at(-1)!));
@@ -148,12 +121,10 @@ export class MatrixView extends LitElement {
 
   protected override updated(changed: PropertyValues): void {
     if (changed.has('source')) this.openScene();
-    if (changed.has('scale') || changed.has('isMagnitude')) this.palette = undefined;
+    if (changed.has('scale') || changed.has('isMagnitude'))
+      this.drawing.setColours(this.scale, this.isMagnitude);
     if (changed.has('profile') || changed.has('profileKind'))
-      this.pyramids = this.profile && {
-        rows: new ProfilePyramid(this.profile.rows[this.profileKind]),
-        columns: new ProfilePyramid(this.profile.columns[this.profileKind]),
-      };
+      this.drawing.setProfile(this.profile, this.profileKind);
     this.schedule();
   }
 
@@ -166,7 +137,7 @@ export class MatrixView extends LitElement {
     return this.querySelector<HTMLElement>('.heatmap')!;
   }
 
-  canvas(part: 'cells' | 'rows' | 'columns' | 'minimap'): HTMLCanvasElement {
+  canvas(part: CanvasPart): HTMLCanvasElement {
     return this.querySelector<HTMLCanvasElement>(`canvas[data-part="${part}"]`)!;
   }
 
@@ -179,7 +150,7 @@ export class MatrixView extends LitElement {
   placeAt(clientX: number, clientY: number): MatrixPlace | null {
     if (!this.scene) return null;
     const box = this.canvas('cells').getBoundingClientRect();
-    const { ratio } = this.canvasSize;
+    const { ratio } = this.drawing.size;
     const at = { x: (clientX - box.left) * ratio, y: (clientY - box.top) * ratio };
     return elementAt(this.scene.camera, at, this.scene.size);
   }
@@ -212,11 +183,14 @@ export class MatrixView extends LitElement {
     if (!scene) return;
     const { rowScale, columnScale } = scene.camera;
     if (Math.min(rowScale, columnScale) < seenFrom * scene.canvas.ratio) {
+      const { width, height, ratio } = scene.canvas;
+      const down = height / ratio / readableCell.height / 2;
+      const across = width / ratio / readableCell.width / 2;
       const region = {
-        row0: place.row - near,
-        row1: place.row + near,
-        column0: place.column - near,
-        column1: place.column + near,
+        row0: place.row - down,
+        row1: place.row + down,
+        column0: place.column - across,
+        column1: place.column + across,
       };
       scene.camera = cameraOn(region, scene.size, scene.canvas);
     }
@@ -241,7 +215,7 @@ export class MatrixView extends LitElement {
   zoom(factor: number, clientX?: number, clientY?: number): void {
     const { scene } = this;
     if (!scene) return;
-    const { ratio } = this.canvasSize;
+    const { ratio } = this.drawing.size;
     let at = { x: scene.canvas.width / 2, y: scene.canvas.height / 2 };
     if (clientX !== undefined && clientY !== undefined) {
       const box = this.canvas('cells').getBoundingClientRect();
@@ -283,10 +257,11 @@ export class MatrixView extends LitElement {
     this.scene?.retry();
   }
 
-  /** Draws what is seen into another canvas, of the same size in device pixels. */
+  /** Draws the cells into another canvas of the same size, without cursors. */
   drawInto(context: CanvasRenderingContext2D): CanvasSize {
-    this.paint(context, true);
-    return this.canvasSize;
+    const alone = { selected: undefined, hovered: null, marked: null, groupColumns: this.groupColumns };
+    if (this.scene) this.drawing.paintCells(context, this.scene, alone);
+    return this.drawing.size;
   }
 
   /** Draws on the next frame; many calls make one drawing. */
@@ -299,7 +274,7 @@ export class MatrixView extends LitElement {
     before?.stop();
     const scene: MatrixScene = new MatrixScene(
       this.source,
-      this.canvasSize,
+      this.drawing.size,
       {
         onTile: () => {
           if (this.scene !== scene) return;
@@ -313,7 +288,7 @@ export class MatrixView extends LitElement {
           this.tell('tl-pending', count);
         },
       },
-      () => this.currentPalette(),
+      () => this.drawing.palette,
     );
     this.scene = scene;
     const { size } = scene;
@@ -323,7 +298,7 @@ export class MatrixView extends LitElement {
       this.hovered = null;
       this.marked = null;
     }
-    if (this.canvasSize.width > 0) this.applyStart();
+    if (this.drawing.size.width > 0) this.applyStart();
     this.moved();
   }
 
@@ -334,31 +309,13 @@ export class MatrixView extends LitElement {
   }
 
   private measure(entry: ResizeObserverEntry): void {
-    const ratio = window.devicePixelRatio || 1;
-    const device = entry.devicePixelContentBoxSize?.[0];
-    const cssWidth = entry.contentRect.width * ratio;
-    const cssHeight = entry.contentRect.height * ratio;
-    // The device's box is exact to the pixel; under an emulated ratio it ignores the ratio and is of no use.
-    const isExact = device !== undefined && Math.abs(device.inlineSize - cssWidth) <= 2;
-    const width = isExact ? device.inlineSize : Math.round(cssWidth);
-    const height = isExact ? device.blockSize : Math.round(cssHeight);
-    const before = this.canvasSize;
-    if (width === before.width && height === before.height && ratio === before.ratio) return;
-    this.canvasSize = { width, height, ratio };
-    for (const [part, w, h] of [
-      ['cells', width, height],
-      ['columns', width, this.canvas('columns').clientHeight * ratio],
-      ['rows', this.canvas('rows').clientWidth * ratio, height],
-      ['minimap', this.canvas('minimap').clientWidth * ratio, this.canvas('minimap').clientHeight * ratio],
-    ] as const) {
-      const canvas = this.canvas(part);
-      canvas.width = Math.round(w);
-      canvas.height = Math.round(h);
-    }
+    const before = this.drawing.size;
+    if (!this.drawing.resize(entry)) return;
+    const { width, height } = this.drawing.size;
     const { scene } = this;
     if (!scene || width === 0 || height === 0) return;
     const wasWhole = before.width === 0 || scene.isWhole;
-    scene.canvas = this.canvasSize;
+    scene.canvas = this.drawing.size;
     scene.camera = wasWhole
       ? fitCamera(scene.size, scene.canvas)
       : clampCamera(scene.camera, scene.size, scene.canvas);
@@ -380,10 +337,10 @@ export class MatrixView extends LitElement {
     }, tellMs);
   }
 
-  private currentPalette(): Palette {
-    this.theme ??= readTheme();
-    this.palette ??= paletteOf(this.scale ?? noScale, this.isMagnitude, this.theme);
-    return this.palette;
+  /** False when some tiles still have old colours. */
+  private paint(): boolean {
+    const { scene, selected, hovered, marked, groupColumns } = this;
+    return !scene || this.drawing.paint(scene, { selected, hovered, marked, groupColumns });
   }
 
   private draw(now: number): void {
@@ -405,92 +362,9 @@ export class MatrixView extends LitElement {
     if (level) dataset.level = `${level.rowLevel},${level.columnLevel}`;
   }
 
-  /** Draws; false when some tiles still have old colours. `alone`: only the cells, without cursors. */
-  private paint(into?: CanvasRenderingContext2D, alone = false): boolean {
-    const { scene, canvasSize } = this;
-    if (!scene || !this.scale || canvasSize.width === 0 || canvasSize.height === 0) return true;
-    const context = into ?? this.canvas('cells').getContext('2d', { alpha: false });
-    if (!context) return true;
-    const palette = this.currentPalette();
-    const theme = this.theme!;
-    const { tiles, singles, isRecoloured } = scene.frameTiles();
-    const value = this.isMagnitude ? (each: number) => Math.abs(each) : (each: number) => each;
-    paintMatrix(context, {
-      camera: scene.camera,
-      canvas: canvasSize,
-      size: scene.size,
-      tiles,
-      singles,
-      palette,
-      theme,
-      groupColumns: this.groupColumns,
-      format: (each) => formatNumber(value(each), 4),
-      shortFormat: (each) => formatNumber(value(each), 2),
-      selected: this.selected && !alone ? single(this.selected) : null,
-      hovered: alone ? null : this.hovered,
-      marked: alone ? null : this.marked,
-    });
-    if (!alone) {
-      this.paintStrips(theme);
-      this.paintOverview(theme);
-    }
-    return isRecoloured;
-  }
-
-  private paintStrips(theme: ThemeColours): void {
-    const { scene, canvasSize, pyramids, profile } = this;
-    if (!scene) return;
-    for (const axis of ['rows', 'columns'] as const) {
-      const canvas = this.canvas(axis);
-      const context = canvas.getContext('2d', { alpha: false });
-      if (!context || canvas.width === 0 || canvas.height === 0) continue;
-      const isRows = axis === 'rows';
-      paintStrip(context, {
-        axis,
-        width: canvas.width,
-        height: canvas.height,
-        ratio: canvasSize.ratio,
-        start: isRows ? scene.camera.row : scene.camera.column,
-        scale: isRows ? scene.camera.rowScale : scene.camera.columnScale,
-        profile: pyramids?.[axis],
-        outliers: profile?.[axis].outliers ?? [],
-        median: this.profileKind === 'absmax' ? (profile?.[axis].median ?? 0) : 0,
-        hovered: isRows ? this.hovered?.row : this.hovered?.column,
-        selected: isRows ? this.selected?.row : this.selected?.column,
-        theme,
-      });
-    }
-  }
-
-  private paintOverview(theme: ThemeColours): void {
-    const canvas = this.canvas('minimap');
-    const context = canvas.getContext('2d', { alpha: false });
-    const { scene } = this;
-    if (!context || !scene || canvas.width === 0) return;
-    const { overview } = scene;
-    const bitmap = overview && scene.bitmapOf(overview);
-    if (bitmap && !bitmap.isPaintedWith(this.currentPalette())) bitmap.paint(this.currentPalette());
-    paintMinimap(context, {
-      width: canvas.width,
-      height: canvas.height,
-      ratio: this.canvasSize.ratio,
-      image: bitmap?.image,
-      size: scene.size,
-      region: scene.region,
-      theme,
-    });
-  }
-
   private tell(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
-
-const single = ({ row, column }: MatrixPlace): Region => ({
-  row0: row,
-  row1: row + 1,
-  column0: column,
-  column1: column + 1,
-});
 
 customElements.define('tl-matrix', MatrixView);

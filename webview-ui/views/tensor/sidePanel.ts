@@ -46,14 +46,18 @@ export function renderFigures(state: StatsState, elements: number, events: SideE
 /** The values of largest magnitude; each leads to its place. */
 export function renderTop(state: StatsState, shape: readonly number[], events: SideEvents) {
   if (state.kind !== 'ready' || state.stats.top.length === 0) return nothing;
+  const places = state.stats.top.map(({ index, value }) => {
+    const at = atOfFlat(index, shape);
+    return { index, value, at, text: at.map((each) => formatInteger(each)).join(', ') };
+  });
+  const isWide = places.some(({ text }) => text.length > 9);
   return html`<section data-testid="top-values">
     <h3>Largest values</h3>
-    <ol class="top">
-      ${state.stats.top.map(({ index, value }) => {
-        const at = atOfFlat(index, shape);
+    <ol class=${isWide ? 'top wide' : 'top'}>
+      ${places.map(({ index, value, at, text }) => {
         return html`<li>
           <button type="button" class="link mono" data-index=${index} @click=${() => events.goTo(at)}
-            >${at.map((each) => formatInteger(each)).join(', ')}</button
+            >${text}</button
           ><span class="number" title=${value}>${formatNumber(value, 4)}</span>
         </li>`;
       })}

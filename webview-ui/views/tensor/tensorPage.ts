@@ -22,7 +22,16 @@ import { renderCellTable } from './cellTable';
 import { type ElementState, renderElement } from './elementView';
 import type { MatrixSource } from './matrixScene';
 import './matrixView';
-import type { MatrixProfile, MatrixView } from './matrixView';
+import type { MatrixProfile } from './matrixDrawing';
+import type { MatrixView } from './matrixView';
+import {
+  groupColumnsOf,
+  indicesText,
+  type Refusal,
+  renderNotices,
+  renderRefusal,
+  renderStrip,
+} from './pageParts';
 import { picturePng } from './picturePng';
 import { cellSentence, positionText, renderReadout } from './readout';
 import { renderDistribution, renderFigures, renderTop, type StatsState } from './sidePanel';
@@ -33,8 +42,6 @@ import { firstChoices, restoreView, type ViewChoices } from './viewChoices';
 
 /** Ranges that follow the view are taken anew when it has rested so long, ms. */
 const restMs = 150;
-
-type Refusal = { readonly title: string; readonly message: string };
 
 export class TensorPage extends LitElement {
   static override properties = {
@@ -87,6 +94,8 @@ export class TensorPage extends LitElement {
   private kept: TensorViewState | undefined;
   private source: MatrixSource | undefined;
   private scale: ValueScale | undefined;
+  private scaleKey = '';
+  private scaleRanks: MagnitudeRanks | undefined;
   private range: ValueRange | undefined;
   private reader: TensorReader | undefined;
   private restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -214,7 +223,7 @@ export class TensorPage extends LitElement {
     const { subject, matrix } = this;
     if (!subject || !matrix?.scene) throw new LoupeError('usage', 'There is no picture yet.');
     const { slice } = this.choices;
-    const where = slice ? `[${indicesText(slice.at, slice)}] · ` : '';
+    const where = slice ? `[${indicesText(slice)}] · ` : '';
     const lines = [
       subject.name,
       `${subject.checkpoint} · ${subject.dtype} · ${formatShape(subject.shape)} · ${where}${positionText(matrix.scene)}`,
@@ -245,8 +254,7 @@ export class TensorPage extends LitElement {
       this.reader?.readProfile(choices.slice);
     }
     const colours = ['choices', 'stats', 'ranks', 'themeCount', 'subject'];
-    if (followsView(choices.range, choices.cells) || !this.scale || this.stats.kind !== 'ready')
-      colours.push('shownCount');
+    if (followsView(choices.range) || !this.scale || this.stats.kind !== 'ready') colours.push('shownCount');
     if (colours.some((key) => keys.has(key))) this.updateScale();
   }
 
@@ -273,7 +281,13 @@ export class TensorPage extends LitElement {
     });
     if (!this.range) return;
     const map = isSigned ? signedMap(readTheme().background) : sequentialMap(this.settings.colorMap);
-    this.scale = valueScale({ kind: choices.scale, map, min: this.range.min, max: this.range.max, ranks });
+    const { min, max } = this.range;
+    // Colours that stay as they are must not be painted again.
+    const key = [choices.scale, isSigned, min, max, this.themeCount, this.settings.colorMap].join();
+    if (this.scale && key === this.scaleKey && ranks === this.scaleRanks) return;
+    this.scaleKey = key;
+    this.scaleRanks = ranks;
+    this.scale = valueScale({ kind: choices.scale, map, min, max, ranks });
   }
 
   private get legend(): LegendContent | undefined {
@@ -283,14 +297,19 @@ export class TensorPage extends LitElement {
 
   protected override render(): TemplateResult {
     const { subject, refusal } = this;
-    if (refusal) return this.renderRefusal(refusal);
+    if (refusal)
+      return renderRefusal(
+        refusal,
+        () => this.reread(),
+        () => void this.act({ kind: 'showCheckpoint' }),
+      );
     if (!subject) return html`<p class="page-message" role="status">Opening the tensor…</p>`;
     if (subject.unreadable !== undefined || subject.elements === 0)
-      return html`${this.renderStrip(subject)}${this.renderNotices()}
+      return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
         <div class="page-message" data-testid="no-values">
           <p>${subject.elements === 0 ? 'The tensor is empty: one of its dimensions is 0.' : `No values to show: ${subject.unreadable}`}</p>
         </div>`;
-    return html`${this.renderStrip(subject)}${this.renderNotices()}
+    return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
       <div class="viewer">
         <div class="main">
           ${renderToolbar(this.choices, this.range, this.showsTable, {
@@ -314,45 +333,13 @@ export class TensorPage extends LitElement {
       <div class="visually-hidden" aria-live="polite" data-testid="announcer">${this.announced}</div>`;
   }
 
-  private renderStrip(subject: TensorSubject): TemplateResult {
-    return html`<header class="strip" data-testid="strip">
-      <h1 class="mono" title=${subject.name}>${subject.name}</h1>
-      <span class="dtype" data-testid="dtype">${subject.dtype}</span>
-      <span class="shape">${formatShape(subject.shape)}</span>
-      <span class="quiet size" title=${formatExactBytes(subject.bytes)}>${formatBytes(subject.bytes)}</span>
-      <span class="spring"></span>
-      <button type="button" class="link checkpoint" title=${subject.path} @click=${() => void this.act({ kind: 'showCheckpoint' })}>${subject.checkpoint}</button>
-      <button type="button" class="link" data-testid="open-another" @click=${() => void this.act({ kind: 'openAnother' })}>View another…</button>
-    </header>`;
-  }
-
   private renderNotices() {
-    const reload = () => void this.act({ kind: 'reread' }).then(() => this.load());
-    return html`${
-      this.changedNotice
-        ? html`<div class="notice" role="status" data-testid="notice-changed">
-            <span>${this.changedNotice}</span> <button type="button" class="link" @click=${reload}>Read it again</button>
-          </div>`
-        : nothing
-    }${
-      this.engineNotice
-        ? html`<div class="notice" role="status" data-testid="notice-engine">
-            <span>${this.engineNotice} It starts again with the next request.</span>
-            <button type="button" class="link" @click=${() => this.recover()}>Go on</button>
-          </div>`
-        : nothing
-    }`;
-  }
-
-  private renderRefusal({ title, message }: Refusal): TemplateResult {
-    return html`<div class="page-message" data-testid="refused" role="alert">
-      <h1>${title} cannot be shown</h1>
-      <p>${message}</p>
-      <p>
-        <button type="button" class="tool" @click=${() => void this.act({ kind: 'reread' }).then(() => this.load())}>Try again</button>
-        <button type="button" class="tool" @click=${() => void this.act({ kind: 'showCheckpoint' })}>Show the checkpoint</button>
-      </p>
-    </div>`;
+    const { changedNotice: changed, engineNotice: engine } = this;
+    return renderNotices(
+      { changed, engine },
+      () => this.reread(),
+      () => this.recover(),
+    );
   }
 
   private renderMatrix(subject: TensorSubject): TemplateResult {
@@ -367,7 +354,7 @@ export class TensorPage extends LitElement {
           .isMagnitude=${this.choices.cells === 'magnitude'}
           .profile=${this.profile}
           .profileKind=${this.choices.profile}
-          .groupColumns=${this.groupColumns(subject)}
+          .groupColumns=${groupColumnsOf(subject, this.choices.slice)}
           .label=${label}
           .selected=${selected}
           @tl-hover=${(event: CustomEvent<MatrixPlace | null>) => {
@@ -438,14 +425,6 @@ export class TensorPage extends LitElement {
       ${renderTop(this.stats, subject.shape, events)}`;
   }
 
-  /** Strong lines: a block type's blocks, else the end of each kernel of what is laid side by side. */
-  private groupColumns({ shape, blockElements }: TensorSubject): number {
-    const { slice } = this.choices;
-    const last = shape.length - 1;
-    if (blockElements > 1) return !slice || slice.columnDimension === last ? blockElements : 0;
-    return slice || shape.length < 3 ? 0 : shape.slice(2).reduce((product, size) => product * size, 1);
-  }
-
   private choose(part: Partial<ViewChoices>): void {
     const before = this.choices;
     this.choices = { ...before, ...part };
@@ -494,6 +473,10 @@ export class TensorPage extends LitElement {
     if (!this.profile) this.reader?.readProfile(this.choices.slice);
     if (this.element.kind === 'failed' && this.selected)
       this.reader?.readElement(this.selected, this.choices.slice);
+  }
+
+  private reread(): void {
+    void this.act({ kind: 'reread' }).then(() => this.load());
   }
 
   private toggleTable(): void {
@@ -562,23 +545,6 @@ export class TensorPage extends LitElement {
     else return;
     event.preventDefault();
   };
-
-  /** For tests and for what is said of a place: its indices in the tensor. */
-  indicesAt(place: MatrixPlace): number[] {
-    return this.subject ? indicesOf(place, this.subject.shape, this.choices.slice) : [];
-  }
-}
-
-/** "3, :, :" as Python writes a slice. */
-function indicesText(
-  at: readonly number[],
-  slice: { rowDimension: number; columnDimension: number },
-): string {
-  return at
-    .map((index, dimension) =>
-      dimension === slice.rowDimension || dimension === slice.columnDimension ? ':' : String(index),
-    )
-    .join(', ');
 }
 
 customElements.define('tl-tensor', TensorPage);

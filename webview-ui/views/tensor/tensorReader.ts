@@ -11,8 +11,8 @@ import { MagnitudeRanks, nestedBins, nestedRanges, nesting } from '../../state/m
 import { type MatrixPlace, sliceSize } from '../../state/matrixPlace';
 import type { DistributionSource, HistogramOverlay } from '../histogramView';
 import type { ElementState } from './elementView';
+import type { MatrixProfile } from './matrixDrawing';
 import type { MatrixSource } from './matrixScene';
-import type { MatrixProfile } from './matrixView';
 import type { StatsState } from './sidePanel';
 import type { ViewChoices } from './viewChoices';
 
