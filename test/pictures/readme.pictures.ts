@@ -101,6 +101,19 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     await page.close();
   });
 
+  it('the map of outliers', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="tab-outliers"]').click();
+    await view.locator('[data-testid="analyze-all"]').click();
+    await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
+    // The strongest of all, which the summary names.
+    await view.locator('[data-testid="outlier-summary"] button').first().click();
+    await view.locator('[data-testid="picture"]').waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'outliers', theme);
+    await page.close();
+  });
+
   it('the progress of a quantization', async () => {
     const { page } = await openAlone(theme, 'large-model/model.safetensors');
     await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
