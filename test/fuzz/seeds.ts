@@ -138,6 +138,46 @@ const packed = [
   { name: 'g.scales', dtype: 'F16', shape: [1, 8], data: new Uint8Array(16) },
   { name: 'g.g_idx', dtype: 'I32', shape: [32], data: new Uint8Array(128) },
 ];
+const blank = (name: string, dtype: string, shape: number[], bytes: number) => ({
+  ...{ name, dtype, shape, data: new Uint8Array(bytes) },
+});
+const nf4State = json({ blocksize: 32, shape: [4, 16], nested_blocksize: 256, nested_offset: 0.5 });
+/** Pieces of quantized weights; zeros, so that the header ends with the last brace but one file's. */
+export const packedFiles = [
+  makeSafetensors(packed),
+  makeSafetensors([
+    blank('m.weight', 'U32', [2, 8], 64),
+    blank('m.scales', 'F16', [2, 1], 4),
+    blank('m.biases', 'F16', [2, 1], 4),
+    blank('f.weight', 'F8_E4M3', [4, 4], 16),
+    blank('f.weight_scale_inv', 'BF16', [2, 2], 8),
+    blank('n.weight_packed', 'U8', [2, 16], 32),
+    blank('n.weight_scale', 'F8_E4M3', [2, 2], 4),
+    blank('n.weight_global_scale', 'F32', [1], 4),
+    blank('e_blocks', 'U8', [2, 2, 1, 16], 64),
+    blank('e_scales', 'U8', [2, 2, 1], 4),
+    blank('a.qweight', 'I32', [16, 1], 64),
+    blank('a.qzeros', 'I32', [2, 1], 8),
+    blank('a.scales', 'F16', [2, 8], 32),
+    blank('i.weight', 'I8', [4, 8], 32),
+    blank('i.weight_scale', 'F32', [4, 2], 32),
+    blank('i.weight_zero_point', 'I8', [4, 2], 8),
+    blank('i.weight_g_idx', 'I32', [8], 32),
+    blank('s.weight', 'I8', [2, 2], 4),
+    blank('s.SCB', 'F32', [2], 8),
+  ]),
+  makeSafetensors([
+    blank('b.weight', 'U8', [32, 1], 32),
+    blank('b.weight.absmax', 'U8', [2], 2),
+    blank('b.weight.quant_map', 'F32', [16], 64),
+    blank('b.weight.nested_absmax', 'F32', [1], 4),
+    blank('b.weight.nested_quant_map', 'F32', [256], 1024),
+    {
+      ...{ name: 'b.weight.quant_state.bitsandbytes__nf4', dtype: 'U8' },
+      ...{ shape: [nf4State.length], data: nf4State },
+    },
+  ]),
+];
 /** A model of two shards in which packed weights lie too. */
 export const shards: ReadonlyMap<string, Uint8Array> = new Map([
   [one, makeSafetensors([tensor('a.weight'), ...packed])],

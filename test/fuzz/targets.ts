@@ -228,6 +228,23 @@ export const targets: readonly Target[] = [
     share: 1,
   },
   {
+    name: 'packed',
+    open: openAny,
+    seeds: seeds.packedFiles,
+    words: [
+      ...jsonWords,
+      ...text(
+        '"dtype":"I32"',
+        '"dtype":"U8"',
+        '"dtype":"F16"',
+        '"shape":[0,3]',
+        '"shape":[]',
+        '.weight_scale',
+      ),
+    ],
+    share: 4,
+  },
+  {
     name: 'any',
     open: openAny,
     seeds: [
