@@ -14,6 +14,7 @@ import { metadataSliceJob } from './metadataSliceJob';
 import { profileJob } from './profileJob';
 import { quantizeJob } from './quantize/quantizeJob';
 import { saveJob } from './saveJob';
+import { sensitivityJob } from './sensitivityJob';
 import { StatsCaches } from './statsCache';
 import { statsJob } from './statsJob';
 import { textJob } from './textJob';
@@ -81,6 +82,8 @@ const handlers: Handlers<EngineContract> = {
   saveTensor: async (params, context) =>
     tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
+  sensitivity: async (params, context) =>
+    sensitivityJob(engine, await cache.get(params.path, params.generation), params, context),
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),

@@ -18,6 +18,7 @@ import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } f
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
 import type { Region, TensorSlice } from './matrixRegion';
+import type { SensitivityContract } from './sensitivityApi';
 import type { StatsContract } from './statsApi';
 import type { TensorViewContract } from './tensorViews';
 
@@ -44,6 +45,12 @@ export type {
   TensorStats,
 } from '../stats/types';
 export type { Region, TensorSlice } from './matrixRegion';
+export type {
+  SensitivityCell,
+  SensitivityProgress,
+  SensitivitySample,
+  SensitivityTotal,
+} from './sensitivityApi';
 export type { StatsCacheSettings, StatsProgress } from './statsApi';
 
 /** The tensors of a checkpoint, column by column: 100,000 of them cross a process border in milliseconds. */
@@ -225,6 +232,7 @@ export interface ErrorDetail {
 }
 
 export type EngineContract = StatsContract &
+  SensitivityContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
