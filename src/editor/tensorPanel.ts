@@ -71,8 +71,9 @@ export class TensorPanels implements vscode.WebviewPanelSerializer {
 
   /** Tells every viewer that the compute process ended. */
   engineRestarted(message: string): void {
+    const told = `${message} It starts again by itself; what it was doing is done anew.`;
     for (const { page } of this.viewers.values())
-      void page.call('notice', { kind: 'engine', message }).catch(() => undefined);
+      void page.call('notice', { kind: 'engine', message: told }).catch(() => undefined);
   }
 
   private attach(panel: vscode.WebviewPanel, kept: TensorViewState): void {

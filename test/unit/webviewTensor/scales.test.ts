@@ -118,7 +118,7 @@ describe('the range of the colours', () => {
     ranks: undefined,
     percent: 99,
     typed: undefined,
-    shown: () => Float32Array.from([0, 1, 2, 3]),
+    shown: () => Float32Array.from([0, 0.01, 0.02, 0.03]),
   };
 
   it('leaves out far outliers by itself, and says so', () => {
@@ -130,13 +130,26 @@ describe('the range of the colours', () => {
     });
   });
 
+  it('gives a third of itself to middling cells, by steps of a quarter', () => {
+    const shown = () => Float32Array.from([0.2, 0.4, 0.5, 3]);
+    const { max } = valueRange({ ...request, shown })!;
+    expect(max).toBeGreaterThanOrEqual(1.5);
+    expect(max).toBeLessThanOrEqual(1.5 * 1.25);
+    const nearby = () => Float32Array.from([0.2, 0.4, max / 3 - 1e-3, 3]);
+    expect(valueRange({ ...request, shown: nearby })!.max).toBe(max);
+  });
+
   it('is what was asked for', () => {
     expect(valueRange({ ...request, mode: 'whole', cells: 'magnitude' })).toEqual({
       min: 0,
       max: 5,
       isCut: false,
     });
-    expect(valueRange({ ...request, mode: 'view', cells: 'rms' })).toEqual({ min: 0, max: 3, isCut: true });
+    expect(valueRange({ ...request, mode: 'view', cells: 'rms' })).toEqual({
+      min: 0,
+      max: Math.fround(0.03),
+      isCut: true,
+    });
     expect(valueRange({ ...request, mode: 'typed', typed: { min: 1, max: 2 } })).toEqual({
       min: 1,
       max: 2,
@@ -148,6 +161,6 @@ describe('the range of the colours', () => {
 
   it('waits for something to be known', () => {
     expect(valueRange({ ...request, stats: undefined, shown: () => new Float32Array(0) })).toBeUndefined();
-    expect(valueRange({ ...request, stats: undefined })!.max).toBe(3);
+    expect(valueRange({ ...request, stats: undefined })!.max).toBe(Math.fround(0.03));
   });
 });

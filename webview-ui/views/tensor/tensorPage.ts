@@ -9,21 +9,19 @@ import type {
   TensorViewState,
 } from '../../../src/protocol/tensorViewApi';
 import type { ViewSettings } from '../../../src/protocol/webviewApi';
-import { sequentialMap, signedMap } from '../../draw/colorMaps';
 import '../../draw/scaleLegend';
-import type { LegendContent } from '../../draw/scaleLegend';
-import { onThemeChange, readTheme } from '../../draw/theme';
-import { type ValueScale, valueScale } from '../../draw/valueScale';
-import { formatBytes, formatExactBytes, formatInteger, formatShape, shortNumber } from '../../state/format';
+import { onThemeChange } from '../../draw/theme';
+import { formatBytes, formatInteger, formatShape } from '../../state/format';
 import type { MagnitudeRanks } from '../../state/magnitudeRanks';
-import { firstSlice, indicesOf, type MatrixPlace, placeOf, sliceSize } from '../../state/matrixPlace';
-import { followsView, type ValueRange, valueRange } from '../../state/valueRange';
+import { firstSlice, type MatrixPlace, placeOf, sliceSize } from '../../state/matrixPlace';
+import { followsView } from '../../state/valueRange';
 import { renderCellTable } from './cellTable';
 import { type ElementState, renderElement } from './elementView';
 import type { MatrixSource } from './matrixScene';
 import './matrixView';
 import type { MatrixProfile } from './matrixDrawing';
 import type { MatrixView } from './matrixView';
+import { commandOfKey, passKey } from './pageKeys';
 import {
   groupColumnsOf,
   indicesText,
@@ -39,6 +37,7 @@ import { renderSlice } from './slicePicker';
 import { TensorReader } from './tensorReader';
 import { renderToolbar } from './toolbar';
 import { firstChoices, restoreView, type ViewChoices } from './viewChoices';
+import { ViewColours } from './viewColours';
 
 /** Ranges that follow the view are taken anew when it has rested so long, ms. */
 const restMs = 150;
@@ -93,10 +92,7 @@ export class TensorPage extends LitElement {
   private settings: ViewSettings = { colorMap: 'viridis', outlierFactor: 8 };
   private kept: TensorViewState | undefined;
   private source: MatrixSource | undefined;
-  private scale: ValueScale | undefined;
-  private scaleKey = '';
-  private scaleRanks: MagnitudeRanks | undefined;
-  private range: ValueRange | undefined;
+  private readonly colours = new ViewColours();
   private reader: TensorReader | undefined;
   private restTimer: ReturnType<typeof setTimeout> | undefined;
   private endTheme: (() => void) | undefined;
@@ -125,6 +121,7 @@ export class TensorPage extends LitElement {
     super.connectedCallback();
     this.addEventListener('keydown', this.onKey);
     this.endTheme = onThemeChange(() => {
+      this.colours.takeTheme();
       this.themeCount++;
     });
     void this.load();
@@ -228,7 +225,7 @@ export class TensorPage extends LitElement {
       subject.name,
       `${subject.checkpoint} · ${subject.dtype} · ${formatShape(subject.shape)} · ${where}${positionText(matrix.scene)}`,
     ];
-    return { png: await picturePng(matrix, lines, this.legend) };
+    return { png: await picturePng(matrix, lines, this.colours.legend) };
   }
 
   /** Runs a command of the host. */
@@ -254,8 +251,9 @@ export class TensorPage extends LitElement {
       this.reader?.readProfile(choices.slice);
     }
     const colours = ['choices', 'stats', 'ranks', 'themeCount', 'subject'];
-    if (followsView(choices.range) || !this.scale || this.stats.kind !== 'ready') colours.push('shownCount');
-    if (colours.some((key) => keys.has(key))) this.updateScale();
+    if (followsView(choices.range) || !this.colours.scale || this.stats.kind !== 'ready')
+      colours.push('shownCount');
+    if (colours.some((key) => keys.has(key))) this.updateColours();
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -267,32 +265,15 @@ export class TensorPage extends LitElement {
     if ((changed as ReadonlyMap<PropertyKey, unknown>).has('choices')) this.remember();
   }
 
-  private updateScale(): void {
+  private updateColours(): void {
     const { choices, stats, ranks } = this;
-    const isSigned = choices.cells === 'extreme' || choices.cells === 'mean';
-    this.range = valueRange({
-      mode: choices.range,
-      cells: choices.cells,
+    this.colours.update({
+      choices,
       stats: stats.kind === 'ready' ? stats.stats : undefined,
       ranks,
-      percent: choices.percent,
-      typed: choices.typed,
       shown: () => this.matrix?.scene?.shownMagnitudes() ?? new Float32Array(0),
+      colorMap: this.settings.colorMap,
     });
-    if (!this.range) return;
-    const map = isSigned ? signedMap(readTheme().background) : sequentialMap(this.settings.colorMap);
-    const { min, max } = this.range;
-    // Colours that stay as they are must not be painted again.
-    const key = [choices.scale, isSigned, min, max, this.themeCount, this.settings.colorMap].join();
-    if (this.scale && key === this.scaleKey && ranks === this.scaleRanks) return;
-    this.scaleKey = key;
-    this.scaleRanks = ranks;
-    this.scale = valueScale({ kind: choices.scale, map, min, max, ranks });
-  }
-
-  private get legend(): LegendContent | undefined {
-    const { scale, range } = this;
-    return scale && range && { scale, isCut: range.isCut, format: shortNumber };
   }
 
   protected override render(): TemplateResult {
@@ -312,7 +293,7 @@ export class TensorPage extends LitElement {
     return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
       <div class="viewer">
         <div class="main">
-          ${renderToolbar(this.choices, this.range, this.showsTable, {
+          ${renderToolbar(this.choices, this.colours.range, this.showsTable, {
             choose: (part) => this.choose(part),
             zoom: (factor) => this.matrix?.zoom(factor),
             fit: () => this.matrix?.fit(),
@@ -350,7 +331,7 @@ export class TensorPage extends LitElement {
     return html`<div class="frame">
         <tl-matrix
           .source=${source}
-          .scale=${this.scale}
+          .scale=${this.colours.scale}
           .isMagnitude=${this.choices.cells === 'magnitude'}
           .profile=${this.profile}
           .profileKind=${this.choices.profile}
@@ -379,7 +360,7 @@ export class TensorPage extends LitElement {
               </div>`
             : nothing
         }
-        ${this.scale || this.failure ? nothing : html`<p class="reading" role="status">Reading ${formatBytes(subject.bytes)}…</p>`}
+        ${this.colours.scale || this.failure ? nothing : html`<p class="reading" role="status">Reading ${formatBytes(subject.bytes)}…</p>`}
       </div>
       ${
         this.failure
@@ -396,7 +377,7 @@ export class TensorPage extends LitElement {
         <span class="quiet pending" role="status">${this.pending > 0 && !this.failure ? `reading ${formatInteger(this.pending)} ${this.pending === 1 ? 'tile' : 'tiles'}…` : ''}</span>
       </div>
       <div class="under">
-        <tl-scale-legend data-testid="legend" .content=${this.legend}></tl-scale-legend>
+        <tl-scale-legend data-testid="legend" .content=${this.colours.legend}></tl-scale-legend>
         <span class="quiet small hint">${
           this.marked
             ? `Marked: ${formatInteger(this.marked.row1 - this.marked.row0)} × ${formatInteger(this.marked.column1 - this.marked.column0)} values`
@@ -454,7 +435,7 @@ export class TensorPage extends LitElement {
       this.remember();
     }, restMs);
     // Before anything is coloured there is nothing to wait for.
-    if (!this.scale) this.shownCount++;
+    if (!this.colours.scale) this.shownCount++;
   }
 
   private onFailure(thrown: unknown): void {
@@ -519,30 +500,13 @@ export class TensorPage extends LitElement {
     if (event.key === 'Escape') {
       this.toggleTable();
       event.stopPropagation();
-      return;
-    }
-    const copy = new KeyboardEvent('keydown', {
-      key: event.key,
-      shiftKey: event.shiftKey,
-      ctrlKey: event.ctrlKey,
-      cancelable: true,
-    });
-    if (!this.matrix?.heatmap.dispatchEvent(copy)) {
-      event.preventDefault();
-      event.stopPropagation();
-    }
+    } else if (this.matrix) passKey(event, this.matrix.heatmap);
   };
 
   private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target as HTMLElement;
-    if (target.closest('input, textarea, vscode-single-select, tl-histogram')) return;
-    const key = event.key.toLowerCase();
-    if (key === 'g') void this.act({ kind: 'goToIndex' });
-    else if (key === 'c') this.copy();
-    else if (key === 's') this.save();
-    else if (key === 't') this.toggleTable();
-    else return;
+    const command = commandOfKey(event);
+    if (!command) return;
+    this.run(command);
     event.preventDefault();
   };
 }
