@@ -10,6 +10,7 @@ import type { Engine } from './jobs';
 import { type Block, parts, sampleBlocks, wholeBlock } from './matrix';
 import type { TensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
+import { releaseBuffers } from './worker/ownedBuffers';
 import type { TaskOptions } from './worker/pool';
 import type { PartAnswer } from './worker/task';
 
@@ -77,6 +78,7 @@ export async function countedStats(
     ({ partial, bands }) => {
       merged = mergeStats(merged, partial);
       guess?.merged.merge(bands, merged);
+      if (merged.channels === undefined || merged.channels !== partial.channels) releaseBuffers(partial);
     },
   );
   return merged;

@@ -10,6 +10,7 @@ import { runCopy } from './copyTask';
 import { runEncode, runRanges } from './encodeTask';
 import { runErrorFold } from './errorFoldTask';
 import { FileCache } from './fileCache';
+import { ownedBuffers } from './ownedBuffers';
 import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
 import { runStatsBatch } from './statsBatchTask';
@@ -102,24 +103,4 @@ function runTask(context: WorkerContext, task: Task): unknown {
     default:
       return runViewTask(context, task);
   }
-}
-
-/** Smaller arrays are as well copied. */
-const worthMovingBytes = 4096;
-
-/** The buffers of large arrays in a result: they are moved to the other thread, where copies of them would pile up. */
-function ownedBuffers(result: unknown, depth = 3): ArrayBuffer[] {
-  if (typeof result !== 'object' || result === null || depth === 0) return [];
-  const found = new Set<ArrayBuffer>();
-  for (const value of Object.values(result)) {
-    if (!ArrayBuffer.isView(value)) {
-      if (!Array.isArray(value)) for (const buffer of ownedBuffers(value, depth - 1)) found.add(buffer);
-      continue;
-    }
-    const { buffer, byteLength } = value;
-    // A view of the kernels' memory is never the whole of it.
-    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-    if (isWhole && byteLength >= worthMovingBytes) found.add(buffer);
-  }
-  return [...found];
 }
