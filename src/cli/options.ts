@@ -33,7 +33,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --overflow saturate|nan      what 8-bit floats do beyond their largest number
       --outliers T, --outlier-factor F
                                    LLM.int8(): columns from this magnitude, or beyond this many medians
-      --prune METHOD               first set weights to 0: magnitude, nm, rows, columns, heads
+      --prune METHOD               first set weights to 0: magnitude, nm, rows, columns, heads, layers
       --ratio R                    share to prune (default 0.5); --nm N:M keeps N of every M (default 2:4);
       --head-size N                rows of an attention head
       --output auto|plain|fake     the scheme's layout, plain tensors only, or dequantized values

@@ -1,6 +1,5 @@
 /** The rows of an error report without writing a file. */
 import type { EngineContract, TensorError } from '../protocol/engineApi';
-import { resolveChoice } from '../quant/choice';
 import { encodingFor } from '../quant/encoding';
 import { storedBytes } from '../quant/scheme';
 import { noErrorSums, tensorError } from '../quant/tensorError';
@@ -9,6 +8,7 @@ import { encodeTensor, surveyTensor } from './encodeTensor';
 import type { Engine, JobContext } from './jobs';
 import { namingTensor } from './namingTensor';
 import { decisionFor } from './policy';
+import { withLayers } from './pruneLayers';
 import { kernelCode, quantizeTensor, settingOf } from './quantizeTensor';
 import { inOrder } from './worker/inOrder';
 
@@ -18,10 +18,10 @@ type ErrorsMethod = EngineContract['errors'];
 export async function errorsJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { choice, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
+  { choice: asked, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
   { signal, progress }: JobContext<ErrorsMethod['progress']>,
 ): Promise<readonly TensorError[]> {
-  resolveChoice(choice);
+  const choice = await withLayers(engine, opened, asked, pure ?? false, { signal });
   const { checkpoint } = opened;
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
   const total = indices.length;

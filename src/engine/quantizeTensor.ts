@@ -2,6 +2,7 @@
 import type { ErrorSums } from '../kernels/kernels';
 import { scaleDtypeFor, settingFor } from '../quant/choice';
 import { type LinearCode, linearCodeNamed } from '../quant/linearCode';
+import { layerOf } from '../quant/pruning/layers';
 import type { Setting } from '../quant/scheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
 import type { SchemeChoice } from '../quant/types';
@@ -29,7 +30,8 @@ export interface QuantizeRunners {
 
 /** A choice made for one tensor. Throws `usage` for what does not exist: it may come from a command line. */
 export function settingOf(choice: SchemeChoice, source: TensorSource): Setting {
-  return settingFor(choice, source.dtype, source);
+  const { rows, columns, name } = source;
+  return settingFor(choice, source.dtype, { rows, columns, layer: layerOf(name) });
 }
 
 /** The code that the kernels and ONNX Runtime compute for a setting; undefined where its plain code is run. */

@@ -8,6 +8,7 @@ import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { rowParts } from './matrix';
 import { decisionFor } from './policy';
+import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
 import { checkedRegion } from './tensorMatrix';
 import type { TensorSource } from './tensorSource';
@@ -139,7 +140,7 @@ async function opposite(
   const { counterpart, about, extent } = await schemeCounterpart(
     engine,
     source,
-    against.choice,
+    await withLayers(engine, opened, against.choice, false, options),
     (key, compute) => opened.remember(key, compute),
     options,
   );

@@ -4,7 +4,7 @@ import type { ResolvedChoice, Scheme, Setting, WeightShape } from './scheme';
 import { schemeNamed } from './schemes';
 import type { Granularity, PruneMethod, ScaleDtype, SchemeChoice } from './types';
 
-export const pruneMethods: readonly PruneMethod[] = ['magnitude', 'nm', 'rows', 'columns', 'heads'];
+export const pruneMethods: readonly PruneMethod[] = ['magnitude', 'nm', 'rows', 'columns', 'heads', 'layers'];
 export const scaleDtypes: readonly ScaleDtype[] = ['F32', 'BF16', 'F16'];
 
 function usage(message: string): never {
@@ -67,6 +67,7 @@ export function resolveChoice(choice: SchemeChoice): ResolvedChoice {
     keep: choice.keep,
     of: choice.of,
     headSize: choice.headSize,
+    layers: choice.layers,
     blockSize,
     clip,
     doubleQuant: choice.doubleQuant ?? false,
@@ -88,7 +89,11 @@ function pruningOf(choice: SchemeChoice): PruneMethod | undefined {
     usage(`${choice.scheme} prunes one way only.`);
   const method = own ?? choice.prune;
   if (method === undefined) {
-    if ([choice.ratio, choice.keep, choice.of, choice.headSize].some((option) => option !== undefined))
+    if (
+      [choice.ratio, choice.keep, choice.of, choice.headSize, choice.layers].some(
+        (option) => option !== undefined,
+      )
+    )
       usage('A ratio, N:M or a head size says how to prune; choose a pruning with it.');
     return undefined;
   }
@@ -108,6 +113,8 @@ function pruningOf(choice: SchemeChoice): PruneMethod | undefined {
     if (headSize === undefined || !(Number.isInteger(headSize) && headSize > 0))
       usage('Pruning heads needs the head size: the rows that belong to one attention head.');
   } else if (headSize !== undefined) usage('Only pruning heads takes a head size.');
+  if (method !== 'layers' && choice.layers !== undefined)
+    usage('Only pruning by layers takes a list of layers.');
   return method;
 }
 
@@ -120,7 +127,7 @@ export function chosenOptions(choice: SchemeChoice): SchemeChoice {
 
 const optionNames = [
   ...(['scaleDtype', 'blockSize', 'clip', 'doubleQuant', 'overflow', 'outlierThreshold'] as const),
-  ...(['outlierFactor', 'prune', 'ratio', 'keep', 'of', 'headSize', 'output'] as const),
+  ...(['outlierFactor', 'prune', 'ratio', 'keep', 'of', 'headSize', 'layers', 'output'] as const),
 ];
 
 /**
@@ -133,6 +140,17 @@ export function scaleDtypeFor(choice: SchemeChoice, dtype: string): ScaleDtype {
 }
 
 /** A choice made for one tensor. Throws `usage` as `resolveChoice` does. */
-export function settingFor(choice: SchemeChoice, dtype: string, { rows, columns }: WeightShape): Setting {
-  return { choice: resolveChoice(choice), dtype, rows, columns, scaleDtype: scaleDtypeFor(choice, dtype) };
+export function settingFor(
+  choice: SchemeChoice,
+  dtype: string,
+  { rows, columns, layer }: WeightShape & Pick<Setting, 'layer'>,
+): Setting {
+  return {
+    choice: resolveChoice(choice),
+    dtype,
+    rows,
+    columns,
+    layer,
+    scaleDtype: scaleDtypeFor(choice, dtype),
+  };
 }

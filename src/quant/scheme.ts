@@ -21,6 +21,8 @@ export interface Setting extends WeightShape {
   readonly choice: ResolvedChoice;
   /** The tensor's type. */
   readonly dtype: string;
+  /** The layer that the tensor belongs to, counted from 0; undefined for one outside of layers. */
+  readonly layer?: number | undefined;
   /** What scales are stored in. */
   readonly scaleDtype: ScaleDtype;
 }

@@ -1,7 +1,7 @@
 /** The values that describe a quantization and its error. */
 
 export type IntegerBits = 2 | 3 | 4 | 5 | 6 | 7 | 8;
-export type PruneMethod = 'magnitude' | 'nm' | 'rows' | 'columns' | 'heads';
+export type PruneMethod = 'magnitude' | 'nm' | 'rows' | 'columns' | 'heads' | 'layers';
 
 export type SchemeName =
   | `int${IntegerBits}-absmax`
@@ -48,13 +48,15 @@ export interface SchemeChoice {
   readonly outlierFactor?: number | undefined;
   /** Set weights to 0 first. */
   readonly prune?: PruneMethod | undefined;
-  /** Share of the weights (rows, columns, heads) that pruning sets to 0. */
+  /** Share of the weights (rows, columns, heads, layers) that pruning sets to 0. */
   readonly ratio?: number | undefined;
   /** N:M pruning keeps `keep` of every `of` values in a row. */
   readonly keep?: number | undefined;
   readonly of?: number | undefined;
   /** Rows of one attention head, for pruning heads. */
   readonly headSize?: number | undefined;
+  /** Layers that pruning by layers sets to 0; left out, those of smallest norm, which takes a pass over the model. */
+  readonly layers?: readonly number[] | undefined;
   readonly output?: OutputForm | undefined;
 }
 

@@ -22,6 +22,7 @@ import type { ChosenBackend } from '../backends/backends';
 import type { OpenedCheckpoint } from '../checkpointCache';
 import { encodeTensor, surveyTensor } from '../encodeTensor';
 import type { Engine, JobContext } from '../jobs';
+import { withLayers } from '../pruneLayers';
 import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
 import { inOrder } from '../worker/inOrder';
 import { assertReplaceable, OutputFolder } from './outputFolder';
@@ -31,10 +32,14 @@ import { ProgressMeter } from './progressMeter';
 export async function quantizeJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  request: QuantizeRequest,
+  asked: QuantizeRequest,
   { signal, progress }: JobContext<QuantizeProgress>,
 ): Promise<QuantizeReport> {
   const started = performance.now();
+  // Which layers are pruned changes no size: a dry run leaves it open.
+  const request = asked.dryRun
+    ? { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) }
+    : await withLayers(engine, opened, asked, asked.pure, { signal });
   const plan = await planQuantization(opened.checkpoint, request);
   if (request.dryRun) {
     const use: BackendUse = {
@@ -42,7 +47,7 @@ export async function quantizeJob(
       used: request.backend === 'auto' ? 'cpu' : request.backend,
       reason: 'nothing was computed',
     };
-    return report(plan, use, [], dryRows(plan), started);
+    return report({ ...plan, request: asked }, use, [], dryRows(plan), started);
   }
   // Probing backends takes a second, so what is bound to fail fails first.
   await assertReplaceable(plan.out, request.overwrite);

@@ -1,4 +1,5 @@
 import type { Setting } from '../scheme';
+import { pruneLayers } from './layers';
 import { pruneMagnitude } from './magnitude';
 import { pruneNm } from './nm';
 import type { Pruning } from './pruning';
@@ -10,5 +11,6 @@ export function pruningFor(setting: Setting): Pruning | undefined {
   if (method === undefined) return undefined;
   if (method === 'magnitude') return pruneMagnitude(setting);
   if (method === 'nm') return pruneNm(setting);
+  if (method === 'layers') return pruneLayers(setting);
   return pruneStructured(setting, method);
 }

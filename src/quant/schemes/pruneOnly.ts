@@ -40,4 +40,5 @@ export const pruneOnly: readonly Scheme[] = [
   pruned('rows', 'Prune rows', 'The output channels of smallest norm become 0.'),
   pruned('columns', 'Prune columns', 'The input channels of smallest norm become 0.'),
   pruned('heads', 'Prune heads', 'The attention heads of smallest norm become 0: groups of rows.'),
+  pruned('layers', 'Prune layers', 'All weights of the layers of smallest norm become 0.'),
 ];

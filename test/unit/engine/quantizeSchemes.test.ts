@@ -46,6 +46,7 @@ const choices: readonly SchemeChoice[] = [
       scheme: name,
       granularity: options.granularities[0]!,
       ...(name === 'prune-heads' ? { headSize: 1 } : {}),
+      ...(name === 'prune-layers' ? { layers: [7] } : {}),
     }),
   ),
   ...(['int4-absmax', 'int4-zeropoint', 'int8-absmax', 'int8-zeropoint'] as const).flatMap((scheme) => [
@@ -229,6 +230,36 @@ describe('config.json', () => {
     );
     const written = readPlainSafetensors(report.open).get('model.norm.weight')!;
     expect([written.dtype, written.shape, [...plainValues(written)]]).toEqual(['BF16', [4], [1, 2, 3, 4]]);
+  });
+});
+
+describe('pruning by layers', () => {
+  it('finds the layers of smallest norm in the whole model, for previews and for writing', async () => {
+    const norms = [3, 1, 2, 5];
+    const path = writeModel(
+      join(folder, 'layers', 'model.safetensors'),
+      norms.flatMap((size, layer) =>
+        ['up_proj', 'down_proj'].map((kind): TensorFixture => {
+          const data = f32Data(randomValues(64, layer + 1).map((value) => value * size));
+          return { name: `model.layers.${layer}.mlp.${kind}.weight`, dtype: 'F32', shape: [8, 8], data };
+        }),
+      ),
+    );
+    const choice = { scheme: 'bnb-int8', granularity: 'row', prune: 'layers', ratio: 0.5 } as const;
+    const rows = await engine.call('errors', { path, choice });
+    // Layers 1 and 2 become 0: their error is all they were, which is an SQNR of 0 dB.
+    expect(rows.map(({ sqnr }) => sqnr === 0)).toEqual([false, false, true, true, true, true, false, false]);
+    const out = join(folder, 'layers-out');
+    const report = await engine.call('quantize', request(path, out, choice));
+    expect(report.tensors).toEqual(rows);
+    expect(report.choice?.layers).toEqual([1, 2]);
+    const written = readPlainSafetensors(report.open);
+    expect(written.get('model.layers.2.mlp.up_proj.weight')!.bytes.every((byte) => byte === 0)).toBe(true);
+    const against = { kind: 'scheme', choice } as const;
+    const detail = await engine.call('errorDetail', { path, tensor: 2, against });
+    expect(detail.tensor).toEqual(rows[2]);
+    const dry = await engine.call('quantize', { ...request(path, out, choice), dryRun: true });
+    expect(dry.choice).toEqual(choice);
   });
 });
 

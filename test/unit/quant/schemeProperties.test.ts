@@ -13,7 +13,7 @@ import { encodeWhole } from './encodeWhole';
 /** Every scheme with each of its granularities, clipping searches and double quantization. */
 function choicesOf(scheme: Scheme): SchemeChoice[] {
   const { name, options } = scheme;
-  const head = name === 'prune-heads' ? { headSize: 1 } : {};
+  const head = name === 'prune-heads' ? { headSize: 1 } : name === 'prune-layers' ? { layers: [0] } : {};
   return options.granularities.flatMap((granularity) =>
     (options.clips ?? [undefined])
       .filter((clip) => clip !== 'hqq' || granularity === 'row' || granularity === 'block')

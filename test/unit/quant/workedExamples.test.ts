@@ -1,6 +1,7 @@
 /** Small examples worked out by hand or in the founding documents (test titles say which). */
 import { describe, expect, it } from 'vitest';
 import { highNibblesFirst, packColumns, packRows } from '../../../src/quant/packing';
+import { layerOf, smallestLayers } from '../../../src/quant/pruning/layers';
 import type { SchemeChoice } from '../../../src/quant/types';
 import { encodeWhole, floats } from './encodeWhole';
 
@@ -207,6 +208,25 @@ describe('ternary, LLM.int8() and pruning', () => {
     expect(zeroed({ scheme: 'prune-heads', granularity: 'none', headSize: 2 })).toEqual([
       0, 0, 0, 0, 0, 0, 1, 6, 3, 9, 0, 3,
     ]);
+  });
+
+  it('layers: told by names, the ones of smallest norm', () => {
+    const squares = new Map([
+      [0, 4],
+      [1, 2],
+      [2, 9],
+      [3, 2],
+      [4, 1],
+    ]);
+    expect(smallestLayers(squares, 0.4)).toEqual([1, 4]);
+    expect(smallestLayers(squares, 0.7)).toEqual([1, 3, 4]);
+    const names = [
+      'model.layers.11.mlp.up_proj.weight',
+      'transformer.h.3.attn.c_attn.weight',
+      'blk.7.ffn_up.weight',
+    ];
+    expect(names.map(layerOf)).toEqual([11, 3, 7]);
+    expect(layerOf('model.norm.weight')).toBe(undefined);
   });
 
   it('before a quantization the scale comes from what is left', () => {
