@@ -1,67 +1,174 @@
 /**
- * Throughput of the compute process on made-up models of about 400 MB, read from a warm file cache: statistics, and
- * INT8 with one scale a row from file to file, beside a plain loop of reads and ONNX Runtime's CPU provider.
+ * Throughput of the compute process on made-up models of about 400 MB with two workers: all statistics from a warm and from a
+ * cold file, beside a plain loop of reads, numpy and ONNX Runtime's CPU provider; quantized files; memory of a large sparse
+ * file; and INT8 with one scale a row from file to file. Every goal is printed as a ratio, with reached or missed.
+ *
+ * BENCH_SPARSE_GB: size of the sparse file, 4 by default; BENCH_ONLY: a word that the sections to run contain.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
-import { planSafetensors } from '../../src/formats/safetensors/writer';
+import { makeGguf } from '../fixtures/makeCheckpoint';
+import { randomBlocks } from '../unit/kernels/randomBlocks';
+import {
+  columns,
+  makeCold,
+  median,
+  otherProgram,
+  peakMegabytes,
+  readWhole,
+  rows,
+  writeModel,
+  writeSparseModel,
+} from './support/benchModels';
 
 const rounds = 3;
-const rows = 2048;
-const columns = 4096;
+const support = join(process.cwd(), 'test/bench/support');
+process.env.TENSOR_LOUPE_WORKERS ??= '2';
 
-/** Writes `tensors` matrices of values that are normally distributed, more or less. */
-function writeModel(path: string, dtype: 'BF16' | 'F32', tensors: number): number {
-  const values = new Float32Array(rows * columns);
-  let state = 1;
-  for (let i = 0; i < values.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] =
-      ((state & 0xff) + ((state >>> 8) & 0xff) + ((state >>> 16) & 0xff) + (state >>> 24) - 510) / 5000;
-  }
-  const words = new Uint32Array(values.buffer);
-  const data = dtype === 'F32' ? values : Uint16Array.from(words, (word) => word >>> 16);
-  const bytes = new Uint8Array(data.buffer);
-  const entries = Array.from({ length: tensors }, (_, i) => ({
-    name: `layers.${i}.proj.weight`,
-    dtype,
-    shape: [rows, columns],
-  }));
-  const plan = planSafetensors(entries);
-  const file = openSync(path, 'w');
-  writeSync(file, plan.headerBytes, 0, plan.headerBytes.length, 0);
-  for (const { byteOffset } of plan.entries) writeSync(file, bytes, 0, bytes.length, byteOffset);
-  closeSync(file);
-  return plan.totalBytes;
+interface Job {
+  readonly seconds: number;
+  readonly peak: number | undefined;
 }
 
-async function medianSeconds(run: () => unknown): Promise<number> {
-  const seconds: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    await run();
-    seconds.push((performance.now() - start) / 1000);
-  }
-  return seconds.sort((a, b) => a - b)[Math.floor(rounds / 2)]!;
-}
-
-function readWhole(path: string, totalBytes: number): void {
-  const buffer = new Uint8Array(4 * 2 ** 20);
-  const file = openSync(path, 'r');
-  for (let at = 0; at < totalBytes; at += buffer.length) readSync(file, buffer, 0, buffer.length, at);
-  closeSync(file);
-}
-
-/** Largest resident size that a process has had, in MB; undefined where the system does not tell. */
-function peakMegabytes(pid: number | undefined): number | undefined {
+/** Median seconds of a job in an engine of its own, and the engine's peak memory. `before` runs ahead of each round. */
+async function measure(
+  path: string,
+  run: (engine: EngineClient) => Promise<unknown>,
+  before: () => void = () => {},
+): Promise<Job> {
+  const engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
   try {
-    const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kilobytes === undefined ? undefined : Number(kilobytes) / 1000;
-  } catch {
-    return undefined;
+    await engine.call('open', { path });
+    // The first run starts the workers and compiles their code.
+    await run(engine);
+    const seconds: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      before();
+      const start = performance.now();
+      await run(engine);
+      seconds.push((performance.now() - start) / 1000);
+    }
+    return { seconds: median(seconds), peak: peakMegabytes(engine.pid) };
+  } finally {
+    engine.dispose();
+  }
+}
+
+const allStats = (path: string, tensors: number) => (engine: EngineClient) =>
+  engine.call('stats', { path, tensors: Array.from({ length: tensors }, (_, i) => i), channels: 'full' });
+
+/** One line: what was measured, the figure, and whether it is at least the goal. */
+function tell(what: string, value: number, unit: string, goal?: number, isMost = false): void {
+  const verdict =
+    goal === undefined
+      ? ''
+      : `  goal ${isMost ? '<' : '>='} ${goal} ${unit}: ${(isMost ? value < goal : value >= goal) ? 'reached' : 'missed'} (${(value / goal).toFixed(2)} of it)`;
+  console.log(`${what.padEnd(58)} ${value.toFixed(2).padStart(7)} ${unit}${verdict}`);
+}
+
+const wanted = (section: string) => !process.env.BENCH_ONLY || section.includes(process.env.BENCH_ONLY);
+
+async function floats(folder: string, dtype: 'BF16' | 'F32', tensors: number): Promise<void> {
+  const path = join(folder, `${dtype}.safetensors`);
+  const bytes = writeModel(path, dtype, tensors);
+  const rate = (seconds: number) => bytes / seconds / 1e9;
+  console.log(`\n${dtype}, ${Math.round(bytes / 1e6)} MB`);
+  const reads = () => median(Array.from({ length: rounds }, () => readWhole(path)));
+  readWhole(path);
+  const warmRead = reads();
+  const warm = await measure(path, allStats(path, tensors));
+  tell('warm: a plain loop of reads', rate(warmRead), 'GB/s');
+  tell('warm: all statistics', rate(warm.seconds), 'GB/s', dtype === 'F32' ? 3 : 2.5);
+  tell('warm: share of the plain loop', warmRead / warm.seconds, 'x');
+  tell('peak memory', warm.peak ?? Number.NaN, 'MB', 300, true);
+
+  if (makeCold(path)) {
+    const coldReads: number[] = [];
+    const cold = await measure(path, allStats(path, tensors), () => {
+      // In turn with the engine, so that both meet the same disk.
+      makeCold(path);
+      coldReads.push(readWhole(path));
+      makeCold(path);
+    });
+    tell('cold: a plain loop of reads', rate(median(coldReads)), 'GB/s');
+    tell('cold: all statistics', rate(cold.seconds), 'GB/s');
+    tell('cold: share of the plain loop', median(coldReads) / cold.seconds, 'x', 0.9);
+  } else console.log('cold: left out, since /usr/bin/python3 is not there to empty the cache');
+
+  readWhole(path);
+  const numpy = otherProgram('/usr/bin/python3', [join(support, 'numpyReductions.py'), path, '1']);
+  if (typeof numpy === 'string') console.log(`numpy: left out (${numpy})`);
+  else tell('times numpy doing the same reductions', numpy / warm.seconds, 'x', 12);
+  if (dtype === 'F32') {
+    const ort = otherProgram(process.execPath, [join(support, 'ortReductions.mjs'), path, String(rounds)]);
+    if (typeof ort === 'string') console.log(`ONNX Runtime: left out (${ort})`);
+    else {
+      tell('times ONNX Runtime CPU doing the reductions it has', ort / warm.seconds, 'x', 3);
+      console.log('  (without histogram, percentiles, NaN, infinities, counts beyond sigma, largest values)');
+    }
+  }
+
+  for (const backend of ['cpu', 'ort-cpu'] as const) {
+    const job = await measure(path, (engine) =>
+      engine.call('quantize', {
+        path,
+        out: join(folder, 'out'),
+        scheme: 'int8-absmax',
+        granularity: 'row',
+        backend,
+        overwrite: true,
+        pure: false,
+        dryRun: false,
+      }),
+    );
+    tell(`INT8 per row, file to file, ${backend}`, rate(job.seconds), 'GB/s');
+  }
+  rmSync(path);
+}
+
+async function quantized(folder: string, dtype: 'Q4_K' | 'Q6_K'): Promise<void> {
+  const path = join(folder, `${dtype}.gguf`);
+  const tensors = 12;
+  const data = randomBlocks(dtype, rows * columns, 1);
+  const names = Array.from({ length: tensors }, (_, i) => `blk.${i}.ffn_up.weight`);
+  writeFileSync(
+    path,
+    makeGguf({
+      metadata: [{ key: 'general.architecture', type: 'string', value: 'llama' }],
+      tensors: names.map((name) => ({ name, dtype, shape: [rows, columns], data })),
+    }),
+  );
+  readWhole(path);
+  const { seconds } = await measure(path, allStats(path, tensors));
+  tell(
+    `${dtype}: all statistics, of dequantized float32`,
+    (4 * rows * columns * tensors) / seconds / 1e9,
+    'GB/s',
+    1.5,
+  );
+  rmSync(path);
+}
+
+/** The memory of one reading of zeros, of which the file system stores none. */
+async function sparse(folder: string): Promise<void> {
+  const gigabytes = Number(process.env.BENCH_SPARSE_GB ?? 4);
+  for (const bytes of [0.4e9, gigabytes * 1e9]) {
+    const path = join(folder, 'sparse.safetensors');
+    const total = writeSparseModel(path, bytes);
+    const engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
+    const { tensors } = await engine.call('open', { path });
+    const start = performance.now();
+    await allStats(path, tensors.names.length)(engine);
+    const seconds = (performance.now() - start) / 1000;
+    const peak = peakMegabytes(engine.pid);
+    engine.dispose();
+    rmSync(path);
+    const name = `${(total / 1e9).toFixed(1)} GB of zeros`;
+    tell(`${name}: all statistics`, total / seconds / 1e9, 'GB/s');
+    tell(`${name}: peak memory`, peak ?? Number.NaN, 'MB', 300, true);
   }
 }
 
@@ -73,60 +180,16 @@ execFileSync(process.execPath, [
 ]);
 const folder = mkdtempSync(join(tmpdir(), 'tensor-loupe-bench-'));
 try {
-  for (const [dtype, tensors] of [
-    ['BF16', 24],
-    ['F32', 12],
-  ] as const) {
-    const path = join(folder, 'model.safetensors');
-    const totalBytes = writeModel(path, dtype, tensors);
-    const read = await medianSeconds(() => readWhole(path, totalBytes));
-    const results: { job: string; seconds: number; peak: number | undefined }[] = [];
-
-    const measure = async (job: string, run: (engine: EngineClient) => Promise<unknown>) => {
-      const engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
-      await engine.call('open', { path });
-      const seconds = await medianSeconds(() => run(engine));
-      results.push({ job, seconds, peak: peakMegabytes(engine.pid) });
-      engine.dispose();
-    };
-    const indices = Array.from({ length: tensors }, (_, i) => i);
-    const stats = (channels: 'none' | 'full') => (engine: EngineClient) =>
-      engine.call('stats', { path, tensors: indices, channels });
-    const quantize = (backend: 'cpu' | 'ort-cpu') => (engine: EngineClient) =>
-      engine.call('quantize', {
-        path,
-        out: join(folder, 'out'),
-        scheme: 'int8-absmax',
-        granularity: 'row',
-        backend,
-        overwrite: true,
-        pure: false,
-        dryRun: false,
-      });
-    await measure('statistics', stats('none'));
-    await measure('statistics with channels', stats('full'));
-    await measure('INT8 per row, kernels', quantize('cpu'));
-    await measure('INT8 per row, ONNX Runtime CPU', quantize('ort-cpu'));
-
-    const ort = results.at(-1)!;
-    console.log(
-      `\n${dtype}, ${Math.round(totalBytes / 1e6)} MB; a plain loop of reads: ${gigabytes(read)} GB/s\n`,
-    );
-    console.log(
-      '| job | seconds | GB/s of input | share of the read loop | times ONNX Runtime | peak memory |',
-    );
-    console.log('|---|---|---|---|---|---|');
-    for (const { job, seconds, peak } of results) {
-      const timesOrt = job.startsWith('INT8') ? (ort.seconds / seconds).toFixed(2) : '';
-      const share = `${Math.round((100 * read) / seconds)} %`;
-      const memory = peak === undefined ? '' : `${Math.round(peak)} MB`;
-      console.log(
-        `| ${job} | ${seconds.toFixed(2)} | ${gigabytes(seconds)} | ${share} | ${timesOrt} | ${memory} |`,
-      );
-    }
-    function gigabytes(seconds: number): string {
-      return (totalBytes / seconds / 1e9).toFixed(2);
-    }
+  if (wanted('BF16')) await floats(folder, 'BF16', 24);
+  if (wanted('F32')) await floats(folder, 'F32', 12);
+  if (wanted('quantized')) {
+    console.log('\nQuantized files');
+    await quantized(folder, 'Q4_K');
+    await quantized(folder, 'Q6_K');
+  }
+  if (wanted('sparse')) {
+    console.log('\nMemory');
+    await sparse(folder);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
