@@ -2,8 +2,9 @@
 import type { SigmaCounts } from '../kernels/kernels';
 import type { Bands } from '../kernels/valueFolds';
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
+import { completeStats } from '../stats/exactMoments';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../stats/finalizeStats';
-import { type CountedStats, emptyPartialStats, mergeStats, type PartialStats } from '../stats/partialStats';
+import { type CountedStats, emptyPartialStats, mergeStats } from '../stats/partialStats';
 import { histogramKindOf } from '../stats/patterns';
 import { bandsAround, SigmaBands } from '../stats/sigmaBands';
 import type { Engine } from './jobs';
@@ -58,14 +59,14 @@ export async function tensorStats(
   return finalizeStats(merged, source, { ...wanted, counts });
 }
 
-/** Everything but the counts beyond 3 and 6 sigma. */
+/** The statistics of all parts together: everything but the counts beyond 3 and 6 sigma. */
 export async function countedStats(
   { pool }: Pick<Engine, 'pool'>,
   source: TensorSource,
   withChannels: boolean,
   options: TaskOptions,
   guess?: SigmaGuess | undefined,
-): Promise<PartialStats> {
+): Promise<CountedStats> {
   const kind = source.packed ? 'f32' : histogramKindOf(source.dtype);
   const all = [...parts(source)];
   let merged = emptyPartialStats(kind, withChannels && all.length > 0 ? source : undefined);
@@ -81,7 +82,7 @@ export async function countedStats(
       if (merged.channels === undefined || merged.channels !== partial.channels) releaseBuffers(partial);
     },
   );
-  return merged;
+  return completeStats(merged);
 }
 
 /** Rings around where a sample suggests 3 and 6 sigma; undefined for types that need none. */

@@ -7,6 +7,7 @@ import {
   isFinitePattern,
   type PatternCounts,
   patternValue,
+  sparsePatterns,
 } from './patterns';
 
 /**
@@ -43,6 +44,15 @@ export function statsOfPatterns<Counts extends PatternCounts>(
     denormals: 0,
     histogram,
   };
+}
+
+/**
+ * The merged statistics of all parts, with what the histogram alone tells of exact kinds, and the histogram in proportion
+ * to the patterns that occur.
+ */
+export function completeStats(merged: CountedStats): CountedStats {
+  const stats = { ...merged, histogram: sparsePatterns(merged.histogram) };
+  return stats.kind === 'f32' ? stats : { ...stats, ...statsOfPatterns(stats.histogram, stats.kind) };
 }
 
 function momentsOfCounts(values: readonly number[], counts: readonly number[]): CentralMoments {

@@ -53,10 +53,11 @@ export function reaching(absmax: Float32Array, threshold: number): number[] {
   return found;
 }
 
-/** Middle value, or the mean of the two middle ones; 0 for none. */
+/** Middle one of some magnitudes, or the mean of the two middle ones; 0 for none. */
 export function medianOf(values: Float32Array): number {
   if (values.length === 0) return 0;
-  const sorted = values.slice().sort();
+  // Patterns of numbers that are not negative sort as the numbers do, and faster. Adding 0 turns -0 into 0.
+  const sorted = new Float32Array(new Uint32Array(values.map((value) => value + 0).buffer).sort().buffer);
   const middle = sorted.length >> 1;
   if (sorted.length % 2 === 1) return sorted[middle]!;
   return (sorted[middle - 1]! + sorted[middle]!) / 2;

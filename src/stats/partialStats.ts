@@ -17,7 +17,10 @@ export interface PartialChannels {
   readonly nonFinite?: { readonly rows: Float64Array; readonly columns: Float64Array } | undefined;
 }
 
-/** The statistics of a part of a tensor; parts merge in any order, and it can be posted between threads. */
+/**
+ * The statistics of a part of a tensor; parts merge in any order, and it can be posted between threads. For the exact kinds of
+ * histogram, moments, extremes and counts are not those of the values before `completeStats` has taken them from the bins.
+ */
 export interface PartialStats {
   readonly kind: HistogramKind;
   /** Over the finite values. */
@@ -69,9 +72,14 @@ export function emptyPartialStats(
  * over and changed, so `a` is not to be used afterwards; `b` stays as it is. Moments may differ in their
  * last digits with the order of merging: merge in the order of the tensor for repeatable ones.
  */
-export function mergeStats(a: PartialStats, b: PartialStats): PartialStats {
+export function mergeStats(a: PartialStats, b: CountedStats): PartialStats {
   if (a.kind !== b.kind) throw new TypeError(`statistics of ${a.kind} and ${b.kind} do not merge`);
-  for (let bin = 0; bin < patternBins; bin++) a.histogram[bin]! += b.histogram[bin]!;
+  const { histogram } = a;
+  if (b.histogram instanceof Float64Array) addInto(histogram, b.histogram, 0);
+  else {
+    const { patterns, counts } = b.histogram;
+    for (let i = 0; i < patterns.length; i++) histogram[patterns[i]!]! += counts[i]!;
+  }
   return {
     kind: a.kind,
     moments: mergeMoments(a.moments, b.moments),
@@ -83,7 +91,7 @@ export function mergeStats(a: PartialStats, b: PartialStats): PartialStats {
     negInf: a.negInf + b.negInf,
     denormals: a.denormals + b.denormals,
     top: mergeTop(a.top, b.top),
-    histogram: a.histogram,
+    histogram,
     channels: mergeChannels(a.channels, b.channels),
   };
 }

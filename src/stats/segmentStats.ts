@@ -3,15 +3,14 @@ import type { Kernels, ShiftedSums, SigmaCounts } from '../kernels/kernels';
 import { type BandCounts, type Bands, ValueFolds } from '../kernels/valueFolds';
 import { byteSize, findDtype } from '../numeric/dtypes';
 import { ChannelSpace } from './channelSpace';
-import { statsOfPatterns } from './exactMoments';
+import { completeStats } from './exactMoments';
 import type { SigmaThresholds } from './finalizeStats';
 import { type CentralMoments, centralMoments, mergeMoments, needShift, noMoments } from './moments';
-import type { CountedStats, PartialStats } from './partialStats';
+import type { CountedStats } from './partialStats';
 import {
   type HistogramKind,
   histogramKindOf,
   isFinitePattern,
-  type PatternCounts,
   patternBins,
   patternValue,
   sparseCounts,
@@ -210,35 +209,16 @@ export class SegmentStats {
     this.#denormals += sums.denormals;
   }
 
-  /** The segment's statistics, copied out of the kernels' memory. */
-  finish(): PartialStats {
-    return this.#read(new Float64Array(this.#kernels.u32(this.#histogramPtr, patternBins)));
-  }
-
-  /** The same of a segment that is a whole tensor: in proportion to its values, where `finish` always copies all bins. */
-  finishWhole(): CountedStats {
+  /** The segment's statistics, copied out of the kernels' memory, ready to merge with those of other segments. */
+  finish(): CountedStats {
     const histogram = this.#kernels.u32(this.#histogramPtr, patternBins);
-    if (this.#segment.elements >= 2 ** 31) return this.finish();
-    const counts = sparseCounts(histogram, this.#met);
+    const isDense = this.#segment.elements >= 2 ** 31;
+    const counts = isDense ? new Float64Array(histogram) : sparseCounts(histogram, this.#met);
     const { bins } = this.#segment;
-    if (bins && this.#met) {
+    if (bins && this.#met && !(counts instanceof Float64Array)) {
       for (let i = 0; i < counts.patterns.length; i++) histogram[counts.patterns[i]!] = 0;
       bins.isClear = true;
     }
-    return this.#read(counts);
-  }
-
-  /** What the bands have met; undefined without bands. */
-  finishBands(): BandCounts | undefined {
-    return this.#bandsPtr === undefined ? undefined : this.#kernels.folds.endBands(this.#bandsPtr);
-  }
-
-  #read<Counts extends PatternCounts>(
-    histogram: Counts,
-  ): Omit<CountedStats, 'histogram'> & { readonly histogram: Counts } {
-    const channels = this.#channels?.read();
-    if (this.#kind !== 'f32')
-      return { ...statsOfPatterns(histogram, this.#kind), top: this.#top.list(), channels };
     return {
       kind: this.#kind,
       moments: this.#moments,
@@ -250,9 +230,19 @@ export class SegmentStats {
       negInf: this.#negInf,
       denormals: this.#denormals,
       top: this.#top.list(),
-      histogram,
-      channels,
+      histogram: counts,
+      channels: this.#channels?.read(),
     };
+  }
+
+  /** The same of a segment that is a whole tensor. */
+  finishWhole(): CountedStats {
+    return completeStats(this.finish());
+  }
+
+  /** What the bands have met; undefined without bands. */
+  finishBands(): BandCounts | undefined {
+    return this.#bandsPtr === undefined ? undefined : this.#kernels.folds.endBands(this.#bandsPtr);
   }
 }
 

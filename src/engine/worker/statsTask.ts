@@ -108,6 +108,8 @@ export function runSample(
     kind: kindOf(source),
     startElement: 0,
     elements: blocks.reduce((sum, { rows, columns }) => sum + rows * columns, 0),
+    // Its bins lie where those of what is sampled will lie.
+    bins: context.bins,
   });
   feed(context, source, blocks, ({ pointer, elements }) => segment.add(pointer, elements));
   return sigmaThresholds(segment.finishWhole());

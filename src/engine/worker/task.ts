@@ -7,7 +7,7 @@ import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol
 import type { StatsRecords } from '../../protocol/statsRecords';
 import type { Knowledge, Setting } from '../../quant/scheme';
 import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats';
-import type { PartialStats } from '../../stats/partialStats';
+import type { CountedStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
 import type { FileSpan, TensorSource } from '../tensorSource';
 import type { ViewResults, ViewTask } from './viewTasks';
@@ -39,7 +39,7 @@ export interface SampleTask {
 }
 
 export interface PartAnswer {
-  readonly partial: PartialStats;
+  readonly partial: CountedStats;
   readonly bands: BandCounts | undefined;
 }
 

@@ -32,35 +32,45 @@ function sixteenthAtLeast(src: usize, n: i32): f32 {
   return lanesMin(f32x4.pmin(f32x4.pmin(a, b), f32x4.pmin(c, d)));
 }
 
-export function topCandidates(src: usize, n: i32, threshold: f32, out: usize): i32 {
-  const bound = sixteenthAtLeast(src, n);
-  const begin = out;
+/** Lists the values of a finite magnitude above `threshold` and of at least `least`; stops when more than `most` are found. */
+function listAbove(src: usize, n: i32, threshold: f32, least: f32, out: usize, most: i32): i32 {
   const above = f32x4.splat(threshold);
-  const least = f32x4.splat(bound);
+  let found = 0;
   let i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const magnitude = magnitudes(src);
-    const taken = v128.and(f32x4.gt(magnitude, above), f32x4.ge(magnitude, least));
-    if (v128.any_true(taken)) {
-      const mask = i32x4.bitmask(taken);
-      for (let lane = 0; lane < 4; lane++) {
-        if (mask & (1 << lane)) {
-          store<u32>(out, i + lane);
-          out += 4;
-        }
+  while (i < n) {
+    if (i + 16 <= n) {
+      // A NaN compares false.
+      const far = v128.or(
+        v128.or(f32x4.gt(f32x4.abs(v128.load(src)), above), f32x4.gt(f32x4.abs(v128.load(src, 16)), above)),
+        v128.or(
+          f32x4.gt(f32x4.abs(v128.load(src, 32)), above),
+          f32x4.gt(f32x4.abs(v128.load(src, 48)), above),
+        ),
+      );
+      if (!v128.any_true(far)) {
+        i += 16;
+        src += 64;
+        continue;
       }
     }
-    src += 16;
-  }
-  for (; i < n; i++) {
-    const magnitude = abs<f32>(load<f32>(src));
-    if (magnitude < Infinity && magnitude > threshold && magnitude >= bound) {
-      store<u32>(out, i);
-      out += 4;
+    const end = min<i32>(n, i + 16);
+    for (; i < end; i++) {
+      const magnitude = abs<f32>(load<f32>(src));
+      if (magnitude < Infinity && magnitude > threshold && magnitude >= least) {
+        store<u32>(out + ((<usize>found) << 2), i);
+        found++;
+      }
+      src += 4;
     }
-    src += 4;
+    if (found > most) break;
   }
-  return <i32>((out - begin) >> 2);
+  return found;
+}
+
+export function topCandidates(src: usize, n: i32, threshold: f32, out: usize): i32 {
+  // Usually a few values are above the threshold. Of many, most are not among the sixteen largest.
+  const few = threshold < 0 ? 65 : listAbove(src, n, threshold, 0, out, 64);
+  return few <= 64 ? few : listAbove(src, n, threshold, sixteenthAtLeast(src, n), out, n);
 }
 
 export function countZeros(src: usize, n: i32): i32 {

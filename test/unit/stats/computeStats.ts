@@ -1,8 +1,9 @@
 import type { Kernels } from '../../../src/kernels/kernels';
 import { byteSize, dtypes } from '../../../src/numeric/dtypes';
+import { completeStats } from '../../../src/stats/exactMoments';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../../src/stats/finalizeStats';
 import { matrixShape } from '../../../src/stats/matrixShape';
-import { emptyPartialStats, mergeStats, type PartialStats } from '../../../src/stats/partialStats';
+import { type CountedStats, emptyPartialStats, mergeStats } from '../../../src/stats/partialStats';
 import { histogramKindOf } from '../../../src/stats/patterns';
 import { SegmentSigmaCounts, SegmentStats } from '../../../src/stats/segmentStats';
 import type { TensorStats } from '../../../src/stats/types';
@@ -44,7 +45,7 @@ export function partialStats(
   kernels: Kernels,
   tensor: EncodedTensor,
   splitting: Splitting = {},
-): PartialStats {
+): CountedStats {
   const elements = elementsOf(tensor);
   const shape = matrixShape(tensor.shape);
   const size = splitting.segmentElements ?? Math.max(elements, 1);
@@ -69,7 +70,7 @@ export function partialStats(
     }
     merged = mergeStats(merged, segment.finish());
   }
-  return merged;
+  return completeStats(merged);
 }
 
 function elementsOf(tensor: EncodedTensor): number {
