@@ -102,7 +102,9 @@ export class ChannelSpace {
 
   #maxima(pointer: number, count: number): Float32Array {
     if (!this.#isPatterns) return this.#kernels.f32(pointer, count).slice();
-    const bits = Uint32Array.from(this.#kernels.u16(pointer, count), (pattern) => pattern << 16);
+    const patterns = this.#kernels.u16(pointer, count);
+    const bits = new Uint32Array(count);
+    for (let i = 0; i < count; i++) bits[i] = patterns[i]! << 16;
     return new Float32Array(bits.buffer);
   }
 }

@@ -57,7 +57,9 @@ export function reaching(absmax: Float32Array, threshold: number): number[] {
 export function medianOf(values: Float32Array): number {
   if (values.length === 0) return 0;
   // Patterns of numbers that are not negative sort as the numbers do, and faster. Adding 0 turns -0 into 0.
-  const sorted = new Float32Array(new Uint32Array(values.map((value) => value + 0).buffer).sort().buffer);
+  const numbers = values.slice();
+  for (let i = 0; i < numbers.length; i++) numbers[i]! += 0;
+  const sorted = new Float32Array(new Uint32Array(numbers.buffer).sort().buffer);
   const middle = sorted.length >> 1;
   if (sorted.length % 2 === 1) return sorted[middle]!;
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
