@@ -225,7 +225,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
     });
   });
 
-  it('falls back to modules, tells broken values, and shows what cannot be read', async () => {
+  it('tells broken values, and what cannot be read', async () => {
     await withPage({ query: 'model=broken' }, async (page) => {
       await analyze(page);
       expect(await page.getByTestId('outlier-summary').innerText()).toContain(
@@ -241,6 +241,32 @@ describe.skipIf(!executable)('the Outliers tab', () => {
         await page.keyboard.press('ArrowUp');
       }
       expect(texts.join('\n')).toMatch(/broken\.weight: cannot be read/);
+    });
+  });
+
+  it('falls back to the modules of a model whose names show no layers', async () => {
+    await withPage({ query: 'model=packed' }, async (page) => {
+      const map = page.getByTestId('outlier-map');
+      await map.focus();
+      await page.keyboard.press('Control+Home');
+      // Both projections of the one layer are folded into their module, behind the largest of all.
+      await page.keyboard.press('ArrowDown');
+      expect((await cursor(page)).text).toMatch(/^Modules model\.layers\.0\.mlp, weight, 2 tensors/);
+      const before = await page
+        .locator('.map-size')
+        .evaluate((element) => (element as HTMLElement).offsetHeight);
+      await page.keyboard.press('+');
+      await expect
+        .poll(() => page.locator('.map-size').evaluate((element) => (element as HTMLElement).offsetHeight))
+        .toBeGreaterThan(before);
+      await page.keyboard.press('ArrowDown');
+      const texts = new Set<string | null>();
+      for (let step = 0; step < 4; step++) {
+        texts.add((await cursor(page)).tensor);
+        await page.keyboard.press('ArrowDown');
+      }
+      expect(texts).toContain('model.layers.0.mlp.down_proj.weight');
+      await shot(page, 'modules');
     });
   });
 

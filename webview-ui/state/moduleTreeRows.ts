@@ -50,8 +50,19 @@ export function moduleTreeGroup(names: readonly string[]): MapGroup {
   }
   const columnAt = new Map(shown.map((leaf, at) => [leaf, at]));
   const columnOf = (tensor: number) => columnAt.get(leafOf[tensor]!) ?? columns.length - 1;
-  const rows = rowsOf(root, 0, { names, columnOf, columns: columns.length, isFlat });
+  let rows = rowsOf(root, 0, { names, columnOf, columns: columns.length, isFlat });
+  // One row that holds everything says nothing.
+  while (rows.length === 1 && rows[0]!.children.length > 0) rows = lifted(rows[0]!);
   return { key: 'modules', label: 'Modules', columns, rows };
+}
+
+/** The children of a row in its place. */
+function lifted({ label: parent, children }: MapRow): MapRow[] {
+  const up = (row: MapRow): MapRow => ({ ...row, depth: row.depth - 1, children: row.children.map(up) });
+  return children.map((row) => ({
+    ...up(row),
+    label: row.label.startsWith('(') ? parent : `${parent}.${row.label}`,
+  }));
 }
 
 interface Layout {

@@ -129,10 +129,9 @@ export function rangeOf(statistic: Statistic, values: Iterable<number>): Statist
     const most = Math.max(Math.abs(min), Math.abs(max));
     return { min: -most, max: most, isCut: false };
   }
+  if (statistic.scale === 'log') return { min, max, isCut };
   // What counts from 0 starts there, so that no outliers anywhere look like none.
-  const isFromZero = statistic.scale === 'log1p' || statistic.scale === 'linear';
-  const low = isFromZero ? Math.min(0, max) : min;
-  return { min: low, max, isCut: isCut || min < low };
+  return { min: 0, max: max > 0 ? max : 1, isCut: min < 0 };
 }
 
 /** Place of a value on the colour map, 0..1; NaN for NaN. */

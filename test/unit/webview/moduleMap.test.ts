@@ -152,6 +152,18 @@ describe('the map of a model', () => {
     ]);
   });
 
+  it('leaves out a module that holds everything', () => {
+    const [group] = buildModuleMap(['net.a.weight', 'net.b.c.weight', 'net.b.d.weight']).groups;
+    expect(group!.rows.map(({ label, depth }) => [label, depth])).toEqual([
+      ['net.a', 0],
+      ['net.b', 0],
+    ]);
+    expect(group!.rows[1]!.children.map(({ label, depth }) => [label, depth])).toEqual([
+      ['c', 1],
+      ['d', 1],
+    ]);
+  });
+
   it('gives names without structure one column', () => {
     const names = Array.from({ length: 40 }, (_, i) => `onnx::MatMul_${i}`);
     const [group] = buildModuleMap(names).groups;

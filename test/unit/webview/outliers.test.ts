@@ -95,6 +95,9 @@ describe('the statistics of the map', () => {
   it('say when values lie below the legend', () => {
     expect(rangeOf(statisticOf('kurtosis'), [-1.2, 5])).toEqual({ min: 0, max: 5, isCut: true });
     expect(rangeOf(statisticOf('absmax'), [0, 2, 5])).toEqual({ min: 2, max: 5, isCut: true });
+    // Nothing stands out, and nothing is to look as if it did.
+    expect(rangeOf(statisticOf('kurtosis'), [-1.2, -0.2])).toEqual({ min: 0, max: 1, isCut: true });
+    expect(rangeOf(statisticOf('nonFinite'), [0, 0])).toEqual({ min: 0, max: 1, isCut: false });
     expect(rangeOf(statisticOf('skewness'), [-3, 1])).toEqual({ min: -3, max: 3, isCut: false });
   });
 

@@ -77,9 +77,10 @@ export function mapGeometry(
   for (const group of groups) {
     mostColumns = Math.max(mostColumns, columnCount(group));
     longestLabel = Math.max(longestLabel, measure(group.label));
-    for (const { label, children } of group.rows) {
-      longestLabel = Math.max(longestLabel, measure(label) + (children.length > 0 ? 16 : 0));
-    }
+  }
+  const shown = groups.map(({ rows }) => openRows(rows, open));
+  for (const { label, depth, children } of shown.flat()) {
+    longestLabel = Math.max(longestLabel, measure(label) + depth * 12 + (children.length > 0 ? 16 : 0));
   }
   const labelWidth = Math.ceil(Math.min(longestLabel + 14, Math.max(90, available * 0.34)));
   const cellWidth = Math.max(
@@ -92,9 +93,9 @@ export function mapGeometry(
     const isSlanted = longest > cellWidth - 6;
     if (!isSlanted) return { isSlanted, height: straightHeader };
     // Leaning names of the last columns stick out to the right.
-    const shown = Math.min(longest, (greatestHeader - 16) / Math.sin(slope));
-    overhang = Math.max(overhang, shown * Math.cos(slope) - cellWidth / 2);
-    return { isSlanted, height: Math.ceil(shown * Math.sin(slope)) + 16 };
+    const room = Math.min(longest, (greatestHeader - 16) / Math.sin(slope));
+    overhang = Math.max(overhang, room * Math.cos(slope) - cellWidth / 2);
+    return { isSlanted, height: Math.ceil(room * Math.sin(slope)) + 16 };
   });
   const lines: MapLine[] = [];
   let top = 0;
@@ -106,7 +107,7 @@ export function mapGeometry(
     };
     add('header', undefined, headers[index]!.height);
     if (group.rows.length > 1) add('all', allRow(group), rowHeight + 4);
-    for (const row of openRows(group.rows, open)) add('row', row, rowHeight);
+    for (const row of shown[index]!) add('row', row, rowHeight);
   });
   return {
     lines,
