@@ -166,6 +166,7 @@ export function statsJson(rows: readonly TensorStats[], findings: readonly Findi
 const axisJson = ({ absmax, rms }: AxisStats) => ({ absmax: Array.from(absmax), rms: Array.from(rms) });
 
 export function statsText(rows: readonly TensorStats[], findings: readonly Finding[]): string {
+  const withChannels = rows.some(({ outlierChannels }) => outlierChannels);
   const right = (title: string) => ({ title, align: 'right' as const });
   const table = textTable(
     [
@@ -174,11 +175,15 @@ export function statsText(rows: readonly TensorStats[], findings: readonly Findi
       right('max'),
       right('mean'),
       right('std'),
+      right('skew'),
       right('kurtosis'),
+      right('crest'),
+      right('bits'),
       right('>3σ'),
       right('>6σ'),
       right('NaN'),
-      right('Inf'),
+      right('±Inf'),
+      ...(withChannels ? [right('rows'), right('columns')] : []),
     ],
     rows.map((row) => [
       row.name,
@@ -186,14 +191,26 @@ export function statsText(rows: readonly TensorStats[], findings: readonly Findi
       figure(row.max),
       figure(row.mean),
       figure(row.std),
+      figure(row.skewness),
       figure(row.kurtosis),
+      figure(row.crest),
+      row.entropy === null ? figure(null) : row.entropy.toFixed(1),
       String(row.outliers.sigma3),
       String(row.outliers.sigma6),
       String(row.nan),
-      String(row.inf),
+      row.inf === 0 ? '0' : `${row.posInf}/${row.negInf}`,
+      ...(withChannels ? channelCells(row.outlierChannels) : []),
     ]),
   );
   return [table, ...findingLines(findings)].join('\n');
+}
+
+/** How many rows and columns are outliers, and the share of the energy in them. */
+function channelCells(channels: TensorStats['outlierChannels']): string[] {
+  if (!channels) return ['', ''];
+  const cell = (count: number, energy: number) =>
+    count === 0 ? '0' : `${count} (${(100 * energy).toFixed(1)} %)`;
+  return [cell(channels.rows, channels.rowEnergy), cell(channels.columns, channels.columnEnergy)];
 }
 
 export function errorsJson(
