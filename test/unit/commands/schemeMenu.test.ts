@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { isWritable, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
+import { resolveChoice } from '../../../src/quant/choice';
+import { schemeNamed } from '../../../src/quant/schemes';
+
+const names = (mode: 'quantize' | 'preview') => schemeItems(mode).map(({ value }) => value.name);
+
+describe('the menus of schemes', () => {
+  it('offer to preview every scheme that needs no number asked for, and to write those that a layout holds', () => {
+    expect(names('preview')).toEqual(expect.arrayContaining(['int3-absmax', 'ternary', 'llm-int8', 'nf4']));
+    expect(names('preview')).not.toContain('prune-heads');
+    // f8-e5m2 is written without scales only.
+    expect(names('quantize')).toEqual([
+      ...[
+        'int8-absmax',
+        'int8-zeropoint',
+        'int4-absmax',
+        'int4-zeropoint',
+        'nf4',
+        'fp4',
+        'f8-e4m3',
+        'f8-e5m2',
+      ],
+      ...['f16', 'bf16', 'mxfp4', 'mxfp8', 'nvfp4', 'bnb-int8'],
+      ...['prune-magnitude', 'prune-nm', 'prune-rows', 'prune-columns', 'prune-layers'],
+    ]);
+  });
+
+  it('begin with INT8 by rows and tensors, as they always have', () => {
+    const items = schemeItems('quantize');
+    expect(items.slice(0, 2).map(({ label }) => label)).toEqual(['INT8 absmax', 'INT8 zero-point']);
+    expect(
+      variantsOf(items[0]!.value)
+        .slice(0, 2)
+        .map(({ label }) => label),
+    ).toEqual(['Per row', 'Per tensor']);
+  });
+
+  it('offer variants that exist, with names of their own', () => {
+    for (const { value: scheme } of schemeItems('preview')) {
+      const variants = variantsOf(scheme);
+      expect(variants.length).toBeGreaterThan(0);
+      expect(new Set(variants.map(({ label }) => label)).size).toBe(variants.length);
+      for (const { value } of variants) expect(resolveChoice(value)).toMatchObject(value);
+    }
+    expect(variantsOf(schemeNamed('nf4')).map(({ label }) => label)).toEqual([
+      'Per block of 64',
+      'Per block of 64, scales quantized',
+      'Per block of 32',
+      'Per block of 32, scales quantized',
+      'Per block of 128',
+      'Per block of 128, scales quantized',
+    ]);
+    const writable = variantsOf(schemeNamed('int4-absmax')).filter(({ value }) => isWritable(value));
+    expect(writable.map(({ label }) => label)).toEqual([
+      'Per row',
+      'Per tensor',
+      'Per block of 128',
+      'Per block of 32',
+      'Per block of 64',
+    ]);
+  });
+});
