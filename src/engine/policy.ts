@@ -1,18 +1,36 @@
-/** Applies the quantization policy to the tensors of a checkpoint. */
+/** Applies the quantization policy and recipes to the tensors of a checkpoint. */
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import { castDtype, type Decision, decide, decideCast } from '../quant/quantizationPolicy';
-import { schemeNamed } from '../quant/schemes';
+import { type Decision, decideKind, kindOf } from '../quant/quantizationPolicy';
+import { keptKinds, type Recipe, type ResolvedRecipe, recipeOf, resolveRecipe } from '../quant/recipe';
 import type { SchemeChoice } from '../quant/types';
 
-/** Whether a tensor is quantized under a choice; casts to another float type take every float tensor. */
+/** Whether a tensor is quantized under one choice for the model; casts to another float type take every float tensor. */
 export function decisionFor(
   checkpoint: Checkpoint,
   tensor: TensorInfo,
   pure: boolean,
   choice: Pick<SchemeChoice, 'scheme'>,
 ): Decision {
-  if (tensor.pieces) return { quantize: false, reason: 'kept: quantized already', linear: true };
-  if (schemeNamed(choice.scheme).scope === 'floats') return decideCast(tensor, castDtype(choice.scheme));
-  const modelType = checkpoint.config?.model_type;
-  return decide(tensor, { pure, modelType: typeof modelType === 'string' ? modelType : undefined });
+  if (tensor.pieces) return { quantize: false, reason: quantizedAlready, linear: true };
+  const kept = new Set(keptKinds(recipeOf({ granularity: 'none', ...choice }, pure)));
+  return decideKind(tensor, kindOf(tensor, modelTypeOf(checkpoint)), choice.scheme, kept);
+}
+
+/** What a recipe makes of each tensor of a checkpoint; logical weights that are quantized stay as they are. */
+export function resolveFor(checkpoint: Checkpoint, recipe: Recipe): ResolvedRecipe {
+  const resolved = resolveRecipe(recipe, checkpoint.tensors, modelTypeOf(checkpoint));
+  const tensors = resolved.tensors.map((item, index) =>
+    checkpoint.tensors[index]!.pieces
+      ? { choice: undefined, rule: item.rule, reason: quantizedAlready, linear: true }
+      : item,
+  );
+  return { ...resolved, tensors };
+}
+
+const quantizedAlready = 'kept: quantized already';
+
+/** config.json's `model_type`. */
+function modelTypeOf({ config }: Checkpoint): string | undefined {
+  const modelType = config?.model_type;
+  return typeof modelType === 'string' ? modelType : undefined;
 }
