@@ -26,14 +26,14 @@ export function checkedCells(
   return { rows, columns };
 }
 
-/**
- * Values that cells cover along an axis. Where a region that begins at a multiple of 2^n is asked for in cells of 2^n
- * values, all but the last one are just that, so that tiles of one level fit together and finer ones give coarser ones;
- * 0 where cells share the region evenly.
- */
+/** The power of two of values that an aligned cell covers along an axis; throws `usage` when the cells fit none. */
 export function cellStep(start: number, size: number, cells: number): number {
   const step = 2 ** Math.ceil(Math.log2(size / cells));
-  return start % step === 0 && Math.ceil(size / step) === cells ? step : 0;
+  if (start % step === 0 && Math.ceil(size / step) === cells) return step;
+  throw new LoupeError(
+    'usage',
+    `${cells} cells of a power of two do not cover ${size} values from ${start}.`,
+  );
 }
 
 export interface CellRows {

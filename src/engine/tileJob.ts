@@ -44,8 +44,8 @@ export async function tileJob(
   const grid: CellGrid = {
     rows,
     columns,
-    rowStep: cellStep(region.row0, height, rows),
-    columnStep: cellStep(region.column0, width, columns),
+    rowStep: params.aligned ? cellStep(region.row0, height, rows) : 0,
+    columnStep: params.aligned ? cellStep(region.column0, width, columns) : 0,
   };
   const number = numbers.get(opened) ?? nextNumber++;
   numbers.set(opened, number);

@@ -284,13 +284,15 @@ export type EngineContract = StatsContract &
         slice?: TensorSlice | undefined;
         /** Undefined: 'extreme'. */
         aggregate?: Aggregate | undefined;
-        /**
-         * Cells. Where the region begins at a multiple of 2^n and there are ceil(size / 2^n) cells along an axis, each covers
-         * 2^n values but for the last, so that tiles of a level fit together and coarse ones are put together from kept
-         * finer ones; else cells share the region evenly.
-         */
+        /** Cells, which share the region evenly. */
         rows: number;
         columns: number;
+        /**
+         * Each cell covers 2^n values along an axis but for the last, which may be cut: then tiles of a level fit together,
+         * and coarse ones are put together from kept finer ones. The region begins at a multiple of 2^n, and there are
+         * ceil(size / 2^n) cells; n may differ between the axes.
+         */
+        aligned?: boolean | undefined;
       };
       result: Tile;
     };

@@ -69,9 +69,9 @@ try {
       const fresh = new EngineClient({ enginePath });
       await fresh.call('open', { path });
       // Workers start and compile their kernels.
-      await fresh.call('tile', { path, tensor: 0, aggregate, ...tileAt(0, 0) });
+      await fresh.call('tile', { path, tensor: 0, aggregate, ...tileAt(0, 0), aligned: true });
       const start = performance.now();
-      await fresh.call('tile', { path, tensor: 0, aggregate, rows: 1024, columns: 1024 });
+      await fresh.call('tile', { path, tensor: 0, aggregate, rows: 1024, columns: 1024, aligned: true });
       seconds.push((performance.now() - start) / 1000);
       fresh.dispose();
     }
@@ -83,14 +83,14 @@ try {
 
   const engine = new EngineClient({ enginePath });
   await engine.call('open', { path });
-  await engine.call('tile', { path, tensor: 0, rows: 1024, columns: 1024 });
+  await engine.call('tile', { path, tensor: 0, rows: 1024, columns: 1024, aligned: true });
   for (const level of [0, 1, 2, 3, 4, 6]) {
     const most = Math.min(400, (size / (256 * 2 ** level)) ** 2);
     let [next, done] = [0, 0];
     const start = performance.now();
     const walk = async () => {
       while (next < most && performance.now() - start < 3000) {
-        await engine.call('tile', { path, tensor: 0, ...tileAt(level, next++) });
+        await engine.call('tile', { path, tensor: 0, ...tileAt(level, next++), aligned: true });
         done++;
       }
     };

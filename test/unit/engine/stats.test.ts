@@ -183,6 +183,8 @@ describe('a tile', () => {
         const value = values[row * width + column]!;
         if (Number.isNaN(value) || Number.isNaN(cells[cell]!)) cells[cell] = Number.NaN;
         else if (Math.abs(value) > Math.abs(cells[cell]!)) cells[cell] = value;
+        // Of equal magnitudes the positive one, so that the order of folding does not show.
+        else if (value === -cells[cell]!) cells[cell] = Math.abs(value);
       }
     }
     return cells;

@@ -53,7 +53,8 @@ export class TensorReader {
     const aggregate = cells === 'magnitude' ? 'extreme' : cells;
     return {
       size: sliceSize(this.subject.shape, slice),
-      fetch: (request, signal) => this.rpc.call('tile', { ...request, slice, aggregate }, { signal }),
+      fetch: (request, signal) =>
+        this.rpc.call('tile', { ...request, slice, aggregate, aligned: true }, { signal }),
     };
   }
 

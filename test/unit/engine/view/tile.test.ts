@@ -17,13 +17,12 @@ import {
 const engine = startEngine();
 const folder = temporaryFolder();
 
-/** Where cells begin: by powers of two from multiples of them, else shared evenly. */
-function edgesOf(start: number, size: number, cells: number): number[] {
+/** Where cells begin: at multiples of a power of two, or shared evenly. */
+function edgesOf(size: number, cells: number, aligned: boolean): number[] {
   let step = 1;
   while (step * cells < size) step *= 2;
-  const isGrid = start % step === 0 && Math.ceil(size / step) === cells;
   return Array.from({ length: cells + 1 }, (_, i) =>
-    isGrid ? Math.min(size, i * step) : Math.floor((i * size) / cells),
+    aligned ? Math.min(size, i * step) : Math.floor((i * size) / cells),
   );
 }
 
@@ -31,12 +30,12 @@ function edgesOf(start: number, size: number, cells: number): number[] {
 function plainTile(
   { shape, values }: MatrixFixture,
   region: Region,
-  cells: { rows: number; columns: number },
+  cells: { rows: number; columns: number; aligned?: boolean },
   aggregate: Aggregate,
   slice?: TensorSlice,
 ): number[] {
-  const downs = edgesOf(region.row0, region.row1 - region.row0, cells.rows);
-  const across = edgesOf(region.column0, region.column1 - region.column0, cells.columns);
+  const downs = edgesOf(region.row1 - region.row0, cells.rows, cells.aligned ?? false);
+  const across = edgesOf(region.column1 - region.column0, cells.columns, cells.aligned ?? false);
   const tile: number[] = [];
   for (let i = 0; i < cells.rows; i++) {
     for (let j = 0; j < cells.columns; j++) {
@@ -138,6 +137,7 @@ describe('coarse tiles', () => {
         const cells = {
           rows: Math.ceil((region.row1 - row0) / rowStep),
           columns: Math.ceil((region.column1 - column0) / columnStep),
+          aligned: true,
         };
         const tile = await engine.call('tile', {
           path: fixture.path,
@@ -146,7 +146,7 @@ describe('coarse tiles', () => {
           aggregate,
           ...cells,
         });
-        expect(tile).toMatchObject({ region, ...cells });
+        expect(tile).toMatchObject({ region, rows: cells.rows, columns: cells.columns });
         expectTile(tile.values, plainTile(fixture, region, cells, aggregate), aggregate);
         const again = await engine.call('tile', {
           path: fixture.path,
@@ -168,14 +168,19 @@ describe('coarse tiles', () => {
       [16, 8],
       [1024, 1024],
     ] as const) {
-      const cells = { rows: Math.ceil(3076 / rowStep), columns: Math.ceil(2100 / columnStep) };
+      const cells = {
+        rows: Math.ceil(3076 / rowStep),
+        columns: Math.ceil(2100 / columnStep),
+        aligned: true,
+      };
       const tile = await engine.call('tile', { path: fixture.path, tensor: 0, region, slice, ...cells });
       expectTile(tile.values, plainTile(fixture, region, cells, 'extreme', slice), 'extreme');
     }
   });
 
   it('are the same for one worker and four', async () => {
-    const ask = { path: fixture.path, tensor: 0, rows: 132, columns: 257, aggregate: 'mean' } as const;
+    const cells = { rows: 132, columns: 257, aligned: true };
+    const ask = { path: fixture.path, tensor: 0, aggregate: 'mean', ...cells } as const;
     const one = await startEngine({ env: { TENSOR_LOUPE_WORKERS: '1' } }).call('tile', ask);
     const four = await startEngine({ env: { TENSOR_LOUPE_WORKERS: '4' } }).call('tile', ask);
     expect(four.values).toEqual(one.values);
@@ -183,7 +188,7 @@ describe('coarse tiles', () => {
 
   it('of the demand of one are not lost when another that waits for the same is cancelled', async () => {
     const fresh = startEngine();
-    const ask = { path: fixture.path, tensor: 0, rows: 132, columns: 257 };
+    const ask = { path: fixture.path, tensor: 0, rows: 132, columns: 257, aligned: true };
     const stop = new AbortController();
     const cancelled = failureOf(fresh.call('tile', ask, { signal: stop.signal }));
     const kept = fresh.call('tile', ask);
@@ -196,6 +201,7 @@ describe('coarse tiles', () => {
     const ask = (more: object) =>
       failureOf(engine.call('tile', { path: fixture.path, tensor: 0, rows: 4, columns: 4, ...more }));
     expect(await ask({ rows: 0 })).toMatchObject({ code: 'usage' });
+    expect(await ask({ rows: 3, aligned: true })).toMatchObject({ code: 'usage' });
     expect(await ask({ rows: 2100, columns: 4100 })).toMatchObject({ code: 'usage' });
     expect(await ask({ slice: { rowDimension: 0, columnDimension: 0, at: [0, 0] } })).toMatchObject({
       code: 'usage',
