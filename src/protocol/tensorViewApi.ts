@@ -71,6 +71,8 @@ export type TensorHostContract = {
       aggregate: Aggregate;
       rows: number;
       columns: number;
+      /** Each cell covers 2^n values along an axis but for the last, which may be cut. */
+      aligned: true;
     };
     result: Tile;
   };

@@ -69,8 +69,9 @@ export function makeTile(
 ): Tile {
   const { region, rows, columns, slice, aggregate } = request;
   const values = new Float32Array(rows * columns);
+  // Cells of a power of two, as the engine's aligned ones: the last of an axis is cut.
   const edge = (from: number, to: number, cells: number, at: number) =>
-    from + Math.floor((at * (to - from)) / cells);
+    Math.min(to, from + at * 2 ** Math.max(0, Math.ceil(Math.log2((to - from) / cells))));
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < columns; c++) {
       const cell: number[] = [];

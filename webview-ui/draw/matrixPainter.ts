@@ -1,8 +1,8 @@
 /** Draws one frame of a matrix: tiles, lines between cells and blocks, numbers, NaN marks, selection and cursor. */
 import type { Region } from '../../src/protocol/engineApi';
-import { elementsOf } from '../state/cellGrid';
 import { type Camera, type CanvasSize, columnEdge, rowEdge, visibleRegion } from '../state/matrixCamera';
 import type { MatrixPlace } from '../state/matrixPlace';
+import { cellStep } from '../state/tileGrid';
 import { textOver } from './colorMaps';
 import type { Rgb } from './colour';
 import { cssColour } from './colour';
@@ -49,7 +49,11 @@ export function paintMatrix(context: CanvasRenderingContext2D, frame: MatrixFram
     const top = rowEdge(camera, row0);
     const width = columnEdge(camera, column1) - left;
     const height = rowEdge(camera, row1) - top;
-    if (bitmap.image && width > 0 && height > 0) context.drawImage(bitmap.image, left, top, width, height);
+    if (!bitmap.image || width <= 0 || height <= 0) continue;
+    // Of a cell that the matrix' edge cuts, a part is drawn: the others keep their places.
+    const across = (column1 - column0) / cellStep(column1 - column0, bitmap.tile.columns);
+    const down = (row1 - row0) / cellStep(row1 - row0, bitmap.tile.rows);
+    context.drawImage(bitmap.image, 0, 0, across, down, left, top, width, height);
   }
   for (const bitmap of frame.tiles) if (bitmap.nanCells.length > 0) markNans(context, frame, bitmap);
   const shown = visibleRegion(camera, size, canvas);
@@ -135,15 +139,17 @@ function paintNumbers(
 function markNans(context: CanvasRenderingContext2D, frame: MatrixFrame, bitmap: TileBitmap): void {
   const { camera, canvas, theme } = frame;
   const { region, rows, columns } = bitmap.tile;
+  const rowStep = cellStep(region.row1 - region.row0, rows);
+  const columnStep = cellStep(region.column1 - region.column0, columns);
   const least = 5 * Math.max(1, Math.round(canvas.ratio));
   const line = Math.max(1, Math.round(canvas.ratio));
   for (const cell of bitmap.nanCells) {
-    const [row0, row1] = elementsOf(region.row0, region.row1, rows, Math.floor(cell / columns));
-    const [column0, column1] = elementsOf(region.column0, region.column1, columns, cell % columns);
+    const row0 = region.row0 + Math.floor(cell / columns) * rowStep;
+    const column0 = region.column0 + (cell % columns) * columnStep;
     let left = columnEdge(camera, column0);
     let top = rowEdge(camera, row0);
-    const width = Math.max(least, columnEdge(camera, column1) - left);
-    const height = Math.max(least, rowEdge(camera, row1) - top);
+    const width = Math.max(least, columnEdge(camera, column0 + columnStep) - left);
+    const height = Math.max(least, rowEdge(camera, row0 + rowStep) - top);
     if (left > canvas.width || top > canvas.height || left + width < 0 || top + height < 0) continue;
     left = Math.round(left);
     top = Math.round(top);

@@ -22,8 +22,8 @@ export function paintMinimap(context: CanvasRenderingContext2D, frame: MinimapFr
   context.fillRect(0, 0, width, height);
   const margin = Math.round(minimapMargin * ratio);
   const [across, down] = [width - 2 * margin, height - 2 * margin];
-  // Small cells are made fewer here: blended, they still tell where something is.
-  context.imageSmoothingEnabled = true;
+  // Cells that share a pixel here are blended: they still tell where something is.
+  context.imageSmoothingEnabled = image !== undefined && (image.width > across || image.height > down);
   if (image) context.drawImage(image, margin, margin, across, down);
   const line = Math.max(1, Math.round(ratio));
   const least = 3 * line;

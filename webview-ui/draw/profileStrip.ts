@@ -67,7 +67,8 @@ export function paintStrip(context: CanvasRenderingContext2D, frame: StripFrame)
     context.fillStyle = theme.foreground;
     context.globalAlpha = 0.5;
     const at = depth - sizeOf(frame.median);
-    for (let dash = 0; dash < length; dash += 7 * line)
+    const last = Math.min(length, edge(profile.length));
+    for (let dash = 0; dash < last; dash += 7 * line)
       context.fillRect(
         isColumns ? dash : at,
         isColumns ? at : dash,

@@ -95,3 +95,11 @@ export function coarserTile(address: TileAddress, size: MatrixSize): TileAddress
 export function topTile(size: MatrixSize): TileAddress {
   return { rowLevel: topLevel(size.rows), columnLevel: topLevel(size.columns), row: 0, column: 0 };
 }
+
+/**
+ * Elements that a cell of a tile covers along an axis of `extent` elements in `cells` cells: a power of two, of which the
+ * last cell may have fewer.
+ */
+export function cellStep(extent: number, cells: number): number {
+  return 2 ** Math.max(0, Math.ceil(Math.log2(extent / cells) - 1e-9));
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Tile } from '../../../src/protocol/engineApi';
 import {
+  cellStep,
   coarserTile,
   levelFor,
   type TileAddress,
@@ -55,6 +56,18 @@ describe('the grid of tiles', () => {
     const first = tileRegion(tiles[0]!, size);
     expect(first.row0).toBeLessThanOrEqual(1850);
     expect(first.row1).toBeGreaterThan(1850);
+  });
+
+  it('tells how many elements a cell covers, at the edge too', () => {
+    expect(cellStep(1024, 256)).toBe(4);
+    expect(cellStep(256, 256)).toBe(1);
+    // 1000 elements in cells of 4: 250 of them; 1001 need one more, which has a single element.
+    expect(cellStep(1000, 250)).toBe(4);
+    expect(cellStep(1001, 251)).toBe(4);
+    expect(cellStep(5, 2)).toBe(4);
+    for (const extent of [3, 17, 255, 257, 5000])
+      for (const step of [1, 2, 8, 64])
+        if (extent > step) expect(cellStep(extent, Math.ceil(extent / step))).toBe(step);
   });
 
   it('leads from every tile to the top, each step over the one before', () => {

@@ -2,10 +2,25 @@
 import type { Region } from '../../../src/protocol/engineApi';
 import { minimapMargin } from '../../draw/minimap';
 import type { MatrixPlace } from '../../state/matrixPlace';
-import type { MatrixView } from './matrixView';
+import type { MatrixScene } from './matrixScene';
 
 /** A pointer that moves less than this clicks, CSS pixels. */
 const clickSlack = 3;
+
+/** What gestures do to a matrix view. Points are of the window, movements in device pixels. */
+export interface GestureTarget {
+  readonly scene: MatrixScene | undefined;
+  readonly selected: MatrixPlace | undefined;
+  readonly marked: Region | null;
+  placeAt(clientX: number, clientY: number): MatrixPlace | null;
+  hover(place: MatrixPlace | null): void;
+  select(place: MatrixPlace): void;
+  mark(region: Region | null): void;
+  pan(x: number, y: number): void;
+  zoom(factor: number, clientX?: number, clientY?: number): void;
+  centre(at: { row?: number; column?: number }): void;
+  fit(): void;
+}
 
 export class MatrixGestures {
   private readonly ended = new AbortController();
@@ -18,7 +33,7 @@ export class MatrixGestures {
   private keyAnchor: MatrixPlace | undefined;
 
   constructor(
-    private readonly view: MatrixView,
+    private readonly view: GestureTarget,
     private readonly heatmap: HTMLElement,
     strips: { columns: HTMLElement; rows: HTMLElement; minimap: HTMLElement },
   ) {

@@ -5,7 +5,6 @@
 import type { Region, Tile } from '../../../src/protocol/engineApi';
 import type { Palette } from '../../draw/tileBitmap';
 import { TileBitmap } from '../../draw/tileBitmap';
-import { cellOf, elementsOf } from '../../state/cellGrid';
 import {
   type Camera,
   type CanvasSize,
@@ -15,6 +14,7 @@ import {
 } from '../../state/matrixCamera';
 import type { MatrixPlace } from '../../state/matrixPlace';
 import {
+  cellStep,
   coarserTile,
   levelFor,
   type TileAddress,
@@ -163,10 +163,12 @@ export class MatrixScene {
       const tile = this.store.get(at);
       if (!tile) continue;
       const { row0, row1, column0, column1 } = tile.region;
-      const cellRow = cellOf(row0, row1, tile.rows, row);
-      const cellColumn = cellOf(column0, column1, tile.columns, column);
-      const rows = elementsOf(row0, row1, tile.rows, cellRow);
-      const columns = elementsOf(column0, column1, tile.columns, cellColumn);
+      const rowStep = cellStep(row1 - row0, tile.rows);
+      const columnStep = cellStep(column1 - column0, tile.columns);
+      const cellRow = Math.floor((row - row0) / rowStep);
+      const cellColumn = Math.floor((column - column0) / columnStep);
+      const rows = range(row0, row1, rowStep, cellRow);
+      const columns = range(column0, column1, columnStep, cellColumn);
       return {
         rows,
         columns,
@@ -198,4 +200,9 @@ export class MatrixScene {
       }
     return Float32Array.from(magnitudes).sort();
   }
+}
+
+/** Elements of a cell; the last one is cut where its tile ends. */
+function range(start: number, end: number, step: number, cell: number): [number, number] {
+  return [start + cell * step, Math.min(end, start + (cell + 1) * step)];
 }

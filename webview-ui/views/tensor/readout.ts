@@ -1,5 +1,7 @@
 /** The line under the matrix: the cell under the cursor, and what part is shown. */
 import { html, nothing, type TemplateResult } from 'lit';
+import type { Region } from '../../../src/protocol/engineApi';
+import type { LegendContent } from '../../draw/scaleLegend';
 import { formatInteger, formatNumber } from '../../state/format';
 import type { MatrixPlace } from '../../state/matrixPlace';
 import type { CellKind } from '../../state/valueRange';
@@ -30,7 +32,7 @@ export function cellSentence(place: MatrixPlace, reading: CellReading | undefine
   return `rows ${rangeText(...rows)}, columns ${rangeText(...columns)}: ${cellWords[cells]} ${value}`;
 }
 
-export function renderReadout(
+function renderReadout(
   place: MatrixPlace | undefined,
   reading: CellReading | undefined,
   cells: CellKind,
@@ -67,4 +69,33 @@ export function positionText(scene: MatrixScene): string {
       ? ''
       : ` · a cell is ${formatInteger(2 ** level.rowLevel)} × ${formatInteger(2 ** level.columnLevel)}`;
   return `${axis('row', region.row0, region.row1, size.rows)}, ${axis('column', region.column0, region.column1, size.columns)}${cell}`;
+}
+
+export interface UnderMatrix {
+  /** Under the pointer, else selected. */
+  readonly place: MatrixPlace | undefined;
+  readonly scene: MatrixScene | undefined;
+  readonly cells: CellKind;
+  /** Tiles that are awaited. */
+  readonly pending: number;
+  readonly marked: Region | undefined;
+  readonly legend: LegendContent | undefined;
+}
+
+/** What is said under the matrix: the cell, the part that is shown, the legend. */
+export function renderUnder({ place, scene, cells, pending, marked, legend }: UnderMatrix): TemplateResult {
+  const waiting = pending > 0 ? `reading ${formatInteger(pending)} ${pending === 1 ? 'tile' : 'tiles'}…` : '';
+  const hint = marked
+    ? `Marked: ${formatInteger(marked.row1 - marked.row0)} × ${formatInteger(marked.column1 - marked.column0)} values`
+    : 'Wheel zooms, dragging moves, Shift and drag marks values to copy.';
+  return html`<div class="readout" id="tensor-readout" data-testid="readout">
+      ${renderReadout(place, place && scene?.read(place), cells)}
+      <span class="spring"></span>
+      <span class="quiet position" data-testid="position">${scene ? positionText(scene) : ''}</span>
+      <span class="quiet pending" role="status">${waiting}</span>
+    </div>
+    <div class="under">
+      <tl-scale-legend data-testid="legend" .content=${legend}></tl-scale-legend>
+      <span class="quiet small hint">${hint}</span>
+    </div>`;
 }

@@ -11,27 +11,19 @@ import type {
 import type { ViewSettings } from '../../../src/protocol/webviewApi';
 import '../../draw/scaleLegend';
 import { onThemeChange } from '../../draw/theme';
-import { formatBytes, formatInteger, formatShape } from '../../state/format';
+import { formatShape } from '../../state/format';
 import type { MagnitudeRanks } from '../../state/magnitudeRanks';
 import { firstSlice, type MatrixPlace, placeOf, sliceSize } from '../../state/matrixPlace';
 import { followsView } from '../../state/valueRange';
-import { renderCellTable } from './cellTable';
 import { type ElementState, renderElement } from './elementView';
-import type { MatrixSource } from './matrixScene';
-import './matrixView';
 import type { MatrixProfile } from './matrixDrawing';
+import { type MatrixEvents, renderMatrixFrame } from './matrixFrame';
+import type { MatrixSource } from './matrixScene';
 import type { MatrixView } from './matrixView';
-import { commandOfKey, passKey } from './pageKeys';
-import {
-  groupColumnsOf,
-  indicesText,
-  type Refusal,
-  renderNotices,
-  renderRefusal,
-  renderStrip,
-} from './pageParts';
+import { commandOfKey } from './pageKeys';
+import { indicesText, type Refusal, renderNotices, renderRefusal, renderStrip } from './pageParts';
 import { picturePng } from './picturePng';
-import { cellSentence, positionText, renderReadout } from './readout';
+import { cellSentence, positionText } from './readout';
 import { renderDistribution, renderFigures, renderTop, type StatsState } from './sidePanel';
 import { renderSlice } from './slicePicker';
 import { TensorReader } from './tensorReader';
@@ -165,7 +157,8 @@ export class TensorPage extends LitElement {
     this.refusal = undefined;
     this.settings = settings;
     const saved = restoreView(
-      kept.view ?? (this.keeper.getState() as TensorViewState | undefined)?.view,
+      // The page's own state is newer than the one that VS Code gave the host.
+      (this.keeper.getState() as TensorViewState | undefined)?.view ?? kept.view,
       subject.shape,
     );
     this.kept = kept;
@@ -175,6 +168,7 @@ export class TensorPage extends LitElement {
     this.source = undefined;
     this.selected = undefined;
     this.element = { kind: 'none' };
+    this.ranks = undefined;
     this.reader?.dispose();
     if (subject.unreadable !== undefined || subject.elements === 0) return;
     this.reader = new TensorReader(this.rpc, subject, settings, {
@@ -324,66 +318,27 @@ export class TensorPage extends LitElement {
   }
 
   private renderMatrix(subject: TensorSubject): TemplateResult {
-    const { source, selected, hovered, matrix } = this;
-    const place = hovered ?? selected;
-    const scene = matrix?.scene;
-    const label = `Values of ${subject.name}. Arrow keys move the cursor, plus and minus zoom, 0 shows everything, G goes to an index, T shows a table.`;
-    return html`<div class="frame">
-        <tl-matrix
-          .source=${source}
-          .scale=${this.colours.scale}
-          .isMagnitude=${this.choices.cells === 'magnitude'}
-          .profile=${this.profile}
-          .profileKind=${this.choices.profile}
-          .groupColumns=${groupColumnsOf(subject, this.choices.slice)}
-          .label=${label}
-          .selected=${selected}
-          @tl-hover=${(event: CustomEvent<MatrixPlace | null>) => {
-            this.hovered = event.detail ?? undefined;
-          }}
-          @tl-select=${(event: CustomEvent<MatrixPlace>) => this.select(event.detail)}
-          @tl-mark=${(event: CustomEvent<Region | null>) => {
-            this.marked = event.detail ?? undefined;
-          }}
-          @tl-view=${() => this.onView()}
-          @tl-tile=${() => this.onView()}
-          @tl-pending=${(event: CustomEvent<number>) => {
-            this.pending = event.detail;
-          }}
-          @tl-failure=${(event: CustomEvent<unknown>) => this.onFailure(event.detail)}
-        ></tl-matrix>
-        ${
-          this.showsTable && scene
-            ? html`<div class="table-over" tabindex="0" @keydown=${this.onTableKey} data-testid="table-view">
-                <p class="quiet small">Arrow keys move the cursor; T or Escape goes back to the picture.</p>
-                ${renderCellTable(scene, selected, `Cells of ${subject.name} around the cursor`, (at) => matrix?.select(at))}
-              </div>`
-            : nothing
-        }
-        ${this.colours.scale || this.failure ? nothing : html`<p class="reading" role="status">Reading ${formatBytes(subject.bytes)}…</p>`}
-      </div>
-      ${
-        this.failure
-          ? html`<p class="failure" role="alert" data-testid="tile-failure">
-              The values could not be read: ${this.failure}
-              <button type="button" class="link" @click=${() => this.recover()}>Try again</button>
-            </p>`
-          : nothing
-      }
-      <div class="readout" id="tensor-readout" data-testid="readout">
-        ${renderReadout(place, place && scene?.read(place), this.choices.cells)}
-        <span class="spring"></span>
-        <span class="quiet position" data-testid="position">${scene ? positionText(scene) : ''}</span>
-        <span class="quiet pending" role="status">${this.pending > 0 && !this.failure ? `reading ${formatInteger(this.pending)} ${this.pending === 1 ? 'tile' : 'tiles'}…` : ''}</span>
-      </div>
-      <div class="under">
-        <tl-scale-legend data-testid="legend" .content=${this.colours.legend}></tl-scale-legend>
-        <span class="quiet small hint">${
-          this.marked
-            ? `Marked: ${formatInteger(this.marked.row1 - this.marked.row0)} × ${formatInteger(this.marked.column1 - this.marked.column0)} values`
-            : 'Wheel zooms, dragging moves, Shift and drag marks values to copy.'
-        }</span>
-      </div>`;
+    const { matrix, source, choices, profile, selected, hovered, marked, showsTable, failure, pending } =
+      this;
+    const { scale, legend } = this.colours;
+    return renderMatrixFrame(
+      {
+        subject,
+        matrix,
+        source,
+        choices,
+        profile,
+        scale,
+        legend,
+        selected,
+        hovered,
+        marked,
+        showsTable,
+        failure,
+        pending,
+      },
+      this.matrixEvents,
+    );
   }
 
   private renderSide(subject: TensorSubject): TemplateResult {
@@ -405,6 +360,23 @@ export class TensorPage extends LitElement {
       ${renderFigures(this.stats, subject.elements, events)} ${renderDistribution(this.stats, events)}
       ${renderTop(this.stats, subject.shape, events)}`;
   }
+
+  private readonly matrixEvents: MatrixEvents = {
+    hover: (place) => {
+      this.hovered = place;
+    },
+    select: (place) => this.select(place),
+    mark: (region) => {
+      this.marked = region;
+    },
+    moved: () => this.onView(),
+    pending: (count) => {
+      this.pending = count;
+    },
+    fail: (thrown) => this.onFailure(thrown),
+    recover: () => this.recover(),
+    toggleTable: () => this.toggleTable(),
+  };
 
   private choose(part: Partial<ViewChoices>): void {
     const before = this.choices;
@@ -495,13 +467,6 @@ export class TensorPage extends LitElement {
     };
     this.keeper.setState({ ...this.kept, view } satisfies TensorViewState);
   }
-
-  private readonly onTableKey = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape') {
-      this.toggleTable();
-      event.stopPropagation();
-    } else if (this.matrix) passKey(event, this.matrix.heatmap);
-  };
 
   private readonly onKey = (event: KeyboardEvent): void => {
     const command = commandOfKey(event);
