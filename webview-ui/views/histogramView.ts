@@ -17,32 +17,22 @@ import {
   type ValueRange,
   zoomedRange,
 } from '../draw/histogramZoom';
-import { normalTail } from '../draw/normalTail';
 import { formatInteger, formatNumber, formatShare, shortNumber } from '../state/format';
+import { beyondLine, histogramTools, overlayLegend } from './histogramParts';
+import type {
+  Distribution,
+  DistributionRequest,
+  DistributionSource,
+  HistogramOverlay,
+} from './histogramSource';
 import { histogramTable } from './histogramTable';
-import { closeIcon } from './icons';
 
-export interface DistributionRequest {
-  readonly bins: number;
-  /** Only the values in it are counted into bins; undefined: all. */
-  readonly range?: ValueRange | undefined;
-  readonly sigmas?: readonly number[] | undefined;
-}
-
-export interface Distribution {
-  readonly histogram: DisplayHistogram | null;
-  /** How many values lie further than `sigma` standard deviations from the mean. */
-  readonly beyond: readonly { readonly sigma: number; readonly count: number; readonly isExact: boolean }[];
-}
-
-/** Counts one tensor's values anew. */
-export type DistributionSource = (request: DistributionRequest, signal: AbortSignal) => Promise<Distribution>;
-
-/** Another tensor, to be drawn over the first. */
-export interface HistogramOverlay {
-  readonly label: string;
-  readonly distribution: DistributionSource;
-}
+export type {
+  Distribution,
+  DistributionRequest,
+  DistributionSource,
+  HistogramOverlay,
+} from './histogramSource';
 
 const height = 140;
 const bins = 128;
@@ -142,50 +132,17 @@ export class HistogramView extends LitElement {
   protected override render() {
     if (!this.stats?.histogram) return nothing;
     const { overlay } = this;
-    const toggle = (id: string, text: string, isOn: boolean, change: () => void, title: string) =>
-      html`<button type="button" class="toggle" data-testid=${id} aria-pressed=${isOn} title=${title} @click=${change}>${text}</button>`;
     return html`
       <div class="figure-title">
         <h3>Distribution</h3>
-        <span class="histogram-tools">
-          ${
-            this.range
-              ? html`<button type="button" class="link" data-testid="histogram-reset" @click=${() => this.zoom(undefined)}>Show all</button>`
-              : nothing
-          }
-          ${
-            this.pickOverlay && this.distribution && !overlay
-              ? html`<button type="button" class="link" data-testid="histogram-compare" @click=${() => void this.compare()}>Compare…</button>`
-              : nothing
-          }
-          ${toggle(
-            'histogram-log',
-            'Log',
-            this.isLog,
-            () => {
-              this.isLog = !this.isLog;
-            },
-            'Logarithmic counts (l)',
-          )}
-          ${toggle(
-            'histogram-normal',
-            'Normal',
-            this.showsNormal,
-            () => {
-              this.showsNormal = !this.showsNormal;
-            },
-            'The normal distribution of the same mean and σ, dashed (n)',
-          )}
-          ${toggle(
-            'histogram-table-toggle',
-            'Table',
-            this.showsTable,
-            () => {
-              this.showsTable = !this.showsTable;
-            },
-            'The bins as a table (t)',
-          )}
-        </span>
+        ${histogramTools({
+          isLog: this.isLog,
+          showsNormal: this.showsNormal,
+          showsTable: this.showsTable,
+          showAll: this.range ? () => this.zoom(undefined) : undefined,
+          compare: this.pickOverlay && this.distribution && !overlay ? () => void this.compare() : undefined,
+          change: (change) => Object.assign(this, change),
+        })}
       </div>
       <div
         class="plot histogram-plot"
@@ -195,7 +152,15 @@ export class HistogramView extends LitElement {
         @dblclick=${() => this.zoom(undefined)}
       ></div>
       <div class="readout quiet" aria-hidden="true" data-testid="histogram-readout">${this.readout}</div>
-      ${overlay ? this.legend(overlay) : nothing} ${this.renderBeyond()}
+      ${
+        overlay
+          ? overlayLegend(this.stats.name, overlay.label, this.overlayScale, () => {
+              this.overlay = undefined;
+              this.ask(0);
+            })
+          : nothing
+      }
+      ${beyondLine(this.stats, this.sigmas, this.beyond, this.distribution ? this.onSigmas : undefined)}
       ${
         this.showsTable && this.shown
           ? histogramTable(
@@ -208,56 +173,6 @@ export class HistogramView extends LitElement {
           : nothing
       }
     `;
-  }
-
-  private legend(overlay: HistogramOverlay) {
-    const isScaled = Math.abs(this.overlayScale - 1) > 1e-9;
-    return html`<p class="histogram-legend small" data-testid="histogram-overlay">
-      <span class="swatch first" aria-hidden="true"></span><span class="mono">${this.stats.name}</span>
-      <span class="swatch second" aria-hidden="true"></span><span class="mono">${overlay.label}</span>
-      ${isScaled ? html`<span class="quiet">scaled to as many values</span>` : nothing}
-      <button type="button" class="icon-button" title="Take the other tensor away" aria-label="Take the other tensor away" @click=${() => {
-        this.overlay = undefined;
-        this.ask(0);
-      }}>${closeIcon()}</button>
-    </p>`;
-  }
-
-  private renderBeyond() {
-    const { beyond, sigmas, stats } = this;
-    if (stats.std === null || stats.std === 0) return nothing;
-    const finite = stats.count - stats.nan - stats.inf;
-    const expected = normalTail(sigmas) * finite;
-    const answer = beyond?.sigma === sigmas ? beyond : undefined;
-    return html`<p class="beyond small">
-      <label
-        >Beyond
-        ${
-          this.distribution
-            ? html`<input
-                type="number"
-                class="sigmas"
-                data-testid="sigmas"
-                min="0.5"
-                max="1000"
-                step="0.5"
-                aria-label="Standard deviations"
-                .value=${String(sigmas)}
-                @change=${this.onSigmas}
-              />`
-            : sigmas
-        }
-        σ:</label
-      >
-      ${
-        answer
-          ? html`<b class="number" data-testid="beyond" data-value=${answer.count}
-              >${answer.isExact ? '' : 'about '}${formatInteger(answer.count)}</b
-            >
-            <span class="quiet">(${formatShare(finite > 0 ? answer.count / finite : 0)}); a normal would have ${expected < 0.5 ? (expected < 0.01 ? 'none' : `${formatNumber(expected, 1)}`) : formatInteger(Math.round(expected))}</span>`
-          : html`<span class="quiet">counting…</span>`
-      }
-    </p>`;
   }
 
   private get full(): ValueRange {
@@ -440,16 +355,10 @@ export class HistogramView extends LitElement {
     this.sigmaAbort?.abort();
   }
 
-  private onSigmas(event: Event): void {
-    const input = event.target as HTMLInputElement;
-    const value = Number(input.value);
-    if (!(value > 0 && value <= 1000)) {
-      input.value = String(this.sigmas);
-      return;
-    }
+  private readonly onSigmas = (value: number): void => {
     this.sigmas = value;
     this.askBeyond();
-  }
+  };
 
   /** The wheel zooms once the plot was clicked, or with Ctrl: a page that scrolls past it goes on scrolling. */
   private onWheel(event: WheelEvent): void {

@@ -5,7 +5,6 @@
 import { html, LitElement, type PropertyValues } from 'lit';
 import { type SequentialName, sequentialMap, signedMap } from '../../draw/colorMaps';
 import { onThemeChange, readTheme, type ThemeColours } from '../../draw/theme';
-import { formatInteger } from '../../state/format';
 import type { MapGroup, MapRow } from '../../state/moduleMap';
 import {
   type CellFigure,
@@ -14,6 +13,7 @@ import {
   type StatisticRange,
 } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
+import { cellWords, type MapCell } from './cellWords';
 import {
   type CellPlace,
   columnCount,
@@ -22,10 +22,10 @@ import {
   type MapGeometry,
   mapGeometry,
   nearestInLine,
-  neighbour,
   rowHeight,
   tensorsAt,
 } from './mapGeometry';
+import { placeAfter } from './mapKeys';
 import { columnLeft, paintMap } from './mapPainter';
 
 /** What happens in the map. */
@@ -285,9 +285,7 @@ export class OutlierMap extends LitElement {
     return geometry.lines[lineAt(geometry, clientY - box.top + scroller.scrollTop)]?.row;
   }
 
-  private cellOf(
-    place: CellPlace,
-  ): { group: MapGroup; row: MapRow; figure: CellFigure; tensors: readonly number[] } | undefined {
+  private cellOf(place: CellPlace): MapCell | undefined {
     const line = this.geometry?.lines[place.line];
     const group = this.groups[line?.group ?? -1];
     const tensors = group && line?.row && tensorsAt(group, line.row, place.column);
@@ -295,28 +293,9 @@ export class OutlierMap extends LitElement {
     return { group, row: line.row, tensors, figure: this.figureOf(tensors) };
   }
 
-  /** A cell in words: whose value, what it is, and of how many tensors it is the largest. */
   private describe(place: CellPlace): string {
     const cell = this.cellOf(place);
-    if (!cell) return '';
-    const { figure, tensors, group, row } = cell;
-    const { names } = this.session.catalogue.tensors;
-    const column = group.columns[place.column]?.label ?? 'all columns';
-    const where = tensors.length === 1 ? names[figure.tensor]! : `${group.label} ${row.label}, ${column}`;
-    const { label, format } = this.statistic;
-    const many = `${formatInteger(tensors.length)} tensors`;
-    if (Number.isNaN(figure.value)) {
-      const reason =
-        figure.unknown > 0
-          ? 'not analyzed yet'
-          : figure.unreadable > 0
-            ? `cannot be read: ${this.session.unreadable(figure.tensor) ?? 'its values are missing.'}`
-            : `has no ${label.toLowerCase()}`;
-      return `${where}${tensors.length > 1 ? `, ${many}` : ''}: ${reason}`;
-    }
-    const rest = figure.unknown > 0 ? `, ${formatInteger(figure.unknown)} not analyzed yet` : '';
-    if (tensors.length === 1) return `${where}: ${label} ${format(figure.value)}`;
-    return `${where}: ${label} up to ${format(figure.value)} in ${many} (${names[figure.tensor]})${rest}`;
+    return cell ? cellWords(this.session, this.statistic, cell, place.column) : '';
   }
 
   private tellCursor(): void {
@@ -434,45 +413,12 @@ export class OutlierMap extends LitElement {
     const from = this.cursor ?? this.firstPlace();
     if (!from) return;
     const page = Math.max(1, Math.floor(this.scroller!.clientHeight / rowHeight) - 1);
-    const next = (() => {
-      switch (event.key) {
-        case 'ArrowLeft':
-          return neighbour(geometry, groups, from, 0, -1);
-        case 'ArrowRight':
-          return neighbour(geometry, groups, from, 0, 1);
-        case 'ArrowUp':
-          return neighbour(geometry, groups, from, -1, 0);
-        case 'ArrowDown':
-          return neighbour(geometry, groups, from, 1, 0);
-        case 'PageUp':
-          return this.jump(from, from.line - page);
-        case 'PageDown':
-          return this.jump(from, from.line + page);
-        case 'Home':
-          return event.ctrlKey ? this.jump(from, 0) : nearestInLine(geometry, groups, from.line, 0);
-        case 'End':
-          return event.ctrlKey
-            ? this.jump(from, geometry.lines.length - 1)
-            : nearestInLine(geometry, groups, from.line, geometry.lines.length + 10_000);
-        default:
-          return undefined;
-      }
-    })();
+    const next = placeAfter(event, geometry, groups, from, page);
     if (next) this.moveTo(next);
     else if (!this.onCommand(event, from)) return;
     event.preventDefault();
     event.stopPropagation();
   };
-
-  /** The cell in a line or, when that is a header, in the nearest line that has one. */
-  private jump(from: CellPlace, wanted: number): CellPlace {
-    const { geometry, groups } = this;
-    const line = Math.max(0, Math.min(geometry!.lines.length - 1, wanted));
-    const found = nearestInLine(geometry!, groups, line, from.column);
-    if (found) return found;
-    const below = neighbour(geometry!, groups, { line, column: from.column }, 1, 0);
-    return isCell(geometry!, groups, below) ? below : from;
-  }
 
   /** True when the key means something here. */
   private onCommand(event: KeyboardEvent, place: CellPlace): boolean {
