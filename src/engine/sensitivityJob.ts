@@ -1,136 +1,321 @@
 /** Size and error of many tensors under several choices, without writing anything. */
-import { LoupeError } from '../errors';
-import type { EngineContract, SensitivityCell, SensitivityTotal } from '../protocol/engineApi';
+import { LoupeError, type SerializedError } from '../errors';
+import type { EngineContract, SensitivityCell } from '../protocol/engineApi';
 import { resolveChoice } from '../quant/choice';
-import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
+import { encodingFor } from '../quant/encoding';
+import { ratioInterval } from '../quant/ratioInterval';
+import { type Encoding, type Setting, storedBytes } from '../quant/scheme';
+import { addErrorSums, noErrorSums } from '../quant/tensorError';
 import type { SchemeChoice } from '../quant/types';
-import { divergenceBins, valueDivergence } from '../quant/valueDivergence';
+import { type DivergenceBins, divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { surveyTensor } from './encodeTensor';
+import { failsAlone } from './failsAlone';
 import type { Engine, JobContext } from './jobs';
-import { rowParts, sampleBlocks } from './matrix';
+import { knownExtremes } from './knownExtremes';
+import { type Block, rowParts, sampleBlocks } from './matrix';
 import { decisionFor } from './policy';
-import { schemeCounterpart } from './schemeCounterpart';
+import { withLayers } from './pruneLayers';
+import { settingOf } from './quantizeTensor';
+import { bandNeeds, sampleBands } from './sampleBands';
+import {
+  type CellFigures,
+  choiceKey,
+  KnownCells,
+  leftCell,
+  type Measured,
+  measuredCell,
+  totalOf,
+} from './sensitivityCells';
+import { type TensorSource, tensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 
 type SensitivityMethod = EngineContract['sensitivity'];
 type Params = Omit<SensitivityMethod['params'], 'path' | 'generation'>;
 
-/** Cells tensor by tensor; every value is read. */
+const intervalMs = 100;
+
 export async function sensitivityJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { tensors, choices, pure }: Params,
+  params: Params,
   { signal, progress }: JobContext<SensitivityMethod['progress']>,
 ): Promise<SensitivityMethod['result']> {
-  for (const choice of choices) resolveChoice(choice);
-  const all: SensitivityCell[] = [];
+  const { tensors, pure = false, sampleValues } = params;
+  if (sampleValues !== undefined && !(sampleValues >= 1))
+    throw new LoupeError('usage', 'A sample has at least one value of a tensor.');
+  for (const choice of params.choices) resolveChoice(choice);
+  const choices: SchemeChoice[] = [];
+  for (const choice of params.choices)
+    choices.push(await withLayers(engine, opened, choice, pure, { signal }));
+  const comparison = new Comparison(engine, opened, choices, pure, sampleValues, signal);
+  const all: CellFigures[][] = [];
+  let fresh: SensitivityCell[] = [];
   let done = 0;
-  for (const tensor of tensors) {
-    const cells: SensitivityCell[] = [];
-    for (const [index, choice] of choices.entries())
-      cells.push(await cellOf(engine, opened, tensor, index, choice, pure ?? false, signal));
-    all.push(...cells);
-    done++;
-    progress({ done, total: tensors.length, cells });
-  }
-  return { cells: all, totals: choices.map((_, choice) => totalOf(opened, all, choice)) };
+  let lastMs = performance.now();
+  const send = () => {
+    lastMs = performance.now();
+    progress({ done, total: tensors.length, cells: fresh });
+    fresh = [];
+  };
+  const numbered = (figures: readonly CellFigures[]): SensitivityCell[] =>
+    figures.map(({ cell }, choice) => ({ ...cell, choice }));
+  await inOrder(
+    tensors,
+    engine.pool.size + 1,
+    signal,
+    async (index) => {
+      const row = await comparison.row(index);
+      done++;
+      fresh.push(...numbered(row));
+      if (performance.now() - lastMs >= intervalMs) send();
+      return row;
+    },
+    (row) => {
+      all.push(row);
+    },
+  );
+  send();
+  return {
+    cells: all.flatMap(numbered),
+    totals: choices.map((_, i) =>
+      totalOf(
+        opened.checkpoint.tensors,
+        all.map((row) => row[i]!),
+        (index) => comparison.bytesOf(index, i),
+      ),
+    ),
+  };
 }
 
-async function cellOf(
-  engine: Engine,
-  opened: OpenedCheckpoint,
-  index: number,
-  choice: number,
-  scheme: SchemeChoice,
-  pure: boolean,
-  signal: AbortSignal,
-): Promise<SensitivityCell> {
-  const tensor = opened.tensor(index);
-  const bitsPer = (bytes: number) => (8 * bytes) / Math.max(1, tensor.elements);
-  const left = (state: 'kept' | 'failed', note: string): SensitivityCell => {
-    const { mse, sqnr, maxAbs, cosine, meanAbs } = tensorError(noErrorSums, 0, {
-      name: tensor.name,
-      from: tensor.dtype,
-      to: tensor.dtype,
-      bytes: tensor.bytes,
-    });
-    const errors = { mse, relative: 0, sqnr, maxAbs, cosine, meanAbs, kl: 0 };
-    const { bytes, dtype: to } = tensor;
-    return { tensor: index, choice, state, to, bytes, bitsPerWeight: bitsPer(bytes), ...errors, note };
-  };
-  const decision = decisionFor(opened.checkpoint, tensor, pure, scheme);
-  if (!decision.quantize) return left('kept', decision.reason);
-  try {
+/** A choice that is to be measured on a tensor. */
+interface Pending {
+  /** Place among the choices. */
+  readonly place: number;
+  readonly key: string;
+  readonly setting: Setting;
+  readonly encoding: Encoding;
+  /** Undefined: the whole tensor is read. */
+  readonly bands: readonly Block[] | undefined;
+}
+
+class Comparison {
+  private readonly known: KnownCells;
+  /** Bytes of a choice by type and shape. */
+  private readonly sizes: readonly Map<string, number>[];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly opened: OpenedCheckpoint,
+    private readonly choices: readonly SchemeChoice[],
+    private readonly pure: boolean,
+    private readonly sampleValues: number | undefined,
+    private readonly signal: AbortSignal,
+  ) {
+    this.known = new KnownCells(opened);
+    this.sizes = choices.map(() => new Map());
+  }
+
+  /** What a tensor takes under a choice, from its shape alone. */
+  bytesOf(index: number, place: number): number {
+    const { checkpoint } = this.opened;
+    const tensor = this.opened.tensor(index);
+    const choice = this.choices[place]!;
+    if (!decisionFor(checkpoint, tensor, this.pure, choice).quantize) return tensor.bytes;
+    const source = tensorSource(checkpoint, tensor);
+    if (typeof source === 'string') return tensor.bytes;
+    const key = `${source.dtype} ${source.rows} ${source.columns}`;
+    let bytes = this.sizes[place]!.get(key);
+    if (bytes === undefined) {
+      try {
+        bytes = storedBytes(encodingFor(settingOf(choice, source)).pieces());
+      } catch (thrown) {
+        if (!failsAlone(LoupeError.from(thrown))) throw thrown;
+        bytes = tensor.bytes;
+      }
+      this.sizes[place]!.set(key, bytes);
+    }
+    return bytes;
+  }
+
+  /** The cells of a tensor in the choices' order. */
+  async row(index: number): Promise<CellFigures[]> {
+    const { opened } = this;
+    const tensor = opened.tensor(index);
+    const row = new Array<CellFigures>(this.choices.length);
+    const pending: Pending[] = [];
+    for (const [place, choice] of this.choices.entries()) {
+      const decision = decisionFor(opened.checkpoint, tensor, this.pure, choice);
+      if (!decision.quantize) {
+        row[place] = leftCell(index, tensor, 'kept', decision.reason);
+        continue;
+      }
+      try {
+        const found = this.pendingOf(index, place, choice);
+        const cell = this.known.get(found.key);
+        if (cell) row[place] = cell;
+        else pending.push(found);
+      } catch (thrown) {
+        row[place] = this.failed(index, LoupeError.from(thrown));
+      }
+    }
+    if (pending.length === 0) return row;
     const source = opened.source(index);
-    const { counterpart, about } = await schemeCounterpart(
-      engine,
-      source,
-      scheme,
-      (key, compute) => opened.remember(key, compute),
-      {},
-    );
+    const bins = await this.binsOf(source);
+    for (const { bands, members } of grouped(pending)) {
+      const measured = bands
+        ? await this.sampled(index, source, bands, members, bins)
+        : await this.exact(source, members, bins);
+      for (const [i, { place, key }] of members.entries()) {
+        const outcome = measured[i]!;
+        const cell =
+          'code' in outcome
+            ? this.failed(index, LoupeError.fromJSON(outcome))
+            : measuredCell(index, tensor, outcome);
+        row[place] = cell;
+        this.known.put(key, cell);
+      }
+    }
+    return row;
+  }
+
+  /** Throws what fails alone where scheme and tensor do not fit, or values cannot be read. */
+  private pendingOf(index: number, place: number, choice: SchemeChoice): Pending {
+    const source = this.opened.source(index);
+    const setting = settingOf(choice, source);
+    const encoding = encodingFor(setting);
+    const { sampleValues } = this;
+    const headRows = setting.choice.prune === 'heads' ? (setting.choice.headSize ?? 1) : 1;
+    const bands =
+      sampleValues === undefined
+        ? undefined
+        : sampleBands(source.name, source, sampleValues, bandNeeds(encoding, source.columns, headRows));
+    const how = bands ? `${sampleValues} ${knownExtremes(this.opened, index) !== undefined}` : 'exact';
+    return { place, key: `${index} ${how} ${choiceKey(choice)}`, setting, encoding, bands };
+  }
+
+  private failed(index: number, error: LoupeError): CellFigures {
+    if (!failsAlone(error)) throw error;
+    return leftCell(index, this.opened.tensor(index), 'failed', error.message);
+  }
+
+  /** The same bins for samples and whole tensors: around what the fixed sample of short blocks suggests. */
+  private async binsOf(source: TensorSource): Promise<DivergenceBins> {
     const blocks = sampleBlocks([...rowParts(source)]);
-    const guess = await engine.pool.run({ kind: 'sample', source, blocks }, { signal });
-    const detail = divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
-    let sums = noErrorSums;
-    const original = new Float64Array(detail.bins);
-    const dequantized = new Float64Array(detail.bins);
+    const guess = await this.engine.pool.run({ kind: 'sample', source, blocks }, { signal: this.signal });
+    return divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
+  }
+
+  private async sampled(
+    index: number,
+    source: TensorSource,
+    bands: readonly Block[],
+    members: readonly Pending[],
+    bins: DivergenceBins,
+  ): Promise<(Measured | SerializedError)[]> {
+    const settings = members.map(({ setting }) => setting);
+    const extremes = knownExtremes(this.opened, index);
+    const outcomes = await this.engine.pool.run(
+      { kind: 'sensitivitySample', source, bands, settings, bins, extremes },
+      { signal: this.signal },
+    );
+    const of = source.rows * source.columns;
+    return outcomes.map((outcome, i) => {
+      if ('error' in outcome) return outcome.error;
+      const { values, original, dequantized, bytes, guessed } = outcome;
+      const energies = outcome.bands.map(({ squaredError, squaredX }) => ({
+        error: squaredError,
+        signal: squaredX,
+      }));
+      const interval = ratioInterval(energies, values / of);
+      const sampled = { values, of, sqnrLow: interval?.low ?? null, sqnrHigh: interval?.high ?? null };
+      return {
+        sums: outcome.bands.reduce(addErrorSums, noErrorSums),
+        values,
+        to: members[i]!.encoding.to,
+        bytes,
+        kl: valueDivergence(original, dequantized),
+        note: guessed ? guessNote(members[i]!.setting) : undefined,
+        sampled,
+      };
+    });
+  }
+
+  private async exact(
+    source: TensorSource,
+    members: readonly Pending[],
+    bins: DivergenceBins,
+  ): Promise<(Measured | SerializedError)[]> {
+    const { engine, signal } = this;
+    const errors: (SerializedError | undefined)[] = members.map(() => undefined);
+    const surveyed = await Promise.all(
+      members.map(async ({ setting, encoding }, i) => {
+        if (encoding.surveys.length === 0) return [];
+        try {
+          return await surveyTensor(engine.pool, source, setting, { signal });
+        } catch (thrown) {
+          const error = LoupeError.from(thrown);
+          if (!failsAlone(error)) throw error;
+          errors[i] = error.toJSON();
+          return [];
+        }
+      }),
+    );
+    const alive = members.flatMap((_, i) => (errors[i] ? [] : [i]));
+    const choices = alive.map((i) => ({ setting: members[i]!.setting, known: surveyed[i]! }));
+    const sums = members.map(() => noErrorSums);
+    const original = new Float64Array(bins.bins);
+    const dequantized = members.map(() => new Float64Array(bins.bins));
     await inOrder(
-      rowParts(source),
+      alive.length === 0 ? [] : rowParts(source),
       engine.pool.size + 1,
       signal,
-      (part) => engine.pool.run({ kind: 'compare', source, part, counterpart, detail }, { signal }),
+      (part) => engine.pool.run({ kind: 'sensitivity', source, part, choices, bins }, { signal }),
       (result) => {
-        sums = addErrorSums(sums, result.sums);
-        for (let i = 0; i < detail.bins; i++) {
-          original[i]! += result.detail!.original[i]!;
-          dequantized[i]! += result.detail!.dequantized[i]!;
+        add(original, result.original);
+        for (const [at, outcome] of result.outcomes.entries()) {
+          const i = alive[at]!;
+          if ('error' in outcome) errors[i] ??= outcome.error;
+          else {
+            sums[i] = addErrorSums(sums[i]!, outcome.sums);
+            add(dequantized[i]!, outcome.dequantized);
+          }
         }
       },
     );
-    const { name, dtype: from } = tensor;
-    const { mse, sqnr, maxAbs, cosine, meanAbs } = tensorError(sums, tensor.elements, {
-      name,
-      from,
-      ...about,
-    });
-    const relative = sums.squaredError === 0 ? 0 : Math.sqrt(sums.squaredError / sums.squaredX);
-    const kl = valueDivergence(original, dequantized);
-    const { to, bytes } = about;
-    const errors = { mse, relative, sqnr, maxAbs, cosine, meanAbs, kl };
-    return { tensor: index, choice, state: 'quantized', to, bytes, bitsPerWeight: bitsPer(bytes), ...errors };
-  } catch (thrown) {
-    const error = LoupeError.from(thrown);
-    if (!['non-finite', 'refused', 'unsupported'].includes(error.code)) throw error;
-    return left('failed', error.message);
+    return members.map(
+      ({ encoding }, i): Measured | SerializedError =>
+        errors[i] ?? {
+          sums: sums[i]!,
+          values: source.rows * source.columns,
+          to: encoding.to,
+          bytes: storedBytes(encoding.pieces(surveyed[i]!)),
+          kl: valueDivergence(original, dequantized[i]!),
+        },
+    );
   }
 }
 
-function totalOf(
-  { checkpoint }: OpenedCheckpoint,
-  cells: readonly SensitivityCell[],
-  choice: number,
-): SensitivityTotal {
-  const own = new Map(cells.filter((cell) => cell.choice === choice).map((cell) => [cell.tensor, cell]));
-  const counts = { quantized: 0, kept: 0, failed: 0 };
-  let [bytes, elements, values, error, energy] = [0, 0, 0, 0, 0];
-  for (const [index, tensor] of checkpoint.tensors.entries()) {
-    const cell = own.get(index);
-    bytes += cell?.bytes ?? tensor.bytes;
-    elements += tensor.elements;
-    if (!cell) continue;
-    counts[cell.state]++;
-    if (cell.state !== 'quantized') continue;
-    values += tensor.elements;
-    const squared = cell.mse * tensor.elements;
-    error += squared;
-    energy += cell.relative > 0 ? squared / cell.relative ** 2 : 0;
+function add(target: Float64Array, from: Float64Array): void {
+  for (let i = 0; i < from.length; i++) target[i]! += from[i]!;
+}
+
+function guessNote({ choice }: Setting): string {
+  const size = choice.scheme === 'llm-int8' ? ' and so is the size' : '';
+  return `What the scheme takes from the whole tensor is taken from the sample${size}.`;
+}
+
+/** Choices that look at the same rows, which are then read once for all of them. */
+function grouped(
+  pending: readonly Pending[],
+): { bands: readonly Block[] | undefined; members: readonly Pending[] }[] {
+  const groups = new Map<string, { bands: readonly Block[] | undefined; members: Pending[] }>();
+  for (const choice of pending) {
+    const { bands } = choice;
+    const key = bands?.map(({ row, rows }) => `${row}+${rows}`).join(' ') ?? '';
+    const group = groups.get(key) ?? { bands, members: [] };
+    group.members.push(choice);
+    groups.set(key, group);
   }
-  return {
-    bytes,
-    bitsPerWeight: (8 * bytes) / Math.max(1, elements),
-    mse: values === 0 ? 0 : error / values,
-    sqnr: error === 0 ? null : 10 * Math.log10(energy / error),
-    ...counts,
-  };
+  return [...groups.values()];
 }

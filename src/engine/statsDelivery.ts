@@ -1,8 +1,15 @@
 /** Gathers a job's results for its answer, or sends them with its progress, a few times a second. */
 import type { LoupeError, SerializedError } from '../errors';
 import type { EngineContract, TensorStats } from '../protocol/engineApi';
-import { decodeRecord, encodeRecords, joinRecords, type StatsRecords } from '../protocol/statsRecords';
+import {
+  decodeRecord,
+  encodeRecords,
+  joinRecords,
+  recordExtremes,
+  type StatsRecords,
+} from '../protocol/statsRecords';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { keepExtremes } from './knownExtremes';
 
 type StatsMethod = EngineContract['stats'];
 
@@ -43,6 +50,7 @@ export class StatsDelivery {
   stats(index: number, stats: TensorStats | null): void {
     if (this.isStream) this.unsent.push(encodeRecords([{ index, stats }]));
     else this.results.set(index, stats);
+    keepExtremes(this.opened, index, stats);
     this.count(index);
     this.tell();
   }
@@ -50,6 +58,7 @@ export class StatsDelivery {
   records(records: StatsRecords): void {
     for (let i = 0; i < records.index.length; i++) {
       const index = records.index[i]!;
+      keepExtremes(this.opened, index, recordExtremes(records, i));
       if (!this.isStream) this.results.set(index, decodeRecord(records, i, this.opened.tensor(index).name));
       this.count(index);
     }

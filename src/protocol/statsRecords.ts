@@ -104,6 +104,16 @@ function encodeFigures(stats: TensorStats, figures: Float64Array): number {
   return flags;
 }
 
+/** Smallest and largest value of the i-th record; null where it has none. */
+export function recordExtremes(
+  { flags, figures }: StatsRecords,
+  i: number,
+): { readonly min: number | null; readonly max: number | null } {
+  const some = (place: number) =>
+    flags[i]! & (isUnreadable | (1 << place)) ? null : figures[i * figuresPerRecord + nullableAt + place]!;
+  return { min: some(0), max: some(1) };
+}
+
 /** The i-th record as an object again, histogram and channels left out; null for an unreadable tensor. */
 export function decodeRecord(records: StatsRecords, i: number, name: string): TensorStats | null {
   const flags = records.flags[i]!;

@@ -21,6 +21,7 @@ export function encodingFor(setting: Setting): Encoding {
       ...inner,
       to: inner.to.endsWith('pruned') ? inner.to : `${inner.to} pruned`,
       unit: leastCommonMultiple(inner.unit, pruning.unit),
+      valueUnit: leastCommonMultiple(inner.valueUnit ?? inner.unit, pruning.unit),
       surveys: [
         ...pruning.surveys,
         ...inner.surveys.map((survey) => ({

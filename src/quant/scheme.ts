@@ -85,6 +85,8 @@ export interface Encoding {
   readonly to: string;
   /** Bands begin at multiples of this many values: a row, a block, or several. */
   readonly unit: number;
+  /** The same for bands whose chunks are not asked for, where packing alone needs the larger unit; undefined: `unit`. */
+  readonly valueUnit?: number | undefined;
   readonly surveys: readonly Survey[];
   /** Sizes are known without reading values, but for schemes that keep outliers apart. */
   pieces(known?: Knowledge): readonly Piece[];

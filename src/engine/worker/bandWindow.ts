@@ -6,6 +6,7 @@ import { windowElements } from '../matrix';
 import { namingTensor } from '../namingTensor';
 import type { TensorSource } from '../tensorSource';
 import { elementPlace, nonFinite } from './encodeTask';
+import { type FlatValues, readFlat } from './flatValues';
 import type { WorkerContext } from './workerContext';
 
 /** A run of a flattened tensor, a window long or shorter at the tensor's end. */
@@ -13,6 +14,8 @@ interface Window {
   readonly first: number;
   readonly encoded: EncodedBand;
 }
+
+const sharedWindow = 2 ** 15;
 
 export class BandWindow {
   readonly encoding: Encoding;
@@ -27,15 +30,19 @@ export class BandWindow {
     private readonly known: Knowledge,
     /** Hears of each window that is encoded. */
     private readonly onEncoded: (first: number, encoded: EncodedBand) => void = () => {},
+    /** Values that several schemes share. Windows are short then, so that slow schemes stop soon when told to. */
+    private readonly shared?: FlatValues | undefined,
   ) {
     this.encoding = namingTensor(source, () => encodingFor(setting));
-    this.size = windowElements(this.encoding.unit);
+    const { unit } = this.encoding;
+    this.size = shared ? unit * Math.max(1, Math.floor(sharedWindow / unit)) : windowElements(unit);
     this.elements = source.rows * source.columns;
   }
 
   /** The original values of a window. Throws `non-finite`. */
   original(first: number): Float32Array {
-    const values = readFlat(this.context, this.source, first, Math.min(this.size, this.elements - first));
+    const count = Math.min(this.size, this.elements - first);
+    const values = this.shared?.get(first, count) ?? readFlat(this.context, this.source, first, count);
     for (let i = 0; i < values.length; i++) {
       if (!Number.isFinite(values[i]!)) throw nonFinite(this.source, first + i, values[i]!);
     }
@@ -71,38 +78,8 @@ export class BandWindow {
   }
 }
 
-/** Decodes a run of the flattened tensor. */
-function readFlat(
-  { kernels, reader }: WorkerContext,
-  source: TensorSource,
-  first: number,
-  count: number,
-): Float32Array {
-  const { columns } = source;
-  const result = new Float32Array(count);
-  const mark = kernels.mark();
-  try {
-    const pointer = kernels.alloc(4 * count);
-    for (let done = 0; done < count; ) {
-      const row = Math.floor((first + done) / columns);
-      const column = (first + done) % columns;
-      const rest = count - done;
-      const whole = column === 0 ? Math.floor(rest / columns) : 0;
-      const block =
-        whole > 0
-          ? { row, rows: whole, column: 0, columns }
-          : { row, rows: 1, column, columns: Math.min(columns - column, rest) };
-      reader.readRegion(source, block, pointer + 4 * done);
-      done += block.rows * block.columns;
-    }
-    result.set(kernels.f32(pointer, count));
-  } finally {
-    kernels.reset(mark);
-  }
-  return result;
-}
-
-function overflow(
+/** What becomes of a value that a scheme's type cannot hold. */
+export function overflow(
   source: TensorSource,
   element: number,
   value: number,

@@ -11,6 +11,7 @@ import { runEncode, runRanges } from './encodeTask';
 import { runErrorFold } from './errorFoldTask';
 import { FileCache } from './fileCache';
 import { ownedBuffers } from './ownedBuffers';
+import { runSensitivity, runSensitivitySample } from './runSensitivity';
 import { runViewTask } from './runViewTask';
 import { SegmentReader } from './segmentReader';
 import { runStatsBatch } from './statsBatchTask';
@@ -100,6 +101,10 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runErrorFold(context, task);
     case 'copy':
       return runCopy(context, task);
+    case 'sensitivity':
+      return runSensitivity(context, task);
+    case 'sensitivitySample':
+      return runSensitivitySample(context, task);
     default:
       return runViewTask(context, task);
   }

@@ -10,6 +10,7 @@ import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats
 import type { CountedStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
 import type { FileSpan, TensorSource } from '../tensorSource';
+import type { SensitivityResults, SensitivityTasks } from './sensitivityTasks';
 import type { ViewResults, ViewTask } from './viewTasks';
 
 /** Parameters of rows, one entry a row. */
@@ -208,9 +209,10 @@ export type Task =
   | CompareTask
   | ErrorFoldTask
   | CopyTask
+  | SensitivityTasks
   | ViewTask;
 
-interface Results extends ViewResults {
+interface Results extends ViewResults, SensitivityResults {
   stats: PartAnswer | TensorStats;
   sample: SigmaThresholds | undefined;
   statsBatch: StatsBatchResult;

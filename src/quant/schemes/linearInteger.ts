@@ -169,6 +169,7 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
   return {
     to: `INT${bits}`,
     unit: (packedZero && !shared ? rowsPerWord[bits]! : 1) * columns,
+    valueUnit: columns,
     surveys,
     pieces: () => piecesOf(code, setting),
     encode,

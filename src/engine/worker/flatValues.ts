@@ -1,0 +1,82 @@
+/** Values of a flattened tensor, decoded once for all who look at the same place. */
+import { segmentElements } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+import type { WorkerContext } from './workerContext';
+
+/** Decodes a run of the flattened tensor. */
+export function readFlat(
+  { kernels, reader }: WorkerContext,
+  source: TensorSource,
+  first: number,
+  count: number,
+): Float32Array {
+  const { columns } = source;
+  const result = new Float32Array(count);
+  const mark = kernels.mark();
+  try {
+    const pointer = kernels.alloc(4 * count);
+    for (let done = 0; done < count; ) {
+      const row = Math.floor((first + done) / columns);
+      const column = (first + done) % columns;
+      const rest = count - done;
+      const whole = column === 0 ? Math.floor(rest / columns) : 0;
+      const block =
+        whole > 0
+          ? { row, rows: whole, column: 0, columns }
+          : { row, rows: 1, column, columns: Math.min(columns - column, rest) };
+      reader.readRegion(source, block, pointer + 4 * done);
+      done += block.rows * block.columns;
+    }
+    result.set(kernels.f32(pointer, count));
+  } finally {
+    kernels.reset(mark);
+  }
+  return result;
+}
+
+/** A few runs of a tensor, as they are walked through from its begin to its end. */
+export class FlatValues {
+  private readonly elements: number;
+  private readonly kept = new Map<number, Float32Array>();
+  private readonly capacity: number;
+
+  /** `reach`: how far apart the values lie at most that are asked for at about the same time. */
+  constructor(
+    private readonly context: WorkerContext,
+    private readonly source: TensorSource,
+    reach: number,
+  ) {
+    this.elements = source.rows * source.columns;
+    this.capacity = Math.ceil(reach / segmentElements) + 2;
+  }
+
+  /** A copy of `count` values from `first` on, which are within the tensor. */
+  get(first: number, count: number): Float32Array {
+    const result = new Float32Array(count);
+    for (let done = 0; done < count; ) {
+      const at = first + done;
+      const index = Math.floor(at / segmentElements);
+      const from = at - index * segmentElements;
+      const part = this.run(index).subarray(from, from + count - done);
+      result.set(part, done);
+      done += part.length;
+    }
+    return result;
+  }
+
+  private run(index: number): Float32Array {
+    const known = this.kept.get(index);
+    if (known) return known;
+    const first = index * segmentElements;
+    const values = readFlat(
+      this.context,
+      this.source,
+      first,
+      Math.min(segmentElements, this.elements - first),
+    );
+    this.kept.set(index, values);
+    const oldest = this.kept.size > this.capacity ? this.kept.keys().next().value : undefined;
+    if (oldest !== undefined) this.kept.delete(oldest);
+    return values;
+  }
+}

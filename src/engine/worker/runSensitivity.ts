@@ -1,0 +1,194 @@
+/** One tensor under several choices at once: its values are decoded once, and every choice encodes them. */
+import { LoupeError } from '../../errors';
+import type { ErrorSums } from '../../kernels/kernels';
+import { encodingFor } from '../../quant/encoding';
+import { type Setting, storedBytes } from '../../quant/scheme';
+import { extremes } from '../../quant/surveys';
+import { addErrorSums, noErrorSums } from '../../quant/tensorError';
+import type { DivergenceBins } from '../../quant/valueDivergence';
+import { failsAlone } from '../failsAlone';
+import { type Block, divide, segmentElements } from '../matrix';
+import { namingTensor } from '../namingTensor';
+import { BandWindow, overflow } from './bandWindow';
+import { nonFinite } from './encodeTask';
+import { FlatValues, readFlat } from './flatValues';
+import type {
+  Outcome,
+  SampleErrors,
+  SensitivityPart,
+  SensitivitySampleTask,
+  SensitivityTask,
+} from './sensitivityTasks';
+import type { WorkerContext } from './workerContext';
+
+/** Sums are taken in the same segments as by `runBands` and `runEncode`: the figures are those of an error report in all bits. */
+export function runSensitivity(context: WorkerContext, task: SensitivityTask): SensitivityPart {
+  const { kernels } = context;
+  const { source, part, choices, bins } = task;
+  const units = choices.map(({ setting }) => encodingUnit(setting));
+  const flat = new FlatValues(context, source, Math.max(segmentElements, ...units));
+  const original = new Float64Array(bins.bins);
+  const outcomes = choices.map(({ setting, known }) =>
+    outcomeOf(() => ({
+      window: new BandWindow(context, source, setting, known, () => {}, flat),
+      sums: noErrorSums,
+      dequantized: new Float64Array(bins.bins),
+    })),
+  );
+  const most = Math.min(segmentElements, part.rows * part.columns);
+  const x = kernels.alloc(4 * most);
+  const y = kernels.alloc(4 * most);
+  const buffer = new Float32Array(most);
+  for (const block of divide(part, segmentElements)) {
+    context.checkCancelled();
+    const count = block.rows * block.columns;
+    const first = block.row * source.columns + block.column;
+    const values = flat.get(first, count);
+    kernels.f32(x, count).set(values);
+    countInto(original, values, bins);
+    for (const [i, outcome] of outcomes.entries()) {
+      if ('error' in outcome) continue;
+      outcomes[i] = outcomeOf(() => {
+        const { window, sums, dequantized } = outcome;
+        const band = buffer.subarray(0, count);
+        window.copyTo(band, first);
+        kernels.f32(y, count).set(band);
+        countInto(dequantized, band, bins);
+        return { window, sums: addErrorSums(sums, kernels.errorSums(x, y, count)), dequantized };
+      });
+    }
+  }
+  return {
+    original,
+    outcomes: outcomes.map((outcome) =>
+      'error' in outcome ? outcome : { sums: outcome.sums, dequantized: outcome.dequantized },
+    ),
+  };
+}
+
+/** 1 for a setting that cannot be encoded, which fails by itself. */
+function encodingUnit(setting: Setting): number {
+  const outcome = outcomeOf(() => encodingFor(setting));
+  return 'error' in outcome ? 1 : outcome.unit;
+}
+
+/** A band of values, and where it lies in the tensor that the bands make up together. */
+interface SampledBand {
+  readonly first: number;
+  readonly values: Float32Array;
+}
+
+export function runSensitivitySample(
+  context: WorkerContext,
+  task: SensitivitySampleTask,
+): readonly Outcome<SampleErrors>[] {
+  const { source, settings } = task;
+  let elements = 0;
+  const bands = task.bands.map(({ row, rows, columns }: Block): SampledBand => {
+    context.checkCancelled();
+    const first = elements;
+    elements += rows * columns;
+    return { first, values: readFlat(context, source, row * columns, rows * columns) };
+  });
+  const bad = outcomeOf(() => {
+    for (const [i, { values }] of bands.entries()) assertFinite(task, values, task.bands[i]!);
+    return {};
+  });
+  if ('error' in bad) return settings.map(() => bad);
+  return settings.map((setting) =>
+    outcomeOf(() => namingTensor(source, () => sampleErrors(context, task, setting, bands))),
+  );
+}
+
+function assertFinite({ source }: SensitivitySampleTask, values: Float32Array, { row }: Block): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]!)) throw nonFinite(source, row * source.columns + i, values[i]!);
+}
+
+function sampleErrors(
+  context: WorkerContext,
+  { source, bands: blocks, bins, extremes: knownExtremes }: SensitivitySampleTask,
+  setting: Setting,
+  bands: readonly SampledBand[],
+): SampleErrors {
+  const { kernels } = context;
+  const { columns } = source;
+  const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
+  const encoding = encodingFor({ ...setting, rows });
+  const unit = encoding.valueUnit ?? encoding.unit;
+  // Blocks that begin in a row before a band, or end after it, are left out. In the whole tensor they begin at multiples
+  // of the unit, counted from its begin; the sample is numbered so that columns stay what they are.
+  const whole = bands.map(({ first, values }, i): SampledBand => {
+    const start = blocks[i]!.row * columns;
+    const isLast = start + values.length === source.rows * columns;
+    const skipped = (unit - (start % unit)) % unit;
+    const end = isLast ? values.length : values.length - ((start + values.length) % unit);
+    return { first: first + skipped, values: values.subarray(skipped, Math.max(skipped, end)) };
+  });
+  const known: Float64Array[] = [];
+  let guessed = false;
+  for (const survey of encoding.surveys) {
+    let state = survey.start();
+    if (survey === extremes && knownExtremes) state = Float64Array.of(knownExtremes.min, knownExtremes.max);
+    else {
+      guessed = true;
+      for (const band of whole) {
+        context.checkCancelled();
+        survey.add(state, band, known);
+      }
+    }
+    known.push(state);
+  }
+  const original = new Float64Array(bins.bins);
+  const dequantized = new Float64Array(bins.bins);
+  const sums: ErrorSums[] = [];
+  let values = 0;
+  const mark = kernels.mark();
+  try {
+    const most = whole.reduce((longest, band) => Math.max(longest, band.values.length), 0);
+    const x = kernels.alloc(4 * most);
+    const y = kernels.alloc(4 * most);
+    for (const [i, band] of whole.entries()) {
+      context.checkCancelled();
+      const count = band.values.length;
+      if (count === 0) continue;
+      const encoded = encoding.encode(band, known).dequantized;
+      const start = blocks[i]!.row * columns + band.first - bands[i]!.first;
+      for (let at = 0; at < count; at++) {
+        if (!Number.isFinite(encoded[at]!))
+          throw overflow(source, start + at, band.values[at]!, encoded[at]!, encoding.to);
+      }
+      kernels.f32(x, count).set(band.values);
+      kernels.f32(y, count).set(encoded);
+      sums.push(kernels.errorSums(x, y, count));
+      countInto(original, band.values, bins);
+      countInto(dequantized, encoded, bins);
+      values += count;
+    }
+  } finally {
+    kernels.reset(mark);
+  }
+  const bytes = storedBytes(encodingFor(setting).pieces(known));
+  return { bands: sums, values, original, dequantized, bytes, guessed };
+}
+
+/** Counts values by bin. */
+function countInto(target: Float64Array, values: Float32Array, { min, max, bins }: DivergenceBins): void {
+  const perUnit = bins / (max - min);
+  const last = bins - 1;
+  for (let i = 0; i < values.length; i++) {
+    const bin = (values[i]! - min) * perUnit;
+    target[bin < 0 ? 0 : bin > last ? last : Math.trunc(bin)]!++;
+  }
+}
+
+/** What a choice gives, or why it cannot be; everything else is thrown. */
+function outcomeOf<Result>(compute: () => Result): Outcome<Result> {
+  try {
+    return compute();
+  } catch (thrown) {
+    const error = LoupeError.from(thrown);
+    if (!failsAlone(error)) throw error;
+    return { error: error.toJSON() };
+  }
+}
