@@ -1,6 +1,7 @@
 /** What stands around a histogram: its buttons, the legend of two tensors, and the values beyond k sigma. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { TensorStats } from '../../src/protocol/engineApi';
+import type { DisplayHistogram, TensorStats } from '../../src/protocol/engineApi';
+import { expectedCount, type NormalCurve, readBin, type ValueMark } from '../draw/histogramData';
 import { normalTail } from '../draw/normalTail';
 import { formatInteger, formatNumber, formatShare } from '../state/format';
 import type { Distribution } from './histogramSource';
@@ -117,4 +118,32 @@ export function beyondLine(
 function expectedText(expected: number): string {
   if (expected >= 0.5) return formatInteger(Math.round(expected));
   return expected < 0.01 ? 'none' : formatNumber(expected, 1);
+}
+
+/** The percentiles as marks on the axis. */
+export function percentileMarks({ percentiles }: Pick<TensorStats, 'percentiles'>): readonly ValueMark[] {
+  return Object.entries(percentiles).flatMap(([percent, value]) =>
+    value === null ? [] : [{ label: percent === '50' ? 'median' : `p${percent}`, value }],
+  );
+}
+
+/** One bin in words: its range, count and share of `count` values, the other tensor's and the normal's. */
+export function binWords(
+  {
+    histogram,
+    other,
+  }: { readonly histogram: DisplayHistogram; readonly other: DisplayHistogram | undefined },
+  bin: number,
+  count: number,
+  normal: NormalCurve | undefined,
+): string {
+  const reading = readBin(histogram, bin, count);
+  const width = reading.to - reading.from;
+  const expected = normal && expectedCount(normal, width, reading.from + width / 2);
+  return [
+    `${formatNumber(reading.from, 3)} to ${formatNumber(reading.to, 3)}`,
+    `${formatInteger(reading.count)} ${reading.count === 1 ? 'value' : 'values'} (${formatShare(reading.share)})`,
+    ...(other ? [`other ${formatInteger(other.counts[bin] ?? 0)}`] : []),
+    ...(normal ? [`normal ${expected ? formatInteger(Math.round(expected)) : 0}`] : []),
+  ].join(' · ');
 }

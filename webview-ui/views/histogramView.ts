@@ -6,8 +6,7 @@
 import { html, LitElement, nothing } from 'lit';
 import type { DisplayHistogram, TensorStats } from '../../src/protocol/engineApi';
 import { LoupeError } from '../../src/protocol/rpc';
-import type { ValueMark } from '../draw/histogramData';
-import { binAt, binEdge, expectedCount, readBin } from '../draw/histogramData';
+import { binAt, binEdge } from '../draw/histogramData';
 import { HistogramPlot, type HistogramSeries } from '../draw/histogramPlot';
 import {
   boundedRange,
@@ -17,8 +16,8 @@ import {
   type ValueRange,
   zoomedRange,
 } from '../draw/histogramZoom';
-import { formatInteger, formatNumber, formatShare, shortNumber } from '../state/format';
-import { beyondLine, histogramTools, overlayLegend } from './histogramParts';
+import { formatInteger, formatNumber, shortNumber } from '../state/format';
+import { beyondLine, binWords, histogramTools, overlayLegend, percentileMarks } from './histogramParts';
 import type {
   Distribution,
   DistributionRequest,
@@ -191,12 +190,6 @@ export class HistogramView extends LitElement {
     return total > 0 ? (this.stats.count - this.stats.nan - this.stats.inf) / total : 1;
   }
 
-  private get marks(): readonly ValueMark[] {
-    return Object.entries(this.stats.percentiles).flatMap(([percent, value]) =>
-      value === null ? [] : [{ label: percent === '50' ? 'median' : `p${percent}`, value }],
-    );
-  }
-
   private draw(): void {
     const host = this.querySelector<HTMLElement>('.histogram-plot');
     if (!host || !this.shown) return;
@@ -218,7 +211,7 @@ export class HistogramView extends LitElement {
       normal: this.showsNormal ? this.normal : undefined,
       format: shortNumber,
       range: this.range ?? this.full,
-      marks: this.marks,
+      marks: percentileMarks(this.stats),
       hint: this.distribution
         ? 'Left and right read the bins, plus and minus zoom, Escape shows everything, T is the table.'
         : 'Left and right read the bins, T is the table.',
@@ -240,18 +233,7 @@ export class HistogramView extends LitElement {
   }
 
   private describe(bin: number): string {
-    const { histogram, other } = this.shown!;
-    const { from, to, count, share } = readBin(histogram, bin, this.stats.count);
-    const width = to - from;
-    const expected = this.normal && expectedCount(this.normal, width, from + width / 2);
-    return [
-      `${formatNumber(from, 3)} to ${formatNumber(to, 3)}`,
-      `${formatInteger(count)} ${count === 1 ? 'value' : 'values'} (${formatShare(share)})`,
-      ...(other ? [`other ${formatInteger(other.counts[bin] ?? 0)}`] : []),
-      ...(this.showsNormal && this.normal
-        ? [`normal ${expected ? formatInteger(Math.round(expected)) : 0}`]
-        : []),
-    ].join(' · ');
+    return binWords(this.shown!, bin, this.stats.count, this.showsNormal ? this.normal : undefined);
   }
 
   private zoom(range: ValueRange | undefined): void {

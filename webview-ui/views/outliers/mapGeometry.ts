@@ -119,6 +119,11 @@ export function mapGeometry(
   };
 }
 
+/** Left edge of a column before scrolling. The column of the largest stands a little apart. */
+export function columnLeft(geometry: MapGeometry, group: MapGroup, column: number): number {
+  return geometry.labelWidth + column * geometry.cellWidth + (column >= group.columns.length ? 6 : 0);
+}
+
 /** Index of the line at a height; the nearest one outside of all lines. */
 export function lineAt({ lines }: MapGeometry, y: number): number {
   let low = 0;

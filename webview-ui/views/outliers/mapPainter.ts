@@ -8,6 +8,7 @@ import { type CellFigure, placeOn, type Statistic, type StatisticRange } from '.
 import {
   type CellPlace,
   columnCount,
+  columnLeft,
   gap,
   largestLabel,
   lineAt,
@@ -88,11 +89,6 @@ export function paintMap(context: CanvasRenderingContext2D, picture: MapPicture)
     context.lineTo(width, headerHeight + 0.5);
     context.stroke();
   }
-}
-
-/** Left edge of a column on the screen. The column of the largest stands a little apart. */
-export function columnLeft(geometry: MapGeometry, group: MapGroup, column: number): number {
-  return geometry.labelWidth + column * geometry.cellWidth + (column >= group.columns.length ? 6 : 0);
 }
 
 function paintHeader(context: CanvasRenderingContext2D, picture: MapPicture, index: number, y: number): void {

@@ -17,16 +17,16 @@ import { cellWords, type MapCell } from './cellWords';
 import {
   type CellPlace,
   columnCount,
-  isCell,
+  columnLeft,
   lineAt,
   type MapGeometry,
   mapGeometry,
-  nearestInLine,
   rowHeight,
   tensorsAt,
 } from './mapGeometry';
 import { placeAfter } from './mapKeys';
-import { columnLeft, paintMap } from './mapPainter';
+import { paintMap } from './mapPainter';
+import { placeAtPoint, placeOfTensor } from './mapPlaces';
 
 /** What happens in the map. */
 export interface MapEvents {
@@ -260,20 +260,7 @@ export class OutlierMap extends LitElement {
     const box = scroller.getBoundingClientRect();
     const x = clientX - box.left;
     const y = clientY - box.top;
-    const line = lineAt(geometry, y + scroller.scrollTop);
-    const group = this.groups[geometry.lines[line]?.group ?? -1];
-    if (!group) return undefined;
-    const { group: current } = geometry.lines[lineAt(geometry, scroller.scrollTop)]!;
-    const isUnderHeader = y < geometry.headers[current]!.height && scroller.scrollTop > 0;
-    if (isUnderHeader || x < geometry.labelWidth) return undefined;
-    for (let column = 0; column < columnCount(group); column++) {
-      const left = columnLeft(geometry, group, column) - scroller.scrollLeft;
-      if (x >= left && x < left + geometry.cellWidth) {
-        const place = { line, column };
-        return isCell(geometry, this.groups, place) ? place : undefined;
-      }
-    }
-    return undefined;
+    return placeAtPoint(geometry, this.groups, x, y, scroller);
   }
 
   /** The row whose label is under a point. */
@@ -345,22 +332,8 @@ export class OutlierMap extends LitElement {
       scroller.scrollLeft = left + cellWidth + 4 - clientWidth;
   }
 
-  /** The cell of the selected tensor, else the first. */
   private firstPlace(): CellPlace | undefined {
-    const { geometry } = this;
-    if (!geometry) return undefined;
-    let first: CellPlace | undefined;
-    for (let line = 0; line < geometry.lines.length; line++) {
-      const { row, group, kind } = geometry.lines[line]!;
-      if (!row || kind !== 'row') continue;
-      first ??= nearestInLine(geometry, this.groups, line, 0);
-      if (this.selected === undefined) break;
-      const column = this.groups[group]!.columns.findIndex((_, at) =>
-        row.cells[at]?.includes(this.selected!),
-      );
-      if (column >= 0) return { line, column };
-    }
-    return first;
+    return this.geometry && placeOfTensor(this.geometry, this.groups, this.selected);
   }
 
   private readonly onFocus = (): void => {
