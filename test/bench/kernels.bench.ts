@@ -10,6 +10,7 @@ import { decodeReference } from '../../src/kernels/reference/decode';
 import { histogramF32Reference } from '../../src/kernels/reference/histogram';
 import { rowRangeReference } from '../../src/kernels/reference/rowRange';
 import { errorSumsReference, momentsReference } from '../../src/kernels/reference/sums';
+import type { ChannelPlace } from '../../src/kernels/valueFolds';
 import { SegmentStats } from '../../src/stats/segmentStats';
 
 const rows = 256;
@@ -142,6 +143,18 @@ compare(
   () => kernels.moments(src, elements, 0),
   () => momentsReference(values, 0),
 );
+const channelArrays = [4 * rows, 4 * columns, 8 * rows, 8 * columns].map((bytes) => kernels.alloc(bytes));
+const place = [0, columns, ...channelArrays] as unknown as ChannelPlace;
+compare(
+  'moments and channels in one walk',
+  elements * 4,
+  () => kernels.folds.foldFinite(src, elements, place),
+  () => {
+    momentsReference(values, 0);
+    channelsReference(values, 0, columns);
+  },
+);
+compare('channels of BF16', elements * 2, () => kernels.folds.channelsBF16(src16, elements, place));
 const histogram = kernels.alloc(65536 * 4);
 compare(
   'histogram of F32',
