@@ -55,7 +55,7 @@ export interface ResolvedRecipe {
 }
 
 /** Steps of matching that one resolution takes at most: seconds, so that a hostile recipe cannot hang the engine. */
-const mostSteps = 2_000_000_000;
+const mostSteps = 300_000_000;
 
 /**
  * Decides about every tensor. A rule beats the keep-list, but not what cannot be quantized at all: empty tensors and
@@ -65,8 +65,9 @@ export function resolveRecipe(
   recipe: Recipe,
   tensors: readonly PolicyTensor[],
   modelType: string | undefined,
+  steps = mostSteps,
 ): ResolvedRecipe {
-  const work: PatternWork = { steps: mostSteps };
+  const work: PatternWork = { steps };
   const patterns = recipe.rules.map(({ match }) => compilePattern(match));
   const rules = recipe.rules.map(() => ({ decided: 0, matches: false }));
   const kept = new Set(keptKinds(recipe));
