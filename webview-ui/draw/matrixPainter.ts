@@ -108,7 +108,7 @@ function paintNumbers(
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   // The widest text of this format is known without writing them all.
-  if (context.measureText(`−${format(0.1234567)}`).width + 2 * numberPadding * canvas.ratio > width)
+  if (context.measureText(`−${format(0.000123456)}`).width + 2 * numberPadding * canvas.ratio > width)
     return false;
   const { pixels, scale, isMagnitude } = palette;
   const last = pixels.length - 1;

@@ -180,7 +180,7 @@ export class MatrixScene {
   }
 
   /** |values| of the cells that are shown now, of at most so many: what a range can be taken from. */
-  shownMagnitudes(most = 65_536): Float32Array {
+  shownMagnitudes(most = 16_384): Float32Array {
     const tiles: Tile[] = [];
     for (const address of tilesOver(this.region, this.level)) {
       const tile = this.store.get(address);
@@ -192,13 +192,14 @@ export class MatrixScene {
     }
     const total = tiles.reduce((sum, tile) => sum + tile.values.length, 0);
     const step = Math.max(1, Math.ceil(total / most));
-    const magnitudes: number[] = [];
+    const magnitudes = new Float32Array(Math.ceil(total / step) + tiles.length);
+    let count = 0;
     for (const { values } of tiles)
       for (let at = 0; at < values.length; at += step) {
         const magnitude = Math.abs(values[at]!);
-        if (Number.isFinite(magnitude)) magnitudes.push(magnitude);
+        if (Number.isFinite(magnitude)) magnitudes[count++] = magnitude;
       }
-    return Float32Array.from(magnitudes).sort();
+    return magnitudes.subarray(0, count).sort();
   }
 }
 

@@ -27,7 +27,7 @@ import { type CellReading, MatrixScene, type MatrixSource } from './matrixScene'
 
 /** Going to an element zooms in where cells are smaller than this many CSS pixels, until their numbers can be read. */
 const seenFrom = 6;
-const readableCell = { width: 66, height: 22 };
+const readableCell = { width: 76, height: 22 };
 /** Views are told of this often while they move, ms. */
 const tellMs = 90;
 /** Tiles are asked for this often while the view moves, ms. */
