@@ -132,7 +132,6 @@ export class TensorPanels implements vscode.WebviewPanelSerializer {
         return index === undefined ? undefined : { index, name: tensors.names[index]! };
       },
       tile: (params, { signal }) => document.tile(params, signal),
-      values: (params, { signal }) => document.ask('values', params, signal),
       element: (params, { signal }) => document.ask('element', params, signal),
       profile: (params, { signal }) =>
         document.ask('profile', { ...params, outlierFactor: readViewSettings().outlierFactor }, signal),

@@ -1,7 +1,7 @@
 /** What the tensor viewer's page and the extension host say to each other. */
 import type { SerializedError } from '../errors';
 import type { Aggregate, EngineContract, Region, TensorSlice, TensorStats, Tile } from './engineApi';
-import type { ElementReading, MatrixValues, TensorViewContract } from './tensorViews';
+import type { ElementReading, TensorViewContract } from './tensorViews';
 import type { ViewSettings } from './webviewApi';
 
 /** The tensor that a viewer shows. */
@@ -76,7 +76,6 @@ export type TensorHostContract = {
     };
     result: Tile;
   };
-  values: { params: { region: Region; slice?: TensorSlice | undefined }; result: MatrixValues };
   element: {
     params: { row: number; column: number; slice?: TensorSlice | undefined };
     result: ElementReading;

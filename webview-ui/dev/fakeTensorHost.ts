@@ -81,13 +81,6 @@ const host = new Rpc<TensorHostContract, TensorPageContract>(
       }
       return makeTile(tensor, request);
     },
-    values: ({ region, slice }) => {
-      const values: number[] = [];
-      for (let row = region.row0; row < region.row1; row++)
-        for (let column = region.column0; column < region.column1; column++)
-          values.push(valueAt(tensor, row, column, slice));
-      return { region, values: Float64Array.from(values) };
-    },
     element: async ({ row, column, slice }) => {
       await pause();
       const reading = makeElement(tensor, row, column, slice);
