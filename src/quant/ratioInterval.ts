@@ -21,10 +21,12 @@ const quantileOf = (freedom: number): number =>
  * A 95 % interval, in dB, of 10 log10(sum x^2 / sum e^2) of the whole tensor, from bands that were drawn with equal chance.
  * The noise share r = sum e / sum s is a ratio estimator (Cochran 1977, Sampling Techniques, section 6.4): with
  * d = e - r s of each of k bands its variance is about (1 - f) k / (k - 1) sum d^2 / (sum s)^2, f being the share of the tensor
- * that was drawn; r +- t sd(r) becomes dB by the slope of the logarithm, 10 / ln 10. Bands are whole runs of values, so that
- * what goes together within rows does not make it look surer than it is. Drawing one band of each
- * stretch of the tensor, as `sampleBands` does, errs on the wide side. Where very few rows hold most of the
- * error, a sample that misses them cannot know. null when there is no error, or fewer than two bands.
+ * that was drawn; r +- t sd(r) becomes dB by the slope of the logarithm, 10 / ln 10. For k stands the number of
+ * bands that count as much as these do, (sum s)^2 / sum s^2 (Kish 1965, Survey Sampling, section 11.7), also in t's
+ * degrees of freedom: a few bands that hold most of the signal make the interval wide. Bands are whole runs of values, so that
+ * what goes together within rows does not make it look surer than it is. Drawing one band of each stretch of the tensor,
+ * as `sampleBands` does, errs on the wide side. Rows that hold much of the error and are missed by
+ * the sample are beyond it. null when there is no error, or fewer than two bands.
  */
 export function ratioInterval(
   bands: readonly BandEnergy[],
@@ -38,10 +40,15 @@ export function ratioInterval(
   }
   if (count < 2 || error === 0 || signal === 0) return null;
   const ratio = error / signal;
-  let squares = 0;
-  for (const band of bands) squares += (band.error - ratio * band.signal) ** 2;
-  const variance = (((1 - drawn) * count) / (count - 1)) * (squares / signal ** 2);
-  const half = ((quantileOf(count - 1) * Math.sqrt(variance)) / ratio) * (10 / Math.LN10);
+  let [squares, weights] = [0, 0];
+  for (const band of bands) {
+    squares += (band.error - ratio * band.signal) ** 2;
+    weights += band.signal ** 2;
+  }
+  const alike = signal ** 2 / weights;
+  const freedom = Math.max(1, Math.round(alike) - 1);
+  const variance = (1 - drawn) * ((freedom + 1) / freedom) * (squares / signal ** 2);
+  const half = ((quantileOf(freedom) * Math.sqrt(variance)) / ratio) * (10 / Math.LN10);
   const center = -10 * Math.log10(ratio);
   return { low: center - half, high: center + half };
 }
