@@ -1,5 +1,6 @@
 /** What the compiled module exports. */
 import type { PackedExports } from './packedExports';
+import type { QuantExports } from './quantExports';
 import type { FoldExports } from './valueFolds';
 
 /** Types with a decoder to float32 of their own, the export `decode` + name. */
@@ -39,6 +40,7 @@ export interface KernelExports
   extends Record<`decode${KernelDtype}`, Decoder>,
     Record<`decode${LookupDtype}`, LookupDecoder>,
     PackedExports,
+    QuantExports,
     FoldExports {
   heapBase(): number;
   decodeByTable: LookupDecoder;

@@ -6,6 +6,7 @@ import { LoupeError } from '../errors';
 import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
 import { Lookups } from './lookups';
 import type { PackedExports } from './packedExports';
+import type { QuantExports } from './quantExports';
 import type { ShiftedSums } from './shiftedSums';
 import { ValueFolds } from './valueFolds';
 import { type WasmMemory, wasm } from './webAssembly';
@@ -42,6 +43,8 @@ export class Kernels {
   readonly memory: WasmMemory;
   /** The kernels of quantized layouts. */
   readonly packed: PackedExports;
+  /** The kernels that encode. */
+  readonly quant: QuantExports;
   readonly folds: ValueFolds;
   readonly #exports: KernelExports;
   readonly #scratch: number;
@@ -54,6 +57,7 @@ export class Kernels {
     this.memory = memory;
     this.#exports = exports;
     this.packed = exports;
+    this.quant = exports;
     this.#scratch = align(exports.heapBase());
     const lookups = new Lookups(exports, this.#scratch + scratchBytes, (at, bytes) => this.u8(at, bytes));
     this.#start = align(lookups.end);

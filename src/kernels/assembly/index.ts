@@ -44,6 +44,11 @@ export {
   packedTable256,
   packedTimes,
 } from './packedValues';
+export { encodeNormalFloats, encodeSignedFloats } from './quantCodebooks';
+export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
+export { encodeColumns, encodeGroups } from './quantIntegers';
+export { packDense, packHighNibbles } from './quantPacking';
+export { groupRanges, integerScales, largestMagnitudes, rowMagnitudes } from './quantScales';
 export { rowRange } from './rowRange';
 export {
   decodeByTable,

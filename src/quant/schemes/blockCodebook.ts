@@ -24,7 +24,7 @@ function countBelow(thresholds: Float32Array, value: number): number {
  * Quantiles of the normal distribution with 0 and both ends exact (Dettmers et al. 2023, QLoRA, arXiv 2305.14314,
  * appendix E); numbers of bitsandbytes, functional.py `get_4bit_type` and csrc/kernels.cu `dQuantizeNF4`.
  */
-const nf4Values = Float32Array.of(
+export const nf4Values = Float32Array.of(
   -1,
   -0.6961928009986877,
   -0.5250730514526367,
@@ -42,7 +42,7 @@ const nf4Values = Float32Array.of(
   0.7229568362236023,
   1,
 );
-const nf4Thresholds = Float32Array.of(
+export const nf4Thresholds = Float32Array.of(
   -0.8480964004993439,
   -0.6106329262256622,
   -0.4599952697753906,
@@ -62,9 +62,9 @@ const nf4Thresholds = Float32Array.of(
 
 /** Twelfths: a sign bit and 0, 0.0625, 8, 12, 4, 6, 2, 3 in the order of the codes, which is not that of the values. */
 const fp4Magnitudes = [0, 0.0625, 8, 12, 4, 6, 2, 3].map((twelfths) => twelfths / 12);
-const fp4Values = Float32Array.of(...fp4Magnitudes, ...fp4Magnitudes.map((value) => -value));
+export const fp4Values = Float32Array.of(...fp4Magnitudes, ...fp4Magnitudes.map((value) => -value));
 /** csrc/kernels.cu `dQuantizeFP4`, and the codes of the magnitudes between them. */
-const fp4Thresholds = Float32Array.of(
+export const fp4Thresholds = Float32Array.of(
   0.00260417,
   0.0859375,
   0.20833333,
@@ -73,11 +73,11 @@ const fp4Thresholds = Float32Array.of(
   0.583333,
   0.8333333,
 );
-const fp4Codes = [0, 1, 6, 7, 4, 5, 2, 3];
+export const fp4Codes = [0, 1, 6, 7, 4, 5, 2, 3];
 
 const blockSizes = [64, 32, 128, 256, 512, 1024, 2048, 4096] as const;
 /** Scales that share a scale of their own in double quantization. */
-const nestedBlock = 256;
+export const nestedBlock = 256;
 const torchDtypes: Readonly<Record<string, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 function blockCodebook(codebook: Codebook, label: string, detail: string): Scheme {
@@ -115,14 +115,14 @@ function blockAbsmax(values: Float32Array, blockSize: number): Float32Array {
   return absmax;
 }
 
-interface NestedScales {
+export interface NestedScales {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
   readonly absmax: Float32Array;
 }
 
 /** Scales less their mean, in the dynamic code with a scale for every 256: functional.py `quantize_4bit`. */
-function nest(absmax: Float32Array, offset: number, map: Float32Array): NestedScales {
+export function nest(absmax: Float32Array, offset: number, map: Float32Array): NestedScales {
   const shifted = absmax.map((value) => value - offset);
   const scales = blockAbsmax(shifted, nestedBlock);
   const codes = new Uint8Array(absmax.length);
@@ -134,6 +134,14 @@ function nest(absmax: Float32Array, offset: number, map: Float32Array): NestedSc
     result[i] = Math.fround(map[codes[i]!]! * scale) + offset;
   }
   return { codes, scales, absmax: result };
+}
+
+/** The mean scale, which double quantization takes away first, from the last survey. */
+export function nestedOffset(): (known: Knowledge) => number {
+  return remembering((known: Knowledge) => {
+    const [sum, count] = known.at(-1) as unknown as [number, number];
+    return Math.fround(sum / count);
+  });
 }
 
 const largestFloat = Math.fround(3.4028234663852886e38);
@@ -158,10 +166,7 @@ function encodingOf(codebook: Codebook, { rows, columns, choice, dtype }: Settin
     },
     merge: addTo,
   };
-  const offsetOf = remembering((known: Knowledge) => {
-    const [sum, count] = known.at(-1) as unknown as [number, number];
-    return Math.fround(sum / count);
-  });
+  const offsetOf = nestedOffset();
   /** Python's json.dumps of QuantState.as_dict; filled up with spaces, so that its size does not depend on values. */
   const describe = (offset: number): Uint8Array => {
     const nested = doubleQuant
@@ -238,7 +243,7 @@ function encodingOf(codebook: Codebook, { rows, columns, choice, dtype }: Settin
 }
 
 /** Where 1 / scale would overflow. */
-const smallestAbsmax = Math.fround(1e-38);
+export const smallestAbsmax = Math.fround(1e-38);
 
 export const nf4 = blockCodebook(
   { name: 'nf4', values: nf4Values, codeOf: (scaled) => countBelow(nf4Thresholds, scaled) },

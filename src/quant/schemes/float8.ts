@@ -4,8 +4,18 @@ import { remembering } from '../remembering';
 import { type Chunk, type Knowledge, noSurveys, type Scheme, type Setting, type StoredForm } from '../scheme';
 import { type StoredScale, storedScale } from '../storedScale';
 import { extremes } from '../surveys';
+import type { ScaleDtype } from '../types';
 
-const unscaled: StoredScale = { scale: 1, inverse: 1 };
+/** The scale of a whole tensor, from the survey of its extremes. */
+export function tensorScaleOf(format: Minifloat, scaleDtype: ScaleDtype): (known: Knowledge) => StoredScale {
+  const largest = format.values[format.largestCode]!;
+  return remembering((known: Knowledge) => {
+    const [low, high] = known.at(-1) as unknown as [number, number];
+    return storedScale(Math.max(Math.abs(low), Math.abs(high)), largest, scaleDtype);
+  });
+}
+
+export const unscaled: StoredScale = { scale: 1, inverse: 1 };
 
 /**
  * 8-bit floats (OFP8 1.0), rounded to nearest even, with no scale, one a row or one a tensor: scale = max|x| / largest
@@ -30,10 +40,7 @@ function float8(name: 'f8-e4m3' | 'f8-e5m2', format: Minifloat, detail: string):
     encoding({ rows, columns, choice, scaleDtype }) {
       const { granularity } = choice;
       const saturate = choice.overflow === 'saturate';
-      const tensorScale = remembering((known: Knowledge) => {
-        const [low, high] = known.at(-1) as unknown as [number, number];
-        return storedScale(Math.max(Math.abs(low), Math.abs(high)), largest, scaleDtype);
-      });
+      const tensorScale = tensorScaleOf(format, scaleDtype);
       const rowScale = (values: Float32Array) =>
         storedScale(
           values.reduce((absmax, value) => Math.max(absmax, Math.abs(value)), 0),

@@ -56,7 +56,7 @@ function storedForm({ bits, symmetric }: LinearCode, { choice, columns }: Settin
 }
 
 /** Columns that share a scale within a row. */
-function groupWidth({ choice, columns }: Setting): number {
+export function groupWidth({ choice, columns }: Setting): number {
   return choice.granularity === 'block' ? Math.min(choice.blockSize, columns) : columns;
 }
 
@@ -80,6 +80,26 @@ function piecesOf(code: LinearCode, setting: Setting): readonly Piece[] {
 /** Rows whose packed zero points fill whole words. */
 const rowsPerWord: Readonly<Record<number, number>> = { 8: 4, 7: 32, 6: 16, 5: 32, 4: 8, 3: 32, 2: 16 };
 
+/** Parameters that all bands share: one, or one a column. */
+export function sharedParametersOf(
+  code: LinearCode,
+  { choice, scaleDtype }: Setting,
+): (known: Knowledge) => readonly QuantParameters[] {
+  return remembering((known: Knowledge): QuantParameters[] => {
+    // A pruning's surveys come before these.
+    const [ranges, errors] = choice.clip === 'mse' ? known.slice(-2) : known.slice(-1);
+    const count = ranges!.length / 2;
+    return Array.from({ length: count }, (_, i) =>
+      code.parameters(
+        ranges![i]!,
+        ranges![count + i]!,
+        scaleDtype,
+        errors ? shrinkOf(errors.subarray(i * clipShrinks.length, (i + 1) * clipShrinks.length)) : 1,
+      ),
+    );
+  });
+}
+
 function encodingOf(code: LinearCode, setting: Setting): Encoding {
   const { rows, columns, choice, scaleDtype } = setting;
   const { bits } = code;
@@ -89,22 +109,8 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
   const shared = granularity === 'tensor' || granularity === 'column';
   const floatZero = clip === 'hqq';
   const packedZero = !code.symmetric && !floatZero;
-  const shrinks = clip === 'mse' ? clipShrinks : [1];
 
-  /** Parameters that all bands share: one, or one a column. */
-  const sharedParameters = remembering((known: Knowledge): QuantParameters[] => {
-    // A pruning's surveys come before these.
-    const [ranges, errors] = clip === 'mse' ? known.slice(-2) : known.slice(-1);
-    const count = ranges!.length / 2;
-    return Array.from({ length: count }, (_, i) =>
-      code.parameters(
-        ranges![i]!,
-        ranges![count + i]!,
-        scaleDtype,
-        errors ? shrinkOf(errors.subarray(i * shrinks.length, (i + 1) * shrinks.length)) : 1,
-      ),
-    );
-  });
+  const sharedParameters = sharedParametersOf(code, setting);
   const columnTables = remembering(tablesOf);
   const surveys: Survey[] = [];
   if (shared) {
@@ -219,13 +225,13 @@ function encodeRun(target: Target, start: number, end: number, own: QuantParamet
 }
 
 /** Parameters of columns as tables, which are read faster than objects. */
-interface ColumnTables {
+export interface ColumnTables {
   readonly inverses: Float32Array;
   readonly zeros: Float32Array;
   readonly scales: Float32Array;
 }
 
-function tablesOf(parameters: readonly QuantParameters[]): ColumnTables {
+export function tablesOf(parameters: readonly QuantParameters[]): ColumnTables {
   return {
     inverses: Float32Array.from(parameters, ({ inverse }) => inverse),
     zeros: Float32Array.from(parameters, ({ zero }) => zero),

@@ -9,7 +9,11 @@ import { columnExtremes } from '../surveys';
 const largestFloat = Math.fround(3.4028234663852886e38);
 
 /** What bitsandbytes multiplies with in place of dividing by 127 (functional.py `int8_vectorwise_dequant`). */
-const perStep = Math.fround(1 / 127);
+export const perStep = Math.fround(1 / 127);
+
+/** What the values of a row are multiplied with. */
+export const rowInverse = (absmax: number): number =>
+  absmax === 0 ? 0 : Math.min(Math.fround(127 / absmax), largestFloat);
 
 /** Vector-wise INT8 of some columns: SCB = max|x| of the row, q = rne(x * (127 / SCB)), x~ = (q * SCB) * (1 / 127). */
 function encodeRow(
@@ -21,7 +25,7 @@ function encodeRow(
   let absmax = 0;
   for (let i = 0; i < values.length; i++)
     if (isOutlier?.[i] !== 1) absmax = Math.max(absmax, Math.abs(values[i]!));
-  const inverse = absmax === 0 ? 0 : Math.min(Math.fround(127 / absmax), largestFloat);
+  const inverse = rowInverse(absmax);
   for (let i = 0; i < values.length; i++) {
     if (isOutlier?.[i] === 1) dequantized[i] = roundToDtype(values[i]!, 'F16');
     else {
@@ -118,7 +122,7 @@ function encodingOf({ rows, columns, choice }: Setting, apart: boolean): Encodin
 }
 
 /** Beside the weight, not below it: the module's name and these. */
-const scbSuffix = '/SCB';
+export const scbSuffix = '/SCB';
 const scbPiece = (rows: number) => piece(scbSuffix, 'F32', [rows]);
 const formatPiece = () => piece('/weight_format', 'U8', []);
 

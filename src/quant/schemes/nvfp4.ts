@@ -11,6 +11,28 @@ const largestElement = 6;
 const largestScale = 448;
 const largestFloat = Math.fround(3.4028234663852886e38);
 
+/** What scales are divided by, from the survey of the tensor's extremes. */
+export function tensorDivisor(): (known: Knowledge) => number {
+  return remembering((known: Knowledge) => {
+    const [low, high] = known.at(-1) as unknown as [number, number];
+    const absmax = Math.max(Math.abs(low), Math.abs(high));
+    if (absmax === 0) return 1;
+    return Math.min(Math.fround((largestScale * largestElement) / absmax), largestFloat);
+  });
+}
+
+/** The scale of a block: as stored, and in float32 with its reciprocal. */
+export function blockScale(
+  absmax: number,
+  divisor: number,
+): { readonly code: number; readonly scale: number; readonly inverse: number } {
+  const code = toMinifloat(Math.fround(divisor * Math.fround(absmax / largestElement)), e4m3, true);
+  const scale = Math.fround(e4m3.values[code]! / divisor);
+  // A block too small for the smallest scale becomes 0.
+  const inverse = scale === 0 ? 0 : Math.min(Math.fround(1 / scale), largestFloat);
+  return { code, scale, inverse };
+}
+
 /**
  * NVFP4 as compressed-tensors has it (layouts.md, section 1; NVIDIA's formula): a divisor for the tensor,
  * g = 448 * 6 / max|x|, in F32; a scale for every 16 columns, s = E4M3(g * max|x| / 6); elements E2M1(x / (s / g)), by the
@@ -40,12 +62,7 @@ export const nvfp4: Scheme = {
   encoding: ({ rows, columns }) => {
     const groups = Math.ceil(columns / blockSize);
     const stride = Math.ceil(columns / 2);
-    const divisorOf = remembering((known: Knowledge) => {
-      const [low, high] = known.at(-1) as unknown as [number, number];
-      const absmax = Math.max(Math.abs(low), Math.abs(high));
-      if (absmax === 0) return 1;
-      return Math.min(Math.fround((largestScale * largestElement) / absmax), largestFloat);
-    });
+    const divisorOf = tensorDivisor();
     return {
       to: 'NVFP4',
       unit: columns,
@@ -64,11 +81,8 @@ export const nvfp4: Scheme = {
         const dequantized = new Float32Array(values.length);
         const scales = new Uint8Array((values.length / columns) * groups);
         forEachBlock(values, columns, blockSize, (start, end, block) => {
-          const wanted = Math.fround(divisor * Math.fround(absmaxOf(values, start, end) / largestElement));
-          scales[block] = toMinifloat(wanted, e4m3, true);
-          const scale = Math.fround(e4m3.values[scales[block]!]! / divisor);
-          // A block too small for the smallest scale becomes 0.
-          const inverse = scale === 0 ? 0 : Math.min(Math.fround(1 / scale), largestFloat);
+          const { code, scale, inverse } = blockScale(absmaxOf(values, start, end), divisor);
+          scales[block] = code;
           encodeElements(e2m1, { values, codes, dequantized }, start, end, inverse, scale);
         });
         const row = first / columns;

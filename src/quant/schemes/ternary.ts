@@ -2,13 +2,26 @@ import { roundHalfEven } from '../../numeric/floats';
 import { floatBytes, piece } from '../packing';
 import { remembering } from '../remembering';
 import { type Chunk, type Knowledge, noSurveys, type Scheme } from '../scheme';
-import { reciprocable } from '../storedScale';
+import { reciprocable, type StoredScale } from '../storedScale';
 import { magnitudes } from '../surveys';
+import type { ScaleDtype } from '../types';
 
 /** Below this the mean counts as this: the clamp of BitNet's published weight quantizer. */
 const smallestMean = 1e-5;
 /** Codes a byte. */
 const perByte = 4;
+
+/** The scale of `count` values whose magnitudes add up to `sum`. */
+export const ternaryScale = (sum: number, count: number, scaleDtype: ScaleDtype): StoredScale =>
+  reciprocable(Math.max(Math.fround(sum / count), smallestMean), scaleDtype);
+
+/** The scale of a whole tensor, from the survey of its magnitudes. */
+export function ternaryTensorScale(scaleDtype: ScaleDtype): (known: Knowledge) => StoredScale {
+  return remembering((known: Knowledge) => {
+    const [sum, count] = known.at(-1) as unknown as [number, number];
+    return ternaryScale(sum, count, scaleDtype);
+  });
+}
 
 /**
  * Ternary weights, 1.58 bits (BitNet b1.58, Ma et al. 2024, arXiv 2402.17764, eq. 1 to 3): scale = mean|w|,
@@ -26,12 +39,8 @@ export const ternary: Scheme = {
   stored: () => ({ layout: 'none', reason: 'No layout that is written yet holds ternary codes.' }),
   encoding: ({ rows, columns, choice, scaleDtype }) => {
     const byRow = choice.granularity === 'row';
-    const scaleOf = (sum: number, count: number) =>
-      reciprocable(Math.max(Math.fround(sum / count), smallestMean), scaleDtype);
-    const tensorScale = remembering((known: Knowledge) => {
-      const [sum, count] = known.at(-1) as unknown as [number, number];
-      return scaleOf(sum, count);
-    });
+    const scaleOf = (sum: number, count: number) => ternaryScale(sum, count, scaleDtype);
+    const tensorScale = ternaryTensorScale(scaleDtype);
     const stride = Math.ceil(columns / perByte);
     return {
       to: 'ternary',

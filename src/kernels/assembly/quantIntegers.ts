@@ -1,0 +1,178 @@
+/** Linear integer codes of groups of columns, one byte each, and the values that they stand for. */
+
+/** 1.5 * 2^23: adding it leaves no fraction bits, rounded half to even. */
+const magic: f32 = 12582912;
+const magicBits: i32 = 0x4b400000;
+
+/** One value: code and dequantized value; bounds are those of the code less the zero point. */
+function encodeOne(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  inverse: f32,
+  scale: f32,
+  factor: f32,
+  zero: f32,
+  low: f32,
+  high: f32,
+): void {
+  const bounded = max<f32>(min<f32>(load<f32>(src) * inverse, high), low);
+  const rounded = bounded + magic - magic;
+  store<u8>(codes, <u8>(<i32>rounded + <i32>zero));
+  store<f32>(dst, rounded * scale * factor);
+}
+
+/** Four values; returns codes. Clamped before rounding to whole bounds, which is the same as after it. */
+function encodeFour(
+  src: usize,
+  dst: usize,
+  inverse: v128,
+  scale: v128,
+  factor: v128,
+  offset: v128,
+  low: v128,
+  high: v128,
+): v128 {
+  const bounded = f32x4.pmax(f32x4.pmin(f32x4.mul(v128.load(src), inverse), high), low);
+  const lifted = f32x4.add(bounded, f32x4.splat(magic));
+  v128.store(dst, f32x4.mul(f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale), factor));
+  return i32x4.add(lifted, offset);
+}
+
+/** `step` is 4 where each group has parameters of its own, and 0 where all share one. */
+export function encodeGroups(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  rows: i32,
+  columns: i32,
+  width: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  step: i32,
+  factor: f32,
+  lowest: i32,
+  highest: i32,
+): void {
+  const factorLanes = f32x4.splat(factor);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; ) {
+      const stop = min<i32>(column + width, columns);
+      const scale = load<f32>(scales);
+      const inverse = load<f32>(inverses);
+      const zero = load<f32>(zeros);
+      const low = <f32>lowest - zero;
+      const high = <f32>highest - zero;
+      const scaleLanes = f32x4.splat(scale);
+      const inverseLanes = f32x4.splat(inverse);
+      const offset = i32x4.splat(<i32>zero - magicBits);
+      const lowLanes = f32x4.splat(low);
+      const highLanes = f32x4.splat(high);
+      for (; column + 16 <= stop; column += 16) {
+        const a = encodeFour(src, dst, inverseLanes, scaleLanes, factorLanes, offset, lowLanes, highLanes);
+        const b = encodeFour(
+          src + 16,
+          dst + 16,
+          inverseLanes,
+          scaleLanes,
+          factorLanes,
+          offset,
+          lowLanes,
+          highLanes,
+        );
+        const c = encodeFour(
+          src + 32,
+          dst + 32,
+          inverseLanes,
+          scaleLanes,
+          factorLanes,
+          offset,
+          lowLanes,
+          highLanes,
+        );
+        const d = encodeFour(
+          src + 48,
+          dst + 48,
+          inverseLanes,
+          scaleLanes,
+          factorLanes,
+          offset,
+          lowLanes,
+          highLanes,
+        );
+        v128.store(codes, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+        src += 64;
+        dst += 64;
+        codes += 16;
+      }
+      for (; column < stop; column++) {
+        encodeOne(src, codes, dst, inverse, scale, factor, zero, low, high);
+        src += 4;
+        dst += 4;
+        codes += 1;
+      }
+      scales += <usize>step;
+      inverses += <usize>step;
+      zeros += <usize>step;
+    }
+  }
+}
+
+/** The same with parameters of each column. */
+export function encodeColumns(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  rows: i32,
+  columns: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  lowest: i32,
+  highest: i32,
+): void {
+  const lowLanes = f32x4.splat(<f32>lowest);
+  const highLanes = f32x4.splat(<f32>highest);
+  for (let row = 0; row < rows; row++) {
+    let column = 0;
+    for (; column + 4 <= columns; column += 4) {
+      const at = (<usize>column) << 2;
+      const zero = v128.load(zeros + at);
+      const whole = i32x4.trunc_sat_f32x4_s(zero);
+      const fours = encodeFour(
+        src,
+        dst,
+        v128.load(inverses + at),
+        v128.load(scales + at),
+        f32x4.splat(1),
+        i32x4.sub(whole, i32x4.splat(magicBits)),
+        f32x4.sub(lowLanes, zero),
+        f32x4.sub(highLanes, zero),
+      );
+      const halves = i16x8.narrow_i32x4_s(fours, fours);
+      v128.store32_lane(codes, i8x16.narrow_i16x8_u(halves, halves), 0);
+      src += 16;
+      dst += 16;
+      codes += 4;
+    }
+    for (; column < columns; column++) {
+      const at = (<usize>column) << 2;
+      const zero = load<f32>(zeros + at);
+      encodeOne(
+        src,
+        codes,
+        dst,
+        load<f32>(inverses + at),
+        load<f32>(scales + at),
+        1,
+        zero,
+        <f32>lowest - zero,
+        <f32>highest - zero,
+      );
+      src += 4;
+      dst += 4;
+      codes += 1;
+    }
+  }
+}

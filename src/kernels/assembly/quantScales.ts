@@ -1,0 +1,150 @@
+/** Extremes of groups of values and the scales that follow from them; rows are cut into groups of `width` columns. */
+
+const exponentBits: u32 = 0x7f800000;
+const magic: f32 = 12582912;
+
+/** The first NaN or infinity of a run, or its length. */
+function firstNonFinite(src: usize, count: i32): i32 {
+  let i = 0;
+  while (i < count && (load<u32>(src + ((<usize>i) << 2)) & 0x7fffffff) < exponentBits) i++;
+  return i;
+}
+
+/** Whether an exponent field of any lane is full. */
+function isSpecial(lanes: v128): v128 {
+  const bits = i32x4.splat(exponentBits);
+  return i32x4.eq(v128.and(lanes, bits), bits);
+}
+
+export function groupRanges(
+  src: usize,
+  rows: i32,
+  columns: i32,
+  width: i32,
+  minimum: usize,
+  maximum: usize,
+): i32 {
+  for (let row = 0; row < rows; row++) {
+    const start = src;
+    let special = i32x4.splat(0);
+    let odd = false;
+    for (let column = 0; column < columns; ) {
+      const stop = min<i32>(column + width, columns);
+      let low = v128.load32_splat(src);
+      let high = low;
+      for (; column + 8 <= stop; column += 8) {
+        const a = v128.load(src);
+        const b = v128.load(src, 16);
+        low = f32x4.pmin(low, f32x4.pmin(a, b));
+        high = f32x4.pmax(high, f32x4.pmax(a, b));
+        special = v128.or(special, v128.or(isSpecial(a), isSpecial(b)));
+        src += 32;
+      }
+      low = f32x4.pmin(low, v128.shuffle<u32>(low, low, 2, 3, 0, 1));
+      low = f32x4.pmin(low, v128.shuffle<u32>(low, low, 1, 0, 3, 2));
+      high = f32x4.pmax(high, v128.shuffle<u32>(high, high, 2, 3, 0, 1));
+      high = f32x4.pmax(high, v128.shuffle<u32>(high, high, 1, 0, 3, 2));
+      let smallest = f32x4.extract_lane(low, 0);
+      let largest = f32x4.extract_lane(high, 0);
+      for (; column < stop; column++) {
+        const value = load<f32>(src);
+        if ((reinterpret<u32>(value) & exponentBits) === exponentBits) odd = true;
+        smallest = min<f32>(smallest, value);
+        largest = max<f32>(largest, value);
+        src += 4;
+      }
+      store<f32>(minimum, smallest);
+      store<f32>(maximum, largest);
+      minimum += 4;
+      maximum += 4;
+    }
+    if (odd || v128.any_true(special)) return row * columns + firstNonFinite(start, columns);
+  }
+  return -1;
+}
+
+export function largestMagnitudes(minimum: usize, maximum: usize, count: i32, dst: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(dst + at, max<f32>(abs<f32>(load<f32>(minimum + at)), abs<f32>(load<f32>(maximum + at))));
+  }
+}
+
+export function rowMagnitudes(src: usize, rows: i32, columns: i32, dst: usize): void {
+  for (let row = 0; row < rows; row++) {
+    let sum: f64 = 0;
+    for (let column = 0; column < columns; column++) {
+      sum += abs<f64>(<f64>load<f32>(src));
+      src += 4;
+    }
+    store<f64>(dst + ((<usize>row) << 3), sum);
+  }
+}
+
+/** Rounds a positive float32 to F32 (0), BF16 (1) or F16 (2); infinity where it does not fit. */
+function roundTo(value: f32, dtype: i32): f32 {
+  const bits = reinterpret<u32>(value);
+  if (dtype === 1) return reinterpret<f32>((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000);
+  if (dtype === 0) return value;
+  if (bits < 0x38800000) return value + 0.5 - 0.5;
+  const rounded = reinterpret<f32>((bits + 0xfff + ((bits >> 13) & 1)) & 0xffffe000);
+  return rounded > 65504 ? f32.POSITIVE_INFINITY : rounded;
+}
+
+/** The next larger value of a type after a positive one. */
+function nextLarger(value: f32, dtype: i32): f32 {
+  const bits = reinterpret<u32>(value);
+  if (dtype === 1) return reinterpret<f32>(bits + 0x10000);
+  if (dtype === 0) return reinterpret<f32>(bits + 1);
+  if (bits < 0x38800000) return value + f32(5.9604644775390625e-8);
+  return value >= 65504 ? f32.POSITIVE_INFINITY : reinterpret<f32>(bits + 0x2000);
+}
+
+/** `storedScale` of src/quant/storedScale.ts, or `reciprocable` where `shrink` is below 1; 0 for what only those can decide. */
+function storedScale(extent: f64, steps: f64, dtype: i32, shrink: f64): f32 {
+  if (extent === 0) return 1;
+  let scale = roundTo(<f32>((extent * shrink) / steps), dtype);
+  if (shrink === 1) {
+    while (extent * <f64>(<f32>1 / scale) > steps + 0.5) scale = nextLarger(scale, dtype);
+  }
+  const usable = scale < f32.POSITIVE_INFINITY && <f32>1 / scale < f32.POSITIVE_INFINITY;
+  return usable ? scale : 0;
+}
+
+export function integerScales(
+  minimum: usize,
+  maximum: usize,
+  count: i32,
+  bits: i32,
+  symmetric: i32,
+  dtype: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+): i32 {
+  const half = <f64>(1 << (bits - 1));
+  for (let i = 0; i < count; i++) {
+    const at = (<usize>i) << 2;
+    const smallest = <f64>load<f32>(minimum + at);
+    const largest = <f64>load<f32>(maximum + at);
+    let zero = half;
+    let scale: f32;
+    let inverse: f32;
+    if (symmetric) {
+      scale = storedScale(max<f64>(abs<f64>(smallest), abs<f64>(largest)), half - 1, dtype, 1);
+      inverse = <f32>1 / scale;
+    } else {
+      const low = min<f64>(smallest, 0);
+      scale = storedScale(max<f64>(largest, 0) - low, 2 * half - 1, dtype, 1);
+      inverse = <f32>1 / scale;
+      // At most 255.5 - 128: no clamping is needed for the magic sum.
+      const offset = <f32>(-low * <f64>inverse) - <f32>half;
+      zero = min<f64>(max<f64>(<f64>(offset + magic - magic), -half), half - 1) + half;
+    }
+    if (scale === 0) return i;
+    store<f32>(scales + at, scale);
+    store<f32>(inverses + at, inverse);
+    store<f32>(zeros + at, <f32>zero);
+  }
+  return -1;
+}

@@ -1,0 +1,93 @@
+/**
+ * The kernels that encode. Pointers are byte offsets into the kernels' memory; sources are finite float32. Rows are cut into
+ * groups of `width` columns, the last one of a row as long as is left; a flat run is one row. Codes are a byte
+ * each, without gaps, and dequantized float32 lie as the values do. What is encoded is documented at each scheme of src/quant/schemes, whose
+ * plain code gives the same bits.
+ */
+
+/** Values, and where their codes and dequantized values go. */
+type Encode = [src: number, codes: number, dst: number];
+type Rows = [rows: number, columns: number, width: number];
+type Tables = [absmax: number, scales: number, thresholds: number, levels: number];
+
+export interface QuantExports {
+  /** Smallest and largest value of each group, float32. Returns the index of the first NaN or infinity, or -1. */
+  groupRanges(src: number, ...rest: [...Rows, minimum: number, maximum: number]): number;
+  /** max(|minimum|, |maximum|) of `count` groups. */
+  largestMagnitudes(minimum: number, maximum: number, count: number, dst: number): void;
+  /** Sums of magnitudes of rows in float64, added in order. */
+  rowMagnitudes(src: number, rows: number, columns: number, dst: number): void;
+  /**
+   * Parameters of `LinearCode` for `count` ranges; scale type 0 F32, 1 BF16, 2 F16. Returns the index of the first that
+   * only the plain code decides on (a scale that does not fit its type), or -1.
+   */
+  integerScales(
+    minimum: number,
+    maximum: number,
+    count: number,
+    bits: number,
+    symmetric: number,
+    scaleType: number,
+    scales: number,
+    inverses: number,
+    zeros: number,
+  ): number;
+  /**
+   * u = clamp(rne(x * inverse) + zero), x~ = (u - zero) * scale * factor; `step` is 4 where each group has parameters, 0 where
+   * all share one.
+   */
+  encodeGroups(
+    ...args: [
+      ...Encode,
+      ...Rows,
+      scales: number,
+      inverses: number,
+      zeros: number,
+      step: number,
+      factor: number,
+      low: number,
+      high: number,
+    ]
+  ): void;
+  /** The same with parameters of columns, and no factor. */
+  encodeColumns(
+    ...args: [
+      ...Encode,
+      rows: number,
+      columns: number,
+      scales: number,
+      inverses: number,
+      zeros: number,
+      low: number,
+      high: number,
+    ]
+  ): void;
+  /** Each row of codes packed from the lowest bits on, filled up with 0 to `stride` bytes. */
+  packDense(codes: number, rows: number, columns: number, bits: number, dst: number, stride: number): void;
+  /** Two codes a byte, the first in the upper half. */
+  packHighNibbles(codes: number, count: number, dst: number): void;
+  /** Codes by 15 ascending thresholds, values from 16 levels; `smallest` bounds absmax from below for the reciprocal. */
+  encodeNormalFloats(...args: [...Encode, count: number, width: number, ...Tables, smallest: number]): void;
+  /** Codes by 7 thresholds of magnitudes, 8 codes between them at `order`, and the sign. */
+  encodeSignedFloats(
+    ...args: [...Encode, count: number, width: number, ...Tables, order: number, smallest: number]
+  ): void;
+  /** Codes of `Minifloat`s, saturated; steps as in `encodeGroups`. */
+  encodeSmallFloats(
+    ...args: [
+      ...Encode,
+      ...Rows,
+      scales: number,
+      inverses: number,
+      step: number,
+      fractionBits: number,
+      smallestExponent: number,
+      largest: number,
+      signBit: number,
+    ]
+  ): void;
+  /** `count` values as bfloat16 words at `out` and as float32 at `dst`; too large ones become infinity. */
+  castBF16(src: number, out: number, dst: number, count: number): void;
+  /** The same for binary16. */
+  castF16(src: number, out: number, dst: number, count: number): void;
+}

@@ -1,0 +1,87 @@
+/** Encoding of bands that lie in the kernels' memory. */
+import type { Kernels } from '../../kernels/kernels';
+import type { Chunk, Knowledge } from '../scheme';
+import type { ScaleDtype } from '../types';
+
+/** Consecutive values of the flattened weight, all finite: a `Band` in the kernels' memory. */
+export interface KernelBand {
+  readonly first: number;
+  readonly count: number;
+  /** `count` float32. */
+  readonly x: number;
+  /** Where the dequantized float32 go. */
+  readonly y: number;
+}
+
+export interface KernelEncoded {
+  /** Where the codes lie, one byte a value; undefined for schemes without. */
+  readonly codes?: number | undefined;
+  /** Bytes may be views of the kernels' memory, good until the next chunk is asked for. */
+  chunks(): Iterable<Chunk>;
+}
+
+/**
+ * Does what `Encoding.encode` does, with the same bits. What it reserves in the kernels' memory is for the caller to
+ * free. undefined where the plain code decides: where a scale does not fit its type.
+ */
+export type BandKernel = (band: KernelBand, known: Knowledge) => KernelEncoded | undefined;
+
+/** Largest magnitudes of groups, at a pointer to float32. */
+export function groupMagnitudes(
+  kernels: Kernels,
+  x: number,
+  rows: number,
+  columns: number,
+  width: number,
+): { readonly pointer: number; readonly groups: number } {
+  const groups = rows * Math.ceil(columns / width);
+  const minimum = kernels.alloc(4 * groups);
+  const maximum = kernels.alloc(4 * groups);
+  kernels.quant.groupRanges(x, rows, columns, width, minimum, maximum);
+  kernels.quant.largestMagnitudes(minimum, maximum, groups, minimum);
+  return { pointer: minimum, groups };
+}
+
+/** Copies numbers into the kernels' memory as float32. */
+export function placeFloats(kernels: Kernels, values: ArrayLike<number>): number {
+  const pointer = kernels.alloc(4 * values.length);
+  kernels.f32(pointer, values.length).set(values);
+  return pointer;
+}
+
+/** Copies bytes into the kernels' memory. */
+export function placeBytes(kernels: Kernels, values: ArrayLike<number>): number {
+  const pointer = kernels.alloc(values.length);
+  kernels.u8(pointer, values.length).set(values);
+  return pointer;
+}
+
+/** A `floatBytes` of float32 in the kernels' memory, all of them values of the type already. */
+export function scaleBytes(
+  kernels: Kernels,
+  pointer: number,
+  count: number,
+  dtype: ScaleDtype,
+): Uint8Array<ArrayBuffer> {
+  if (dtype === 'F32') return kernels.u8(pointer, 4 * count);
+  const words = kernels.alloc(2 * count);
+  const values = kernels.alloc(4 * count);
+  if (dtype === 'BF16') kernels.quant.castBF16(pointer, words, values, count);
+  else kernels.quant.castF16(pointer, words, values, count);
+  return kernels.u8(words, 2 * count);
+}
+
+/** Rows of codes, `bits` each, packed from the lowest bits on into rows of `stride` bytes. */
+export function packedRows(
+  kernels: Kernels,
+  codes: number,
+  rows: number,
+  columns: number,
+  bits: number,
+  stride: number,
+): Uint8Array<ArrayBuffer> {
+  if (bits === 8 && stride === columns) return kernels.u8(codes, rows * columns);
+  const packed = kernels.alloc(rows * stride);
+  kernels.quant.packDense(codes, rows, columns, bits, packed, stride);
+  return kernels.u8(packed, rows * stride);
+}

@@ -1,0 +1,194 @@
+/** Linear integers, ternary codes and bitsandbytes' INT8 by the kernels. */
+import type { Kernels } from '../../kernels/kernels';
+import { leastErrorShrink } from '../clipSearch';
+import type { LinearCode } from '../linearCode';
+import { floatBytes, packColumns } from '../packing';
+import { remembering } from '../remembering';
+import type { Chunk, Knowledge, Setting } from '../scheme';
+import { groupWidth, sharedParametersOf, tablesOf } from '../schemes/linearInteger';
+import { perStep, rowInverse, scbSuffix } from '../schemes/llmInt8';
+import { ternaryScale, ternaryTensorScale } from '../schemes/ternary';
+import { type BandKernel, groupMagnitudes, packedRows, placeFloats, scaleBytes } from './bandKernel';
+
+const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
+
+/** Parameters of groups in the kernels' memory; `step` as in `encodeGroups`. */
+interface Parameters {
+  readonly scales: number;
+  readonly inverses: number;
+  readonly zeros: number;
+  readonly step: 0 | 4;
+}
+
+/** See src/quant/schemes/linearInteger.ts; not for half-quadratic zero points, which are no integers. */
+export function integerKernel(kernels: Kernels, code: LinearCode, setting: Setting): BandKernel {
+  const { columns, choice, scaleDtype } = setting;
+  const { bits, symmetric, low, high } = code;
+  const { granularity, clip } = choice;
+  const { quant } = kernels;
+  const width = groupWidth(setting);
+  const groups = Math.ceil(columns / width);
+  const common = sharedParametersOf(code, setting);
+  const tables = remembering((known: Knowledge) => tablesOf(common(known)));
+  const isShared = granularity === 'tensor' || granularity === 'column';
+  const stride = 4 * Math.ceil((columns * bits) / 32);
+
+  function shared(known: Knowledge): Parameters {
+    const { scales, inverses, zeros } = tables(known);
+    return {
+      scales: placeFloats(kernels, scales),
+      inverses: placeFloats(kernels, inverses),
+      zeros: placeFloats(kernels, zeros),
+      step: 0,
+    };
+  }
+
+  function own(x: number, rows: number): Parameters | undefined {
+    const count = rows * groups;
+    const [minimum, maximum, scales, inverses, zeros] = Array.from({ length: 5 }, () =>
+      kernels.alloc(4 * count),
+    ) as [number, number, number, number, number];
+    quant.groupRanges(x, rows, columns, width, minimum, maximum);
+    if (clip === 'mse') searchScales(x, minimum, maximum, scales, inverses, zeros, rows);
+    else {
+      const type = scaleTypes[scaleDtype];
+      const refused = quant.integerScales(
+        minimum,
+        maximum,
+        count,
+        bits,
+        symmetric ? 1 : 0,
+        type,
+        scales,
+        inverses,
+        zeros,
+      );
+      if (refused >= 0) return undefined;
+    }
+    return { scales, inverses, zeros, step: 4 };
+  }
+
+  /** The scale of least squared error of each group. */
+  function searchScales(
+    x: number,
+    minimum: number,
+    maximum: number,
+    scales: number,
+    inverses: number,
+    zeros: number,
+    rows: number,
+  ): void {
+    const count = rows * groups;
+    const [lows, highs] = [kernels.f32(minimum, count), kernels.f32(maximum, count)];
+    const [scale, inverse, zero] = [scales, inverses, zeros].map((pointer) => kernels.f32(pointer, count));
+    const values = kernels.f32(x, rows * columns);
+    for (let group = 0; group < count; group++) {
+      const start = Math.floor(group / groups) * columns + (group % groups) * width;
+      const end = Math.min(start + width, (Math.floor(group / groups) + 1) * columns);
+      const [from, to] = [lows[group]!, highs[group]!];
+      const shrink = leastErrorShrink(code, values.subarray(start, end), from, to, scaleDtype);
+      const found = code.parameters(from, to, scaleDtype, shrink);
+      scale![group] = found.scale;
+      inverse![group] = found.inverse;
+      zero![group] = found.zero;
+    }
+  }
+
+  return ({ first, count, x, y }, known) => {
+    const rows = count / columns;
+    const parameters = isShared ? shared(known) : own(x, rows);
+    if (!parameters) return undefined;
+    const { scales, inverses, zeros, step } = parameters;
+    const codes = kernels.alloc(count);
+    if (granularity === 'column')
+      quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
+    else quant.encodeGroups(x, codes, y, rows, columns, width, scales, inverses, zeros, step, 1, low, high);
+    function* chunks(): Iterable<Chunk> {
+      const row = first / columns;
+      const packed = packedRows(kernels, codes, rows, columns, bits, stride);
+      yield { suffix: '_packed', byteOffset: row * stride, bytes: packed };
+      if (isShared) return;
+      const scaleOffset = (scaleDtype === 'F32' ? 4 : 2) * row * groups;
+      const stored = scaleBytes(kernels, scales, rows * groups, scaleDtype);
+      yield { suffix: '_scale', byteOffset: scaleOffset, bytes: stored };
+      if (symmetric) return;
+      const packedZeros = packColumns(new Uint8Array(kernels.f32(zeros, rows * groups)), groups, bits);
+      yield { suffix: '_zero_point', byteOffset: ((row * bits) / 32) * 4 * groups, bytes: packedZeros };
+    }
+    return { codes, chunks };
+  };
+}
+
+/** See src/quant/schemes/ternary.ts. */
+export function ternaryKernel(kernels: Kernels, { columns, choice, scaleDtype }: Setting): BandKernel {
+  const byRow = choice.granularity === 'row';
+  const tensorScale = ternaryTensorScale(scaleDtype);
+  const stride = Math.ceil(columns / 4);
+  return ({ first, count, x, y }, known) => {
+    const rows = count / columns;
+    const codes = kernels.alloc(count);
+    const sums = kernels.alloc(8 * rows);
+    if (byRow) kernels.quant.rowMagnitudes(x, rows, columns, sums);
+    const scales = byRow
+      ? Array.from(kernels.f64(sums, rows), (sum) => ternaryScale(sum, columns, scaleDtype))
+      : [tensorScale(known)];
+    const scale = scales.map((one) => one.scale);
+    const step = byRow ? 4 : 0;
+    const scalesAt = placeFloats(kernels, scale);
+    const inverses = placeFloats(
+      kernels,
+      scales.map(({ inverse }) => inverse),
+    );
+    const zeros = placeFloats(kernels, new Float32Array(scales.length).fill(1));
+    kernels.quant.encodeGroups(x, codes, y, rows, columns, columns, scalesAt, inverses, zeros, step, 1, 0, 2);
+    return {
+      codes,
+      chunks: () => {
+        const row = first / columns;
+        const bytes = packedRows(kernels, codes, rows, columns, 2, stride);
+        const packed = { suffix: '_packed', byteOffset: row * stride, bytes };
+        if (!byRow) return [packed];
+        const byteOffset = row * (scaleDtype === 'F32' ? 4 : 2);
+        return [packed, { suffix: '_scale', byteOffset, bytes: floatBytes(scale, scaleDtype) }];
+      },
+    };
+  };
+}
+
+/** See src/quant/schemes/llmInt8.ts, without outlier columns. */
+export function bnbInt8Kernel(kernels: Kernels, { columns }: Setting): BandKernel {
+  return ({ first, count, x, y }) => {
+    const rows = count / columns;
+    const { pointer } = groupMagnitudes(kernels, x, rows, columns, columns);
+    const inverses = placeFloats(kernels, Array.from(kernels.f32(pointer, rows), rowInverse));
+    const zeros = placeFloats(kernels, new Float32Array(rows).fill(128));
+    const codes = kernels.alloc(count);
+    kernels.quant.encodeGroups(
+      x,
+      codes,
+      y,
+      rows,
+      columns,
+      columns,
+      pointer,
+      inverses,
+      zeros,
+      4,
+      perStep,
+      0,
+      255,
+    );
+    return {
+      codes,
+      chunks: () => {
+        const signed = kernels.alloc(count);
+        kernels.u8(signed, count).set(kernels.u8(codes, count));
+        kernels.packed.flipBits(signed, count, 0x80);
+        return [
+          { suffix: '', byteOffset: first, bytes: kernels.u8(signed, count) },
+          { suffix: scbSuffix, byteOffset: (4 * first) / columns, bytes: kernels.u8(pointer, 4 * rows) },
+        ];
+      },
+    };
+  };
+}

@@ -1,0 +1,211 @@
+/** Kernels and plain code give the same codes, values and bytes, for values of all kinds and bands of any length. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bandKernelFor, encodeBy } from '../../../src/quant/bandKernels/bandKernelFor';
+import { settingFor } from '../../../src/quant/choice';
+import { encodingFor } from '../../../src/quant/encoding';
+import type { Knowledge, Scheme, Setting } from '../../../src/quant/scheme';
+import { schemes } from '../../../src/quant/schemes';
+import type { SchemeChoice } from '../../../src/quant/types';
+import { expectSameBytes, loadKernels } from '../kernels/loadKernels';
+
+const kernels = loadKernels();
+
+/** Every granularity, block size, clip and double quantization of a scheme. */
+function choicesOf({ name, options }: Scheme): SchemeChoice[] {
+  return options.granularities.flatMap((granularity) =>
+    (granularity === 'block' ? [...options.blockSizes!].filter((size) => size <= 256) : [undefined]).flatMap(
+      (blockSize) =>
+        (options.clips ?? [undefined])
+          .filter((clip) => clip !== 'hqq')
+          .flatMap((clip) =>
+            (options.doubleQuant ? [false, true] : [undefined]).map((doubleQuant) => ({
+              scheme: name,
+              granularity,
+              blockSize,
+              clip,
+              doubleQuant,
+            })),
+          ),
+    ),
+  );
+}
+
+interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array;
+}
+
+/** Random normal values with a scale, some of them set to awkward ones. */
+const matrix: fc.Arbitrary<Matrix> = fc
+  .record({
+    rows: fc.integer({ min: 1, max: 9 }),
+    columns: fc.oneof(
+      fc.integer({ min: 1, max: 40 }),
+      fc.constantFrom(63, 64, 65, 96, 127, 128, 129, 256, 257, 300),
+    ),
+    seed: fc.integer(),
+    exponent: fc.constantFrom(0, -3, -7, 6, -20, -40, 30),
+    odd: fc.array(
+      fc.constantFrom(
+        0,
+        -0,
+        1,
+        -1,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        1e-45,
+        -1e-45,
+        1e-39,
+        3e-38,
+        100,
+        -3000,
+        6,
+        448,
+        2e-6,
+      ),
+      { maxLength: 12 },
+    ),
+    kind: fc.constantFrom('normal', 'normal', 'ties', 'zeros', 'outlier', 'positive'),
+  })
+  .map(({ rows, columns, seed, exponent, odd, kind }) => {
+    let state = seed >>> 0;
+    const random = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 32;
+    };
+    const values = Float32Array.from({ length: rows * columns }, () => {
+      const value = (random() + random() + random() - 1.5) * 2 ** exponent;
+      if (kind === 'ties') return (Math.floor(random() * 510) - 255) / 2;
+      if (kind === 'zeros') return random() < 0.9 ? 0 : value;
+      if (kind === 'positive') return Math.abs(value) + 1;
+      return value;
+    });
+    if (kind === 'outlier') values[Math.floor(random() * values.length)] = 2 ** (exponent + 9);
+    for (const value of odd) values[Math.floor(random() * values.length)] = value;
+    return { rows, columns, values };
+  });
+
+/** The passes before the first band, by the plain code. */
+function survey(setting: Setting, values: Float32Array): Knowledge {
+  const known: Float64Array[] = [];
+  for (const { start, add } of encodingFor(setting).surveys) {
+    const state = start();
+    add(state, { first: 0, values }, known);
+    known.push(state);
+  }
+  return known;
+}
+
+/** Bytes of all chunks by their places. */
+function stored(chunks: Iterable<{ suffix: string; byteOffset: number; bytes: Uint8Array }>) {
+  return Array.from(chunks, ({ suffix, byteOffset, bytes }) => ({ suffix, byteOffset, bytes: [...bytes] }));
+}
+
+function plainOrError<T>(run: () => T): T | string {
+  try {
+    return run();
+  } catch (thrown) {
+    return String(thrown);
+  }
+}
+
+/** Encodes values from `first` on by both ways and compares everything. Returns whether the kernel did it. */
+function compare(setting: Setting, known: Knowledge, first: number, values: Float32Array): boolean {
+  kernels.reset();
+  const plain = plainOrError(() => encodingFor(setting).encode({ first, values }, known));
+  const kernel = bandKernelFor(kernels, setting)!;
+  const count = values.length;
+  // Places that are not aligned, and marks behind what the kernel may write.
+  const x = kernels.alloc(4 * count + 8) + 4;
+  const y = kernels.alloc(4 * count + 16) + 4;
+  kernels.f32(x, count).set(values);
+  kernels.u8(y + 4 * count, 8).fill(0xa5);
+  const encoded = plainOrError(() => kernel({ first, count, x, y }, known));
+  if (typeof plain === 'string') {
+    expect(encoded === undefined || encoded === plain).toBe(true);
+    return false;
+  }
+  if (encoded === undefined) return false;
+  if (typeof encoded === 'string') throw new Error(encoded);
+  expectSameBytes(kernels.f32(y, count), plain.dequantized);
+  expect([...kernels.u8(y + 4 * count, 8)]).toEqual(new Array(8).fill(0xa5));
+  expectSameBytes(kernels.f32(x, count), values);
+  expect(encoded.codes === undefined).toBe(plain.codes === undefined);
+  if (encoded.codes !== undefined) expectSameBytes(kernels.u8(encoded.codes, count), plain.codes!);
+  expect(stored(encoded.chunks())).toEqual(stored(plain.chunks()));
+  return true;
+}
+
+const withKernel = schemes.filter((scheme) => {
+  const head = scheme.name === 'prune-heads' ? { headSize: 1 } : {};
+  const choice = { ...choicesOf(scheme)[0]!, ...head };
+  return bandKernelFor(kernels, settingFor(choice, 'F32', { rows: 4, columns: 64 })) !== undefined;
+});
+
+it('has kernels for every scheme but those that prune or keep outliers', () => {
+  const without = schemes.filter((scheme) => !withKernel.includes(scheme)).map(({ name }) => name);
+  expect(without).toEqual([
+    'llm-int8',
+    ...['magnitude', 'nm', 'rows', 'columns', 'heads', 'layers'].map((method) => `prune-${method}`),
+  ]);
+});
+
+it('leaves pruning, dequantized output, refined zero points and unsaturated casts to the plain code', () => {
+  const none: SchemeChoice[] = [
+    { scheme: 'int4-absmax', granularity: 'row', prune: 'magnitude', ratio: 0.5 },
+    { scheme: 'int4-absmax', granularity: 'row', output: 'fake' },
+    { scheme: 'int4-zeropoint', granularity: 'row', clip: 'hqq' },
+    { scheme: 'f8-e4m3', granularity: 'row', overflow: 'nan' },
+  ];
+  for (const choice of none)
+    expect(bandKernelFor(kernels, settingFor(choice, 'F32', { rows: 4, columns: 64 }))).toBeUndefined();
+});
+
+describe.each(withKernel.map((scheme) => [scheme.name, scheme] as const))('%s', (_, scheme) => {
+  it('gives the same codes, values and bytes as the plain code', () => {
+    let done = 0;
+    fc.assert(
+      fc.property(
+        matrix,
+        fc.constantFrom(...choicesOf(scheme)),
+        fc.constantFrom('F32', 'BF16', 'F16'),
+        ({ rows, columns, values }, choice, dtype) => {
+          const setting = settingFor(choice, dtype, { rows, columns });
+          const known = plainOrError(() => survey(setting, values));
+          if (typeof known !== 'string' && compare(setting, known, 0, values)) done++;
+        },
+      ),
+      { numRuns: 100 },
+    );
+    // F16 scales refuse some of the values.
+    expect(done).toBeGreaterThan(40);
+  });
+
+  it('gives the same for every cut into bands', () => {
+    fc.assert(
+      fc.property(
+        matrix,
+        fc.constantFrom(...choicesOf(scheme)),
+        fc.integer({ min: 1, max: 4 }),
+        ({ rows, columns, values }, choice, units) => {
+          const setting = settingFor(choice, 'F32', { rows, columns });
+          const known = survey(setting, values);
+          const size = encodingFor(setting).unit * units;
+          const whole = plainOrError(() => encodingFor(setting).encode({ first: 0, values }, known));
+          if (typeof whole === 'string') return;
+          for (let first = 0; first < values.length; first += size) {
+            const band = values.slice(first, first + size);
+            compare(setting, known, first, band);
+            const encoded = encodeBy(kernels, setting, encodingFor(setting))({ first, values: band }, known);
+            expectSameBytes(encoded.dequantized, whole.dequantized.slice(first, first + size));
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+});
