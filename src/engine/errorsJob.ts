@@ -1,15 +1,18 @@
 /** The rows of an error report without writing a file. */
 import type { EngineContract, TensorError } from '../protocol/engineApi';
 import { encodingFor } from '../quant/encoding';
+import { recipeOf } from '../quant/recipe';
+import { checkedRecipe } from '../quant/recipeFile';
 import { storedBytes } from '../quant/scheme';
 import { noErrorSums, tensorError } from '../quant/tensorError';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { encodeTensor, surveyTensor } from './encodeTensor';
 import type { Engine, JobContext } from './jobs';
 import { namingTensor } from './namingTensor';
-import { decisionFor } from './policy';
+import { resolveFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { kernelCode, quantizeTensor, settingOf } from './quantizeTensor';
+import { recipeWithLayers } from './recipeLayers';
 import { inOrder } from './worker/inOrder';
 
 type ErrorsMethod = EngineContract['errors'];
@@ -18,11 +21,14 @@ type ErrorsMethod = EngineContract['errors'];
 export async function errorsJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { choice: asked, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
+  { choice: asked, recipe: given, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
   { signal, progress }: JobContext<ErrorsMethod['progress']>,
 ): Promise<readonly TensorError[]> {
-  const choice = await withLayers(engine, opened, asked, pure ?? false, { signal });
   const { checkpoint } = opened;
+  const recipe = given
+    ? await recipeWithLayers(engine, opened, checkedRecipe(given), { signal })
+    : recipeOf(await withLayers(engine, opened, asked, pure ?? false, { signal }), pure ?? false);
+  const resolved = resolveFor(checkpoint, recipe);
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
   const total = indices.length;
   const rows: TensorError[] = [];
@@ -35,9 +41,10 @@ export async function errorsJob(
     async (index) => {
       const tensor = opened.tensor(index);
       const { name, dtype: from, bytes } = tensor;
-      const decision = decisionFor(checkpoint, tensor, pure ?? false, choice);
+      const decision = resolved.tensors[index]!;
+      const { choice } = decision;
       let row: TensorError;
-      if (decision.quantize) {
+      if (choice) {
         const source = opened.source(index);
         const setting = settingOf(choice, source);
         const encoding = namingTensor(source, () => encodingFor(setting));

@@ -13,6 +13,7 @@ import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { profileJob } from './profileJob';
 import { quantizeJob } from './quantize/quantizeJob';
+import { recipePlanJob } from './recipePlanJob';
 import { saveJob } from './saveJob';
 import { sensitivityJob } from './sensitivityJob';
 import { StatsCaches } from './statsCache';
@@ -82,6 +83,7 @@ const handlers: Handlers<EngineContract> = {
   saveTensor: async (params, context) =>
     tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
+  recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   sensitivity: async (params, context) =>
     sensitivityJob(engine, await cache.get(params.path, params.generation), params, context),
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),

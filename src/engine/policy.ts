@@ -1,6 +1,6 @@
 /** Applies the quantization policy and recipes to the tensors of a checkpoint. */
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import { type Decision, decideKind, kindOf } from '../quant/quantizationPolicy';
+import { type Decision, decideKind, kindOf, type TensorKind } from '../quant/quantizationPolicy';
 import { keptKinds, type Recipe, type ResolvedRecipe, recipeOf, resolveRecipe } from '../quant/recipe';
 import type { SchemeChoice } from '../quant/types';
 
@@ -25,6 +25,11 @@ export function resolveFor(checkpoint: Checkpoint, recipe: Recipe): ResolvedReci
       : item,
   );
   return { ...resolved, tensors };
+}
+
+/** What a tensor of a checkpoint is to the policy. */
+export function kindIn(checkpoint: Checkpoint, tensor: TensorInfo): TensorKind {
+  return kindOf(tensor, modelTypeOf(checkpoint));
 }
 
 const quantizedAlready = 'kept: quantized already';

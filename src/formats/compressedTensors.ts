@@ -10,20 +10,46 @@ export function quantizationConfig(options: {
   readonly weights: Readonly<Record<string, unknown>>;
   readonly ignore: readonly string[];
 }): Record<string, unknown> {
+  const { format, weights, ignore } = options;
+  return groupedConfig({ groups: [{ format, weights, targets: ['Linear'] }], ignore });
+}
+
+/** Modules whose weights are quantized alike: names of modules, or 'Linear' for all. */
+export interface QuantizationGroup {
+  readonly format: string;
+  readonly weights: Readonly<Record<string, unknown>>;
+  readonly targets: readonly string[];
+}
+
+/**
+ * The `quantization_config` of one or several groups. A group states its own format only where formats differ: the model's is
+ * "mixed-precision" then, which versions before 0.11 do not know.
+ */
+export function groupedConfig(options: {
+  readonly groups: readonly QuantizationGroup[];
+  readonly ignore: readonly string[];
+}): Record<string, unknown> {
+  const formats = new Set(options.groups.map(({ format }) => format));
+  const [only] = formats;
+  const isMixed = formats.size > 1;
   return {
     quant_method: 'compressed-tensors',
-    format: options.format,
+    format: isMixed ? 'mixed-precision' : only,
     quantization_status: 'compressed',
     global_compression_ratio: null,
     ignore: [...options.ignore],
     kv_cache_scheme: null,
-    config_groups: {
-      group_0: {
-        targets: ['Linear'],
-        weights: { ...options.weights },
-        input_activations: null,
-        output_activations: null,
-      },
-    },
+    config_groups: Object.fromEntries(
+      options.groups.map(({ format, weights, targets }, index) => [
+        `group_${index}`,
+        {
+          targets: [...targets],
+          weights: { ...weights },
+          input_activations: null,
+          output_activations: null,
+          ...(isMixed ? { format } : {}),
+        },
+      ]),
+    ),
   };
 }

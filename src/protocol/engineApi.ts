@@ -18,6 +18,7 @@ import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } f
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
 import type { Region, TensorSlice } from './matrixRegion';
+import type { Recipe, RecipeContract } from './recipeApi';
 import type { SensitivityContract } from './sensitivityApi';
 import type { StatsContract } from './statsApi';
 import type { TensorViewContract } from './tensorViews';
@@ -163,6 +164,8 @@ export interface BackendUse {
 }
 
 export interface QuantizeRequest extends SchemeChoice {
+  /** Says of every tensor what it gets; the request's own choice and `pure` count for nothing then. */
+  readonly recipe?: Recipe | undefined;
   readonly path: string;
   /** Folder to write; undefined: beside the model, named after the scheme. */
   readonly out?: string | undefined;
@@ -197,6 +200,10 @@ export interface QuantizeReport {
   /** All options, and what people call them: "NF4 per block of 64". Reports of earlier versions lack both. */
   readonly choice?: SchemeChoice | undefined;
   readonly label?: string | undefined;
+  /** What was asked for, where that was a recipe. */
+  readonly recipe?: Recipe | undefined;
+  /** For people: patterns that match nothing, and what loaders may not take. */
+  readonly warnings?: readonly string[] | undefined;
   readonly backend: BackendUse;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
@@ -232,6 +239,7 @@ export interface ErrorDetail {
 }
 
 export type EngineContract = StatsContract &
+  RecipeContract &
   SensitivityContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
@@ -300,6 +308,8 @@ export type EngineContract = StatsContract &
       params: {
         path: string;
         choice: SchemeChoice;
+        /** Instead of the choice and `pure`. */
+        recipe?: Recipe | undefined;
         tensors?: readonly number[] | undefined;
         pure?: boolean | undefined;
       };

@@ -3,24 +3,19 @@ import { readFile, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
-import { quantizationConfig } from '../../formats/compressedTensors';
 import { planSafetensors, type SafetensorsEntry } from '../../formats/safetensors/writer';
 import type { QuantizeRequest, TensorError } from '../../protocol/engineApi';
-import { resolveChoice, settingFor } from '../../quant/choice';
+import { chosenOptions, resolveChoice } from '../../quant/choice';
 import { encodingFor, storedFormFor } from '../../quant/encoding';
 import { moduleOf } from '../../quant/quantizationPolicy';
-import {
-  type Encoding,
-  type ResolvedChoice,
-  type Setting,
-  type StoredForm,
-  storedBytes,
-} from '../../quant/scheme';
+import { type Recipe, type ResolvedRecipe, type ResolvedTensor, recipeOf } from '../../quant/recipe';
+import { type ResolvedChoice, type Setting, storedBytes } from '../../quant/scheme';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
 import { namingTensor } from '../namingTensor';
-import { decisionFor } from '../policy';
+import { kindIn, resolveFor } from '../policy';
 import { settingOf } from '../quantizeTensor';
 import { type TensorSource, tensorSource } from '../tensorSource';
+import { type FormedWeight, type ModelForm, modelForm } from './modelForm';
 import { findSidecars, type SidecarPlan } from './sidecars';
 
 /** A tensor of the source and where its bytes go. */
@@ -54,6 +49,12 @@ export interface PlannedShard {
 export interface QuantizePlan {
   readonly checkpoint: Checkpoint;
   readonly request: QuantizeRequest;
+  /** The request's, or one of its choice alone. */
+  readonly recipe: Recipe;
+  /** For each rule of the recipe, how many tensors it decided about. */
+  readonly rules: ResolvedRecipe['rules'];
+  /** What loaders may not take. */
+  readonly warnings: readonly string[];
   /** Folder to write, absolute. */
   readonly out: string;
   readonly shards: readonly PlannedShard[];
@@ -76,14 +77,17 @@ export async function planQuantization(
   checkpoint: Checkpoint,
   request: QuantizeRequest,
 ): Promise<QuantizePlan> {
-  const choice = resolveChoice(request);
+  const recipe = request.recipe ?? recipeOf(chosenOptions(request), request.pure);
+  const suffix = request.recipe ? recipeSuffix(request.recipe) : suffixOf(resolveChoice(request));
   assertQuantizable(checkpoint);
   const sidecars = await findSidecars(checkpoint);
-  const out = path.resolve(request.out ?? defaultTarget(checkpoint, choice, sidecars.ownFolder));
+  const out = path.resolve(request.out ?? defaultTarget(checkpoint, suffix, sidecars.ownFolder));
   await assertApart(checkpoint.folder, out);
 
+  const resolved = resolveFor(checkpoint, recipe);
+  const choices = new Map(checkpoint.tensors.map((tensor, index) => [tensor, resolved.tensors[index]!]));
   const ignore: string[] = [];
-  let form: StoredForm | undefined;
+  const weights: FormedWeight[] = [];
   const shards = checkpoint.files.map((file, index) => {
     const name = path.relative(checkpoint.folder, file.path);
     if (path.dirname(name) !== '.') {
@@ -92,15 +96,12 @@ export async function planQuantization(
       });
     }
     const tensors = checkpoint.tensors.filter((tensor) => tensor.file === index);
-    const planned = planShard(checkpoint, request, name, tensors, ignore);
-    form ??= planned.form;
-    return planned.shard;
+    return planShard(checkpoint, choices, name, tensors, ignore, weights);
   });
 
   const texts = new Map<string, string>();
-  form ??= storedFormFor(settingFor(request, 'F32', nominalShape));
-  if (request.dryRun && request.sizesOnly) form = { layout: 'plain' };
-  const config = await configText(checkpoint, describeForm(form, ignore), form);
+  const form: ModelForm = request.dryRun && request.sizesOnly ? { warnings: [] } : modelForm(weights, ignore);
+  const config = await configText(checkpoint, form);
   if (config !== undefined) texts.set('config.json', config);
   let open = shards[0]!.name;
   if (shards.length > 1) {
@@ -112,6 +113,9 @@ export async function planQuantization(
   return {
     checkpoint,
     request,
+    recipe,
+    rules: resolved.rules,
+    warnings: form.warnings,
     out,
     shards,
     texts,
@@ -155,23 +159,6 @@ function assertQuantizable(checkpoint: Checkpoint): void {
   }
 }
 
-/** For a model of which nothing is quantized. */
-const nominalShape = { rows: 4096, columns: 4096 };
-
-/** The `quantization_config` of a form; plain tensors need none. Throws `refused` for what no layout holds. */
-function describeForm(form: StoredForm, ignore: readonly string[]): Record<string, unknown> | undefined {
-  switch (form.layout) {
-    case 'compressed-tensors':
-      return quantizationConfig({ format: form.format, weights: form.weights, ignore });
-    case 'bitsandbytes':
-      return { quant_method: 'bitsandbytes', ...form.config, llm_int8_skip_modules: [...ignore] };
-    case 'plain':
-      return undefined;
-    case 'none':
-      throw new LoupeError('refused', `This cannot be written: ${form.reason}`);
-  }
-}
-
 /** "INT8-absmax-row", "NF4-block64", "BF16". */
 function suffixOf(choice: ResolvedChoice): string {
   const [kind, ...variant] = choice.scheme.split('-');
@@ -187,9 +174,14 @@ function suffixOf(choice: ResolvedChoice): string {
   ].join('-');
 }
 
+/** A recipe's name as far as file names take it, else "recipe". */
+function recipeSuffix({ name = '' }: Recipe): string {
+  const plain = name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '');
+  return plain.slice(0, 60) || 'recipe';
+}
+
 /** A sibling of a model's own folder; else a folder beside the file. */
-function defaultTarget(checkpoint: Checkpoint, choice: ResolvedChoice, ownFolder: boolean): string {
-  const suffix = suffixOf(choice);
+function defaultTarget(checkpoint: Checkpoint, suffix: string, ownFolder: boolean): string {
   if (ownFolder && path.dirname(checkpoint.folder) !== checkpoint.folder) {
     return `${checkpoint.folder}-${suffix}`;
   }
@@ -223,26 +215,27 @@ async function realPathOfFuture(target: string): Promise<string> {
 
 function planShard(
   checkpoint: Checkpoint,
-  request: QuantizeRequest,
+  choices: ReadonlyMap<TensorInfo, ResolvedTensor>,
   name: string,
   tensors: readonly TensorInfo[],
   ignore: string[],
-): { shard: PlannedShard; form: StoredForm | undefined } {
+  weights: FormedWeight[],
+): PlannedShard {
   const entries: SafetensorsEntry[] = [];
-  const isSizesOnly = request.dryRun && request.sizesOnly === true;
-  let form: StoredForm | undefined;
   const decided = tensors.map((tensor) => {
-    const decision = decisionFor(checkpoint, tensor, request.pure, request);
-    if (!decision.quantize) {
+    const decision = choices.get(tensor)!;
+    if (!decision.choice) {
       if (decision.linear) ignore.push(moduleOf(tensor.name));
       entries.push(tensor);
       return { tensor, kept: decision.reason } as const;
     }
     const source = tensorSource(checkpoint, tensor);
     if (typeof source === 'string') throw new LoupeError('unsupported', source, { tensor: tensor.name });
-    const setting = settingOf(request, source);
-    const { encoding, form: own } = namingTensor(source, () => writable(setting, isSizesOnly));
-    form ??= own;
+    const setting = settingOf(decision.choice, source);
+    const encoding = namingTensor(source, () => encodingFor(setting));
+    const own = storedFormFor(setting);
+    const { kind, isLinear } = kindIn(checkpoint, tensor);
+    weights.push({ name: tensor.name, isLinear, kind, form: own });
     const pieces = encoding.pieces();
     for (const { suffix, dtype, shape } of pieces) {
       // A plain tensor keeps its own shape, whatever matrix it is worked on as.
@@ -274,16 +267,7 @@ function planShard(
     };
   });
   const { headerBytes, totalBytes } = layout;
-  return { shard: { name, headerBytes, totalBytes, tensors: planned }, form };
-}
-
-/** A setting's encoding and form; throws `refused` where no layout holds it and more than sizes is asked for. */
-function writable(setting: Setting, isSizesOnly: boolean): { encoding: Encoding; form: StoredForm } {
-  const form = storedFormFor(setting);
-  if (form.layout === 'none' && !isSizesOnly) {
-    throw new LoupeError('refused', `this cannot be written: ${form.reason} Its error can be previewed.`);
-  }
-  return { encoding: encodingFor(setting), form };
+  return { name, headerBytes, totalBytes, tensors: planned };
 }
 
 /** A stored tensor's name. A suffix that begins with "/" names a tensor of the module rather than of its weight. */
@@ -305,8 +289,7 @@ function stringMetadata({ metadata }: Checkpoint): Record<string, string> {
  */
 async function configText(
   { config, folder }: Checkpoint,
-  quantization: Record<string, unknown> | undefined,
-  form: StoredForm,
+  { config: quantization, floatType }: ModelForm,
 ): Promise<string | undefined> {
   const file = path.join(folder, 'config.json');
   const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
@@ -314,8 +297,8 @@ async function configText(
     throw LoupeError.from(thrown, { file });
   });
   if (quantization === undefined) {
-    if (text === undefined || form.layout !== 'plain' || form.floatType === undefined) return text;
-    return text.replace(floatTypes, `$1"${form.floatType}"`);
+    if (text === undefined || floatType === undefined) return text;
+    return text.replace(floatTypes, `$1"${floatType}"`);
   }
   const printed = JSON.stringify({ quantization_config: quantization }, undefined, 2);
   if (text === undefined) return `${printed}\n`;

@@ -14,9 +14,12 @@ import { chosenOptions, resolveChoice } from '../../quant/choice';
 import { choiceLabel } from '../../quant/choiceLabel';
 import { encodingFor } from '../../quant/encoding';
 import { floatBytes, shapeBytes } from '../../quant/packing';
+import type { Recipe } from '../../quant/recipe';
+import { checkedRecipe } from '../../quant/recipeFile';
 import type { Chunk } from '../../quant/scheme';
 import { schemeNamed } from '../../quant/schemes';
 import { tensorError } from '../../quant/tensorError';
+import type { SchemeChoice } from '../../quant/types';
 import { packZeroPoints } from '../../quant/zeroPoints';
 import type { ChosenBackend } from '../backends/backends';
 import type { OpenedCheckpoint } from '../checkpointCache';
@@ -24,10 +27,12 @@ import { encodeTensor, surveyTensor } from '../encodeTensor';
 import type { Engine, JobContext } from '../jobs';
 import { withLayers } from '../pruneLayers';
 import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
+import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { inOrder } from '../worker/inOrder';
 import { assertReplaceable, OutputFolder } from './outputFolder';
 import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
 import { ProgressMeter } from './progressMeter';
+import { recipeRecord, recipeRecordName } from './recipeRecord';
 
 export async function quantizeJob(
   engine: Engine,
@@ -36,11 +41,8 @@ export async function quantizeJob(
   { signal, progress }: JobContext<QuantizeProgress>,
 ): Promise<QuantizeReport> {
   const started = performance.now();
-  // Which layers are pruned changes no size: a dry run leaves it open.
-  const request = asked.dryRun
-    ? { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) }
-    : await withLayers(engine, opened, asked, asked.pure, { signal });
-  const plan = await planQuantization(opened.checkpoint, request);
+  const request = await filledRequest(engine, opened, asked, signal);
+  const plan = { ...(await planQuantization(opened.checkpoint, request)), asked: asked.recipe };
   if (request.dryRun) {
     const use: BackendUse = {
       requested: request.backend,
@@ -65,16 +67,43 @@ export async function quantizeJob(
   } finally {
     await backend.release();
   }
-  return quantizeJob(engine, opened, request, { signal, progress });
+  return quantizeJob(engine, opened, asked, { signal, progress });
+}
+
+/** A plan, and the recipe as it was asked for: what the output records. */
+type AskedPlan = QuantizePlan & { readonly asked: Recipe | undefined };
+
+/** The request with the layers that are pruned filled in; in a dry run they are left open. */
+async function filledRequest(
+  engine: Engine,
+  opened: OpenedCheckpoint,
+  asked: QuantizeRequest,
+  signal: AbortSignal,
+): Promise<QuantizeRequest> {
+  if (asked.recipe) {
+    const recipe = checkedRecipe(asked.recipe);
+    return {
+      ...asked,
+      recipe: asked.dryRun
+        ? recipeWithoutLayers(recipe)
+        : await recipeWithLayers(engine, opened, recipe, { signal }),
+    };
+  }
+  if (!asked.dryRun) return withLayers(engine, opened, asked, asked.pure, { signal });
+  return { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) };
 }
 
 /** The kernels and graphs know INT8 by rows and tensors; everything else is computed by its plain code. */
-async function backendFor(engine: Engine, { request }: QuantizePlan): Promise<ChosenBackend> {
-  if (kernelCode({ choice: resolveChoice(request) })) return engine.backends.choose(request.backend);
+async function backendFor(engine: Engine, { request, shards }: QuantizePlan): Promise<ChosenBackend> {
+  const planned = shards.flatMap(({ tensors }) => tensors);
+  const usesKernels = request.recipe
+    ? planned.some((tensor) => tensor.kind === 'quantize' && kernelCode(tensor.setting))
+    : kernelCode({ choice: resolveChoice(request) });
+  if (usesKernels) return engine.backends.choose(request.backend);
   if (request.backend !== 'auto' && request.backend !== 'cpu') {
     throw new LoupeError(
       'unsupported',
-      `${schemeNamed(request.scheme).label} is computed on the CPU only; choose the backend "cpu" or "auto".`,
+      `${request.recipe ? 'What the recipe asks for' : schemeNamed(request.scheme).label} is computed on the CPU only; choose the backend "cpu" or "auto".`,
     );
   }
   const chosen = await engine.backends.choose('cpu');
@@ -91,7 +120,7 @@ interface Written {
 
 async function write(
   engine: Engine,
-  plan: QuantizePlan,
+  plan: AskedPlan,
   backend: ChosenBackend,
   signal: AbortSignal,
   progress: (data: QuantizeProgress) => void,
@@ -121,6 +150,11 @@ async function write(
       await fs.writeFile(path.join(output.folder, name), text);
       names.push(name);
     }
+    if (plan.asked) {
+      const record = await recipeRecord(checkpoint, plan.asked, signal);
+      await fs.writeFile(path.join(output.folder, recipeRecordName), record);
+      names.push(recipeRecordName);
+    }
     for (const name of plan.sidecars.names) {
       throwIfAborted(signal);
       const target = path.join(output.folder, name);
@@ -144,7 +178,7 @@ async function write(
 async function writeTensor(
   engine: Engine,
   backend: ChosenBackend,
-  { checkpoint, request }: QuantizePlan,
+  { checkpoint }: QuantizePlan,
   planned: PlannedTensor,
   file: string,
   signal: AbortSignal,
@@ -184,7 +218,7 @@ async function writeTensor(
     const quantized = await quantizeTensor(
       { pool: engine.pool, encoder: backend.runner },
       source,
-      request,
+      setting.choice,
       { path: file, byteOffset: pieces.get('_packed')!, strideBytes: 4 * Math.ceil(source.columns / 4) },
       { signal },
       onPart,
@@ -299,29 +333,67 @@ function dryRows(plan: QuantizePlan): TensorError[] {
 }
 
 function report(
-  plan: QuantizePlan,
+  plan: AskedPlan,
   backend: BackendUse,
   outputs: readonly string[],
   rows: readonly TensorError[],
   started: number,
 ): QuantizeReport {
-  const { checkpoint, request } = plan;
+  const { checkpoint } = plan;
+  const warnings = [...idleRules(plan), ...plan.warnings];
   return {
     source: checkpoint.path,
     sourceName: checkpoint.name,
     outputs,
     open: path.join(plan.out, plan.open),
-    scheme: request.scheme,
-    granularity: request.granularity,
-    scaleDtype: request.scaleDtype,
-    choice: chosenOptions(request),
-    label: choiceLabel(request),
+    ...whatOf(plan),
+    ...(warnings.length > 0 ? { warnings } : {}),
     backend,
     bytesBefore: plan.bytesBefore,
     bytesAfter: plan.bytesAfter,
     seconds: (performance.now() - started) / 1000,
     tensors: inCatalogueOrder(checkpoint, rows),
   };
+}
+
+/** What a report says was done. A recipe's parts name the choice of most of the values that were quantized. */
+function whatOf({
+  request,
+  asked,
+  shards,
+}: AskedPlan): Pick<QuantizeReport, 'scheme' | 'granularity' | 'scaleDtype' | 'choice' | 'label' | 'recipe'> {
+  if (!asked) {
+    const { scheme, granularity, scaleDtype } = request;
+    return { scheme, granularity, scaleDtype, choice: chosenOptions(request), label: choiceLabel(request) };
+  }
+  const elements = new Map<string, { choice: SchemeChoice; count: number }>();
+  for (const { tensors } of shards) {
+    for (const planned of tensors) {
+      if (planned.kind === 'copy') continue;
+      const choice = chosenOptions(planned.setting.choice);
+      const key = JSON.stringify(choice);
+      const count = (elements.get(key)?.count ?? 0) + planned.tensor.elements;
+      elements.set(key, { choice, count });
+    }
+  }
+  const [most] = [...elements.values()].sort((a, b) => b.count - a.count);
+  const { scheme, granularity, scaleDtype } = most?.choice ?? request;
+  return {
+    scheme,
+    granularity,
+    scaleDtype,
+    label: `recipe ${asked.name ?? 'without a name'}`,
+    recipe: asked,
+  };
+}
+
+/** Patterns that match no tensor are most likely a slip. */
+function idleRules({ recipe, rules }: QuantizePlan): string[] {
+  return rules.flatMap(({ matches, decided }, index) => {
+    const { match } = recipe.rules[index]!;
+    if (!matches) return [`No tensor's name matches ${match}.`];
+    return decided === 0 ? [`Rules before it decide about every tensor that ${match} matches.`] : [];
+  });
 }
 
 /** Rows come shard by shard; the catalogue's order is what views index by. */

@@ -2,11 +2,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Checkpoint } from '../../formats/checkpoint';
+import { recipeRecordName } from './recipeRecord';
 
 export interface SidecarPlan {
   /** Whether the folder is the model's own. */
   readonly ownFolder: boolean;
-  /** Names of files to copy, config.json and indexes not among them: those are written anew. */
+  /** Names of files to copy, config.json, indexes and the recipe's record not among them: those are written anew. */
   readonly names: readonly string[];
   readonly bytes: number;
   /** Name of the source's index, when it has one. */
@@ -31,7 +32,8 @@ export async function findSidecars(checkpoint: Checkpoint): Promise<SidecarPlan>
   const names: string[] = [];
   let bytes = 0;
   for (const name of all.sort()) {
-    if (name === 'config.json' || name.startsWith('.') || weights.test(name)) continue;
+    if (name === 'config.json' || name === recipeRecordName || name.startsWith('.') || weights.test(name))
+      continue;
     if (!ownFolder && !recognised.test(name)) continue;
     // A link that points nowhere has nothing to carry.
     const found = await stat(path.join(folder, name)).catch(() => undefined);

@@ -1,0 +1,132 @@
+/** How a model is stored whose weights are quantized in one way or in several, and what no layout can express. */
+import { LoupeError } from '../../errors';
+import { groupedConfig, type QuantizationGroup } from '../../formats/compressedTensors';
+import { moduleOf } from '../../quant/quantizationPolicy';
+import type { StoredForm } from '../../quant/scheme';
+
+/** A weight that is quantized or cast. */
+export interface FormedWeight {
+  readonly name: string;
+  /** It is the weight of a Linear module: the only ones that layouts of quantized models name. */
+  readonly isLinear: boolean;
+  /** What it is otherwise: "embedding". */
+  readonly kind: string;
+  readonly form: StoredForm;
+}
+
+export interface ModelForm {
+  /** config.json's `quantization_config`; undefined: plain tensors need none. */
+  readonly config?: Record<string, unknown> | undefined;
+  /** PyTorch's name of the whole model's new type. */
+  readonly floatType?: string | undefined;
+  /** What loaders may not take. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Puts the forms of a model's weights together. `ignored` are the modules of linear weights that stay as they are. Throws
+ * `refused` that names the tensor where one model cannot hold them all.
+ *
+ * In compressed-tensors several ways become several groups that name their modules: a target that names the class would
+ * also match the modules which vLLM fuses from several weights, since it looks for classes first. Groups of several formats
+ * name theirs, which loaders take before the model's, "mixed-precision".
+ */
+export function modelForm(weights: readonly FormedWeight[], ignored: readonly string[]): ModelForm {
+  const stored = weights.filter(({ form }) => form.layout !== 'plain');
+  const plain = weights.filter(({ form }) => form.layout === 'plain');
+  const first = stored[0];
+  const ignore = [...ignored, ...plain.filter(({ isLinear }) => isLinear).map(({ name }) => moduleOf(name))];
+  if (!first) {
+    const types = new Set(plain.map(({ form }) => (form.layout === 'plain' ? form.floatType : undefined)));
+    const [only] = types;
+    return { floatType: types.size === 1 ? only : undefined, warnings: [] };
+  }
+  for (const { name, form, isLinear, kind } of stored) {
+    if (form.layout === 'none')
+      refuse(name, `this cannot be written: ${form.reason} Its error can be previewed.`);
+    if (form.layout !== first.form.layout) {
+      refuse(name, `${form.layout} and ${first.form.layout} (${first.name}) cannot be in one model.`);
+    }
+    if (!isLinear) {
+      refuse(
+        name,
+        `this is no weight of a linear layer (${kind}), and ${form.layout} holds only those; the output "fake" can be written.`,
+      );
+    }
+  }
+  if (first.form.layout === 'bitsandbytes') {
+    const [config, ...others] = distinct(
+      stored.map(({ form }) => (form.layout === 'bitsandbytes' ? form.config : {})),
+    );
+    if (others.length > 0) {
+      const other = stored.find(
+        ({ form }) => form.layout === 'bitsandbytes' && keyOf(form.config) !== keyOf(config),
+      );
+      refuse(
+        other!.name,
+        `bitsandbytes has one set of options for the whole model, and ${first.name} has another.`,
+      );
+    }
+    return {
+      config: { quant_method: 'bitsandbytes', ...config, llm_int8_skip_modules: ignore },
+      warnings: [],
+    };
+  }
+  const groups = groupsOf(stored);
+  return {
+    config: groupedConfig({ groups, ignore }),
+    warnings: groups.length > 1 || plain.length > 0 ? fusedWarnings(stored, ignore) : [],
+  };
+}
+
+function groupsOf(stored: readonly FormedWeight[]): QuantizationGroup[] {
+  const groups = new Map<string, QuantizationGroup & { targets: string[] }>();
+  for (const { name, form } of stored) {
+    if (form.layout !== 'compressed-tensors') continue;
+    const { format, weights } = form;
+    const key = keyOf({ format, weights });
+    const group = groups.get(key) ?? { format, weights, targets: [] };
+    group.targets.push(moduleOf(name));
+    groups.set(key, group);
+  }
+  const found = [...groups.values()];
+  return found.length === 1 ? [{ ...found[0]!, targets: ['Linear'] }] : found;
+}
+
+/** Weights that vLLM computes as one, by the ends of their modules' names. */
+const fusedByVllm: readonly (readonly string[])[] = [
+  ['q_proj', 'k_proj', 'v_proj'],
+  ['gate_proj', 'up_proj'],
+];
+
+/** vLLM makes one matrix of some neighbours, which must then be stored alike. */
+function fusedWarnings(stored: readonly FormedWeight[], ignore: readonly string[]): string[] {
+  const ways = new Map(stored.map(({ name, form }) => [moduleOf(name), keyOf(form)]));
+  for (const module of ignore) ways.set(module, 'ignored');
+  const torn = new Set<string>();
+  for (const module of ways.keys()) {
+    const at = module.lastIndexOf('.') + 1;
+    const family = fusedByVllm.find((names) => names.includes(module.slice(at)));
+    if (!family) continue;
+    const parent = module.slice(0, at);
+    const found = family.flatMap((name) => ways.get(parent + name) ?? []);
+    if (new Set(found).size > 1) torn.add(`${parent}{${family.join(',')}}`);
+  }
+  const [example] = torn;
+  if (example === undefined) return [];
+  const more = torn.size > 1 ? ` and ${torn.size - 1} more` : '';
+  return [
+    `vLLM joins ${example}${more} into one matrix and cannot load them quantized differently; transformers can.`,
+  ];
+}
+
+function refuse(tensor: string, message: string): never {
+  throw new LoupeError('refused', `${tensor}: ${message}`, { tensor });
+}
+
+/** Forms are plain values whose members are always written in one order. */
+const keyOf = (value: unknown): string => JSON.stringify(value);
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Map(values.map((value) => [keyOf(value), value])).values()];
+}

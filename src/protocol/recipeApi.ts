@@ -1,0 +1,48 @@
+/** The engine's method that says from headers alone what a recipe would make of a model. */
+import type { KeepKind } from '../quant/quantizationPolicy';
+import type { Recipe } from '../quant/recipe';
+
+export type { RecipeChoice, RecipeRule } from '../quant/recipe';
+export type { KeepKind, Recipe };
+
+/** What one rule of a recipe does to a model. */
+export interface RuleEffect {
+  /** Tensors that it decides about. */
+  readonly decided: number;
+  /** Whether its pattern matches any name, also of tensors that rules before it take. */
+  readonly matches: boolean;
+}
+
+/** A tensor that cannot be quantized as the recipe says; one for each rule at most, and how many more there are. */
+export interface RecipeRefusal {
+  /** Undefined: the default said so. */
+  readonly rule: number | undefined;
+  readonly tensor: string;
+  readonly message: string;
+  /** Tensors of this rule that are refused, this one included. */
+  readonly tensors: number;
+}
+
+export interface RecipePlan {
+  readonly name: string;
+  readonly rules: readonly RuleEffect[];
+  readonly refusals: readonly RecipeRefusal[];
+  /** Why the whole cannot be written, where every tensor by itself could be quantized; then previews only work. */
+  readonly cannotWrite?: string | undefined;
+  /** What loaders may not take although it can be written. */
+  readonly warnings: readonly string[];
+  /** All tensors of the model, before and after. A refused tensor counts as it is. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** 8 bytes / elements, over the whole model. */
+  readonly bitsPerWeight: number;
+  readonly quantized: number;
+  readonly kept: number;
+}
+
+export type RecipeContract = {
+  recipePlan: {
+    params: { path: string; recipe: Recipe };
+    result: RecipePlan;
+  };
+};
