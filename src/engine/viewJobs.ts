@@ -1,12 +1,21 @@
 /** Error pictures and error details of one tensor. */
 import { LoupeError } from '../errors';
-import type { Against, EngineContract, ErrorDetail, ErrorTile, Region } from '../protocol/engineApi';
+import type {
+  Against,
+  EngineContract,
+  ErrorDetail,
+  ErrorTile,
+  PlacedError,
+  Region,
+} from '../protocol/engineApi';
 import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
+import { divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import { displayBins } from '../stats/displayHistogram';
 import { cellRowParts, checkedCells } from './cellGrid';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { holdsSingles, tileCodes } from './errorCodes';
 import type { Engine, JobContext } from './jobs';
-import { rowParts } from './matrix';
+import { rowParts, sampleBlocks } from './matrix';
 import { decisionFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
@@ -16,6 +25,7 @@ import { cellStart } from './worker/cellStart';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';
 import type { Counterpart } from './worker/task';
+import { worstOf } from './worstErrors';
 
 /** Rows or columns that an error profile has at most: nobody can draw more, and all workers hold the columns. */
 const longestProfile = 2 ** 24;
@@ -27,8 +37,14 @@ export async function errorTileJob(
   { signal }: JobContext<undefined>,
 ): Promise<ErrorTile> {
   const options = { signal, urgent: true };
+  const source = opened.source(params.tensor);
   const other = await opposite(engine, opened, params.tensor, params.against, options);
-  return foldErrors(engine, opened.source(params.tensor), params, other.counterpart, options);
+  const tile = await foldErrors(engine, source, params, other.counterpart, options);
+  if (!params.codes || !holdsSingles(tile)) return tile;
+  const choice = params.codes;
+  const own = await opposite(engine, opened, params.tensor, { kind: 'scheme', choice }, options);
+  const codes = await tileCodes(engine, source, choice, own.counterpart, tile, options);
+  return codes ? { ...tile, codes } : tile;
 }
 
 export async function errorDetailJob(
@@ -48,12 +64,20 @@ export async function errorDetailJob(
   const { min, max } = await other.extent();
   const margin = max > min ? 0 : Math.max(Math.abs(min) / 2, 0.5);
   const bins = { min: min - margin, max: max + margin, bins: displayBins };
+  const sample = { kind: 'sample', source, blocks: sampleBlocks([...rowParts(source)]) } as const;
+  const guess = await engine.pool.run(sample, options);
+  const divergence = divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
 
   let sums = noErrorSums;
   const rows = new Float64Array(source.rows);
   const columns = new Float64Array(source.columns);
   const original = new Float64Array(displayBins);
   const dequantized = new Float64Array(displayBins);
+  const spread = {
+    original: new Float64Array(divergence.bins),
+    dequantized: new Float64Array(divergence.bins),
+  };
+  const worst: PlacedError[] = [];
   const add = (target: Float64Array, from: Float64Array) => {
     for (let i = 0; i < from.length; i++) target[i]! += from[i]!;
   };
@@ -63,7 +87,13 @@ export async function errorDetailJob(
     signal,
     (part) =>
       engine.pool.run(
-        { kind: 'compare', source, part, counterpart: slice(other.counterpart, part), detail: bins },
+        {
+          kind: 'compare',
+          source,
+          part,
+          counterpart: slice(other.counterpart, part),
+          detail: { bins, divergence },
+        },
         options,
       ),
     (result, part) => {
@@ -73,6 +103,9 @@ export async function errorDetailJob(
       add(columns, detail.columns);
       add(original, detail.original);
       add(dequantized, detail.dequantized);
+      add(spread.original, detail.divergence.original);
+      add(spread.dequantized, detail.divergence.dequantized);
+      worst.push(...detail.worst);
     },
   );
   const range = { min: bins.min, max: bins.max };
@@ -82,6 +115,8 @@ export async function errorDetailJob(
     dequantized: { ...range, counts: dequantized },
     rowError: Float32Array.from(rows, (sum) => sum / source.columns),
     columnError: Float32Array.from(columns, (sum) => sum / source.rows),
+    worst: worstOf(worst),
+    kl: valueDivergence(spread.original, spread.dequantized),
   };
 }
 
@@ -206,6 +241,7 @@ async function foldErrors(
     original: new Float32Array(rows * columns),
     dequantized: new Float32Array(rows * columns),
     error: new Float32Array(rows * columns),
+    signed: new Float32Array(rows * columns),
   };
   if (rows * columns === 0) return { region, rows, columns, ...result };
 
@@ -226,6 +262,7 @@ async function foldErrors(
       result.original.set(part.original, cellRow0 * columns);
       result.dequantized.set(part.dequantized, cellRow0 * columns);
       result.error.set(part.error, cellRow0 * columns);
+      result.signed.set(part.signed, cellRow0 * columns);
     },
   );
   return { region, rows, columns, ...result };

@@ -17,6 +17,7 @@ import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocati
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
+import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { Region, TensorSlice } from './matrixRegion';
 import type { Recipe, RecipeContract } from './recipeApi';
 import type { SensitivityContract } from './sensitivityApi';
@@ -217,26 +218,7 @@ export type Against =
   | { readonly kind: 'scheme'; readonly choice: SchemeChoice }
   | { readonly kind: 'file'; readonly path: string };
 
-export interface ErrorTile {
-  readonly region: Region;
-  readonly rows: number;
-  readonly columns: number;
-  /** Value of largest magnitude in each cell, sign kept. */
-  readonly original: Float32Array;
-  readonly dequantized: Float32Array;
-  /** Mean |original - dequantized| of each cell. */
-  readonly error: Float32Array;
-}
-
-export interface ErrorDetail {
-  readonly tensor: TensorError;
-  /** Both over the same bins. */
-  readonly original: DisplayHistogram;
-  readonly dequantized: DisplayHistogram;
-  /** Mean |error| per row and per column. */
-  readonly rowError: Float32Array;
-  readonly columnError: Float32Array;
-}
+export type { ErrorDetail, ErrorTile, PlacedError, ScaleGroups, TileCodes } from './errorViews';
 
 export type EngineContract = StatsContract &
   RecipeContract &
@@ -324,6 +306,8 @@ export type EngineContract = StatsContract &
         region?: Region | undefined;
         rows: number;
         columns: number;
+        /** Also the codes that this choice gives: where each cell is one value and there are at most 16,384 of them. */
+        codes?: SchemeChoice | undefined;
       };
       result: ErrorTile;
     };

@@ -6,6 +6,7 @@ import type {
   Catalogue,
   ErrorDetail,
   ErrorTile,
+  PlacedError,
   QuantizeReport,
   Region,
   TensorError,
@@ -53,6 +54,20 @@ export function errorOf(name: string, { original, dequantized }: PlainPair): Ten
     cosine: product / Math.sqrt(squares * otherSquares),
     meanAbs: sumAbs / original.length,
   };
+}
+
+/** The 16 largest errors, of equal ones the first. */
+function worstOf({ columns, original, dequantized }: PlainPair): PlacedError[] {
+  const size = (i: number) => Math.abs(original[i]! - dequantized[i]!);
+  return [...original.keys()]
+    .sort((a, b) => size(b) - size(a) || a - b)
+    .slice(0, 16)
+    .map((i) => ({
+      row: Math.floor(i / columns),
+      column: i % columns,
+      original: original[i]!,
+      dequantized: dequantized[i]!,
+    }));
 }
 
 /** The model of a safetensors file, its 2-D projections quantized. */
@@ -153,6 +168,7 @@ export class PlainReport {
       original: new Float32Array(cells),
       dequantized: new Float32Array(cells),
       error: new Float32Array(cells),
+      signed: new Float32Array(cells),
     };
     const edge = (from: number, to: number, count: number, at: number) =>
       from + Math.floor((at * (to - from)) / count);
@@ -173,7 +189,9 @@ export class PlainReport {
             const at = row * pair.columns + column;
             for (const kind of ['original', 'dequantized'] as const)
               if (Math.abs(pair[kind][at]!) > Math.abs(tile[kind][cell]!)) tile[kind][cell] = pair[kind][at]!;
-            sum += Math.abs(pair.original[at]! - pair.dequantized[at]!);
+            const error = pair.original[at]! - pair.dequantized[at]!;
+            if (Math.abs(error) > Math.abs(tile.signed[cell]!)) tile.signed[cell] = error;
+            sum += Math.abs(error);
             number++;
           }
         tile.error[cell] = sum / number;
@@ -210,6 +228,8 @@ export class PlainReport {
       dequantized: histogram(dequantized),
       rowError,
       columnError,
+      worst: worstOf(pair),
+      kl: 0.25,
     };
   }
 }

@@ -5,6 +5,7 @@ import { type Block, divide, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
 import { BandWindow } from './bandWindow';
 import { ParameterPointers } from './encodeTask';
+import { ErrorProfile } from './errorProfile';
 import type { CompareResult, CompareTask, Counterpart } from './task';
 import type { WorkerContext } from './workerContext';
 
@@ -15,7 +16,7 @@ export async function runCompare(context: WorkerContext, task: CompareTask): Pro
   const x = kernels.alloc(4 * most);
   const y = kernels.alloc(4 * most);
   const other = new CounterpartReader(context, task.counterpart, source, most);
-  const profile = task.detail && new Profile(part, task.detail);
+  const profile = task.detail && new ErrorProfile(part, task.detail.bins, task.detail.divergence);
   let sums = noErrorSums;
   for (const block of divide(part, segmentElements)) {
     context.checkCancelled();
@@ -26,8 +27,7 @@ export async function runCompare(context: WorkerContext, task: CompareTask): Pro
     profile?.add(block, kernels.f32(x, n), kernels.f32(y, n));
   }
   if (!profile) return { sums };
-  const { rows, columns, original, dequantized } = profile;
-  return { sums, detail: { rows, columns, original, dequantized } };
+  return { sums, detail: profile.result() };
 }
 
 /** Gives the dequantized values that belong to a block of originals. */
@@ -77,44 +77,5 @@ export class CounterpartReader {
     this.pointers!.load(counterpart.parameters, block.row - counterpart.firstRow, block.rows);
     kernels.encode8(x, this.codes, block.rows, block.columns, stride, inverse, zero, low, high);
     kernels.decodeCodes8(this.codes, y, block.rows, block.columns, stride, scale, zero);
-  }
-}
-
-/** Sums of |error| by row and column, and both values' counts over the same bins. */
-class Profile {
-  readonly rows: Float64Array;
-  readonly columns: Float64Array;
-  readonly original: Float64Array;
-  readonly dequantized: Float64Array;
-  private readonly perUnit: number;
-
-  constructor(
-    private readonly part: Block,
-    private readonly range: { readonly min: number; readonly max: number; readonly bins: number },
-  ) {
-    this.rows = new Float64Array(part.rows);
-    this.columns = new Float64Array(part.columns);
-    this.original = new Float64Array(range.bins);
-    this.dequantized = new Float64Array(range.bins);
-    this.perUnit = range.bins / (range.max - range.min);
-  }
-
-  add(block: Block, x: Float32Array, y: Float32Array): void {
-    const { rows, columns, original, dequantized, perUnit } = this;
-    const { min, bins } = this.range;
-    const last = bins - 1;
-    for (let row = 0, i = 0; row < block.rows; row++) {
-      let sum = 0;
-      for (let column = 0; column < block.columns; column++, i++) {
-        const a = x[i]!;
-        const b = y[i]!;
-        const error = Math.abs(a - b);
-        sum += error;
-        columns[block.column + column]! += error;
-        original[Math.max(0, Math.min(last, Math.floor((a - min) * perUnit)))]!++;
-        dequantized[Math.max(0, Math.min(last, Math.floor((b - min) * perUnit)))]!++;
-      }
-      rows[block.row - this.part.row + row]! += sum;
-    }
   }
 }

@@ -52,6 +52,7 @@ class Cells {
   private readonly original: Float32Array;
   private readonly dequantized: Float32Array;
   private readonly error: Float64Array;
+  private readonly signed: Float32Array;
   private readonly counts: Float64Array;
 
   constructor(
@@ -62,6 +63,7 @@ class Cells {
     this.original = new Float32Array(count);
     this.dequantized = new Float32Array(count);
     this.error = new Float64Array(count);
+    this.signed = new Float32Array(count);
     this.counts = new Float64Array(count);
   }
 
@@ -74,11 +76,13 @@ class Cells {
     let cell = Math.min(columns - 1, Math.floor((start * columns) / width));
     while (columnEdges[cell + 1]! <= start) cell++;
     while (columnEdges[cell]! > start) cell--;
+    const errors = x.map((value, i) => value - y[i]!);
     for (let at = start; at < end; cell++) {
       const stop = Math.min(end, columnEdges[cell + 1]!);
       const index = cellRow * columns + cell;
       this.original[index] = largest(this.original[index]!, x, at - start, stop - start);
       this.dequantized[index] = largest(this.dequantized[index]!, y, at - start, stop - start);
+      this.signed[index] = largest(this.signed[index]!, errors, at - start, stop - start);
       let sum = 0;
       for (let i = at - start; i < stop - start; i++) sum += Math.abs(x[i]! - y[i]!);
       this.error[index]! += sum;
@@ -92,6 +96,7 @@ class Cells {
       original: this.original,
       dequantized: this.dequantized,
       error: Float32Array.from(this.error, (sum, i) => sum / this.counts[i]!),
+      signed: this.signed,
     };
   }
 }

@@ -173,7 +173,11 @@ function sampleErrors(
 }
 
 /** Counts values by bin. */
-function countInto(target: Float64Array, values: Float32Array, { min, max, bins }: DivergenceBins): void {
+export function countInto(
+  target: Float64Array,
+  values: Float32Array,
+  { min, max, bins }: DivergenceBins,
+): void {
   const perUnit = bins / (max - min);
   const last = bins - 1;
   for (let i = 0; i < values.length; i++) {

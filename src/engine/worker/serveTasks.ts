@@ -5,6 +5,7 @@ import { LoupeError } from '../../errors';
 import { Kernels } from '../../kernels/kernels';
 import { segmentElements } from '../matrix';
 import { runBands, runSurvey } from './bandTasks';
+import { runCodes } from './codesTask';
 import { runCompare } from './compareTask';
 import { runCopy } from './copyTask';
 import { runEncode, runRanges } from './encodeTask';
@@ -97,6 +98,8 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runBands(context, task);
     case 'compare':
       return runCompare(context, task);
+    case 'codes':
+      return runCodes(context, task);
     case 'errorFold':
       return runErrorFold(context, task);
     case 'copy':

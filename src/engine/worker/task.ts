@@ -3,9 +3,10 @@ import type { SerializedError } from '../../errors';
 import type { CheckpointFile } from '../../formats/checkpoint';
 import type { ErrorSums, SigmaCounts } from '../../kernels/kernels';
 import type { BandCounts, Bands } from '../../kernels/valueFolds';
-import type { Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
+import type { PlacedError, Region, ScaleDtype, SchemeName, TensorStats } from '../../protocol/engineApi';
 import type { StatsRecords } from '../../protocol/statsRecords';
 import type { Knowledge, Setting } from '../../quant/scheme';
+import type { DivergenceBins } from '../../quant/valueDivergence';
 import type { FinalizeOptions, SigmaThresholds } from '../../stats/finalizeStats';
 import type { CountedStats } from '../../stats/partialStats';
 import type { Block } from '../matrix';
@@ -151,7 +152,13 @@ export interface CompareTask {
   readonly source: TensorSource;
   readonly part: Block;
   readonly counterpart: Counterpart;
-  readonly detail?: { readonly min: number; readonly max: number; readonly bins: number } | undefined;
+  readonly detail?:
+    | {
+        readonly bins: DivergenceBins;
+        /** Of the histograms whose divergence is taken. */
+        readonly divergence: DivergenceBins;
+      }
+    | undefined;
 }
 
 export interface CompareResult {
@@ -163,6 +170,9 @@ export interface CompareResult {
         readonly columns: Float64Array;
         readonly original: Float64Array;
         readonly dequantized: Float64Array;
+        readonly divergence: { readonly original: Float64Array; readonly dequantized: Float64Array };
+        /** The part's largest errors, in the order of `ErrorDetail.worst`. */
+        readonly worst: readonly PlacedError[];
       }
     | undefined;
 }
@@ -186,7 +196,27 @@ export interface ErrorFoldResult {
   readonly dequantized: Float32Array;
   /** Mean |error|. */
   readonly error: Float32Array;
+  /** Error of largest magnitude with its sign. */
+  readonly signed: Float32Array;
 }
+
+/** Codes of each value of a region. */
+export interface CodesTask {
+  readonly kind: 'codes';
+  readonly source: TensorSource;
+  readonly region: Region;
+  readonly counterpart: Counterpart;
+}
+
+/** Row-major; codes as they are kept, offset-binary. Undefined: the scheme has none. */
+export type CodesResult =
+  | {
+      readonly codes: Uint8Array;
+      readonly dequantized: Float32Array;
+      readonly scales?: Float32Array | undefined;
+      readonly zeros?: Float32Array | undefined;
+    }
+  | undefined;
 
 export interface CopyTask {
   readonly kind: 'copy';
@@ -208,6 +238,7 @@ export type Task =
   | BandsTask
   | CompareTask
   | ErrorFoldTask
+  | CodesTask
   | CopyTask
   | SensitivityTasks
   | ViewTask;
@@ -223,6 +254,7 @@ interface Results extends ViewResults, SensitivityResults {
   bands: { readonly sums: ErrorSums };
   compare: CompareResult;
   errorFold: ErrorFoldResult;
+  codes: CodesResult;
   copy: undefined;
 }
 

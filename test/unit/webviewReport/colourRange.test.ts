@@ -10,6 +10,7 @@ function tile(original: number[], error: number[], dequantized = original): Erro
     original: Float32Array.from(original),
     dequantized: Float32Array.from(dequantized),
     error: Float32Array.from(error),
+    signed: Float32Array.from(error, (value, i) => (i % 2 === 0 ? value : -value)),
   };
 }
 

@@ -26,6 +26,8 @@ const detail = (more: Partial<ErrorDetail>): ErrorDetail => ({
   dequantized: { min: -1, max: 1, counts: new Float64Array(100).fill(10) },
   rowError: new Float32Array(8).fill(0.1),
   columnError: new Float32Array(8).fill(0.1),
+  worst: [],
+  kl: 0,
   ...more,
 });
 

@@ -13,6 +13,7 @@ function tileOf(request: { region: Region; rows: number; columns: number }): Err
     original: values,
     dequantized: values.map((v) => v + 0.5),
     error: values.map(() => 0.5),
+    signed: values.map(() => -0.5),
   };
 }
 

@@ -407,6 +407,7 @@ const emptyTile = {
   original: new Float32Array(1),
   dequantized: new Float32Array(1),
   error: new Float32Array(1),
+  signed: new Float32Array(1),
 };
 
 function layerOf(tile: ErrorTile, kind: Kind): HeatmapLayer {

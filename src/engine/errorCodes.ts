@@ -1,0 +1,48 @@
+/** The codes of the values that an error picture shows one by one. */
+import type { ErrorTile, SchemeChoice, TileCodes } from '../protocol/engineApi';
+import { codeOffset, scaleGroups } from '../quant/shownCode';
+import type { Engine } from './jobs';
+import type { TensorSource } from './tensorSource';
+import type { TaskOptions } from './worker/pool';
+import type { Counterpart } from './worker/task';
+
+/** More cells than this are too small for numbers on any screen. */
+const mostCodes = 2 ** 14;
+
+/** Whether each cell of a tile is one value, and there are few enough for codes. */
+export function holdsSingles({ region, rows, columns }: ErrorTile): boolean {
+  const cells = rows * columns;
+  return (
+    rows === region.row1 - region.row0 &&
+    columns === region.column1 - region.column0 &&
+    cells > 0 &&
+    cells <= mostCodes
+  );
+}
+
+/**
+ * The codes that a choice gives; undefined where it has none, or where a written file does not hold the values that
+ * these codes stand for: then it was made otherwise.
+ */
+export async function tileCodes(
+  engine: Engine,
+  source: TensorSource,
+  choice: SchemeChoice,
+  counterpart: Counterpart,
+  { region, dequantized }: ErrorTile,
+  options: TaskOptions,
+): Promise<TileCodes | undefined> {
+  const result = await engine.pool.run({ kind: 'codes', source, region, counterpart }, options);
+  if (!result) return undefined;
+  // Minus zero and zero are the same value.
+  if (result.dequantized.some((value, i) => value !== dequantized[i])) return undefined;
+  const offset = codeOffset(choice.scheme);
+  const { scales, zeros } = result;
+  const groups = scaleGroups(choice);
+  return {
+    codes: Int16Array.from(result.codes, (code) => code - offset),
+    ...(scales ? { scales } : {}),
+    ...(zeros ? { zeros: zeros.map((zero) => zero - offset) } : {}),
+    ...(groups ? { groups } : {}),
+  };
+}

@@ -1,0 +1,160 @@
+/** Signed errors, codes and worst values of one tensor, against plain loops over the published formulas. */
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { SchemeChoice } from '../../../src/protocol/engineApi';
+import { schemes } from '../../../src/quant/schemes';
+import { codeOffset } from '../../../src/quant/shownCode';
+import { f32Data } from '../../fixtures/makeCheckpoint';
+import { encodeWhole } from '../quant/encodeWhole';
+import { failureOf, randomValues, startEngine, temporaryFolder, writeModel } from './support';
+
+const [rows, columns] = [24, 96];
+const name = 'model.layers.0.mlp.up_proj.weight';
+const values = randomValues(rows * columns, 11);
+for (let i = 7; i < values.length; i += 311) values[i]! *= 6;
+// Two errors of the same size: the first in the tensor comes first.
+values.copyWithin(columns * 5, columns * 4, columns * 5);
+const engine = startEngine();
+const folder = temporaryFolder();
+const path = writeModel(join(folder, 'model.safetensors'), [
+  { name, dtype: 'F32', shape: [rows, columns], data: f32Data(values) },
+]);
+
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** q = round(x * (1 / s)), x~ = q s, s = max|x| / (2^(bits - 1) - 1) of each run of `width` columns, all in float32. */
+function absmax(bits: number, width: number) {
+  const codes = new Int16Array(values.length);
+  const dequantized = new Float32Array(values.length);
+  const scales = new Float32Array(values.length);
+  for (let at = 0; at < values.length; at += width) {
+    const run = values.subarray(at, at + width);
+    const most = run.reduce((largest, x) => Math.max(largest, Math.abs(x)), 0);
+    const scale = Math.fround(most / (2 ** (bits - 1) - 1));
+    for (let i = 0; i < run.length; i++) {
+      codes[at + i] = roundHalfEven(Math.fround(run[i]! * Math.fround(1 / scale)));
+      dequantized[at + i] = codes[at + i]! * scale;
+      scales[at + i] = scale;
+    }
+  }
+  return { codes, dequantized, scales };
+}
+
+const region = { row0: 3, row1: 9, column0: 20, column1: 75 };
+const cut = <T extends Float32Array | Int16Array>(whole: T): number[] =>
+  Array.from({ length: 6 * 55 }, (_, i) => whole[(3 + Math.floor(i / 55)) * columns + 20 + (i % 55)]!);
+const tileOf = (choice: SchemeChoice, codes: SchemeChoice | undefined = choice) =>
+  engine.call('errorTile', {
+    path,
+    tensor: 0,
+    against: { kind: 'scheme', choice },
+    region,
+    rows: 6,
+    columns: 55,
+    codes,
+  });
+
+describe('codes of single values', () => {
+  it.each([
+    [{ scheme: 'int8-absmax', granularity: 'row' }, 8, columns, { kind: 'row' }],
+    [
+      { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+      4,
+      32,
+      { kind: 'block', size: 32, flat: false },
+    ],
+    [{ scheme: 'int8-absmax', granularity: 'tensor' }, 8, values.length, undefined],
+  ] as const)('%j: those of the formula', async (choice, bits, width, groups) => {
+    const plain = absmax(bits, width);
+    const tile = await tileOf(choice);
+    expect(Array.from(tile.codes!.codes)).toEqual(cut(plain.codes));
+    expect(Array.from(tile.dequantized)).toEqual(cut(plain.dequantized));
+    expect(tile.codes!.groups).toEqual(groups);
+    if (tile.codes!.scales) expect(Array.from(tile.codes!.scales)).toEqual(cut(plain.scales));
+  });
+
+  it('gives the zero point in the numbers of the codes: x~ = (q - zp) s', async () => {
+    const { codes, dequantized } = await tileOf({ scheme: 'int8-zeropoint', granularity: 'row' });
+    for (let i = 0; i < dequantized.length; i++) {
+      expect(Math.fround((codes!.codes[i]! - codes!.zeros![i]!) * codes!.scales![i]!)).toBe(dequantized[i]);
+      expect(Math.abs(codes!.codes[i]!)).toBeLessThanOrEqual(128);
+    }
+  });
+
+  const coded = schemes.filter(({ family }) => family !== 'pruning' && family !== 'cast');
+  it.each(coded.map((scheme) => [scheme.name, scheme] as const))(
+    '%s: the codes that are written, less their offset',
+    async (scheme, { options }) => {
+      const choice: SchemeChoice = { scheme, granularity: options.granularities[0]! };
+      const whole = encodeWhole(choice, values, rows);
+      const tile = await tileOf(choice);
+      const shown = Int16Array.from(whole.codes, (code) => code - codeOffset(scheme));
+      expect(Array.from(tile.codes!.codes)).toEqual(cut(shown));
+    },
+  );
+
+  it('gives none where a scheme has none, a cell folds several values, or the codes are of other values', async () => {
+    expect((await tileOf({ scheme: 'bf16', granularity: 'none' })).codes).toBeUndefined();
+    const choice: SchemeChoice = { scheme: 'int8-absmax', granularity: 'row' };
+    const ask = { path, tensor: 0, against: { kind: 'scheme', choice }, codes: choice } as const;
+    expect((await engine.call('errorTile', { ...ask, rows: 4, columns: 96 })).codes).toBeUndefined();
+    expect((await tileOf(choice, { scheme: 'int4-absmax', granularity: 'row' })).codes).toBeUndefined();
+    const unknown = { scheme: 'int9-absmax', granularity: 'row' } as unknown as SchemeChoice;
+    expect(await failureOf(tileOf(choice, unknown))).toMatchObject({ code: 'usage' });
+  });
+});
+
+describe('errors', () => {
+  const choice: SchemeChoice = { scheme: 'int4-absmax', granularity: 'row' };
+  const { dequantized } = absmax(4, columns);
+
+  it('keep their sign in pictures, folded ones that of the largest', async () => {
+    const errors = values.map((x, i) => x - dequantized[i]!);
+    expect(Array.from((await tileOf(choice)).signed)).toEqual(cut(errors));
+    const folded = await engine.call('errorTile', {
+      path,
+      tensor: 0,
+      against: { kind: 'scheme', choice },
+      rows: 6,
+      columns: 8,
+    });
+    for (let cell = 0; cell < 48; cell++) {
+      let most = 0;
+      for (let row = 4 * Math.floor(cell / 8); row < 4 * Math.floor(cell / 8) + 4; row++)
+        for (let column = 12 * (cell % 8); column < 12 * (cell % 8) + 12; column++) {
+          const error = errors[row * columns + column]!;
+          if (Math.abs(error) > Math.abs(most)) most = error;
+        }
+      expect(folded.signed[cell]).toBe(most);
+    }
+  });
+
+  it('are listed from the largest on, of equal ones the first', async () => {
+    const detail = await engine.call('errorDetail', { path, tensor: 0, against: { kind: 'scheme', choice } });
+    const order = [...values.keys()].sort(
+      (a, b) => Math.abs(values[b]! - dequantized[b]!) - Math.abs(values[a]! - dequantized[a]!) || a - b,
+    );
+    expect(detail.worst).toEqual(
+      order.slice(0, 16).map((i) => ({
+        row: Math.floor(i / columns),
+        column: i % columns,
+        original: values[i],
+        dequantized: dequantized[i],
+      })),
+    );
+    const one = startEngine({ env: { TENSOR_LOUPE_WORKERS: '1' } });
+    const again = await one.call('errorDetail', { path, tensor: 0, against: { kind: 'scheme', choice } });
+    expect(again).toEqual(detail);
+  });
+
+  it('diverge as much as the comparison of schemes says', async () => {
+    const detail = await engine.call('errorDetail', { path, tensor: 0, against: { kind: 'scheme', choice } });
+    const { cells } = await engine.call('sensitivity', { path, tensors: [0], choices: [choice] });
+    expect(cells[0]!.kl).toBe(detail.kl);
+    expect(detail.kl).toBeGreaterThan(0);
+  });
+});
