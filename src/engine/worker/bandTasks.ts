@@ -1,32 +1,40 @@
 /** Passes over a tensor and its encoding by any scheme, window by window. */
 import { closeSync, openSync } from 'node:fs';
+import { surveyKernelFor } from '../../quant/bandKernels/surveyKernels';
+import type { Chunk } from '../../quant/scheme';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { divide, segmentElements } from '../matrix';
 import { namingTensor } from '../namingTensor';
 import { BandWindow } from './bandWindow';
-import { writeAll } from './encodeTask';
+import { nonFinite, writeAll } from './encodeTask';
+import { readFlatTo } from './flatValues';
+import { KernelWindow, type ValuePair } from './kernelWindow';
 import type { BandsTask, SurveyTask, TaskResult } from './task';
 import type { WorkerContext } from './workerContext';
 
-/** Values between two looks at whether the job is cancelled. */
-const surveyedAtOnce = 2 ** 15;
-
 /** The next pass that the known ones do not cover, over some windows. */
 export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Array {
+  const { kernels } = context;
   const { source, setting, known } = task;
   const window = new BandWindow(context, source, setting, known);
   const survey = window.encoding.surveys[known.length]!;
   const state = survey.start();
-  const { unit } = window.encoding;
-  const step = unit * Math.max(1, Math.floor(surveyedAtOnce / unit));
+  const kernel = surveyKernelFor(kernels, survey, setting);
+  const elements = source.rows * source.columns;
+  const x = kernel ? kernels.alloc(4 * Math.min(window.size, elements)) : 0;
+  const range = kernels.alloc(8);
   for (let i = task.firstWindow; i < task.endWindow; i++) {
+    context.checkCancelled();
     const first = i * window.size;
-    const values = window.original(first);
-    // In short bands, since some surveys try a hundred scales on each value.
-    for (let at = 0; at < values.length; at += step) {
-      context.checkCancelled();
-      const band = { first: first + at, values: values.subarray(at, at + step) };
-      namingTensor(source, () => survey.add(state, band, known));
+    if (kernel) {
+      const count = Math.min(window.size, elements - first);
+      readFlatTo(context, source, first, count, x);
+      const bad = kernels.rowRange(x, 1, count, range, range + 4);
+      if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
+      kernel(state, x, count);
+    } else {
+      const values = window.original(first);
+      namingTensor(source, () => survey.add(state, { first, values }, known));
     }
   }
   return state;
@@ -34,33 +42,59 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
 
 /** Error sums are taken in the same segments as by `runCompare`, so that a written file compares equal in all bits. */
 export function runBands(context: WorkerContext, task: BandsTask): TaskResult<BandsTask> {
-  const { kernels, reader } = context;
+  const { kernels } = context;
   const { source, part, setting, known, output } = task;
   const start = part.row * source.columns;
   const file = output && openSync(output.path, 'r+');
+  const write = (first: number, chunks: () => Iterable<Chunk>) => {
+    // A window that begins before this part is written by the part in which it begins.
+    if (file === undefined || !output || first < start) return;
+    for (const { suffix, byteOffset, bytes } of chunks()) {
+      writeAll(file, bytes, output.pieces.get(suffix)! + byteOffset, output.path);
+    }
+  };
   try {
-    const window = new BandWindow(context, source, setting, known, (first, encoded) => {
-      // A window that begins before this part is written by the part in which it begins.
-      if (file === undefined || !output || first < start) return;
-      for (const { suffix, byteOffset, bytes } of encoded.chunks()) {
-        writeAll(file, bytes, output.pieces.get(suffix)! + byteOffset, output.path);
-      }
-    });
     const most = Math.min(segmentElements, part.rows * part.columns);
-    const x = kernels.alloc(4 * most);
-    const y = kernels.alloc(4 * most);
+    const window =
+      KernelWindow.for(context, source, setting, known, most, write) ??
+      new PlainPairs(context, task, most, write);
     let sums = noErrorSums;
     for (const block of divide(part, segmentElements)) {
       context.checkCancelled();
       const count = block.rows * block.columns;
-      const dequantized = new Float32Array(count);
-      window.copyTo(dequantized, block.row * source.columns + block.column);
-      reader.read(source, block, x);
-      kernels.f32(y, count).set(dequantized);
+      const { x, y } = window.values(block.row * source.columns + block.column, count);
       sums = addErrorSums(sums, kernels.errorSums(x, y, count));
     }
     return { sums };
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+/** As `KernelWindow` by the plain code. */
+class PlainPairs {
+  private readonly window: BandWindow;
+  private readonly pair: ValuePair;
+
+  constructor(
+    private readonly context: WorkerContext,
+    private readonly task: BandsTask,
+    most: number,
+    onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
+  ) {
+    const { kernels } = context;
+    this.pair = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
+    this.window = new BandWindow(context, task.source, task.setting, task.known, (first, encoded) =>
+      onEncoded(first, () => encoded.chunks()),
+    );
+  }
+
+  values(first: number, count: number): ValuePair {
+    const { x, y } = this.pair;
+    const dequantized = new Float32Array(count);
+    this.window.copyTo(dequantized, first);
+    readFlatTo(this.context, this.task.source, first, count, x);
+    this.context.kernels.f32(y, count).set(dequantized);
+    return this.pair;
   }
 }

@@ -1,5 +1,6 @@
 /** Encodes a tensor piece by piece by any scheme, and gives the dequantized values of any place. */
 import { LoupeError } from '../../errors';
+import { encodeBy } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import type { EncodedBand, Encoding, Knowledge, Setting } from '../../quant/scheme';
 import { windowElements } from '../matrix';
@@ -20,6 +21,7 @@ const sharedWindow = 2 ** 15;
 export class BandWindow {
   readonly encoding: Encoding;
   readonly size: number;
+  private readonly encode: Encoding['encode'];
   private readonly elements: number;
   private current: Window | undefined;
 
@@ -34,6 +36,7 @@ export class BandWindow {
     private readonly shared?: FlatValues | undefined,
   ) {
     this.encoding = namingTensor(source, () => encodingFor(setting));
+    this.encode = encodeBy(context.kernels, setting, this.encoding);
     const { unit } = this.encoding;
     this.size = shared ? unit * Math.max(1, Math.floor(sharedWindow / unit)) : windowElements(unit);
     this.elements = source.rows * source.columns;
@@ -66,7 +69,7 @@ export class BandWindow {
     if (this.current?.first === first) return this.current;
     this.context.checkCancelled();
     const values = this.original(first);
-    const encoded = namingTensor(this.source, () => this.encoding.encode({ first, values }, this.known));
+    const encoded = namingTensor(this.source, () => this.encode({ first, values }, this.known));
     const { dequantized } = encoded;
     for (let i = 0; i < dequantized.length; i++) {
       if (!Number.isFinite(dequantized[i]!))

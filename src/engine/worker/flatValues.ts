@@ -3,35 +3,45 @@ import { segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
 import type { WorkerContext } from './workerContext';
 
+/** Decodes a run of the flattened tensor to float32 at `pointer`. */
+export function readFlatTo(
+  { reader }: WorkerContext,
+  source: TensorSource,
+  first: number,
+  count: number,
+  pointer: number,
+): void {
+  const { columns } = source;
+  for (let done = 0; done < count; ) {
+    const row = Math.floor((first + done) / columns);
+    const column = (first + done) % columns;
+    const rest = count - done;
+    const whole = column === 0 ? Math.floor(rest / columns) : 0;
+    const block =
+      whole > 0
+        ? { row, rows: whole, column: 0, columns }
+        : { row, rows: 1, column, columns: Math.min(columns - column, rest) };
+    reader.readRegion(source, block, pointer + 4 * done);
+    done += block.rows * block.columns;
+  }
+}
+
 /** Decodes a run of the flattened tensor. */
 export function readFlat(
-  { kernels, reader }: WorkerContext,
+  context: WorkerContext,
   source: TensorSource,
   first: number,
   count: number,
 ): Float32Array {
-  const { columns } = source;
-  const result = new Float32Array(count);
+  const { kernels } = context;
   const mark = kernels.mark();
   try {
     const pointer = kernels.alloc(4 * count);
-    for (let done = 0; done < count; ) {
-      const row = Math.floor((first + done) / columns);
-      const column = (first + done) % columns;
-      const rest = count - done;
-      const whole = column === 0 ? Math.floor(rest / columns) : 0;
-      const block =
-        whole > 0
-          ? { row, rows: whole, column: 0, columns }
-          : { row, rows: 1, column, columns: Math.min(columns - column, rest) };
-      reader.readRegion(source, block, pointer + 4 * done);
-      done += block.rows * block.columns;
-    }
-    result.set(kernels.f32(pointer, count));
+    readFlatTo(context, source, first, count, pointer);
+    return kernels.f32(pointer, count).slice();
   } finally {
     kernels.reset(mark);
   }
-  return result;
 }
 
 /** A few runs of a tensor, as they are walked through from its begin to its end. */

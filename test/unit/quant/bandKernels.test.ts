@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bandKernelFor, encodeBy } from '../../../src/quant/bandKernels/bandKernelFor';
+import { surveyKernelFor } from '../../../src/quant/bandKernels/surveyKernels';
 import { settingFor } from '../../../src/quant/choice';
 import { encodingFor } from '../../../src/quant/encoding';
 import type { Knowledge, Scheme, Setting } from '../../../src/quant/scheme';
@@ -100,6 +101,24 @@ function survey(setting: Setting, values: Float32Array): Knowledge {
   return known;
 }
 
+/** The same passes by kernels, those that have one. Returns how many. */
+function compareSurveys(setting: Setting, values: Float32Array, known: Knowledge): number {
+  let compared = 0;
+  for (const [i, survey] of encodingFor(setting).surveys.entries()) {
+    const kernel = surveyKernelFor(kernels, survey, setting);
+    if (!kernel) continue;
+    kernels.reset();
+    const x = kernels.alloc(4 * values.length);
+    kernels.f32(x, values.length).set(values);
+    const state = survey.start();
+    kernel(state, x, values.length);
+    // Adding 0: which zero an extreme is changes nothing.
+    expect([...state].map((value) => value + 0)).toEqual([...known[i]!].map((value) => value + 0));
+    compared++;
+  }
+  return compared;
+}
+
 /** Bytes of all chunks by their places. */
 function stored(chunks: Iterable<{ suffix: string; byteOffset: number; bytes: Uint8Array }>) {
   return Array.from(chunks, ({ suffix, byteOffset, bytes }) => ({ suffix, byteOffset, bytes: [...bytes] }));
@@ -163,6 +182,21 @@ it('leaves pruning, dequantized output, refined zero points and unsaturated cast
   ];
   for (const choice of none)
     expect(bandKernelFor(kernels, settingFor(choice, 'F32', { rows: 4, columns: 64 }))).toBeUndefined();
+});
+
+it('surveys tensors as the plain code does', () => {
+  const choices = (['nf4', 'fp4', 'ternary', 'f8-e4m3', 'nvfp4', 'int8-absmax', 'int5-zeropoint'] as const)
+    .flatMap((name) => choicesOf(schemes.find((scheme) => scheme.name === name)!))
+    .filter(({ clip, granularity }) => clip !== 'mse' && granularity !== 'column');
+  let compared = 0;
+  fc.assert(
+    fc.property(matrix, fc.constantFrom(...choices), ({ rows, columns, values }, choice) => {
+      const setting = settingFor(choice, 'F32', { rows, columns });
+      compared += compareSurveys(setting, values, survey(setting, values));
+    }),
+    { numRuns: 300 },
+  );
+  expect(compared).toBeGreaterThan(50);
 });
 
 describe.each(withKernel.map((scheme) => [scheme.name, scheme] as const))('%s', (_, scheme) => {

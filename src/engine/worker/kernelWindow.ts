@@ -1,0 +1,130 @@
+/** Encodes a tensor piece by piece where it lies in the kernels' memory, for settings that have a kernel. */
+import type { BandKernel, KernelEncoded } from '../../quant/bandKernels/bandKernel';
+import { bandKernelFor } from '../../quant/bandKernels/bandKernelFor';
+import { encodingFor } from '../../quant/encoding';
+import type { Chunk, Encoding, Knowledge, Setting } from '../../quant/scheme';
+import { windowElements } from '../matrix';
+import { namingTensor } from '../namingTensor';
+import type { TensorSource } from '../tensorSource';
+import { overflow } from './bandWindow';
+import { nonFinite } from './encodeTask';
+import { readFlatTo } from './flatValues';
+import type { WorkerContext } from './workerContext';
+
+/** Originals and dequantized values, each `count` float32. */
+export interface ValuePair {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Windows are those of `BandWindow`, so that all tasks agree on which part writes what. */
+export class KernelWindow {
+  private readonly encoding: Encoding;
+  private readonly size: number;
+  private readonly elements: number;
+  private readonly window: ValuePair;
+  /** Where a run goes that lies in several windows. */
+  private readonly joined: ValuePair;
+  private readonly mark: number;
+  private first = -1;
+  private count = 0;
+
+  /** undefined where the setting has no kernel. `most` values are asked for at once. */
+  static for(
+    context: WorkerContext,
+    source: TensorSource,
+    setting: Setting,
+    known: Knowledge,
+    most: number,
+    onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
+  ): KernelWindow | undefined {
+    const kernel = bandKernelFor(context.kernels, setting);
+    return kernel && new KernelWindow(context, source, setting, known, kernel, most, onEncoded);
+  }
+
+  private constructor(
+    private readonly context: WorkerContext,
+    private readonly source: TensorSource,
+    setting: Setting,
+    private readonly known: Knowledge,
+    private readonly kernel: BandKernel,
+    most: number,
+    /** Hears of each window that is encoded; its chunks are good only while it listens. */
+    private readonly onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
+  ) {
+    const { kernels } = context;
+    this.encoding = namingTensor(source, () => encodingFor(setting));
+    this.elements = source.rows * source.columns;
+    this.size = windowElements(this.encoding.unit);
+    const room = Math.min(this.size, this.elements);
+    this.window = { x: kernels.alloc(4 * room), y: kernels.alloc(4 * room) };
+    this.joined = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
+    this.mark = kernels.mark();
+  }
+
+  /** `count` values of the flattened tensor from `first` on, and what they become; good until the next call. */
+  values(first: number, count: number): ValuePair {
+    this.moveTo(first);
+    if (first + count <= this.first + this.count) return this.within(first);
+    const { kernels } = this.context;
+    for (let done = 0; done < count; ) {
+      this.moveTo(first + done);
+      const { x, y } = this.within(first + done);
+      const part = Math.min(count - done, this.first + this.count - (first + done));
+      kernels.f32(this.joined.x + 4 * done, part).set(kernels.f32(x, part));
+      kernels.f32(this.joined.y + 4 * done, part).set(kernels.f32(y, part));
+      done += part;
+    }
+    return this.joined;
+  }
+
+  private within(element: number): ValuePair {
+    const at = 4 * (element - this.first);
+    return { x: this.window.x + at, y: this.window.y + at };
+  }
+
+  /** Makes the window hold an element. */
+  private moveTo(element: number): void {
+    const first = Math.floor(element / this.size) * this.size;
+    if (first === this.first) return;
+    const { context, source } = this;
+    const { kernels } = context;
+    const { x, y } = this.window;
+    context.checkCancelled();
+    const count = Math.min(this.size, this.elements - first);
+    this.first = -1;
+    kernels.reset(this.mark);
+    readFlatTo(context, source, first, count, x);
+    const bad = this.firstNonFinite(x, count);
+    if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
+    const encoded = namingTensor(source, () => this.encode(first, count));
+    const lost = this.firstNonFinite(y, count);
+    if (lost >= 0) {
+      const [value, became] = [kernels.f32(x, count)[lost]!, kernels.f32(y, count)[lost]!];
+      throw overflow(source, first + lost, value, became, this.encoding.to);
+    }
+    this.onEncoded(first, () => encoded.chunks());
+    kernels.reset(this.mark);
+    this.first = first;
+    this.count = count;
+  }
+
+  private encode(first: number, count: number): Pick<KernelEncoded, 'chunks'> {
+    const { kernels } = this.context;
+    const { x, y } = this.window;
+    const encoded = this.kernel({ first, count, x, y }, this.known);
+    if (encoded) return encoded;
+    const plain = this.encoding.encode({ first, values: kernels.f32(x, count).slice() }, this.known);
+    kernels.f32(y, count).set(plain.dequantized);
+    return plain;
+  }
+
+  private firstNonFinite(pointer: number, count: number): number {
+    const { kernels } = this.context;
+    const mark = kernels.mark();
+    const range = kernels.alloc(8);
+    const index = kernels.rowRange(pointer, 1, count, range, range + 4);
+    kernels.reset(mark);
+    return index;
+  }
+}
