@@ -31,8 +31,6 @@ export interface Recipe {
   readonly rules: readonly RecipeRule[];
   /** Kinds of tensors that the default leaves alone; undefined: what the default's scheme keeps by itself. */
   readonly keep?: readonly KeepKind[] | undefined;
-  /** Re-cut the output into files of at most this many bytes. */
-  readonly maxShardBytes?: number | undefined;
 }
 
 /** What becomes of one tensor, and which rule said so (undefined: none, the default or the keep-list). */

@@ -11,8 +11,6 @@ import type { SchemeChoice } from './types';
 /** Bytes (UTF-16 units) of a recipe's text at most. */
 export const mostRecipeCharacters = 2 ** 20;
 export const mostRules = 1000;
-/** Shards smaller than this would be nothing but headers. */
-export const leastShardBytes = 2 ** 20;
 const mostText = 1000;
 
 /** Where in the JSON value something is wrong, and what. */
@@ -66,7 +64,7 @@ export function readRecipe(text: string): RecipeReading {
 
 /** The file's text: members in a fixed order, two spaces, a last line end; reading it gives an equal recipe. */
 export function recipeText(recipe: Recipe): string {
-  const { version, name, model, maxShardBytes, keep, rules } = recipe;
+  const { version, name, model, keep, rules } = recipe;
   const ordered = {
     version,
     name,
@@ -74,7 +72,6 @@ export function recipeText(recipe: Recipe): string {
     default: orderedChoice(recipe.default),
     keep,
     rules: rules.map(({ match, choice, note }) => ({ match, choice: orderedChoice(choice), note })),
-    maxShardBytes,
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
 }
@@ -101,7 +98,7 @@ class RecipeReader {
   readonly problems: RecipeProblem[] = [];
 
   recipe(value: unknown): Recipe | undefined {
-    const known = ['$schema', 'version', 'name', 'model', 'default', 'keep', 'rules', 'maxShardBytes'];
+    const known = ['$schema', 'version', 'name', 'model', 'default', 'keep', 'rules'];
     const members = this.members(value, [], known);
     if (!members) return undefined;
     if (members.version !== 1) this.add(['version'], 'The version must be 1.', members);
@@ -111,16 +108,6 @@ class RecipeReader {
     const fallback = this.choice(members.default, ['default'], members);
     const rules = this.rules(members.rules);
     const keep = this.keep(members.keep);
-    const { maxShardBytes } = members;
-    if (
-      maxShardBytes !== undefined &&
-      !(Number.isSafeInteger(maxShardBytes) && (maxShardBytes as number) >= leastShardBytes)
-    ) {
-      this.add(
-        ['maxShardBytes'],
-        `Files of a size are cut at a whole number of bytes from ${leastShardBytes} on.`,
-      );
-    }
     if (!fallback) return undefined;
     return {
       version: 1,
@@ -129,7 +116,6 @@ class RecipeReader {
       default: fallback,
       rules,
       ...(keep === undefined ? {} : { keep }),
-      ...(maxShardBytes === undefined ? {} : { maxShardBytes: maxShardBytes as number }),
     };
   }
 

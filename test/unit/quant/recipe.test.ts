@@ -141,7 +141,6 @@ describe('a recipe file', () => {
       },
       { match: '/lm_head/', choice: 'keep' },
     ],
-    maxShardBytes: 5_000_000_000,
   };
 
   it('reads back what it wrote', () => {
@@ -205,7 +204,6 @@ describe('a recipe file', () => {
     ['too many rules', { ...base, rules: Array(1001).fill({ match: '*', choice: 'keep' }) }, 'rules', /1000/],
     ['a kind that is unknown', { ...base, keep: ['heads'] }, 'keep.0', /no kind/],
     ['a kind twice', { ...base, keep: ['head', 'head'] }, 'keep.1', /twice/],
-    ['a tiny shard', { ...base, maxShardBytes: 10 }, 'maxShardBytes', /bytes/],
     ['a name that is a number', { ...base, name: 4 }, 'name', /text/],
     ['a ratio beyond 1', { ...base, default: { scheme: 'prune-rows', ratio: 2 } }, 'default.ratio', /0 to 1/],
   ];
