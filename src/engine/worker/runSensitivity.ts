@@ -1,6 +1,7 @@
 /** One tensor under several choices at once: its values are decoded once, and every choice encodes them. */
 import { LoupeError } from '../../errors';
 import type { ErrorSums } from '../../kernels/kernels';
+import { encodeBy } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import { type Setting, storedBytes } from '../../quant/scheme';
 import { extremes } from '../../quant/surveys';
@@ -114,7 +115,9 @@ function sampleErrors(
   const { kernels } = context;
   const { columns } = source;
   const rows = blocks.reduce((sum, block) => sum + block.rows, 0);
-  const encoding = encodingFor({ ...setting, rows });
+  const sample = { ...setting, rows };
+  const encoding = encodingFor(sample);
+  const encode = encodeBy(kernels, sample, encoding);
   const unit = encoding.valueUnit ?? encoding.unit;
   // Blocks that begin in a row before a band, or end after it, are left out. In the whole tensor they begin at multiples
   // of the unit, counted from its begin; the sample is numbered so that columns stay what they are.
@@ -152,7 +155,7 @@ function sampleErrors(
       context.checkCancelled();
       const count = band.values.length;
       if (count === 0) continue;
-      const encoded = encoding.encode(band, known).dequantized;
+      const encoded = encode(band, known).dequantized;
       const start = blocks[i]!.row * columns + band.first - bands[i]!.first;
       for (let at = 0; at < count; at++) {
         if (!Number.isFinite(encoded[at]!))
