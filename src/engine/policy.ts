@@ -1,29 +1,57 @@
 /** Applies the quantization policy and recipes to the tensors of a checkpoint. */
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
+import { onnxForm } from '../quant/onnx/onnxForm';
 import { type Decision, decideKind, kindOf, type TensorKind } from '../quant/quantizationPolicy';
-import { keptKinds, type Recipe, type ResolvedRecipe, recipeOf, resolveRecipe } from '../quant/recipe';
+import {
+  keptKinds,
+  type Recipe,
+  type ResolvedRecipe,
+  type ResolvedTensor,
+  recipeOf,
+  resolveRecipe,
+} from '../quant/recipe';
 import type { SchemeChoice } from '../quant/types';
+import { settingOf } from './quantizeTensor';
+import { tensorSource } from './tensorSource';
 
 /** Whether a tensor is quantized under one choice for the model; casts to another float type take every float tensor. */
 export function decisionFor(
   checkpoint: Checkpoint,
   tensor: TensorInfo,
   pure: boolean,
-  choice: Pick<SchemeChoice, 'scheme'>,
+  choice: Pick<SchemeChoice, 'scheme'> & Partial<SchemeChoice>,
 ): Decision {
   if (tensor.pieces) return { quantize: false, reason: quantizedAlready, linear: true };
   const kept = new Set(keptKinds(recipeOf({ granularity: 'none', ...choice }, pure)));
-  return decideKind(tensor, kindOf(tensor, modelTypeOf(checkpoint)), choice.scheme, kept);
+  const decision = decideKind(tensor, kindOf(tensor, modelTypeOf(checkpoint)), choice.scheme, kept);
+  const why = decision.quantize ? graphKeeps(checkpoint, tensor, choice) : undefined;
+  return why === undefined ? decision : { quantize: false, reason: why, linear: true };
+}
+
+/** Why the graph of an ONNX model keeps a weight under a choice that it takes for others. */
+function graphKeeps(
+  checkpoint: Checkpoint,
+  tensor: TensorInfo,
+  choice: Partial<SchemeChoice>,
+): string | undefined {
+  const { scheme, granularity } = choice;
+  if (!tensor.graphWeight || scheme === undefined || granularity === undefined) return undefined;
+  const source = tensorSource(checkpoint, tensor);
+  if (typeof source === 'string') return undefined;
+  const form = onnxForm(settingOf({ ...choice, scheme, granularity }, source));
+  return form.kind === 'keep' ? `kept: ${form.reason}` : undefined;
 }
 
 /** What a recipe makes of each tensor of a checkpoint; logical weights that are quantized stay as they are. */
 export function resolveFor(checkpoint: Checkpoint, recipe: Recipe): ResolvedRecipe {
   const resolved = resolveRecipe(recipe, checkpoint.tensors, modelTypeOf(checkpoint));
-  const tensors = resolved.tensors.map((item, index) =>
-    checkpoint.tensors[index]!.pieces
-      ? { choice: undefined, rule: item.rule, reason: quantizedAlready, linear: true }
-      : item,
-  );
+  const tensors = resolved.tensors.map((item, index): ResolvedTensor => {
+    const tensor = checkpoint.tensors[index]!;
+    const reason = tensor.pieces
+      ? quantizedAlready
+      : item.choice && graphKeeps(checkpoint, tensor, item.choice);
+    return reason === undefined ? item : { choice: undefined, rule: item.rule, reason, linear: true };
+  });
   return { ...resolved, tensors };
 }
 

@@ -30,13 +30,15 @@ export interface QuantizeRunners {
 
 /** A choice made for one tensor. Throws `usage` for what does not exist: it may come from a command line. */
 export function settingOf(choice: SchemeChoice, source: TensorSource): Setting {
-  const { rows, columns, name } = source;
-  return settingFor(choice, source.dtype, { rows, columns, layer: layerOf(name) });
+  const { rows, columns, name, graph } = source;
+  const setting = settingFor(choice, source.dtype, { rows, columns, layer: layerOf(name) });
+  return graph ? { ...setting, graph } : setting;
 }
 
 /** The code that the kernels and ONNX Runtime compute for a setting; undefined where its plain code is run. */
-export function kernelCode({ choice }: Pick<Setting, 'choice'>): LinearCode | undefined {
+export function kernelCode({ choice, graph }: Pick<Setting, 'choice' | 'graph'>): LinearCode | undefined {
   const { granularity, clip, prune, output } = choice;
+  if (graph) return undefined;
   const isPlain = clip === 'none' && prune === undefined && output !== 'fake';
   if (!isPlain || !(granularity === 'row' || granularity === 'tensor')) return undefined;
   const code = linearCodeNamed(choice.scheme);

@@ -2,6 +2,7 @@
 import type { Checkpoint, CheckpointFile, TensorInfo, TensorSpan } from '../formats/checkpoint';
 import { mapSpans, type PackedWeight } from '../formats/packedWeight';
 import { findDtype, undecodable } from '../numeric/dtypes';
+import type { GraphPlace } from '../quant/scheme';
 import { type MatrixShape, matrixShape } from '../stats/matrixShape';
 
 /** A run of bytes in a file. */
@@ -25,6 +26,8 @@ export interface TensorSource extends MatrixShape, FileSpan {
   /** Column ranges are read in multiples of this: the block of a block type. */
   readonly columnUnit: number;
   readonly packed?: PackedSource | undefined;
+  /** Set for the weight of an operator in an ONNX graph. */
+  readonly graph?: GraphPlace | undefined;
 }
 
 /** The source of a tensor's values, or one sentence about why they cannot be read. */
@@ -46,7 +49,8 @@ export function tensorSource(checkpoint: Checkpoint, tensor: TensorInfo): Tensor
     // Rows are read one by one, so none may begin inside a block.
     if (matrix.columns % columnUnit !== 0)
       return `Rows of ${matrix.columns} values do not fill blocks of ${columnUnit} (${tensor.dtype}).`;
-    return { ...base, columnUnit };
+    const use = tensor.graphWeight;
+    return { ...base, columnUnit, ...(use && 'operator' in use ? { graph: use } : {}) };
   }
   if (!tensor.packed) return `${tensor.pieces.layout} codes are shown, but cannot be read.`;
   return { ...base, columnUnit: 1, packed: mapSpans(tensor.packed, span) };

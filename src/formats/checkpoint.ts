@@ -42,6 +42,14 @@ export interface PackedPieces {
   readonly parts: readonly Piece[];
 }
 
+/**
+ * How the graph of an ONNX model uses a tensor: as the weight of an operator, whose output channels lie along
+ * `outputAxis`, or why it is not known as one.
+ */
+export type GraphWeight =
+  | { readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather'; readonly outputAxis: 0 | 1 }
+  | { readonly reason: string };
+
 export interface TensorInfo extends TensorSpan {
   /** Product of the shape; 1 for a scalar. */
   readonly elements: number;
@@ -51,6 +59,8 @@ export interface TensorInfo extends TensorSpan {
   readonly packed?: PackedWeight<TensorSpan> | undefined;
   /** Why the values cannot be read (short file, unknown type); absent when they can. */
   readonly unreadable?: string | undefined;
+  /** Of a tensor in a graph. */
+  readonly graphWeight?: GraphWeight | undefined;
 }
 
 export type Severity = 'error' | 'warning' | 'info';

@@ -1,6 +1,8 @@
 /** Puts pruning, a scheme and the form of the output together. */
 import { LoupeError } from '../errors';
 import { roundToDtype } from '../numeric/floats';
+import { graphEncoding } from './onnx/graphEncoding';
+import { onnxForm, storedChoice } from './onnx/onnxForm';
 import { floatBytes, piece } from './packing';
 import { pruningFor } from './pruning/pruningFor';
 import { type Encoding, noChunks, type Setting, type StoredForm } from './scheme';
@@ -13,8 +15,8 @@ export const mostBandValues = 2 ** 24;
 /** How a tensor is encoded by a setting. Throws `refused` where scheme and shape do not fit, `unsupported` for longer bands. */
 export function encodingFor(setting: Setting): Encoding {
   const { choice, columns } = setting;
-  let encoding = schemeNamed(choice.scheme).encoding(setting);
-  const pruning = pruningFor(setting);
+  let encoding = setting.graph ? graphEncoding(setting) : schemeNamed(choice.scheme).encoding(setting);
+  const pruning = pruningFor(setting.graph ? { ...setting, choice: storedChoice(setting) } : setting);
   if (pruning) {
     const inner = encoding;
     encoding = {
@@ -65,6 +67,10 @@ function fakeQuantized(inner: Encoding, { rows, columns, dtype }: Setting): Enco
 /** How the output of a setting is stored, or why it is not. */
 export function storedFormFor(setting: Setting): StoredForm {
   const { output, scheme } = setting.choice;
+  if (setting.graph) {
+    const form = onnxForm(setting);
+    return 'reason' in form ? { layout: 'none', reason: form.reason } : { layout: 'onnx' };
+  }
   if (output === 'fake') return { layout: 'plain' };
   const form = schemeNamed(scheme).stored(setting);
   if (output === 'plain' && form.layout !== 'plain') {

@@ -1,10 +1,13 @@
 /** Which tensors of a language model are quantized, and why the others are kept. */
+import type { GraphPlace } from './scheme';
 import { schemeNamed } from './schemes';
 
 export interface PolicyTensor {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** What the graph of an ONNX model does with it, or why it is no weight there. */
+  readonly graphWeight?: GraphPlace | { readonly reason: string } | undefined;
 }
 
 export interface PolicyOptions {
@@ -172,10 +175,21 @@ export const keepKinds: readonly {
 
 /** What a tensor is, by its name and shape; `modelType` is config.json's. */
 export function kindOf(tensor: PolicyTensor, modelType: string | undefined): TensorKind {
+  if (tensor.graphWeight) return kindInGraph(tensor, tensor.graphWeight);
   const found = kindRules.find((rule) => rule.holds(tensor, modelType));
   if (!found) return { kind: 'linear', reason: 'linear weight', isLinear: true };
   return { kind: found.kind, reason: found.label, isLinear: found.isLinear ?? false };
 }
+
+/** In a graph the operator tells more than the name, which exporters make up. */
+function kindInGraph(tensor: PolicyTensor, use: NonNullable<PolicyTensor['graphWeight']>): TensorKind {
+  if ('reason' in use) return { kind: 'others', reason: use.reason, isLinear: false };
+  if (use.operator === 'Gather') return { kind: 'embeddings', reason: 'embedding', isLinear: false };
+  const named = kindRules.find(({ kind, holds }) => kind in namedInGraphs && holds(tensor, undefined));
+  if (named) return { kind: named.kind, reason: named.label, isLinear: true };
+  return { kind: 'linear', reason: `weight of ${use.operator}`, isLinear: true };
+}
+const namedInGraphs: Partial<Record<KeepKind, true>> = { routers: true, head: true };
 
 /** What a scheme keeps unless told otherwise, and whose habit that is. */
 export interface SchemePolicy {
@@ -208,7 +222,7 @@ const bitsandbytesSchemes: ReadonlySet<string> = new Set(['nf4', 'fp4', 'bnb-int
 
 /** Decides about a tensor of a known kind; `kept` are the kinds that stay as they are. */
 export function decideKind(
-  { dtype, shape }: PolicyTensor,
+  { dtype, shape, graphWeight }: PolicyTensor,
   { kind, reason, isLinear }: TensorKind,
   scheme: string,
   kept: ReadonlySet<KeepKind>,
@@ -222,6 +236,8 @@ export function decideKind(
   if (!floatDtypes.has(dtype))
     return keep(`${dtype} is not a float type that is ${isCast ? 'cast' : 'quantized'}`);
   if (shape.includes(0)) return keep('empty');
+  // What the graph does not take as a weight cannot be quantized whatever a rule says.
+  if (graphWeight && 'reason' in graphWeight) return keep(graphWeight.reason);
   if (kind !== 'linear' && kept.has(kind)) return keep(reason, isLinear);
   if (isCast && dtype === castDtype(scheme)) return keep(`${dtype} already`, isLinear);
   return { quantize: true };

@@ -25,6 +25,14 @@ export interface Setting extends WeightShape {
   readonly layer?: number | undefined;
   /** What scales are stored in. */
   readonly scaleDtype: ScaleDtype;
+  /** Set for the weight of an operator in an ONNX graph. */
+  readonly graph?: GraphPlace | undefined;
+}
+
+/** The operator that takes a weight, and the dimension along which its output channels lie. */
+export interface GraphPlace {
+  readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather';
+  readonly outputAxis: 0 | 1;
 }
 
 export interface ResolvedChoice extends SchemeChoice {
@@ -110,6 +118,8 @@ export type StoredForm =
     }
   /** Plain tensors. `floatType` is PyTorch's name of the whole model's new type, for config.json. */
   | { readonly layout: 'plain'; readonly floatType?: string | undefined }
+  /** An operator of an ONNX graph; see onnxForm. */
+  | { readonly layout: 'onnx' }
   | { readonly layout: 'none'; readonly reason: string };
 
 export type SchemeFamily = 'cast' | 'integer' | 'codebook' | 'microscaling' | 'ternary' | 'mixed' | 'pruning';

@@ -4,6 +4,7 @@ import type { GraphValue } from '../checkpoint';
 import type { ForwardCursor } from '../forwardCursor';
 import { describeMethod, type OperatorUse, quantizedOperators } from './quantizedOperators';
 import { longestNameBytes, onnxTypes, readTensorHead, type TensorHead } from './tensorProto';
+import { WeightUses } from './weightUses';
 import { type Field, nextField, readIntegers, readText } from './wire';
 
 /** Subgraphs of If and Loop bodies; real models stay below four. */
@@ -22,6 +23,8 @@ const leastConstantElements = 64;
 export interface WalkedTensor extends TensorHead {
   /** Why the values cannot be read whatever the data is. */
   readonly unreadable?: string | undefined;
+  /** Where it stands: among the main graph's initializers, in an attribute of a node of that, or elsewhere. */
+  readonly place: 'initializer' | 'attribute' | 'inner';
 }
 
 /** What is gathered over all graphs of a model. */
@@ -32,6 +35,7 @@ export class GraphWalk {
   readonly outputs: GraphValue[] = [];
   readonly operators = new Map<string, number>();
   readonly quantizedUses: OperatorUse[] = [];
+  readonly weightUses = new WeightUses();
   /** Names given to two tensors of one graph. */
   readonly duplicates: { readonly name: string; readonly byteOffset: number }[] = [];
   private readonly names = new Set<string>();
@@ -61,7 +65,7 @@ export class GraphWalk {
         case 5: {
           const head = await readTensorHead(cursor, part);
           if (head.name === '') cursor.fail('An initializer has no name.', part.start);
-          this.addTensor(head, scope + head.name);
+          this.addTensor(head, scope + head.name, depth === 0 ? 'initializer' : 'inner');
           break;
         }
         case 11:
@@ -90,7 +94,7 @@ export class GraphWalk {
     }
   }
 
-  private addTensor(head: TensorHead, name: string, unreadable?: string): void {
+  private addTensor(head: TensorHead, name: string, place: WalkedTensor['place'], unreadable?: string): void {
     if (this.tensors.length >= mostTensors)
       throw new LoupeError('unsupported', `The model has more than ${mostTensors} tensors.`, {
         file: this.cursor.path,
@@ -104,7 +108,7 @@ export class GraphWalk {
       unique = `${name} (${this.duplicates.length + 1})`;
     }
     this.names.add(unique);
-    this.tensors.push({ ...head, name: unique, ...(unreadable === undefined ? {} : { unreadable }) });
+    this.tensors.push({ ...head, name: unique, place, ...(unreadable === undefined ? {} : { unreadable }) });
   }
 
   private async node(field: Field, scope: string, depth: number): Promise<void> {
@@ -128,6 +132,8 @@ export class GraphWalk {
       if (!part) break;
       if (part.number === 1 && inputs.length < mostNodeInputs)
         inputs.push(await readText(cursor, part, what, longestNameBytes));
+      else if (part.number === 1)
+        this.weightUses.inner([await readText(cursor, part, what, longestNameBytes)]);
       else if (part.number === 2 && output === '')
         output = await readText(cursor, part, what, longestNameBytes);
       else if (part.number === 3) name = await readText(cursor, part, what, longestNameBytes);
@@ -144,6 +150,8 @@ export class GraphWalk {
     if (seen === undefined && this.operators.size >= mostOperators)
       cursor.fail(`The model has more than ${mostOperators} different operators.`, field.start);
     this.operators.set(key, (seen ?? 0) + 1);
+    if (depth === 0) this.weightUses.node(key, inputs, output, attributes);
+    else this.weightUses.inner(inputs);
     const quantized = quantizedOperators.get(operator);
     if (!quantized || this.quantizedUses.length >= mostTensors) return;
     const method = describeMethod(operator, quantized, attributes);
@@ -184,7 +192,7 @@ export class GraphWalk {
           const elements = head.shape.reduce((product, size) => product * size, 1);
           if (head.shape.length < 2 && elements < leastConstantElements) break;
           const local = place.output || `${place.name}.${name}`;
-          this.addTensor(head, place.scope + local);
+          this.addTensor(head, place.scope + local, place.depth === 0 ? 'attribute' : 'inner');
           break;
         }
         case 6:
@@ -214,12 +222,11 @@ export class GraphWalk {
     for (const size of shape)
       if (!(size >= 0)) cursor.fail('A dimension of a tensor is negative or too large.', field.start);
     const reason = 'It is sparse: only the values that are not zero are stored.';
-    this.addTensor({ ...values, shape }, scope + values.name, reason);
+    this.addTensor({ ...values, shape }, scope + values.name, 'inner', reason);
   }
 
   private async value(field: Field, into: GraphValue[]): Promise<void> {
     const { cursor } = this;
-    if (into.length >= mostValues) return;
     if (field.wireType !== 2) cursor.fail('A graph input or output is no message.', field.start);
     let value: GraphValue = { name: '', type: '?' };
     for (;;) {
@@ -230,7 +237,9 @@ export class GraphWalk {
       else if (part.number === 2) value = { ...value, ...(await readType(cursor, part)) };
       if (part.wireType !== 0) cursor.seek(part.end);
     }
-    into.push(value);
+    if (into === this.inputs) this.weightUses.graphInput(value.name);
+    else this.weightUses.add(value.name, { reason: 'it is an output of the graph' });
+    if (into.length < mostValues) into.push(value);
   }
 }
 

@@ -2,7 +2,14 @@
 import type { ByteSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
 import { findDtype } from '../../numeric/dtypes';
-import type { GraphSummary, GraphValue, MetadataEntry, MetadataValue, TensorInfo } from '../checkpoint';
+import type {
+  GraphSummary,
+  GraphValue,
+  GraphWeight,
+  MetadataEntry,
+  MetadataValue,
+  TensorInfo,
+} from '../checkpoint';
 import { counted, type FileContents, quoteName, type ReadOptions } from '../fileContents';
 import { FindingList } from '../findingList';
 import { EarlyEndError, ForwardCursor } from '../forwardCursor';
@@ -51,7 +58,13 @@ export async function readOnnx(source: ByteSource, options: ReadOptions = {}): P
   const findings = new FindingList();
   const external = new ExternalFiles(source.path, options.files);
   const tensors: TensorInfo[] = [];
-  for (const tensor of walk.tensors) tensors.push(await place(tensor, source, external, findings));
+  for (const tensor of walk.tensors) {
+    const graphWeight: GraphWeight =
+      tensor.place === 'inner'
+        ? { reason: 'it is in a subgraph' }
+        : walk.weightUses.weight(tensor.name, tensor.shape, tensor.place === 'attribute', model.irVersion);
+    tensors.push({ ...(await place(tensor, source, external, findings)), graphWeight });
+  }
   if (model.cut)
     findings.add({
       severity: 'error',

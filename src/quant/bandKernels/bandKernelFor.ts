@@ -11,6 +11,8 @@ import { bnbInt8Kernel, integerKernel, ternaryKernel } from './integers';
 export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | undefined {
   const { scheme, prune, output, clip, overflow } = setting.choice;
   if (prune !== undefined || output === 'fake' || clip === 'hqq') return undefined;
+  // Weights of graphs have layouts of their own, but for casts.
+  if (setting.graph && scheme !== 'f16' && scheme !== 'bf16') return undefined;
   const code = linearCodeNamed(scheme);
   if (code) return integerKernel(kernels, code, setting);
   switch (scheme) {
