@@ -37,14 +37,15 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --ratio R                    share to prune (default 0.5); --nm N:M keeps N of every M (default 2:4);
       --head-size N                rows of an attention head
       --output auto|plain|fake     the scheme's layout, plain tensors only, or dequantized values
+      --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
-      --dry-run                    write nothing, give the exact sizes
+      --dry-run                    write nothing; show what each tensor becomes, with exact sizes
       --overwrite                  replace an older output
       --pure                       also quantize the output head
   error PATH --scheme NAME         the errors that quantizing would make, without writing
-      the scheme's options, --tensor and --pure as above
+      the scheme's options, --recipe, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
   show PATH TENSOR                 values of a tensor as a table
       --rows A:B, --columns C:D    which ones (default: the first)
@@ -71,6 +72,8 @@ export interface CliOptions {
   readonly cache: string | undefined;
   /** Checked by the engine but for what numbers are; made for commands that take a scheme. */
   readonly choice: SchemeChoice;
+  /** Path of a recipe, which stands for the choice. */
+  readonly recipe: string | undefined;
   readonly backend: BackendName | 'auto';
   readonly out: string | undefined;
   readonly dryRun: boolean;
@@ -89,8 +92,8 @@ const schemeOptions = [
 const optionsOf: Record<Command, readonly string[]> = {
   inspect: [],
   stats: ['tensor', 'channels', 'cache'],
-  quantize: [...schemeOptions, 'out', 'backend', 'dry-run', 'overwrite'],
-  error: [...schemeOptions, 'tensor', 'grid'],
+  quantize: [...schemeOptions, 'recipe', 'out', 'backend', 'dry-run', 'overwrite'],
+  error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
 };
@@ -102,6 +105,7 @@ const specifications = {
   channels: { type: 'boolean' },
   cache: { type: 'string' },
   scheme: { type: 'string' },
+  recipe: { type: 'string' },
   granularity: { type: 'string' },
   block: { type: 'string' },
   clip: { type: 'string' },
@@ -159,8 +163,13 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
       throw new LoupeError('usage', `${command} takes no --${option}.`);
     }
   }
-  if (optionsOf[command].includes('scheme') && values.scheme === undefined) {
-    throw new LoupeError('usage', `${command} needs --scheme.`);
+  if (values.recipe !== undefined) {
+    const other = [...schemeOptions, 'grid'].find((option) => option in values);
+    if (other)
+      throw new LoupeError('usage', `A recipe says all of that: --recipe and --${other} exclude each other.`);
+  } else if (optionsOf[command].includes('scheme') && values.scheme === undefined) {
+    const or = optionsOf[command].includes('recipe') ? ' or --recipe' : '';
+    throw new LoupeError('usage', `${command} needs --scheme${or}.`);
   }
   return {
     command,
@@ -170,6 +179,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     channels: values.channels ?? false,
     cache: values.cache,
     choice: parseChoice(values),
+    recipe: values.recipe,
     backend: oneOf('backend', values.backend ?? 'auto', [
       'auto',
       'cpu',

@@ -9,6 +9,7 @@ import type {
   TensorError,
   TensorStats,
 } from '../protocol/engineApi';
+import type { Recipe } from '../protocol/recipeApi';
 import { figure, printable, textTable } from './textTable';
 
 /** JSON has no integers beyond 2^53 that survive every reader, so those are strings. */
@@ -214,7 +215,7 @@ function channelCells(channels: TensorStats['outlierChannels']): string[] {
 }
 
 export function errorsJson(
-  choice: SchemeChoice,
+  choice: SchemeChoice | { readonly recipe: Recipe },
   rows: readonly TensorError[],
   grids: ReadonlyMap<string, number[][]>,
 ): unknown {
@@ -255,11 +256,32 @@ export function errorTable(rows: readonly TensorError[]): string {
   );
 }
 
+/** What each tensor becomes, with its exact size; nothing is known of errors. */
+function planTable(rows: readonly TensorError[]): string {
+  return textTable(
+    [
+      { title: 'Tensor' },
+      { title: 'from' },
+      { title: 'to' },
+      { title: 'bytes', align: 'right' },
+      { title: '' },
+    ],
+    rows.map(({ name, from, to, bytes, note = '' }) => [
+      name,
+      from,
+      to,
+      String(bytes),
+      note.startsWith('kept') ? note : '',
+    ]),
+  );
+}
+
 export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
   const ratio = Math.round((100 * report.bytesAfter) / Math.max(1, report.bytesBefore));
   return [
-    errorTable(report.tensors),
+    dryRun ? planTable(report.tensors) : errorTable(report.tensors),
     '',
+    ...(report.warnings ?? []).map((warning) => `warning: ${printable(warning)}`),
     `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} (${ratio} %)`,
     dryRun ? 'Dry run: nothing was written.' : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,
     ...report.outputs.map((output) => `  ${printable(output)}`),

@@ -17,6 +17,7 @@ import {
   statsJson,
   statsText,
 } from './output';
+import { readRecipeFile } from './recipe';
 import { TerminalProgress } from './terminalProgress';
 import { type Print, saveTensor, showTensor } from './view';
 
@@ -199,6 +200,7 @@ async function quantize(
   options: CliOptions,
   signal: AbortSignal,
 ): Promise<number> {
+  const recipe = await readRecipeFile(options.recipe);
   const progress = new TerminalProgress('Quantizing');
   try {
     const report = await engine.call(
@@ -206,6 +208,7 @@ async function quantize(
       {
         path: file,
         ...options.choice,
+        recipe,
         out: options.out === undefined ? undefined : path.resolve(options.out),
         backend: options.backend,
         overwrite: options.overwrite,
@@ -237,6 +240,7 @@ async function errors(
 ): Promise<number> {
   const catalogue = await engine.call('open', { path: file }, { signal });
   const { choice } = options;
+  const recipe = await readRecipeFile(options.recipe);
   const progress = new TerminalProgress('Comparing');
   try {
     const rows = await engine.call(
@@ -244,6 +248,7 @@ async function errors(
       {
         path: file,
         choice,
+        recipe,
         pure: options.pure,
         tensors: options.tensors.length > 0 ? selectTensors(catalogue, options.tensors) : undefined,
       },
@@ -269,7 +274,7 @@ async function errors(
       }
     }
     progress.end();
-    print(options, errorsJson(choice, rows, grids), errorTable(rows));
+    print(options, errorsJson(recipe ? { recipe } : choice, rows, grids), errorTable(rows));
     return exitCodeOf(catalogue.findings);
   } finally {
     progress.end();
