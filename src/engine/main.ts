@@ -5,6 +5,7 @@ import { type Handlers, Rpc, type RpcMessage } from '../protocol/rpc';
 import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
+import { compareJob } from './compareJob';
 import { distributionJob } from './distributionJob';
 import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
@@ -84,6 +85,8 @@ const handlers: Handlers<EngineContract> = {
     tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
+  compare: async (params, context) =>
+    compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),
   sensitivity: async (params, context) =>
     sensitivityJob(engine, await cache.get(params.path, params.generation), params, context),
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),

@@ -17,6 +17,7 @@ import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocati
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
+import type { CompareContract } from './compareApi';
 import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { Region, TensorSlice } from './matrixRegion';
 import type { Recipe, RecipeContract } from './recipeApi';
@@ -46,6 +47,7 @@ export type {
   PlacedValue,
   TensorStats,
 } from '../stats/types';
+export type { ComparedTensor, Comparison } from './compareApi';
 export type { Region, TensorSlice } from './matrixRegion';
 export type {
   SensitivityCell,
@@ -220,7 +222,8 @@ export type Against =
 
 export type { ErrorDetail, ErrorTile, PlacedError, ScaleGroups, TileCodes } from './errorViews';
 
-export type EngineContract = StatsContract &
+export type EngineContract = CompareContract &
+  StatsContract &
   RecipeContract &
   SensitivityContract &
   TensorViewContract & {

@@ -1,0 +1,100 @@
+/** Two checkpoints tensor by tensor, by name. */
+import type { ComparedTensor, EngineContract } from '../protocol/engineApi';
+import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
+import type { OpenedCheckpoint } from './checkpointCache';
+import type { Engine, JobContext } from './jobs';
+import { rowParts } from './matrix';
+import { type TensorSource, tensorSource } from './tensorSource';
+import { inOrder } from './worker/inOrder';
+
+type CompareMethod = EngineContract['compare'];
+
+/** Error sums are those of an error report over the same values, in all bits. */
+export async function compareJob(
+  engine: Pick<Engine, 'pool'>,
+  first: OpenedCheckpoint,
+  second: OpenedCheckpoint,
+  { tensors }: Pick<CompareMethod['params'], 'tensors'>,
+  { signal, progress }: JobContext<CompareMethod['progress']>,
+): Promise<CompareMethod['result']> {
+  const indices = tensors ?? first.checkpoint.tensors.map((_, i) => i);
+  const onlyInFirst: string[] = [];
+  const pairs = indices.flatMap((index) => {
+    const { name } = first.tensor(index);
+    const other = second.indexOf(name);
+    if (other === undefined) onlyInFirst.push(name);
+    return other === undefined ? [] : [{ index, other }];
+  });
+  const rows: ComparedTensor[] = [];
+  let done = 0;
+  await inOrder(
+    pairs,
+    engine.pool.size + 1,
+    signal,
+    async ({ index, other }) => {
+      const row = await compareTensor(engine, first, index, second, other, signal);
+      done++;
+      progress({ done, total: pairs.length, row });
+      return row;
+    },
+    (row) => {
+      rows.push(row);
+    },
+  );
+  // Of a choice of tensors nobody wants to know what else the second one holds.
+  const onlyInSecond =
+    tensors === undefined
+      ? second.checkpoint.tensors.flatMap(({ name }) => (first.indexOf(name) === undefined ? [name] : []))
+      : [];
+  return { tensors: rows, onlyInFirst, onlyInSecond };
+}
+
+async function compareTensor(
+  { pool }: Pick<Engine, 'pool'>,
+  first: OpenedCheckpoint,
+  index: number,
+  second: OpenedCheckpoint,
+  other: number,
+  signal: AbortSignal,
+): Promise<ComparedTensor> {
+  const tensor = first.tensor(index);
+  const { dtype: to, bytes, shape } = second.tensor(other);
+  const about = { name: tensor.name, from: tensor.dtype, to, bytes };
+  const without = (state: 'reshaped' | 'unreadable', note: string): ComparedTensor => ({
+    ...tensorError(noErrorSums, 0, { ...about, note }),
+    state,
+  });
+  if (shape.join() !== tensor.shape.join()) {
+    const text = (of: readonly number[]) => of.join(' × ') || 'scalar';
+    return without('reshaped', `${text(tensor.shape)} became ${text(shape)}`);
+  }
+  const source = tensorSource(first.checkpoint, tensor);
+  const otherSource = tensorSource(second.checkpoint, second.tensor(other));
+  if (typeof source === 'string') return without('unreadable', source);
+  if (typeof otherSource === 'string') return without('unreadable', otherSource);
+  const sums = await errorSums(pool, source, otherSource, signal);
+  const error = tensorError(sums, tensor.elements, about);
+  const holdsNaN = !Number.isFinite(sums.squaredError);
+  if (sums.squaredError === 0) return { ...error, state: tensor.dtype === to ? 'identical' : 'equal' };
+  return { ...error, ...(holdsNaN ? { note: 'holds NaN or infinity' } : {}), state: 'different' };
+}
+
+async function errorSums(
+  pool: Engine['pool'],
+  source: TensorSource,
+  other: TensorSource,
+  signal: AbortSignal,
+) {
+  let sums = noErrorSums;
+  await inOrder(
+    rowParts(source),
+    pool.size + 1,
+    signal,
+    (part) =>
+      pool.run({ kind: 'compare', source, part, counterpart: { kind: 'tensor', source: other } }, { signal }),
+    (result) => {
+      sums = addErrorSums(sums, result.sums);
+    },
+  );
+  return sums;
+}
