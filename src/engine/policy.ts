@@ -10,6 +10,7 @@ import {
   recipeOf,
   resolveRecipe,
 } from '../quant/recipe';
+import { checkedRecipe } from '../quant/recipeFile';
 import type { SchemeChoice } from '../quant/types';
 import { settingOf } from './quantizeTensor';
 import { tensorSource } from './tensorSource';
@@ -53,6 +54,16 @@ export function resolveFor(checkpoint: Checkpoint, recipe: Recipe): ResolvedReci
     return reason === undefined ? item : { choice: undefined, rule: item.rule, reason, linear: true };
   });
   return { ...resolved, tensors };
+}
+
+/** What becomes of one tensor under a choice for the model, or under a recipe in its stead. */
+export function resolvedFor(
+  checkpoint: Checkpoint,
+  tensor: TensorInfo,
+  { choice, recipe }: { readonly choice: SchemeChoice; readonly recipe?: Recipe | undefined },
+): ResolvedTensor {
+  const used = recipe ? checkedRecipe(recipe) : recipeOf(choice, false);
+  return resolveFor({ ...checkpoint, tensors: [tensor] }, used).tensors[0]!;
 }
 
 /** What a tensor of a checkpoint is to the policy. */

@@ -16,7 +16,7 @@ import type { OpenedCheckpoint } from './checkpointCache';
 import { holdsSingles, tileCodes } from './errorCodes';
 import type { Engine, JobContext } from './jobs';
 import { rowParts, sampleBlocks } from './matrix';
-import { decisionFor } from './policy';
+import { resolvedFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
 import { checkedRegion } from './tensorMatrix';
@@ -164,8 +164,8 @@ async function opposite(
       },
     };
   }
-  const decision = decisionFor(opened.checkpoint, tensor, false, against.choice);
-  if (!decision.quantize) {
+  const decision = resolvedFor(opened.checkpoint, tensor, against);
+  if (!decision.choice) {
     return {
       counterpart: { kind: 'tensor', source },
       about: { name, from, to: from, bytes, note: decision.reason },
@@ -175,7 +175,7 @@ async function opposite(
   const { counterpart, about, extent } = await schemeCounterpart(
     engine,
     source,
-    await withLayers(engine, opened, against.choice, false, options),
+    await withLayers(engine, opened, decision.choice, false, options),
     (key, compute) => opened.remember(key, compute),
     options,
   );

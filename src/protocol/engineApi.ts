@@ -217,7 +217,12 @@ export interface QuantizeReport {
 
 /** What a quantized tensor is compared with: the same scheme computed on the fly, or a written file. */
 export type Against =
-  | { readonly kind: 'scheme'; readonly choice: SchemeChoice }
+  | {
+      readonly kind: 'scheme';
+      readonly choice: SchemeChoice;
+      /** Instead of the choice: what it makes of the tensor. */
+      readonly recipe?: Recipe | undefined;
+    }
   | { readonly kind: 'file'; readonly path: string };
 
 export type { ErrorDetail, ErrorTile, PlacedError, ScaleGroups, TileCodes } from './errorViews';
