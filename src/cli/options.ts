@@ -5,6 +5,7 @@ import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../proto
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
+import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
 
 /** Words in lines of about a hundred characters. */
@@ -47,6 +48,11 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
   error PATH --scheme NAME         the errors that quantizing would make, without writing
       the scheme's options, --recipe, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
+  sensitivity PATH --schemes A,B   size and error of each tensor under several schemes, without writing
+                                   options of a scheme after colons: int4-absmax:32:mse,nf4:64:double-quant
+      --metric NAME                ${Object.keys(metrics).join(', ')} (default: sqnr)
+      --exact                      read every value instead of samples; --tensor and --pure as above
+  compare PATH OTHER               the values of two checkpoints, tensor by tensor; --tensor as above
   show PATH TENSOR                 values of a tensor as a table
       --rows A:B, --columns C:D    which ones (default: the first)
       --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns
@@ -60,7 +66,15 @@ PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.i
 
 Schemes: ${wrapped(schemes.map(({ name }) => name))}`;
 
-export type Command = 'inspect' | 'stats' | 'quantize' | 'error' | 'show' | 'save';
+export type Command =
+  | 'inspect'
+  | 'stats'
+  | 'quantize'
+  | 'error'
+  | 'sensitivity'
+  | 'compare'
+  | 'show'
+  | 'save';
 
 export interface CliOptions {
   readonly command: Command;
@@ -80,6 +94,9 @@ export interface CliOptions {
   readonly overwrite: boolean;
   readonly pure: boolean;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
+  readonly sensitivity: SensitivityOptions | undefined;
+  /** The second checkpoint of compare. */
+  readonly other: string | undefined;
   /** Of show and save. */
   readonly view: ViewOptions | undefined;
 }
@@ -94,6 +111,8 @@ const optionsOf: Record<Command, readonly string[]> = {
   stats: ['tensor', 'channels', 'cache'],
   quantize: [...schemeOptions, 'recipe', 'out', 'backend', 'dry-run', 'overwrite'],
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
+  sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
+  compare: ['tensor'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
 };
@@ -105,6 +124,9 @@ const specifications = {
   channels: { type: 'boolean' },
   cache: { type: 'string' },
   scheme: { type: 'string' },
+  schemes: { type: 'string' },
+  metric: { type: 'string' },
+  exact: { type: 'boolean' },
   recipe: { type: 'string' },
   granularity: { type: 'string' },
   block: { type: 'string' },
@@ -156,8 +178,10 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
   const command = oneOf('COMMAND', name, Object.keys(optionsOf) as Command[]);
   if (path === undefined) throw new LoupeError('usage', `${command} needs a PATH.`);
   const isView = command === 'show' || command === 'save';
-  const [tensor, ...rest] = isView ? others : [undefined, ...others];
+  const [second, ...rest] = isView || command === 'compare' ? others : [undefined, ...others];
   if (rest.length > 0) throw new LoupeError('usage', `Unexpected argument "${rest[0]}".`);
+  if (command === 'compare' && second === undefined)
+    throw new LoupeError('usage', 'compare needs a second PATH.');
   for (const option of Object.keys(values)) {
     if (option !== 'json' && !optionsOf[command].includes(option)) {
       throw new LoupeError('usage', `${command} takes no --${option}.`);
@@ -194,7 +218,26 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     overwrite: values.overwrite ?? false,
     pure: values.pure ?? false,
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
-    view: isView ? viewOptions(command, tensor, values) : undefined,
+    sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
+    other: command === 'compare' ? second : undefined,
+    view: isView ? viewOptions(command, second, values) : undefined,
+  };
+}
+
+function sensitivityOptions({
+  schemes: list,
+  metric,
+  exact,
+}: {
+  readonly schemes?: string | undefined;
+  readonly metric?: string | undefined;
+  readonly exact?: boolean | undefined;
+}): SensitivityOptions {
+  if (list === undefined) throw new LoupeError('usage', 'sensitivity needs --schemes.');
+  return {
+    schemes: parseSchemeList(list),
+    metric: oneOf('metric', metric ?? 'sqnr', Object.keys(metrics) as MetricName[]),
+    exact: exact ?? false,
   };
 }
 

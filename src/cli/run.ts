@@ -7,6 +7,7 @@ import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { Catalogue, Finding, TensorStats } from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import { showComparison, showSensitivity } from './compareCommands';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
 import {
   errorsJson,
@@ -80,6 +81,7 @@ function print(options: CliOptions, document: unknown, text: string): void {
 async function runCommand(engine: EngineClient, options: CliOptions, signal: AbortSignal): Promise<number> {
   const file = path.resolve(options.path);
   if (!existsSync(file)) throw new LoupeError('not-found', `There is no ${file}.`, { file });
+  const out: Print = (document, text) => print(options, document, text);
   switch (options.command) {
     case 'inspect': {
       const catalogue = await engine.call('open', { path: file }, { signal });
@@ -92,16 +94,42 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
       return quantize(engine, file, options, signal);
     case 'error':
       return errors(engine, file, options, signal);
+    case 'sensitivity': {
+      const { sensitivity, pure } = options;
+      if (!sensitivity) throw new LoupeError('usage', 'sensitivity needs --schemes.');
+      const catalogue = await engine.call('open', { path: file }, { signal });
+      const tensors = selectTensors(catalogue, options.tensors);
+      await showSensitivity(engine, catalogue, tensors, { ...sensitivity, pure }, signal, out);
+      return exitCodeOf(catalogue.findings);
+    }
+    case 'compare':
+      return compare(engine, file, options, signal, out);
     case 'show':
     case 'save': {
       const { command, view } = options;
       if (!view) throw new LoupeError('usage', `${command} needs the name of a TENSOR.`);
-      const out: Print = (document, text) => print(options, document, text);
       return command === 'show'
         ? showTensor(engine, file, view, signal, out)
         : saveTensor(engine, file, { ...options, view }, signal, out);
     }
   }
+}
+
+async function compare(
+  engine: EngineClient,
+  file: string,
+  options: CliOptions,
+  signal: AbortSignal,
+  out: Print,
+): Promise<number> {
+  const other = path.resolve(options.other ?? '');
+  if (!existsSync(other)) throw new LoupeError('not-found', `There is no ${other}.`, { file: other });
+  const [first, second] = await Promise.all(
+    [file, other].map((one) => engine.call('open', { path: one }, { signal })),
+  );
+  const tensors = options.tensors.length > 0 ? selectTensors(first!, options.tensors) : undefined;
+  await showComparison(engine, { path: file, other }, tensors, signal, out);
+  return exitCodeOf([...first!.findings, ...second!.findings]);
 }
 
 /** Errors among the findings, of the headers or of the values that were read, are told by the exit code. */

@@ -1,6 +1,9 @@
 /** The engine's method that compares schemes over the tensors of a model, without writing anything. */
 import type { SchemeChoice } from '../quant/types';
 
+/** Values of a tensor that a first look takes: seconds for a model of 7 billion. */
+export const usualSampleValues = 2 ** 18;
+
 /** What the error of a sampled tensor was taken from. */
 export interface SensitivitySample {
   /** Values that were encoded, in whole bands of rows. */
