@@ -8,7 +8,6 @@
 /** Values, and where their codes and dequantized values go. */
 type Encode = [src: number, codes: number, dst: number];
 type Rows = [rows: number, columns: number, width: number];
-type Tables = [absmax: number, scales: number, thresholds: number, levels: number];
 
 export interface QuantExports {
   /** Smallest and largest value of each group, float32. Returns the index of the first NaN or infinity, or -1. */
@@ -66,11 +65,22 @@ export interface QuantExports {
   packDense(codes: number, rows: number, columns: number, bits: number, dst: number, stride: number): void;
   /** Two codes a byte, the first in the upper half. */
   packHighNibbles(codes: number, count: number, dst: number): void;
-  /** Codes by 15 ascending thresholds, values from 16 levels; `smallest` bounds absmax from below for the reciprocal. */
-  encodeNormalFloats(...args: [...Encode, count: number, width: number, ...Tables, smallest: number]): void;
-  /** Codes by 7 thresholds of magnitudes, 8 codes between them at `order`, and the sign. */
-  encodeSignedFloats(
-    ...args: [...Encode, count: number, width: number, ...Tables, order: number, smallest: number]
+  /**
+   * Codes and values of a codebook over blocks of `width`. At `tables`: 32 bytes, how many thresholds lie below each cell of
+   * a sixteenth, from -16 on; 16 bytes, codes by that number; and 16 thresholds and 16 values, each as four
+   * planes of bytes. `smallest` bounds absmax from below for the reciprocal; with `bySign` thresholds are of magnitudes.
+   */
+  encodeCodebook(
+    ...args: [
+      ...Encode,
+      count: number,
+      width: number,
+      absmax: number,
+      scales: number,
+      tables: number,
+      smallest: number,
+      bySign: number,
+    ]
   ): void;
   /** Codes of `Minifloat`s, saturated; steps as in `encodeGroups`. */
   encodeSmallFloats(

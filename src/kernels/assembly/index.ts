@@ -44,7 +44,7 @@ export {
   packedTable256,
   packedTimes,
 } from './packedValues';
-export { encodeNormalFloats, encodeSignedFloats } from './quantCodebooks';
+export { encodeCodebook } from './quantCodebooks';
 export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
 export { encodeColumns, encodeGroups } from './quantIntegers';
 export { packDense, packHighNibbles } from './quantPacking';

@@ -1,30 +1,47 @@
 /**
- * Codebooks of 16 values over blocks of a flattened weight. A code is how many of ascending thresholds lie below the scaled
- * value; four lanes search for it at once, each picking its next threshold from a vector by its byte indices.
+ * Codebooks of 16 values over blocks of a flattened weight. A code follows from how many of ascending thresholds lie below the
+ * scaled value. Rounded to sixteenths the value lies in a cell with at most one threshold, so that a table gives the number
+ * but for one comparison. Tables of float32 lie as four planes of 16 bytes, so that 16 codes are looked up at once.
  */
 
-/** Byte indices of a 32-bit entry of four, by its two bits as masks. */
-function entry(high: v128, low: v128): v128 {
-  const bits = v128.or(v128.and(high, i32x4.splat(0x08080808)), v128.and(low, i32x4.splat(0x04040404)));
-  return v128.or(bits, i32x4.splat(0x03020100));
+/** 1.5 * 2^19: adding it leaves four fraction bits, rounded half to even. */
+const magic: f32 = 786432;
+/** The pattern of `magic`, less the 16 cells below 0. */
+const firstCell: i32 = 0x49400000 - 16;
+
+/** Places in the tables. */
+const orderAt: usize = 32;
+const thresholdsAt: usize = 48;
+const levelsAt: usize = 112;
+
+/** The float32 of an index, from planes. */
+function planed(table: usize, index: i32): f32 {
+  const at = table + <usize>index;
+  const low = <u32>load<u8>(at) | ((<u32>load<u8>(at, 16)) << 8);
+  return reinterpret<f32>(low | ((<u32>load<u8>(at, 32)) << 16) | ((<u32>load<u8>(at, 48)) << 24));
 }
 
-/** Every second or fourth threshold from one on. */
-function strided(table: usize, first: usize, step: usize): v128 {
-  const at = table + (first << 2);
-  const each = step << 2;
-  let lanes = v128.load32_zero(at);
-  lanes = v128.load32_lane(at + each, lanes, 1);
-  lanes = v128.load32_lane(at + 2 * each, lanes, 2);
-  return v128.load32_lane(at + 3 * each, lanes, 3);
+/** Bytes of two vectors in turn, from their lower halves. */
+function lower8(a: v128, b: v128): v128 {
+  return v128.shuffle<u8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+function upper8(a: v128, b: v128): v128 {
+  return v128.shuffle<u8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+/** The same of pairs of bytes. */
+function lower16(a: v128, b: v128): v128 {
+  return v128.shuffle<u16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+function upper16(a: v128, b: v128): v128 {
+  return v128.shuffle<u16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
-/** Reciprocals in float32 of a block's largest magnitude, of at least `smallest`. */
-function inverseOf(absmax: usize, smallest: f32): f32 {
-  return <f32>1 / max<f32>(load<f32>(absmax), smallest);
+/** Sixteen masks or small integers of 32 bits to bytes. */
+function narrowed(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
 }
 
-export function encodeNormalFloats(
+export function encodeCodebook(
   src: usize,
   codes: usize,
   dst: usize,
@@ -32,127 +49,97 @@ export function encodeNormalFloats(
   width: i32,
   absmax: usize,
   scales: usize,
-  thresholds: usize,
-  levels: usize,
+  tables: usize,
   smallest: f32,
+  bySign: i32,
 ): void {
-  const middle = v128.load32_splat(thresholds, 28);
-  const lower = v128.load32_splat(thresholds, 12);
-  const upper = v128.load32_splat(thresholds, 44);
-  const eighths = strided(thresholds, 1, 4);
-  const evensBelow = strided(thresholds, 0, 2);
-  const evensAbove = strided(thresholds, 8, 2);
-  const levels0 = v128.load(levels);
-  const levels1 = v128.load(levels, 16);
-  const levels2 = v128.load(levels, 32);
-  const levels3 = v128.load(levels, 48);
+  const below0 = v128.load(tables);
+  const below1 = v128.load(tables, 16);
+  const order = v128.load(tables + orderAt);
+  const t0 = v128.load(tables + thresholdsAt);
+  const t1 = v128.load(tables + thresholdsAt, 16);
+  const t2 = v128.load(tables + thresholdsAt, 32);
+  const t3 = v128.load(tables + thresholdsAt, 48);
+  const l0 = v128.load(tables + levelsAt);
+  const l1 = v128.load(tables + levelsAt, 16);
+  const l2 = v128.load(tables + levelsAt, 32);
+  const l3 = v128.load(tables + levelsAt, 48);
+  const lift = f32x4.splat(magic);
+  const cell = i32x4.splat(firstCell);
+  // Signs are looked at where the thresholds are of magnitudes.
+  const kept = i32x4.splat(bySign ? 0x7fffffff : -1);
+  const signCode = i8x16.splat(bySign ? 8 : 0);
   for (let i = 0; i < count; ) {
     const stop = min<i32>(i + width, count);
-    const inverse = inverseOf(absmax, smallest);
+    const inverse = <f32>1 / max<f32>(load<f32>(absmax), smallest);
     const inverseLanes = f32x4.splat(inverse);
     const scale = load<f32>(scales);
     const scaleLanes = f32x4.splat(scale);
-    for (; i + 4 <= stop; i += 4) {
-      const x = f32x4.mul(v128.load(src), inverseLanes);
-      const bit3 = f32x4.gt(x, middle);
-      const bit2 = f32x4.gt(x, v128.bitselect(upper, lower, bit3));
-      const bit1 = f32x4.gt(x, i8x16.swizzle(eighths, entry(bit3, bit2)));
-      const next = entry(bit2, bit1);
-      const bit0 = f32x4.gt(
-        x,
-        v128.bitselect(i8x16.swizzle(evensAbove, next), i8x16.swizzle(evensBelow, next), bit3),
+    for (; i + 16 <= stop; i += 16) {
+      const a = f32x4.mul(v128.load(src), inverseLanes);
+      const b = f32x4.mul(v128.load(src, 16), inverseLanes);
+      const c = f32x4.mul(v128.load(src, 32), inverseLanes);
+      const d = f32x4.mul(v128.load(src, 48), inverseLanes);
+      const ka = v128.and(a, kept);
+      const kb = v128.and(b, kept);
+      const kc = v128.and(c, kept);
+      const kd = v128.and(d, kept);
+      const cells = i8x16.min_u(
+        narrowed(
+          i32x4.sub(f32x4.add(ka, lift), cell),
+          i32x4.sub(f32x4.add(kb, lift), cell),
+          i32x4.sub(f32x4.add(kc, lift), cell),
+          i32x4.sub(f32x4.add(kd, lift), cell),
+        ),
+        i8x16.splat(31),
       );
-      const last = entry(bit1, bit0);
-      const low = v128.bitselect(i8x16.swizzle(levels1, last), i8x16.swizzle(levels0, last), bit2);
-      const high = v128.bitselect(i8x16.swizzle(levels3, last), i8x16.swizzle(levels2, last), bit2);
-      v128.store(dst, f32x4.mul(v128.bitselect(high, low, bit3), scaleLanes));
-      const code = v128.or(
-        v128.or(v128.and(bit3, i32x4.splat(8)), v128.and(bit2, i32x4.splat(4))),
-        v128.or(v128.and(bit1, i32x4.splat(2)), v128.and(bit0, i32x4.splat(1))),
-      );
-      const halves = i16x8.narrow_i32x4_s(code, code);
-      v128.store32_lane(codes, i8x16.narrow_i16x8_u(halves, halves), 0);
-      src += 16;
-      dst += 16;
-      codes += 4;
-    }
-    for (; i < stop; i++) {
-      const x = load<f32>(src) * inverse;
-      let code = 0;
-      while (code < 15 && x > load<f32>(thresholds + ((<usize>code) << 2))) code++;
-      store<u8>(codes, <u8>code);
-      store<f32>(dst, load<f32>(levels + ((<usize>code) << 2)) * scale);
-      src += 4;
-      dst += 4;
-      codes += 1;
-    }
-    absmax += 4;
-    scales += 4;
-  }
-}
-
-/** Thresholds are 7 of magnitudes; `order` holds the 8 codes of the magnitudes between them, `levels` the values by code. */
-export function encodeSignedFloats(
-  src: usize,
-  codes: usize,
-  dst: usize,
-  count: i32,
-  width: i32,
-  absmax: usize,
-  scales: usize,
-  thresholds: usize,
-  levels: usize,
-  order: usize,
-  smallest: f32,
-): void {
-  const middle = v128.load32_splat(thresholds, 12);
-  const lower = v128.load32_splat(thresholds, 4);
-  const upper = v128.load32_splat(thresholds, 20);
-  const evens = strided(thresholds, 0, 2);
-  const orderLanes = v128.load64_zero(order);
-  const levels0 = v128.load(levels);
-  const levels1 = v128.load(levels, 16);
-  const signBit = i32x4.splat(<i32>0x80000000);
-  for (let i = 0; i < count; ) {
-    const stop = min<i32>(i + width, count);
-    const inverse = inverseOf(absmax, smallest);
-    const inverseLanes = f32x4.splat(inverse);
-    const scale = load<f32>(scales);
-    const scaleLanes = f32x4.splat(scale);
-    for (; i + 4 <= stop; i += 4) {
-      const x = f32x4.mul(v128.load(src), inverseLanes);
-      const negative = f32x4.lt(x, f32x4.splat(0));
-      const magnitude = f32x4.abs(x);
-      const bit2 = f32x4.gt(magnitude, middle);
-      const bit1 = f32x4.gt(magnitude, v128.bitselect(upper, lower, bit2));
-      const bit0 = f32x4.gt(magnitude, i8x16.swizzle(evens, entry(bit2, bit1)));
+      // An index of 16 and more gives 0.
       const place = v128.or(
-        v128.or(v128.and(bit2, i32x4.splat(4)), v128.and(bit1, i32x4.splat(2))),
-        v128.and(bit0, i32x4.splat(1)),
+        i8x16.swizzle(below0, cells),
+        i8x16.swizzle(below1, i8x16.sub(cells, i8x16.splat(16))),
       );
-      // Lanes of zeros pick entry 0, which the mask removes.
-      const code = v128.and(i8x16.swizzle(orderLanes, place), i32x4.splat(7));
-      const inUpper = i32x4.gt_s(code, i32x4.splat(3));
-      const within = v128.or(
-        i32x4.mul(v128.and(code, i32x4.splat(3)), i32x4.splat(0x04040404)),
-        i32x4.splat(0x03020100),
+      const p0 = i8x16.swizzle(t0, place);
+      const p1 = i8x16.swizzle(t1, place);
+      const p2 = i8x16.swizzle(t2, place);
+      const p3 = i8x16.swizzle(t3, place);
+      const low01 = lower8(p0, p1);
+      const low23 = lower8(p2, p3);
+      const high01 = upper8(p0, p1);
+      const high23 = upper8(p2, p3);
+      const beyond = narrowed(
+        f32x4.gt(ka, lower16(low01, low23)),
+        f32x4.gt(kb, upper16(low01, low23)),
+        f32x4.gt(kc, lower16(high01, high23)),
+        f32x4.gt(kd, upper16(high01, high23)),
       );
-      const value = v128.bitselect(i8x16.swizzle(levels1, within), i8x16.swizzle(levels0, within), inUpper);
-      v128.store(dst, v128.xor(f32x4.mul(value, scaleLanes), v128.and(negative, signBit)));
-      const signed = v128.or(code, v128.and(negative, i32x4.splat(8)));
-      const halves = i16x8.narrow_i32x4_s(signed, signed);
-      v128.store32_lane(codes, i8x16.narrow_i16x8_u(halves, halves), 0);
-      src += 16;
-      dst += 16;
-      codes += 4;
+      const zero = f32x4.splat(0);
+      const negative = narrowed(f32x4.lt(a, zero), f32x4.lt(b, zero), f32x4.lt(c, zero), f32x4.lt(d, zero));
+      const code = v128.or(i8x16.swizzle(order, i8x16.sub(place, beyond)), v128.and(negative, signCode));
+      v128.store(codes, code);
+      const q0 = i8x16.swizzle(l0, code);
+      const q1 = i8x16.swizzle(l1, code);
+      const q2 = i8x16.swizzle(l2, code);
+      const q3 = i8x16.swizzle(l3, code);
+      const value01 = lower8(q0, q1);
+      const value23 = lower8(q2, q3);
+      const upper01 = upper8(q0, q1);
+      const upper23 = upper8(q2, q3);
+      v128.store(dst, f32x4.mul(lower16(value01, value23), scaleLanes));
+      v128.store(dst, f32x4.mul(upper16(value01, value23), scaleLanes), 16);
+      v128.store(dst, f32x4.mul(lower16(upper01, upper23), scaleLanes), 32);
+      v128.store(dst, f32x4.mul(upper16(upper01, upper23), scaleLanes), 48);
+      src += 64;
+      dst += 64;
+      codes += 16;
     }
     for (; i < stop; i++) {
       const x = load<f32>(src) * inverse;
+      const compared = bySign ? abs<f32>(x) : x;
       let place = 0;
-      while (place < 7 && abs<f32>(x) > load<f32>(thresholds + ((<usize>place) << 2))) place++;
-      const code = <i32>load<u8>(order + <usize>place) + (x < 0 ? 8 : 0);
+      while (place < 15 && compared > planed(tables + thresholdsAt, place)) place++;
+      const code = <i32>load<u8>(tables + orderAt + <usize>place) + (bySign && x < 0 ? 8 : 0);
       store<u8>(codes, <u8>code);
-      store<f32>(dst, load<f32>(levels + ((<usize>code) << 2)) * scale);
+      store<f32>(dst, planed(tables + levelsAt, code) * scale);
       src += 4;
       dst += 4;
       codes += 1;

@@ -1,20 +1,8 @@
 /** Extremes of groups of values and the scales that follow from them; rows are cut into groups of `width` columns. */
+import { firstNonFinite, isSpecial } from './rowRange';
 
 const exponentBits: u32 = 0x7f800000;
 const magic: f32 = 12582912;
-
-/** The first NaN or infinity of a run, or its length. */
-function firstNonFinite(src: usize, count: i32): i32 {
-  let i = 0;
-  while (i < count && (load<u32>(src + ((<usize>i) << 2)) & 0x7fffffff) < exponentBits) i++;
-  return i;
-}
-
-/** Whether an exponent field of any lane is full. */
-function isSpecial(lanes: v128): v128 {
-  const bits = i32x4.splat(exponentBits);
-  return i32x4.eq(v128.and(lanes, bits), bits);
-}
 
 export function groupRanges(
   src: usize,

@@ -2,23 +2,30 @@
 
 const exponentBits: u32 = 0x7f800000;
 
+/** Lanes whose exponent field is full: NaN and infinity. */
+export function isSpecial(lanes: v128): v128 {
+  const bits = i32x4.splat(exponentBits);
+  return i32x4.eq(v128.and(lanes, bits), bits);
+}
+
 export function rowRange(src: usize, rows: i32, columns: i32, minimum: usize, maximum: usize): i32 {
-  const infinity = i32x4.splat(exponentBits);
-  const magnitudeMask = i32x4.splat(0x7fffffff);
   for (let row = 0; row < rows; row++) {
     const start = src;
     let low = f32x4.splat(f32.MAX_VALUE);
     let high = f32x4.splat(-f32.MAX_VALUE);
     let special = i32x4.splat(0);
     let column = 0;
-    for (; column + 8 <= columns; column += 8) {
+    // Pairs first: the loop waits for its own last result once a step only.
+    for (; column + 16 <= columns; column += 16) {
       const a = v128.load(src);
       const b = v128.load(src, 16);
-      low = f32x4.pmin(f32x4.pmin(low, a), b);
-      high = f32x4.pmax(f32x4.pmax(high, a), b);
-      special = v128.or(special, i32x4.ge_s(v128.and(a, magnitudeMask), infinity));
-      special = v128.or(special, i32x4.ge_s(v128.and(b, magnitudeMask), infinity));
-      src += 32;
+      const c = v128.load(src, 32);
+      const d = v128.load(src, 48);
+      low = f32x4.pmin(low, f32x4.pmin(f32x4.pmin(a, b), f32x4.pmin(c, d)));
+      high = f32x4.pmax(high, f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)));
+      const ab = v128.or(isSpecial(a), isSpecial(b));
+      special = v128.or(special, v128.or(ab, v128.or(isSpecial(c), isSpecial(d))));
+      src += 64;
     }
     let smallest = min<f32>(
       min<f32>(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
@@ -44,7 +51,8 @@ export function rowRange(src: usize, rows: i32, columns: i32, minimum: usize, ma
   return -1;
 }
 
-function firstNonFinite(src: usize, columns: i32): i32 {
+/** The first NaN or infinity of a run, or its length. */
+export function firstNonFinite(src: usize, columns: i32): i32 {
   let column = 0;
   while (column < columns && (load<u32>(src + ((<usize>column) << 2)) & 0x7fffffff) < exponentBits) column++;
   return column;

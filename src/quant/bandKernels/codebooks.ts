@@ -1,5 +1,6 @@
 /** NF4 and FP4 by the kernels; see src/quant/schemes/blockCodebook.ts. */
 import type { Kernels } from '../../kernels/kernels';
+import { roundHalfEven } from '../../numeric/floats';
 import { signedDynamicMap } from '../dynamicMap';
 import { floatBytes } from '../packing';
 import type { Chunk, Setting } from '../scheme';
@@ -16,6 +17,32 @@ import {
 } from '../schemes/blockCodebook';
 import { type BandKernel, groupMagnitudes, placeBytes, placeFloats } from './bandKernel';
 
+/** Four planes of bytes of 16 float32, those that are missing infinite. */
+function planes(values: Float32Array): number[] {
+  const all = new Float32Array(16).fill(Number.POSITIVE_INFINITY);
+  all.set(values);
+  const bytes = new Uint8Array(all.buffer);
+  return [0, 1, 2, 3].flatMap((plane) => Array.from(all, (_, i) => bytes[4 * i + plane]!));
+}
+
+/** The tables of `encodeCodebook`. Throws a RangeError for thresholds that share a cell of a sixteenth. */
+function codebookTables(
+  thresholds: Float32Array,
+  order: readonly number[],
+  levels: Float32Array,
+): Uint8Array {
+  const cells = Array.from(thresholds, (threshold) => roundHalfEven(16 * threshold));
+  if (new Set(cells).size < cells.length) throw new RangeError('Thresholds lie too close to one another.');
+  const below = Array.from({ length: 32 }, (_, i) => cells.filter((cell) => cell < i - 16).length);
+  const codes = Array.from({ length: 16 }, (_, place) => order[place] ?? 0);
+  return Uint8Array.from([...below, ...codes, ...planes(thresholds), ...planes(levels)]);
+}
+
+const tables = {
+  nf4: codebookTables(nf4Thresholds, [...nf4Values.keys()], nf4Values),
+  fp4: codebookTables(fp4Thresholds, fp4Codes, fp4Values),
+};
+
 export function codebookKernel(kernels: Kernels, { choice }: Setting, name: 'nf4' | 'fp4'): BandKernel {
   const { blockSize, doubleQuant } = choice;
   const { quant } = kernels;
@@ -26,39 +53,9 @@ export function codebookKernel(kernels: Kernels, { choice }: Setting, name: 'nf4
     const nested = doubleQuant ? nest(kernels.f32(absmax, groups), offsetOf(known), map) : undefined;
     const scales = nested ? placeFloats(kernels, nested.absmax) : absmax;
     const codes = kernels.alloc(count);
-    if (name === 'nf4') {
-      const thresholds = placeFloats(kernels, nf4Thresholds);
-      const levels = placeFloats(kernels, nf4Values);
-      quant.encodeNormalFloats(
-        x,
-        codes,
-        y,
-        count,
-        blockSize,
-        absmax,
-        scales,
-        thresholds,
-        levels,
-        smallestAbsmax,
-      );
-    } else {
-      const thresholds = placeFloats(kernels, fp4Thresholds);
-      const levels = placeFloats(kernels, fp4Values);
-      const order = placeBytes(kernels, fp4Codes);
-      quant.encodeSignedFloats(
-        x,
-        codes,
-        y,
-        count,
-        blockSize,
-        absmax,
-        scales,
-        thresholds,
-        levels,
-        order,
-        smallestAbsmax,
-      );
-    }
+    const place = placeBytes(kernels, tables[name]);
+    const bySign = name === 'fp4' ? 1 : 0;
+    quant.encodeCodebook(x, codes, y, count, blockSize, absmax, scales, place, smallestAbsmax, bySign);
     const chunks = (): Chunk[] => {
       const block = first / blockSize;
       const bytes = Math.ceil(count / 2);

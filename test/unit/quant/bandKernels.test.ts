@@ -7,6 +7,7 @@ import { settingFor } from '../../../src/quant/choice';
 import { encodingFor } from '../../../src/quant/encoding';
 import type { Knowledge, Scheme, Setting } from '../../../src/quant/scheme';
 import { schemes } from '../../../src/quant/schemes';
+import { fp4Thresholds, nf4Thresholds } from '../../../src/quant/schemes/blockCodebook';
 import type { SchemeChoice } from '../../../src/quant/types';
 import { expectSameBytes, loadKernels } from '../kernels/loadKernels';
 
@@ -197,6 +198,31 @@ it('surveys tensors as the plain code does', () => {
     { numRuns: 300 },
   );
   expect(compared).toBeGreaterThan(50);
+});
+
+it('decides at thresholds of codebooks as the plain code does', () => {
+  const thresholds = [...nf4Thresholds, ...fp4Thresholds].flatMap((value) => [value, -value]);
+  const step = new Float32Array(1);
+  const bits = new Int32Array(step.buffer);
+  const around = thresholds.flatMap((value) =>
+    [-1, 0, 1].map((offset) => {
+      step[0] = value;
+      bits[0]! += offset;
+      return step[0]!;
+    }),
+  );
+  // Each block begins with 1, so that values are their own scaled ones; sixteenths and their middles are edges of cells.
+  const sixteenths = Array.from({ length: 65 }, (_, i) => (i - 32) / 32);
+  const all = [...around, ...sixteenths, 1e-45, -1e-45, -0];
+  const blocks = Array.from({ length: Math.ceil(all.length / 31) }, (_, i) => [
+    1,
+    ...all.slice(31 * i, 31 * i + 31),
+  ]);
+  const values = Float32Array.from(blocks.flat());
+  for (const scheme of ['nf4', 'fp4'] as const) {
+    const choice = { scheme, granularity: 'block', blockSize: 32 } as const;
+    expect(compare(settingFor(choice, 'F32', { rows: 1, columns: values.length }), [], 0, values)).toBe(true);
+  }
 });
 
 describe.each(withKernel.map((scheme) => [scheme.name, scheme] as const))('%s', (_, scheme) => {

@@ -1,0 +1,218 @@
+/**
+ * Quantizing whole made-up models of about 400 MB from a warm file cache to written, synced files: INT8 by rows, NF4, and
+ * INT4 by blocks of 32, beside numpy with the same formula and file writes, and ONNX Runtime's CPU provider. CPU seconds are those of the
+ * engine's process with all its threads; they tell more than wall time where others use the machine too.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineClient } from '../../src/engine/client';
+import { planSafetensors } from '../../src/formats/safetensors/writer';
+import type { SchemeChoice } from '../../src/quant/types';
+
+const rounds = 5;
+const rows = 2048;
+const columns = 4096;
+/** Goals of input per second on two cores, in GB. */
+const goals = { F32: 2.5, BF16: 1.5 } as const;
+
+/** Writes `tensors` matrices of values that are normally distributed, more or less. */
+function writeModel(path: string, dtype: 'BF16' | 'F32', tensors: number): number {
+  const values = new Float32Array(rows * columns);
+  let state = 1;
+  for (let i = 0; i < values.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    values[i] =
+      ((state & 0xff) + ((state >>> 8) & 0xff) + ((state >>> 16) & 0xff) + (state >>> 24) - 510) / 5000;
+  }
+  const words = new Uint32Array(values.buffer);
+  const data = dtype === 'F32' ? values : Uint16Array.from(words, (word) => word >>> 16);
+  const bytes = new Uint8Array(data.buffer);
+  const entries = Array.from({ length: tensors }, (_, i) => ({
+    name: `layers.${i}.proj.weight`,
+    dtype,
+    shape: [rows, columns],
+  }));
+  const plan = planSafetensors(entries);
+  const file = openSync(path, 'w');
+  writeSync(file, plan.headerBytes, 0, plan.headerBytes.length, 0);
+  for (const { byteOffset } of plan.entries) writeSync(file, bytes, 0, bytes.length, byteOffset);
+  closeSync(file);
+  return plan.totalBytes;
+}
+
+/** User and system seconds of a process with its threads; undefined where the system does not tell. */
+function cpuSeconds(pid: number | undefined): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
+const median = (values: readonly number[]): number =>
+  values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+interface Job {
+  readonly name: string;
+  readonly choice: SchemeChoice;
+  /** Of the numpy program. */
+  readonly formula: string;
+  readonly ort: boolean;
+}
+
+const jobs: readonly Job[] = [
+  { name: 'INT8 per row', choice: { scheme: 'int8-absmax', granularity: 'row' }, formula: 'int8', ort: true },
+  { name: 'NF4, block 64', choice: { scheme: 'nf4', granularity: 'block' }, formula: 'nf4', ort: false },
+  {
+    name: 'INT4, block 32',
+    choice: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+    formula: 'int4',
+    ort: false,
+  },
+];
+
+/**
+ * The same formulas over the same file, a tensor at a time: codes, packing, dequantized values and the sum of squared errors,
+ * written and synced. Arguments: model, output, dtype, tensors, rows, columns, formula.
+ */
+const numpyProgram = `
+import os, sys, time
+import numpy as np
+path, out, dtype, tensors, rows, columns, formula = sys.argv[1:]
+tensors, rows, columns = int(tensors), int(rows), int(columns)
+levels = np.array([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+  -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634,
+  0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1], np.float32)
+middles = (levels[1:] + levels[:-1]) / 2
+one = np.float32(1)
+started = time.perf_counter()
+begin = os.times()
+header = int(np.fromfile(path, np.uint64, 1)[0]) + 8
+each = rows * columns
+squares = 0.0
+with open(out, 'wb') as file:
+  for i in range(tensors):
+    size = 4 if dtype == 'F32' else 2
+    raw = np.fromfile(path, np.float32 if size == 4 else np.uint16, each, offset=header + i * each * size)
+    x = raw if size == 4 else (raw.astype(np.uint32) << 16).view(np.float32)
+    width = {'int8': columns, 'nf4': 64, 'int4': 32}[formula]
+    x = x.reshape(-1, width)
+    absmax = np.abs(x).max(axis=1, keepdims=True)
+    if formula == 'nf4':
+      codes = np.searchsorted(middles, x * (one / absmax)).astype(np.uint8)
+      y = levels[codes] * absmax
+      packed = (codes.ravel()[0::2] << 4) | codes.ravel()[1::2]
+      scale = absmax
+    else:
+      steps = 127 if formula == 'int8' else 7
+      scale = absmax / np.float32(steps)
+      q = np.rint(x * (one / scale))
+      y = q * scale
+      codes = (q + np.float32(steps + 1)).astype(np.uint8)
+      packed = codes if formula == 'int8' else codes.ravel()[0::2] | (codes.ravel()[1::2] << 4)
+    error = x - y
+    squares += float(np.dot(error.ravel(), error.ravel()))
+    packed.tofile(file)
+    scale.tofile(file)
+  file.flush()
+  os.fsync(file.fileno())
+end = os.times()
+print(time.perf_counter() - started, end.user - begin.user + end.system - begin.system)
+`;
+
+interface Timing {
+  readonly seconds: number;
+  readonly cpu: number | undefined;
+}
+
+/** Debian's interpreter where it has numpy, else undefined. */
+function python(): string | undefined {
+  return ['/usr/bin/python3', 'python3'].find((name) => spawnSync(name, ['-c', 'import numpy']).status === 0);
+}
+
+execFileSync(process.execPath, [
+  'esbuild.mjs',
+  '--only=engine.js',
+  '--only=worker.js',
+  '--only=ortWorker.js',
+]);
+const interpreter = python();
+if (interpreter === undefined) console.log('numpy is not installed; its columns stay empty.');
+const folder = mkdtempSync(join(tmpdir(), 'tensor-loupe-bench-'));
+try {
+  for (const [dtype, tensors] of [
+    ['BF16', 24],
+    ['F32', 12],
+  ] as const) {
+    const path = join(folder, `${dtype}.safetensors`);
+    const totalBytes = writeModel(path, dtype, tensors);
+    const gigabytes = totalBytes / 1e9;
+    const out = join(folder, 'out');
+
+    const quantize = async (choice: SchemeChoice, backend: 'cpu' | 'ort-cpu'): Promise<Timing> => {
+      const engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
+      await engine.call('open', { path });
+      const timings: Timing[] = [];
+      // The first run starts threads and compiles kernels.
+      for (let round = 0; round <= rounds; round++) {
+        if (existsSync(out)) rmSync(out, { recursive: true });
+        const cpu = cpuSeconds(engine.pid);
+        const started = performance.now();
+        await engine.call('quantize', {
+          path,
+          out,
+          ...choice,
+          backend,
+          overwrite: false,
+          pure: false,
+          dryRun: false,
+        });
+        const seconds = (performance.now() - started) / 1000;
+        const used = cpuSeconds(engine.pid);
+        if (round > 0)
+          timings.push({ seconds, cpu: cpu === undefined || used === undefined ? undefined : used - cpu });
+      }
+      engine.dispose();
+      return {
+        seconds: median(timings.map(({ seconds }) => seconds)),
+        cpu: timings.some(({ cpu }) => cpu === undefined)
+          ? undefined
+          : median(timings.map(({ cpu }) => cpu!)),
+      };
+    };
+    const numpy = (formula: string): Timing | undefined => {
+      if (interpreter === undefined) return undefined;
+      const timings = Array.from({ length: 2 }, () => {
+        const args = [numpyProgram, path, join(folder, 'numpy.bin'), dtype, tensors, rows, columns, formula];
+        const text = execFileSync(interpreter, ['-c', ...args.map(String)], { encoding: 'utf8' });
+        const [seconds, cpu] = text.trim().split(' ').map(Number) as [number, number];
+        return { seconds, cpu };
+      });
+      return timings.reduce((best, one) => (one.seconds < best.seconds ? one : best));
+    };
+
+    console.log(`\n${dtype}, ${Math.round(totalBytes / 1e6)} MB, goal ${goals[dtype]} GB/s of input\n`);
+    console.log(
+      '| job | seconds | GB/s | goal | CPU s | GB a CPU s | times numpy (CPU) | times ONNX Runtime CPU |',
+    );
+    console.log('|---|---|---|---|---|---|---|---|');
+    for (const { name, choice, formula, ort } of jobs) {
+      const own = await quantize(choice, 'cpu');
+      const other = numpy(formula);
+      const graph = ort ? await quantize(choice, 'ort-cpu') : undefined;
+      const speed = gigabytes / own.seconds;
+      const ratio = (a: number | undefined, b: number | undefined) =>
+        a === undefined || b === undefined ? '' : (a / b).toFixed(1);
+      const numpyRatio = other ? `${ratio(other.seconds, own.seconds)} (${ratio(other.cpu, own.cpu)})` : '';
+      console.log(
+        `| ${name} | ${own.seconds.toFixed(2)} | ${speed.toFixed(2)} | ${speed >= goals[dtype] ? 'reached' : 'missed'} | ${own.cpu?.toFixed(2) ?? ''} | ${own.cpu === undefined ? '' : (gigabytes / own.cpu).toFixed(2)} | ${numpyRatio} | ${ratio(graph?.seconds, own.seconds)} |`,
+      );
+    }
+    rmSync(path);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
