@@ -1,0 +1,196 @@
+/** `sensitivity` and `compare` of the built command line. */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
+import { sharedPath } from '../fixtures/shared';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const demo = path.join(root, 'examples/demo-llama-3m');
+let work: string;
+beforeAll(() => {
+  work = mkdtempSync(path.join(tmpdir(), 'loupe-compare-'));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+function run(...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+}
+
+/** Runs with --json and expects exactly one document on stdout. */
+// biome-ignore lint/suspicious/noExplicitAny: the documents are checked field by field.
+function json(...args: string[]): { status: number | null; document: any } {
+  const result = run(...args, '--json');
+  return { status: result.status, document: JSON.parse(result.stdout) };
+}
+
+describe('sensitivity', () => {
+  const list = 'int8-absmax,int4-absmax:32,nf4:64:double-quant';
+
+  it('gives the cells of each tensor and the totals of each scheme', () => {
+    const { status, document } = json('sensitivity', demo, '--schemes', list, '--exact');
+    expect(status).toBe(0);
+    expect(document.exact).toBe(true);
+    // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON document.
+    const rows = (scheme: string): any[] => document.cells.filter((cell: any) => schemeOf(cell) === scheme);
+    // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON document.
+    const schemeOf = (cell: any) => document.schemes[cell.choice].scheme;
+    for (const [scheme, ...options] of [
+      ['int8-absmax'],
+      ['int4-absmax', '--block', '32'],
+      ['nf4', '--block', '64', '--double-quant'],
+    ] as [string, ...string[]][]) {
+      const { document: errors } = json('error', demo, '--scheme', scheme, ...options);
+      const own = rows(scheme);
+      expect(own.map(({ name }) => name)).toEqual(errors.tensors.map(({ name }: { name: string }) => name));
+      for (const [i, { name, from, ...row }] of errors.tensors.entries()) {
+        expect(own[i]).toMatchObject({ name, ...row, to: own[i].state === 'kept' ? from : row.to });
+      }
+    }
+    expect(document.schemes.map(({ blockSize }: { blockSize?: number }) => blockSize)).toEqual([
+      undefined,
+      32,
+      64,
+    ]);
+  });
+
+  it('prints tensors down and schemes across, as they were written', () => {
+    const text = run(
+      'sensitivity',
+      demo,
+      '--schemes',
+      list,
+      '--tensor',
+      '*layers.1.mlp*',
+      '--metric',
+      'bits',
+    );
+    const lines = text.stdout.split('\n');
+    expect(text.status).toBe(0);
+    expect(lines[0]).toBe('Bits per weight');
+    expect(lines[1]!.split(/ {2,}/)).toEqual(['Tensor', ...list.split(',')]);
+    // 4 bits, and a BF16 scale and nothing else for 32 values: 4.5; the shape is stored too, 16 bytes a tensor.
+    const gate = lines.find((line) => line.includes('gate_proj'))!.split(/ {2,}/);
+    expect(Number(gate[2])).toBeGreaterThanOrEqual(4.5);
+    expect(Number(gate[2])).toBeLessThan(4.51);
+    expect(text.stdout).toContain('Size of the model');
+    expect(text.stdout).not.toContain('layers.0');
+  });
+
+  it('says what is wrong with its options', () => {
+    const wrong = (...args: string[]) => {
+      const { status, document } = json('sensitivity', demo, ...args);
+      expect(status).toBe(2);
+      return document.error.message as string;
+    };
+    expect(wrong()).toContain('--schemes');
+    expect(wrong('--schemes', 'int9')).toContain('int9');
+    expect(wrong('--schemes', ',')).toContain('names');
+    expect(wrong('--schemes', 'nf4:65')).toContain('65');
+    expect(wrong('--schemes', 'nf4:fast')).toContain('"fast" in "nf4:fast"');
+    expect(wrong('--schemes', 'nf4', '--metric', 'beauty')).toContain('beauty');
+    expect(wrong('--schemes', 'nf4', '--tensor', 'nothing*')).toContain('nothing*');
+    expect(wrong('--schemes', 'nf4', '--grid', '2x2')).toContain('--grid');
+  });
+});
+
+describe('compare', () => {
+  it.each(
+    [
+      ['int8-absmax'],
+      ['int8-zeropoint'],
+      ['int4-absmax', '--block', '32'],
+      ['int4-zeropoint', '--block', '128'],
+      ['nf4'],
+      ['nf4', '--double-quant'],
+      ['fp4', '--block', '128'],
+      ['bnb-int8'],
+      ['f8-e4m3'],
+      ['mxfp4'],
+      ['nvfp4'],
+      ['int3-absmax', '--output', 'fake'],
+      ['prune-magnitude'],
+    ].map(([scheme = '', ...options]) => [[scheme, ...options].join(' '), scheme, options] as const),
+  )('finds the errors that the preview told, in all bits: %s', (_, scheme, given) => {
+    const out = path.join(work, ['out', scheme, ...given].join('-').replaceAll('--', ''));
+    const { document: preview } = json('error', demo, '--scheme', scheme, ...given);
+    const quantized = run('quantize', demo, '--scheme', scheme, ...given, '--out', out, '--backend', 'cpu');
+    expect(quantized.stderr).toBe('');
+    const { status, document } = json('compare', demo, out);
+    expect(status).toBe(0);
+    expect(document.onlyInFirst).toEqual([]);
+    expect(document.onlyInSecond).toEqual([]);
+    expect(document.tensors).toHaveLength(preview.tensors.length);
+    let different = 0;
+    for (const [i, row] of preview.tensors.entries()) {
+      const { name, mse, sqnr, maxAbs, cosine, meanAbs } = row;
+      expect(document.tensors[i]).toMatchObject({ name, mse, sqnr, maxAbs, cosine, meanAbs });
+      const isKept = row.note?.startsWith('kept') ?? false;
+      expect(document.tensors[i].state === 'identical').toBe(isKept);
+      if (!isKept) different++;
+    }
+    expect(different).toBeGreaterThan(0);
+  });
+
+  it('tells tensors of one alone, other shapes, types that hold the same, and NaN', () => {
+    const tensor = (name: string, dtype: string, shape: number[], data: Uint8Array) => ({
+      name,
+      dtype,
+      shape,
+      data,
+    });
+    const file = (name: string, tensors: Parameters<typeof makeSafetensors>[0]) => {
+      const target = path.join(work, name);
+      writeFileSync(target, makeSafetensors(tensors));
+      return target;
+    };
+    const halves = Uint8Array.of(0x00, 0x3f, 0x80, 0x3f);
+    const a = file('a.safetensors', [
+      tensor('same', 'F32', [2], f32Data([1, 2])),
+      tensor('wider', 'BF16', [2], halves),
+      tensor('turned', 'F32', [2, 1], f32Data([1, 2])),
+      tensor('gone', 'F32', [1], f32Data([1])),
+      tensor('broken', 'F32', [1], f32Data([1])),
+    ]);
+    const b = file('b.safetensors', [
+      tensor('same', 'F32', [2], f32Data([1, 2])),
+      tensor('wider', 'F32', [2], f32Data([0.5, 1])),
+      tensor('turned', 'F32', [1, 2], f32Data([1, 2])),
+      tensor('new\u001b[31m', 'F32', [1], f32Data([1])),
+      tensor('broken', 'F32', [1], f32Data([Number.NaN])),
+    ]);
+    const { status, document } = json('compare', a, b);
+    expect(status).toBe(0);
+    const states = document.tensors.map(({ name, state }: { name: string; state: string }) => [name, state]);
+    expect(Object.fromEntries(states)).toEqual({
+      same: 'identical',
+      wider: 'equal',
+      turned: 'reshaped',
+      broken: 'different',
+    });
+    expect(document.onlyInFirst).toEqual(['gone']);
+    expect(document.onlyInSecond).toEqual(['new\u001b[31m']);
+    const text = run('compare', a, b).stdout;
+    expect(text).toContain('2 × 1 became 1 × 2');
+    expect(text).toContain('holds NaN or infinity');
+    expect(text).toContain('new\\x1b[31m');
+    expect(text).not.toContain('\u001b');
+    expect(json('compare', a).status).toBe(2);
+    expect(json('compare', a, path.join(work, 'nowhere')).status).toBe(3);
+    expect(json('compare', a, b, '--tensor', 'same').document.onlyInSecond).toEqual([]);
+  });
+
+  it('reads a sharded copy as the same model', (context) => {
+    const sharded = sharedPath('models/demo-llama-3m-sharded');
+    if (sharded === undefined) return context.skip();
+    const { document } = json('compare', demo, sharded);
+    const digest = JSON.parse(readFileSync(path.join(demo, 'config.json'), 'utf8')).num_hidden_layers;
+    expect(document.tensors.length).toBeGreaterThan(9 * digest);
+    for (const { state } of document.tensors) expect(state).toBe('identical');
+  });
+});
