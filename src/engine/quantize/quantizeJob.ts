@@ -29,6 +29,7 @@ import { withLayers } from '../pruneLayers';
 import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { inOrder } from '../worker/inOrder';
+import { EarlySync } from './earlySync';
 import { assertReplaceable, OutputFolder } from './outputFolder';
 import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
 import { ProgressMeter } from './progressMeter';
@@ -136,15 +137,21 @@ async function write(
       const file = path.join(output.folder, shard.name);
       await createFile(file, shard.headerBytes, shard.totalBytes);
       names.push(shard.name);
-      await inOrder(
-        shard.tensors,
-        engine.pool.size + 1,
-        signal,
-        (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
-        (row) => {
-          rows.push(row);
-        },
-      );
+      const sync = await EarlySync.open(file);
+      try {
+        await inOrder(
+          shard.tensors,
+          engine.pool.size + 1,
+          signal,
+          (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
+          (row) => {
+            rows.push(row);
+            sync.wrote(row.bytes);
+          },
+        );
+      } finally {
+        await sync.close();
+      }
     }
     for (const [name, text] of plan.texts) {
       await fs.writeFile(path.join(output.folder, name), text);
