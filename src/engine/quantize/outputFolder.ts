@@ -14,8 +14,8 @@ import { LoupeError } from '../../errors';
 const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
 const temporaryName = /^\.(.+)\.tensor-loupe-(old-)?(\d+)-([0-9a-f]{4})[0-9a-f]{8}$/;
 
-/** Final folders that jobs of this process are writing. */
-const writing = new Set<string>();
+/** Final folders and files that jobs of this process are writing. */
+export const writing = new Set<string>();
 
 export class OutputFolder {
   private constructor(
@@ -53,8 +53,8 @@ export class OutputFolder {
   /** Syncs everything and renames it into place; what was there before is removed last. */
   async commit(): Promise<void> {
     try {
-      for (const name of await fs.readdir(this.folder)) await sync(path.join(this.folder, name), 'r+');
-      await sync(this.folder, 'r');
+      for (const name of await fs.readdir(this.folder)) await syncPath(path.join(this.folder, name), 'r+');
+      await syncPath(this.folder, 'r');
       const backup = await this.moveAside();
       try {
         await fs.rename(this.folder, this.target);
@@ -62,7 +62,7 @@ export class OutputFolder {
         if (backup) await fs.rename(backup, this.target);
         throw thrown;
       }
-      await sync(path.dirname(this.target), 'r');
+      await syncPath(path.dirname(this.target), 'r');
       // The new folder is in place: failing to remove the old one is no failure of the job.
       if (backup) await remove(backup).catch(() => {});
     } catch (thrown) {
@@ -165,7 +165,8 @@ async function lstat(file: string): Promise<Stats | undefined> {
   }
 }
 
-async function sync(file: string, flags: string): Promise<void> {
+/** Syncs a file, or a folder with the flags "r". */
+export async function syncPath(file: string, flags: string): Promise<void> {
   // Windows cannot open a folder to sync it, and does not need to.
   if (process.platform === 'win32' && flags === 'r') return;
   const handle = await fs.open(file, flags);

@@ -2,7 +2,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
-import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
+import type { Checkpoint, CheckpointFile, TensorInfo } from '../../formats/checkpoint';
 import { planSafetensors, type SafetensorsEntry } from '../../formats/safetensors/writer';
 import type { QuantizeRequest, TensorError } from '../../protocol/engineApi';
 import { chosenOptions, resolveChoice } from '../../quant/choice';
@@ -25,6 +25,8 @@ export type PlannedTensor =
       readonly tensor: TensorInfo;
       readonly row: TensorError;
       readonly byteOffset: number;
+      /** Its bytes are in the shard's runs. */
+      readonly isCarried?: boolean | undefined;
     }
   | {
       readonly kind: 'quantize';
@@ -38,10 +40,22 @@ export type PlannedTensor =
       readonly pieces: ReadonlyMap<string, number>;
     };
 
+/** Bytes that are given, or copied from a file of the source. */
+export type PlannedRun =
+  | { readonly byteOffset: number; readonly given: Uint8Array }
+  | {
+      readonly byteOffset: number;
+      readonly file: CheckpointFile;
+      readonly from: number;
+      readonly bytes: number;
+    };
+
 export interface PlannedShard {
-  /** File name, the source's own. */
+  /** File name; of safetensors the source's own. */
   readonly name: string;
   readonly headerBytes: Uint8Array;
+  /** Everything else that is in the file besides its tensors. */
+  readonly runs?: readonly PlannedRun[] | undefined;
   readonly totalBytes: number;
   readonly tensors: readonly PlannedTensor[];
 }
@@ -55,8 +69,10 @@ export interface QuantizePlan {
   readonly rules: ResolvedRecipe['rules'];
   /** What loaders may not take. */
   readonly warnings: readonly string[];
-  /** Folder to write, absolute. */
+  /** Folder to write, absolute; a file with `asFiles`. */
   readonly out: string;
+  /** The shards are files beside each other, the last of which is `out`, rather than a folder. */
+  readonly asFiles?: boolean | undefined;
   readonly shards: readonly PlannedShard[];
   /** Text files to write by name: config.json, and the index of a set of shards. */
   readonly texts: ReadonlyMap<string, string>;
@@ -78,7 +94,7 @@ export async function planQuantization(
   request: QuantizeRequest,
 ): Promise<QuantizePlan> {
   const recipe = request.recipe ?? recipeOf(chosenOptions(request), request.pure);
-  const suffix = request.recipe ? recipeSuffix(request.recipe) : suffixOf(resolveChoice(request));
+  const suffix = outputSuffix(request);
   assertQuantizable(checkpoint);
   const sidecars = await findSidecars(checkpoint);
   const out = path.resolve(request.out ?? defaultTarget(checkpoint, suffix, sidecars.ownFolder));
@@ -133,7 +149,7 @@ function assertQuantizable(checkpoint: Checkpoint): void {
   if (checkpoint.format !== 'safetensors') {
     throw new LoupeError(
       'unsupported',
-      `Only safetensors models can be quantized yet; this one is ${formatNames[checkpoint.format]}.`,
+      `Only safetensors and ONNX models can be quantized yet; this one is ${formatNames[checkpoint.format]}.`,
       { file: checkpoint.path },
     );
   }
@@ -157,6 +173,11 @@ function assertQuantizable(checkpoint: Checkpoint): void {
       byteOffset: unreadable.byteOffset,
     });
   }
+}
+
+/** What a request's output is called after the source's name. */
+export function outputSuffix(request: QuantizeRequest): string {
+  return request.recipe ? recipeSuffix(request.recipe) : suffixOf(resolveChoice(request));
 }
 
 /** "INT8-absmax-row", "NF4-block64", "BF16". */

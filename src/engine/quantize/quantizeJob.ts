@@ -30,8 +30,11 @@ import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTen
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { inOrder } from '../worker/inOrder';
 import { EarlySync } from './earlySync';
+import { planOnnx } from './onnxPlan';
+import { OutputFile } from './outputFile';
 import { assertReplaceable, OutputFolder } from './outputFolder';
 import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
+import { writeRuns } from './plannedRuns';
 import { ProgressMeter } from './progressMeter';
 import { recipeRecord, recipeRecordName } from './recipeRecord';
 
@@ -43,7 +46,12 @@ export async function quantizeJob(
 ): Promise<QuantizeReport> {
   const started = performance.now();
   const request = await filledRequest(engine, opened, asked, signal);
-  const plan = { ...(await planQuantization(opened.checkpoint, request)), asked: asked.recipe };
+  const { checkpoint } = opened;
+  const planned =
+    checkpoint.format === 'onnx'
+      ? await planOnnx(checkpoint, request)
+      : await planQuantization(checkpoint, request);
+  const plan = { ...planned, asked: asked.recipe };
   if (request.dryRun) {
     const use: BackendUse = {
       requested: request.backend,
@@ -53,7 +61,7 @@ export async function quantizeJob(
     return report({ ...plan, request: asked }, use, [], dryRows(plan), started);
   }
   // Probing backends takes a second, so what is bound to fail fails first.
-  await assertReplaceable(plan.out, request.overwrite);
+  if (!plan.asFiles) await assertReplaceable(plan.out, request.overwrite);
   await assertSpace(plan);
   const backend = await backendFor(engine, plan);
   try {
@@ -95,11 +103,15 @@ async function filledRequest(
 }
 
 /** The kernels and graphs know INT8 by rows and tensors; everything else is computed by its plain code. */
-async function backendFor(engine: Engine, { request, shards }: QuantizePlan): Promise<ChosenBackend> {
+async function backendFor(
+  engine: Engine,
+  { request, shards, asFiles }: QuantizePlan,
+): Promise<ChosenBackend> {
   const planned = shards.flatMap(({ tensors }) => tensors);
-  const usesKernels = request.recipe
-    ? planned.some((tensor) => tensor.kind === 'quantize' && kernelCode(tensor.setting))
-    : kernelCode({ choice: resolveChoice(request) });
+  const usesKernels =
+    request.recipe || asFiles
+      ? planned.some((tensor) => tensor.kind === 'quantize' && kernelCode(tensor.setting))
+      : kernelCode({ choice: resolveChoice(request) });
   if (usesKernels) return engine.backends.choose(request.backend);
   if (request.backend !== 'auto' && request.backend !== 'cpu') {
     throw new LoupeError(
@@ -128,7 +140,7 @@ async function write(
 ): Promise<Written> {
   throwIfAborted(signal);
   const { request, checkpoint } = plan;
-  const output = await OutputFolder.create(plan.out, request.overwrite);
+  const output = await (plan.asFiles ? OutputFile : OutputFolder).create(plan.out, request.overwrite);
   try {
     const meter = new ProgressMeter(checkpoint.tensors, progress);
     const rows: TensorError[] = [];
@@ -137,6 +149,7 @@ async function write(
       const file = path.join(output.folder, shard.name);
       await createFile(file, shard.headerBytes, shard.totalBytes);
       names.push(shard.name);
+      await writeRuns(engine.pool, file, shard.runs ?? [], signal);
       const sync = await EarlySync.open(file);
       try {
         await inOrder(
@@ -159,8 +172,9 @@ async function write(
     }
     if (plan.asked) {
       const record = await recipeRecord(checkpoint, plan.asked, signal);
-      await fs.writeFile(path.join(output.folder, recipeRecordName), record);
-      names.push(recipeRecordName);
+      const name = plan.asFiles ? `${plan.open}.${recipeRecordName}` : recipeRecordName;
+      await fs.writeFile(path.join(output.folder, name), record);
+      names.push(name);
     }
     for (const name of plan.sidecars.names) {
       throwIfAborted(signal);
@@ -175,7 +189,7 @@ async function write(
     meter.finish();
     // From here on it is a matter of milliseconds, and it is done or not done.
     await output.commit();
-    return { outputs: names.map((name) => path.join(plan.out, name)), rows };
+    return { outputs: names.map((name) => path.join(folderOf(plan), name)), rows };
   } catch (thrown) {
     await output.discard();
     throw thrown;
@@ -193,6 +207,11 @@ async function writeTensor(
 ): Promise<TensorError> {
   const { tensor } = planned;
   meter.begin(tensor.name);
+  if (planned.kind === 'copy' && planned.isCarried) {
+    meter.advance(tensor.name, tensor.bytes);
+    meter.end(tensor.name);
+    return planned.row;
+  }
   if (planned.kind === 'copy') {
     const chunks = Array.from({ length: Math.ceil(tensor.bytes / copyBytes) }, (_, i) => i * copyBytes);
     await inOrder(
@@ -352,7 +371,7 @@ function report(
     source: checkpoint.path,
     sourceName: checkpoint.name,
     outputs,
-    open: path.join(plan.out, plan.open),
+    open: path.join(folderOf(plan), plan.open),
     ...whatOf(plan),
     ...(warnings.length > 0 ? { warnings } : {}),
     backend,
@@ -362,6 +381,8 @@ function report(
     tensors: inCatalogueOrder(checkpoint, rows),
   };
 }
+
+const folderOf = ({ out, asFiles }: QuantizePlan): string => (asFiles ? path.dirname(out) : out);
 
 /** What a report says was done. A recipe's parts name the choice of most of the values that were quantized. */
 function whatOf({

@@ -1,0 +1,126 @@
+/**
+ * Writes a file, and a data file beside it, so that they appear whole or not at all: both are written in a hidden folder
+ * beside the target, synced, and renamed, the data file first and under a name that was free.
+ */
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { LoupeError } from '../../errors';
+import type { Checkpoint } from '../../formats/checkpoint';
+import { removeLeftovers, siblingName, syncPath, writing } from './outputFolder';
+
+export class OutputFile {
+  private constructor(
+    readonly target: string,
+    /** Where to write until then. */
+    readonly folder: string,
+    private readonly overwrite: boolean,
+  ) {}
+
+  /** Fails with `exists` when there is something at the target and `overwrite` is not set, and with `refused` for a folder. */
+  static async create(target: string, overwrite: boolean): Promise<OutputFile> {
+    if (writing.has(target))
+      throw new LoupeError('refused', 'Another job is writing this file.', { file: target });
+    writing.add(target);
+    try {
+      const parent = path.dirname(target);
+      await fs.mkdir(parent, { recursive: true });
+      await removeLeftovers(parent);
+      await assertFree(target, overwrite);
+      const folder = path.join(parent, siblingName(target, ''));
+      await fs.mkdir(folder);
+      return new OutputFile(target, folder, overwrite);
+    } catch (thrown) {
+      writing.delete(target);
+      throw LoupeError.from(thrown, { file: target });
+    }
+  }
+
+  /** Syncs all that was written and renames it into place, the target last. */
+  async commit(): Promise<void> {
+    const parent = path.dirname(this.target);
+    const own = path.basename(this.target);
+    const moved: string[] = [];
+    try {
+      const names = await fs.readdir(this.folder);
+      for (const name of names) await syncPath(path.join(this.folder, name), 'r+');
+      await assertFree(this.target, this.overwrite);
+      for (const name of names.filter((other) => other !== own)) {
+        const place = path.join(parent, name);
+        // The record of a recipe is replaced with the model that it belongs to.
+        if (!(this.overwrite && name.startsWith(own) && name.endsWith('.json')))
+          await assertFree(place, false);
+        await fs.rename(path.join(this.folder, name), place);
+        moved.push(place);
+      }
+      await fs.rename(path.join(this.folder, own), this.target);
+      moved.length = 0;
+      await syncPath(parent, 'r');
+      await removeOldData(this.target, names);
+    } catch (thrown) {
+      for (const place of moved) await fs.rm(place, { force: true }).catch(() => {});
+      throw LoupeError.from(thrown, { file: this.target });
+    } finally {
+      await this.discard().catch(() => {});
+    }
+  }
+
+  /** Removes everything that was written. */
+  async discard(): Promise<void> {
+    try {
+      await fs.rm(this.folder, { recursive: true, force: true });
+    } finally {
+      writing.delete(this.target);
+    }
+  }
+}
+
+/** Data files of the model that was replaced: of its name, and not among those just written. */
+async function removeOldData(target: string, written: readonly string[]): Promise<void> {
+  const own = path.basename(target);
+  const parent = path.dirname(target);
+  const isData = (name: string): boolean =>
+    name.startsWith(own) && /^(-[0-9a-f]{8})?\.data$/.test(name.slice(own.length));
+  for (const name of await fs.readdir(parent))
+    if (isData(name) && !written.includes(name)) await fs.rm(path.join(parent, name)).catch(() => {});
+}
+
+/** A name for the data file of a target: it must be free, as the model that is replaced still needs its own. */
+export async function freeDataName(target: string): Promise<string> {
+  const own = path.basename(target);
+  const first = `${own}.data`;
+  const isFree = (await statusOf(path.join(path.dirname(target), first))) === undefined;
+  return isFree ? first : `${own}-${randomBytes(4).toString('hex')}.data`;
+}
+
+const statusOf = (file: string) =>
+  fs.lstat(file).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return undefined;
+    throw thrown;
+  });
+
+/** Fails as `OutputFile.create` does, and with `refused` where the target is a file of the source. */
+export async function assertPlainFile(
+  target: string,
+  { files }: Checkpoint,
+  overwrite: boolean,
+): Promise<void> {
+  const real = await fs.realpath(target).catch(() => target);
+  for (const file of files)
+    if ((await fs.realpath(file.path)) === real)
+      throw new LoupeError('refused', "The target is one of the model's own files.", { file: target });
+  await assertFree(target, overwrite);
+}
+
+async function assertFree(target: string, overwrite: boolean): Promise<void> {
+  const existing = await statusOf(target);
+  if (!existing) return;
+  if (!existing.isFile())
+    throw new LoupeError('refused', 'The target is no file, and is left alone.', { file: target });
+  if (!overwrite)
+    throw new LoupeError('exists', 'The target exists already; overwriting was not asked for.', {
+      file: target,
+    });
+  if (!target.toLowerCase().endsWith('.onnx'))
+    throw new LoupeError('refused', 'The target is no ONNX model, and is left alone.', { file: target });
+}
