@@ -9,6 +9,7 @@ import { openCheckpointCommand } from './commands/openCheckpoint';
 import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewhere';
 import { openFromHub, setHubToken } from './commands/openFromHub';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
+import { type RecipeArguments, RecipeCommands } from './commands/recipeCommands';
 import { showBackends } from './commands/showBackends';
 import { showFailure } from './commands/showFailure';
 import { type ViewTensorArguments, viewTensor } from './commands/viewTensor';
@@ -19,6 +20,7 @@ import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
 import { originOf } from './editor/originOf';
+import { RecipeDocuments } from './editor/recipeDocuments';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
 import { TensorPanels, tensorViewType } from './editor/tensorPanel';
 import { EngineClient } from './engine/client';
@@ -26,6 +28,7 @@ import { LoupeError } from './errors';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
 import { hubScheme } from './hub/hubLocation';
 import type { Catalogue } from './protocol/engineApi';
+import type { SchemeName } from './quant/types';
 
 /** What other extensions and the in-host tests can call. */
 export interface TensorLoupeApi {
@@ -123,6 +126,25 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const file = uri && (await onDisk(uri));
     return file && quantize.preview(file, options);
   });
+  const recipes = new RecipeDocuments(engine);
+  const recipeCommands = new RecipeCommands(recipes, () => target(undefined), log);
+  command('quantizeWithRecipe', (given?: unknown, options: RecipeArguments = {}) =>
+    recipeCommands.run(given, options, async (uri, choice) => {
+      const file = await onDisk(uri);
+      return file && quantize.quantize(file, { ...choice, mustAskFolder: file !== uri });
+    }),
+  );
+  command('previewRecipe', (given?: unknown, options: RecipeArguments = {}) =>
+    recipeCommands.run(given, options, async (uri, choice) => {
+      const file = await onDisk(uri);
+      return file && quantize.preview(file, choice);
+    }),
+  );
+  command('newRecipe', async (given?: unknown, scheme?: SchemeName) => {
+    const uri = await target(given);
+    const file = uri && (await onDisk(uri));
+    return file && recipeCommands.create(file, scheme);
+  });
   command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
     const uri = await target(given);
     if (!uri) return undefined;
@@ -168,6 +190,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     engine,
     copies,
     diagnostics,
+    recipes,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
     vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),

@@ -53,6 +53,7 @@ export class QuantizeCommands {
         vscode.Uri.file(report.open),
         checkpointViewType,
       );
+      for (const warning of report.warnings ?? []) this.log.warn(warning);
       void this.announce(report);
       return report;
     } catch (thrown) {
@@ -77,6 +78,7 @@ export class QuantizeCommands {
       await this.reports.show(report, {
         kind: 'scheme',
         choice: chosenOptions(choice),
+        recipe: choice.recipe,
       });
       return report;
     } catch (thrown) {
@@ -90,11 +92,14 @@ export class QuantizeCommands {
     given: QuantizeArguments,
     mode: 'quantize' | 'preview',
   ): Promise<QuantizeChoice | undefined> {
+    const { recipe, backend = 'auto', out } = given;
+    // A request names a scheme in any case; beside a recipe it counts for nothing.
+    if (recipe) return { scheme: 'int8-absmax', granularity: 'row', recipe, backend, out };
     if (given.scheme && given.granularity) {
       return {
         ...chosenOptions({ ...given, scheme: given.scheme, granularity: given.granularity }),
-        backend: given.backend ?? 'auto',
-        out: given.out,
+        backend,
+        out,
       };
     }
     return askQuantizeChoice(this.engine, uri.fsPath, mode);
@@ -134,6 +139,7 @@ export class QuantizeCommands {
           {
             path: uri.fsPath,
             ...chosenOptions(choice),
+            recipe: choice.recipe,
             backend: choice.backend,
             out: choice.out,
             overwrite,
@@ -169,6 +175,7 @@ export class QuantizeCommands {
       {
         path: uri.fsPath,
         ...options,
+        recipe: choice.recipe,
         backend: 'cpu',
         overwrite: true,
         pure: false,
@@ -179,7 +186,7 @@ export class QuantizeCommands {
     );
     const computed = await this.engine.call(
       'errors',
-      { path: uri.fsPath, choice: options },
+      { path: uri.fsPath, choice: options, recipe: choice.recipe },
       {
         signal,
         progress: ({ total, row }) =>

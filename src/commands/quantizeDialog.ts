@@ -6,12 +6,15 @@ import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { BackendName, BackendReport, QuantizeReport } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
+import type { Recipe } from '../quant/recipe';
 import type { Scheme } from '../quant/scheme';
 import type { SchemeChoice } from '../quant/types';
 import { type Choice, isWritable, type Mode, schemeItems, variantsOf } from './schemeMenu';
 
 export interface QuantizeChoice extends SchemeChoice {
   readonly backend: BackendName | 'auto';
+  /** Instead of the scheme: what each tensor gets. */
+  readonly recipe?: Recipe | undefined;
   /** Absolute folder to write; undefined: the default beside the model. */
   readonly out: string | undefined;
 }

@@ -91,6 +91,9 @@ function orderedChoice(choice: RecipeChoice): RecipeChoice {
   return Object.fromEntries(given.map((name) => [name, choice[name]])) as unknown as SchemeChoice;
 }
 
+/** Nothing that leads to another drive or host. */
+const relativePath = /^(?!\/)[^\\:\0]+$/;
+
 type Path = readonly (string | number)[];
 type Members = Readonly<Record<string, unknown>>;
 
@@ -104,6 +107,9 @@ class RecipeReader {
     if (members.version !== 1) this.add(['version'], 'The version must be 1.', members);
     const name = this.text(members, 'name', []);
     const model = this.text(members, 'model', []);
+    if (model !== undefined && !relativePath.test(model)) {
+      this.add(['model'], "The model is a path relative to the recipe's folder, with forward slashes.");
+    }
     this.text(members, '$schema', []);
     const fallback = this.choice(members.default, ['default'], members);
     const rules = this.rules(members.rules);

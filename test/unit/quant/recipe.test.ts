@@ -204,6 +204,8 @@ describe('a recipe file', () => {
     ['too many rules', { ...base, rules: Array(1001).fill({ match: '*', choice: 'keep' }) }, 'rules', /1000/],
     ['a kind that is unknown', { ...base, keep: ['heads'] }, 'keep.0', /no kind/],
     ['a kind twice', { ...base, keep: ['head', 'head'] }, 'keep.1', /twice/],
+    ['a model on another host', { ...base, model: '//host/share' }, 'model', /relative/],
+    ['a model by its drive', { ...base, model: 'C:/models' }, 'model', /relative/],
     ['a name that is a number', { ...base, name: 4 }, 'name', /text/],
     ['a ratio beyond 1', { ...base, default: { scheme: 'prune-rows', ratio: 2 } }, 'default.ratio', /0 to 1/],
   ];
