@@ -12,6 +12,9 @@ import { KernelWindow, type ValuePair } from './kernelWindow';
 import type { BandsTask, SurveyTask, TaskResult } from './task';
 import type { WorkerContext } from './workerContext';
 
+/** Values between two looks at whether the job is cancelled. */
+const surveyedAtOnce = 2 ** 15;
+
 /** The next pass that the known ones do not cover, over some windows. */
 export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Array {
   const { kernels } = context;
@@ -19,6 +22,8 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
   const window = new BandWindow(context, source, setting, known);
   const survey = window.encoding.surveys[known.length]!;
   const state = survey.start();
+  const { unit } = window.encoding;
+  const step = unit * Math.max(1, Math.floor(surveyedAtOnce / unit));
   const kernel = surveyKernelFor(kernels, survey, setting);
   const elements = source.rows * source.columns;
   const x = kernel ? kernels.alloc(4 * Math.min(window.size, elements)) : 0;
@@ -34,7 +39,12 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
       kernel(state, x, count);
     } else {
       const values = window.original(first);
-      namingTensor(source, () => survey.add(state, { first, values }, known));
+      // In short bands, since some surveys try a hundred scales on each value.
+      for (let at = 0; at < values.length; at += step) {
+        context.checkCancelled();
+        const band = { first: first + at, values: values.subarray(at, at + step) };
+        namingTensor(source, () => survey.add(state, band, known));
+      }
     }
   }
   return state;

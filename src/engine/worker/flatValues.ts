@@ -60,17 +60,21 @@ export class FlatValues {
     this.capacity = Math.ceil(reach / segmentElements) + 2;
   }
 
-  /** A copy of `count` values from `first` on, which are within the tensor. */
-  get(first: number, count: number): Float32Array {
-    const result = new Float32Array(count);
-    for (let done = 0; done < count; ) {
+  /** Copies values from `first` on to `target`, as many as it holds, all within the tensor. */
+  copyTo(target: Float32Array, first: number): void {
+    for (let done = 0; done < target.length; ) {
       const at = first + done;
       const index = Math.floor(at / segmentElements);
       const from = at - index * segmentElements;
-      const part = this.run(index).subarray(from, from + count - done);
-      result.set(part, done);
+      const part = this.run(index).subarray(from, from + target.length - done);
+      target.set(part, done);
       done += part.length;
     }
+  }
+
+  get(first: number, count: number): Float32Array {
+    const result = new Float32Array(count);
+    this.copyTo(result, first);
     return result;
   }
 

@@ -8,7 +8,7 @@ import { namingTensor } from '../namingTensor';
 import type { TensorSource } from '../tensorSource';
 import { overflow } from './bandWindow';
 import { nonFinite } from './encodeTask';
-import { readFlatTo } from './flatValues';
+import { type FlatValues, readFlatTo } from './flatValues';
 import type { WorkerContext } from './workerContext';
 
 /** Originals and dequantized values, each `count` float32. */
@@ -36,10 +36,11 @@ export class KernelWindow {
     setting: Setting,
     known: Knowledge,
     most: number,
-    onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
+    onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void = () => {},
+    shared?: FlatValues | undefined,
   ): KernelWindow | undefined {
     const kernel = bandKernelFor(context.kernels, setting);
-    return kernel && new KernelWindow(context, source, setting, known, kernel, most, onEncoded);
+    return kernel && new KernelWindow(context, source, setting, known, kernel, most, onEncoded, shared);
   }
 
   private constructor(
@@ -51,6 +52,8 @@ export class KernelWindow {
     most: number,
     /** Hears of each window that is encoded; its chunks are good only while it listens. */
     private readonly onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
+    /** Values that several schemes look at; undefined: they are read. */
+    private readonly shared: FlatValues | undefined,
   ) {
     const { kernels } = context;
     this.encoding = namingTensor(source, () => encodingFor(setting));
@@ -94,7 +97,11 @@ export class KernelWindow {
     const count = Math.min(this.size, this.elements - first);
     this.first = -1;
     kernels.reset(this.mark);
-    readFlatTo(context, source, first, count, x);
+    if (this.shared) {
+      // Decoding may grow the kernels' memory, and a view taken before would be empty.
+      const values = this.shared.get(first, count);
+      kernels.f32(x, count).set(values);
+    } else readFlatTo(context, source, first, count, x);
     const bad = this.firstNonFinite(x, count);
     if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
     const encoded = namingTensor(source, () => this.encode(first, count));

@@ -6,13 +6,15 @@ import { encodingFor } from '../../quant/encoding';
 import { type Setting, storedBytes } from '../../quant/scheme';
 import { extremes } from '../../quant/surveys';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
-import type { DivergenceBins } from '../../quant/valueDivergence';
+import { type DivergenceBins, divergenceBinCount } from '../../quant/valueDivergence';
 import { failsAlone } from '../failsAlone';
-import { type Block, divide, segmentElements } from '../matrix';
+import { type Block, divide, partElements, segmentElements } from '../matrix';
 import { namingTensor } from '../namingTensor';
+import type { TensorSource } from '../tensorSource';
 import { BandWindow, overflow } from './bandWindow';
 import { nonFinite } from './encodeTask';
 import { FlatValues, readFlat } from './flatValues';
+import { KernelWindow, type ValuePair } from './kernelWindow';
 import type {
   Outcome,
   SampleErrors,
@@ -24,47 +26,78 @@ import type { WorkerContext } from './workerContext';
 
 /** Sums are taken in the same segments as by `runBands` and `runEncode`: the figures are those of an error report in all bits. */
 export function runSensitivity(context: WorkerContext, task: SensitivityTask): SensitivityPart {
-  const { kernels } = context;
   const { source, part, choices, bins } = task;
   const units = choices.map(({ setting }) => encodingUnit(setting));
-  const flat = new FlatValues(context, source, Math.max(segmentElements, ...units));
+  const elements = Math.min(partElements, part.rows * part.columns);
+  const flat = new FlatValues(context, source, elements + Math.max(segmentElements, ...units));
   const original = new Float64Array(bins.bins);
-  const outcomes = choices.map(({ setting, known }) =>
-    outcomeOf(() => ({
-      window: new BandWindow(context, source, setting, known, () => {}, flat),
-      sums: noErrorSums,
-      dequantized: new Float64Array(bins.bins),
-    })),
-  );
-  const most = Math.min(segmentElements, part.rows * part.columns);
-  const x = kernels.alloc(4 * most);
-  const y = kernels.alloc(4 * most);
-  const buffer = new Float32Array(most);
   for (const block of divide(part, segmentElements)) {
     context.checkCancelled();
-    const count = block.rows * block.columns;
-    const first = block.row * source.columns + block.column;
-    const values = flat.get(first, count);
-    kernels.f32(x, count).set(values);
+    const values = flat.get(block.row * source.columns + block.column, block.rows * block.columns);
     countInto(original, values, bins);
-    for (const [i, outcome] of outcomes.entries()) {
-      if ('error' in outcome) continue;
-      outcomes[i] = outcomeOf(() => {
-        const { window, sums, dequantized } = outcome;
-        const band = buffer.subarray(0, count);
-        window.copyTo(band, first);
-        kernels.f32(y, count).set(band);
-        countInto(dequantized, band, bins);
-        return { window, sums: addErrorSums(sums, kernels.errorSums(x, y, count)), dequantized };
-      });
-    }
   }
   return {
     original,
-    outcomes: outcomes.map((outcome) =>
-      'error' in outcome ? outcome : { sums: outcome.sums, dequantized: outcome.dequantized },
-    ),
+    outcomes: choices.map((choice) => outcomeOf(() => errorsOf(context, task, choice, flat))),
   };
+}
+
+/** One choice after the other, so that the kernels' memory holds the windows of one. */
+function errorsOf(
+  context: WorkerContext,
+  { source, part, bins }: SensitivityTask,
+  { setting, known }: SensitivityTask['choices'][number],
+  flat: FlatValues,
+): { sums: ErrorSums; dequantized: Float64Array } {
+  const { kernels } = context;
+  const dequantized = new Float64Array(bins.bins);
+  let sums = noErrorSums;
+  const mark = kernels.mark();
+  try {
+    const most = Math.min(segmentElements, part.rows * part.columns);
+    const window =
+      KernelWindow.for(context, source, setting, known, most, undefined, flat) ??
+      new PlainWindow(context, source, { setting, known }, most, flat);
+    for (const block of divide(part, segmentElements)) {
+      context.checkCancelled();
+      const count = block.rows * block.columns;
+      const { x, y } = window.values(block.row * source.columns + block.column, count);
+      sums = addErrorSums(sums, kernels.errorSums(x, y, count));
+      countInto(dequantized, kernels.f32(y, count), bins);
+    }
+  } finally {
+    kernels.reset(mark);
+  }
+  return { sums, dequantized };
+}
+
+/** As `KernelWindow` by the plain code. */
+class PlainWindow {
+  private readonly window: BandWindow;
+  private readonly pair: ValuePair;
+
+  constructor(
+    private readonly context: WorkerContext,
+    source: TensorSource,
+    { setting, known }: SensitivityTask['choices'][number],
+    most: number,
+    private readonly flat: FlatValues,
+  ) {
+    const { kernels } = context;
+    this.pair = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
+    this.window = new BandWindow(context, source, setting, known, () => {}, flat);
+  }
+
+  values(first: number, count: number): ValuePair {
+    const { kernels } = this.context;
+    const { x, y } = this.pair;
+    const dequantized = new Float32Array(count);
+    this.window.copyTo(dequantized, first);
+    const values = this.flat.get(first, count);
+    kernels.f32(y, count).set(dequantized);
+    kernels.f32(x, count).set(values);
+    return this.pair;
+  }
 }
 
 /** 1 for a setting that cannot be encoded, which fails by itself. */
@@ -175,17 +208,26 @@ function sampleErrors(
   return { bands: sums, values, original, dequantized, bytes, guessed };
 }
 
-/** Counts values by bin. */
+/** Four counts a bin, for values that follow one another: many fall into the same bin, and each would wait for the last. */
+const laneCounts = new Uint32Array(4 * divergenceBinCount);
+
+/** Counts finite values by bin. */
 export function countInto(
   target: Float64Array,
   values: Float32Array,
   { min, max, bins }: DivergenceBins,
 ): void {
+  const counts = bins === divergenceBinCount ? laneCounts.fill(0) : new Uint32Array(4 * bins);
   const perUnit = bins / (max - min);
   const last = bins - 1;
   for (let i = 0; i < values.length; i++) {
-    const bin = (values[i]! - min) * perUnit;
-    target[bin < 0 ? 0 : bin > last ? last : Math.trunc(bin)]!++;
+    const place = (values[i]! - min) * perUnit;
+    const bin = place > 0 ? (place < last ? place | 0 : last) : 0;
+    counts[4 * bin + (i & 3)]!++;
+  }
+  for (let bin = 0; bin < bins; bin++) {
+    const at = 4 * bin;
+    target[bin]! += counts[at]! + counts[at + 1]! + counts[at + 2]! + counts[at + 3]!;
   }
 }
 
