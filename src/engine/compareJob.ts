@@ -4,8 +4,10 @@ import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
 import { rowParts } from './matrix';
+import { storesTranspose } from './storesTranspose';
 import { type TensorSource, tensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
+import type { Counterpart } from './worker/task';
 
 type CompareMethod = EngineContract['compare'];
 
@@ -59,12 +61,13 @@ async function compareTensor(
 ): Promise<ComparedTensor> {
   const tensor = first.tensor(index);
   const { dtype: to, bytes, shape } = second.tensor(other);
+  const isTransposed = storesTranspose(tensor, second.tensor(other));
   const about = { name: tensor.name, from: tensor.dtype, to, bytes };
   const without = (state: 'reshaped' | 'unreadable', note: string): ComparedTensor => ({
     ...tensorError(noErrorSums, 0, { ...about, note }),
     state,
   });
-  if (shape.join() !== tensor.shape.join()) {
+  if (shape.join() !== tensor.shape.join() && !isTransposed) {
     const text = (of: readonly number[]) => of.join(' × ') || 'scalar';
     return without('reshaped', `${text(tensor.shape)} became ${text(shape)}`);
   }
@@ -72,7 +75,7 @@ async function compareTensor(
   const otherSource = tensorSource(second.checkpoint, second.tensor(other));
   if (typeof source === 'string') return without('unreadable', source);
   if (typeof otherSource === 'string') return without('unreadable', otherSource);
-  const sums = await errorSums(pool, source, otherSource, signal);
+  const sums = await errorSums(pool, source, { kind: 'tensor', source: otherSource, isTransposed }, signal);
   const error = tensorError(sums, tensor.elements, about);
   const holdsNaN = !Number.isFinite(sums.squaredError);
   if (sums.squaredError === 0) return { ...error, state: tensor.dtype === to ? 'identical' : 'equal' };
@@ -82,7 +85,7 @@ async function compareTensor(
 async function errorSums(
   pool: Engine['pool'],
   source: TensorSource,
-  other: TensorSource,
+  counterpart: Counterpart,
   signal: AbortSignal,
 ) {
   let sums = noErrorSums;
@@ -90,8 +93,7 @@ async function errorSums(
     rowParts(source),
     pool.size + 1,
     signal,
-    (part) =>
-      pool.run({ kind: 'compare', source, part, counterpart: { kind: 'tensor', source: other } }, { signal }),
+    (part) => pool.run({ kind: 'compare', source, part, counterpart }, { signal }),
     (result) => {
       sums = addErrorSums(sums, result.sums);
     },

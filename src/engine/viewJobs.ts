@@ -19,6 +19,7 @@ import { rowParts, sampleBlocks } from './matrix';
 import { resolvedFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
+import { storesTranspose } from './storesTranspose';
 import { checkedRegion } from './tensorMatrix';
 import type { TensorSource } from './tensorSource';
 import { cellStart } from './worker/cellStart';
@@ -146,14 +147,16 @@ async function opposite(
     }
     const other = written.tensor(otherIndex);
     const otherSource = written.source(otherIndex);
-    if (otherSource.rows !== source.rows || otherSource.columns !== source.columns) {
+    const isTransposed = storesTranspose(tensor, other);
+    const sameShape = otherSource.rows === source.rows && otherSource.columns === source.columns;
+    if (!sameShape && !isTransposed) {
       throw new LoupeError('refused', `${name} has another shape in the compared file.`, {
         file: against.path,
         tensor: name,
       });
     }
     return {
-      counterpart: { kind: 'tensor', source: otherSource },
+      counterpart: { kind: 'tensor', source: otherSource, isTransposed },
       about: { name, from, to: other.dtype, bytes: other.bytes },
       extent: async () => {
         const [a, b] = await Promise.all([

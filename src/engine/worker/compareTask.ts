@@ -55,6 +55,19 @@ export class CounterpartReader {
   read(block: Block, x: number, y: number): void {
     const { kernels, reader } = this.context;
     const { counterpart } = this;
+    if (counterpart.kind === 'tensor' && counterpart.isTransposed) {
+      const mark = kernels.mark();
+      const { row, rows, column, columns } = block;
+      const pointer = kernels.alloc(4 * rows * columns);
+      const turned = { row: column, rows: columns, column: row, columns: rows };
+      reader.readRegion(counterpart.source, turned, pointer);
+      const values = kernels.f32(pointer, rows * columns);
+      const result = kernels.f32(y, rows * columns);
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++) result[i * columns + j] = values[j * rows + i]!;
+      kernels.reset(mark);
+      return;
+    }
     if (counterpart.kind === 'tensor') {
       reader.readRegion(counterpart.source, block, y);
       return;

@@ -143,8 +143,8 @@ export type Counterpart =
     }
   /** Any scheme, encoded on the fly by its plain code. */
   | { readonly kind: 'encoding'; readonly setting: Setting; readonly known: Knowledge }
-  /** Another tensor of the same shape. */
-  | { readonly kind: 'tensor'; readonly source: TensorSource };
+  /** Another tensor of the same shape, or one that holds the transpose. */
+  | { readonly kind: 'tensor'; readonly source: TensorSource; readonly isTransposed?: boolean | undefined };
 
 /** Error sums of whole rows against a counterpart; with bins also profiles and histograms. */
 export interface CompareTask {
