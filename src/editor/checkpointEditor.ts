@@ -13,6 +13,7 @@ import { CheckpointSession } from './checkpointSession';
 import { changeNotice } from './checkpointWatcher';
 import type { FindingDiagnostics } from './findingDiagnostics';
 import { pickTensor } from './pickTensor';
+import { sensitivityHandlers } from './sensitivityHost';
 import { readViewSettings } from './viewSettings';
 import { WebviewChannel } from './webviewChannel';
 import { webviewHtml, webviewRoot } from './webviewHtml';
@@ -149,6 +150,11 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
     const { session, uri } = document;
     let stale = false;
     return {
+      ...sensitivityHandlers(this.engine, {
+        uri,
+        catalogue: () => session.catalogue(),
+        diskPath: () => session.diskPath(),
+      }),
       ready: async () => {
         try {
           const catalogue = await session.catalogue(stale);

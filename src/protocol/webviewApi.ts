@@ -13,6 +13,7 @@ import type {
   TensorStats,
   Tile,
 } from './engineApi';
+import type { SensitivityPageContract } from './sensitivityPageApi';
 
 /** Plain data of settings that the views honour. */
 export interface ViewSettings {
@@ -23,7 +24,7 @@ export interface ViewSettings {
 }
 
 /** Asked by the checkpoint page. */
-export type CheckpointHostContract = {
+export type CheckpointHostContract = SensitivityPageContract & {
   /** The page is ready; the host answers with what to show. A refused file is an answer, not a failure. */
   ready: {
     params: Record<string, never>;

@@ -44,13 +44,21 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
 
   it('are there only when they have something to show', async () => {
     await withPage({}, async (page) => {
-      expect(await tabNames(page)).toEqual(['tensors', 'outliers', 'memory', 'metadata']);
+      expect(await tabNames(page)).toEqual(['tensors', 'outliers', 'sensitivity', 'memory', 'metadata']);
     });
     await withPage({ query: 'model=empty' }, async (page) => {
       expect(await tabNames(page)).toEqual(['tensors', 'metadata', 'tokenizer']);
     });
     await withPage({ query: 'model=graph' }, async (page) => {
-      expect(await tabNames(page)).toEqual(['tensors', 'outliers', 'memory', 'tokenizer', 'config', 'graph']);
+      expect(await tabNames(page)).toEqual([
+        'tensors',
+        'outliers',
+        'sensitivity',
+        'memory',
+        'tokenizer',
+        'config',
+        'graph',
+      ]);
     });
   });
 

@@ -2,6 +2,7 @@
  * A host in the page: gives the page its `acquireVsCodeApi` and answers as the extension would, from
  * made-up checkpoints. Loaded before the page's own script; the address says what to play.
  */
+import type { SensitivityCell } from '../../src/protocol/engineApi';
 import { LoupeError, Rpc, type RpcMessage } from '../../src/protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
 import {
@@ -14,6 +15,7 @@ import {
   madeUpModel,
   packedModel,
 } from './models';
+import { type PlainTensor, plainCell, plainErrorTile, plainOffers } from './plainSensitivity';
 import { plainDistribution, plainStats, plainTile } from './plainStats';
 
 const asked = new URLSearchParams(window.location.search);
@@ -76,6 +78,26 @@ async function statsOf(tensor: number) {
     values,
     rows,
     columns,
+  };
+}
+
+/** A tensor as the comparison of schemes sees it: vectors and embeddings are kept. */
+async function comparedTensor(index: number): Promise<PlainTensor> {
+  const model = await loadOnce();
+  const { tensors } = model.catalogue;
+  const start = index === 0 ? 0 : tensors.shapeEnd[index - 1]!;
+  const isMatrix = tensors.shapeEnd[index]! - start > 1;
+  const columns = isMatrix ? tensors.shapes[start + 1]! : tensors.elements[index]!;
+  const name = tensors.names[index]!;
+  const reason = isMatrix ? (/embed/.test(name) ? 'embedding' : undefined) : 'normalization';
+  return {
+    index,
+    dtype: tensors.dtypes[tensors.dtype[index]!]!,
+    bytes: tensors.bytes[index]!,
+    values: model.values(index),
+    rows: isMatrix ? tensors.shapes[start]! : 1,
+    columns: scenario === 'large' ? 64 : columns,
+    kept: reason && `kept: ${reason}`,
   };
 }
 
@@ -177,6 +199,43 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       const { names } = (await loadOnce()).catalogue.tensors;
       const chosen = names.indexOf(asked.get('pick') ?? '');
       return chosen < 0 ? null : chosen;
+    },
+    schemes: async () => {
+      if (asked.get('schemes') === 'fail') throw new LoupeError('engine-died', 'The compute process ended.');
+      if (asked.get('schemes') === 'wait') await new Promise(() => undefined);
+      return { offers: plainOffers, usual: plainOffers.slice(0, 5).map(({ key }) => key) };
+    },
+    sensitivity: async ({ tensors, choices, sampleValues }, { signal, progress }) => {
+      actions.push({ kind: 'sensitivity', tensors, choices, sampleValues });
+      const offers = choices.map((choice) => {
+        const text = JSON.stringify(choice);
+        return plainOffers.find((offer) => JSON.stringify(offer.choice) === text)!;
+      });
+      let cells: SensitivityCell[] = [];
+      for (let at = 0; at < tensors.length; at++) {
+        if (stepMs > 0 || at % 500 === 0) await pause();
+        if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
+        if (asked.get('compare') === 'fail' && at === 20)
+          throw new LoupeError('io', 'The file could not be read at byte 4,096.');
+        const tensor = await comparedTensor(tensors[at]!);
+        cells.push(...offers.map((offer, i) => plainCell(tensor, offer, i, sampleValues === undefined)));
+        if (stepMs > 0 || at % 200 === 199 || at === tensors.length - 1) {
+          progress({ done: at + 1, total: tensors.length, cells });
+          cells = [];
+        }
+      }
+      return { done: tensors.length };
+    },
+    schemeErrorTile: async ({ tensor, choice, rows, columns }) => {
+      const { values, rows: height, columns: width } = await comparedTensor(tensor);
+      const text = JSON.stringify(choice);
+      const offer = plainOffers.find((known) => JSON.stringify(known.choice) === text)!;
+      const size = [height, width] as const;
+      return plainErrorTile(values!, size, offer, Math.min(rows, height), Math.min(columns, width));
+    },
+    recipe: async (request) => {
+      actions.push({ kind: 'recipe', ...request });
+      return undefined;
     },
     action: async (action) => {
       actions.push(action);

@@ -1,10 +1,12 @@
 /** What survives hiding, moving and reloading the editor: plain data, checked when it comes back. */
 import { type StatisticId, statistics } from './outlierStatistics';
+import { initialSensitivity, restoreSensitivity, type SensitivityState } from './sensitivityState';
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
 
 export const tabIds = [
   'tensors',
   'outliers',
+  'sensitivity',
   'memory',
   'metadata',
   'tokenizer',
@@ -46,6 +48,7 @@ export interface ViewState {
   readonly stats: { readonly generation: string; readonly rows: readonly (number | null)[][] } | undefined;
   readonly showStatistics: boolean;
   readonly outliers: OutliersState;
+  readonly sensitivity: SensitivityState;
 }
 
 export const initialViewState: ViewState = {
@@ -70,6 +73,7 @@ export const initialViewState: ViewState = {
     open: [],
     sort: { column: 'kurtosis', direction: 'descending' },
   },
+  sensitivity: initialSensitivity,
 };
 
 const tabs: readonly string[] = tabIds;
@@ -117,6 +121,7 @@ export function restoreViewState(saved: unknown): ViewState {
         : undefined,
     showStatistics: data.showStatistics === true,
     outliers: restoreOutliers(data.outliers),
+    sensitivity: restoreSensitivity(data.sensitivity),
   };
 }
 

@@ -20,6 +20,7 @@ import type { PageContext } from './pageContext';
 import { focusOwnFilter, onFindKey } from './pageGestures';
 import { PageMemory } from './pageMemory';
 import { refusedView } from './refusedView';
+import { SensitivityView } from './sensitivity/sensitivityView';
 import { fitStrip, strip } from './stripView';
 import { revealTab, tabBar, tabsOf } from './tabBar';
 import { TensorsView } from './tensorsView';
@@ -33,6 +34,7 @@ type Screen =
       readonly session: CheckpointSession;
       readonly tensors: TensorsView;
       readonly outliers: OutliersView;
+      readonly sensitivity: SensitivityView;
       readonly metadata: readonly MetadataSection[];
       readonly tokenizer: TokenizerSummary | undefined;
       readonly sidecars: readonly Sidecar[];
@@ -152,6 +154,7 @@ export class CheckpointPage {
     this.screen.session.dispose();
     this.screen.tensors.dispose();
     this.screen.outliers.dispose();
+    this.screen.sensitivity.dispose();
   }
 
   private open(answer: {
@@ -181,12 +184,14 @@ export class CheckpointPage {
       session,
       tensors: new TensorsView(session, this.context()),
       outliers: new OutliersView(session, this.context()),
+      sensitivity: new SensitivityView(session, this.context(), this.host.rpc),
       metadata: metadataSections(catalogue.format, catalogue.metadata),
       tokenizer: tokenizerSummary(catalogue),
       sidecars: sidecarsOf(catalogue),
     };
     if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
     if (this.state.tab === 'outliers') this.screen.outliers.shown();
+    if (this.state.tab === 'sensitivity') this.screen.sensitivity.shown();
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
@@ -336,6 +341,7 @@ export class CheckpointPage {
   private showTab(tab: TabId): void {
     if (this.screen.kind === 'open' && tab === 'tensors') this.screen.tensors.shown();
     if (this.screen.kind === 'open' && tab === 'outliers') this.screen.outliers.shown();
+    if (this.screen.kind === 'open' && tab === 'sensitivity') this.screen.sensitivity.shown();
     this.patch({ tab });
     requestAnimationFrame(() => revealTab(tab));
   }
@@ -344,6 +350,8 @@ export class CheckpointPage {
     switch (this.state.tab) {
       case 'outliers':
         return screen.outliers.render();
+      case 'sensitivity':
+        return screen.sensitivity.render();
       case 'memory':
         return memoryView(screen.session);
       case 'metadata':

@@ -29,6 +29,7 @@ export function tabsOf({ session, metadata, tokenizer, sidecars }: TabContent): 
   return [
     { id: 'tensors', title: 'Tensors', count: catalogue.tensors.count },
     ...when(catalogue.tensors.count > 0, { id: 'outliers' as const, title: 'Outliers' }),
+    ...when(catalogue.tensors.count > 0, { id: 'sensitivity' as const, title: 'Sensitivity' }),
     ...when(catalogue.tensors.count > 0, { id: 'memory' as const, title: 'Memory' }),
     ...when(entries > 0, { id: 'metadata' as const, title: 'Metadata', count: entries }),
     ...when(tokenizer !== undefined, { id: 'tokenizer' as const, title: 'Tokenizer' }),

@@ -1,0 +1,151 @@
+/** A plain comparison of schemes for the harness: made-up integers of a few bits, per row or block, straight from the formula. */
+import type { ErrorTile, SensitivityCell } from '../../src/protocol/engineApi';
+import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
+
+const offer = (bits: 2 | 3 | 4 | 6 | 8, blockSize: number): SchemeOffer => {
+  const isRow = blockSize === 0;
+  return {
+    key: `int${bits}-absmax ${isRow ? 'row' : `block ${blockSize}`}`,
+    choice: {
+      scheme: `int${bits}-absmax`,
+      granularity: isRow ? 'row' : 'block',
+      ...(isRow ? {} : { blockSize }),
+    },
+    label: `INT${bits} absmax per ${isRow ? 'row' : `block of ${blockSize}`}`,
+    short: `INT${bits}${isRow ? ' row' : ` · ${blockSize}`}`,
+    family: 'Integers',
+    detail: `Whole numbers of ${bits} bits; the largest magnitude of a ${isRow ? 'row' : 'block'} gets the largest code.`,
+  };
+};
+
+export const plainOffers: readonly SchemeOffer[] = [
+  offer(8, 0),
+  offer(6, 0),
+  offer(4, 32),
+  offer(4, 0),
+  offer(3, 32),
+  offer(2, 16),
+];
+
+/** x~ = round(x / s) s with s = max|x| / (2^(bits-1) - 1) over a row or a block of it. */
+export function plainDequantized(
+  values: Float32Array,
+  columns: number,
+  { choice }: SchemeOffer,
+): Float32Array {
+  const most = 2 ** (Number(/\d/.exec(choice.scheme)![0]) - 1) - 1;
+  const length = choice.blockSize ?? columns;
+  const result = new Float32Array(values.length);
+  for (let start = 0; start < values.length; start += length) {
+    const group = values.subarray(start, start + length);
+    const scale = group.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) / most || 1;
+    for (const [at, value] of group.entries()) result[start + at] = Math.round(value / scale) * scale;
+  }
+  return result;
+}
+
+export interface PlainTensor {
+  readonly index: number;
+  readonly dtype: string;
+  readonly bytes: number;
+  /** null: they cannot be read. */
+  readonly values: Float32Array | null;
+  readonly rows: number;
+  readonly columns: number;
+  /** Why it stays as it is. */
+  readonly kept: string | undefined;
+}
+
+/** A cell, exact, or with a made-up interval of 1 dB to either side. */
+export function plainCell(
+  tensor: PlainTensor,
+  offer: SchemeOffer,
+  at: number,
+  isExact: boolean,
+): SensitivityCell {
+  const { index, dtype, bytes, values, columns, rows, kept } = tensor;
+  const none = { mse: 0, relative: 0, sqnr: null, maxAbs: 0, cosine: 1, meanAbs: 0, kl: 0 };
+  const elements = rows * columns;
+  const left = {
+    tensor: index,
+    choice: at,
+    to: dtype,
+    bytes,
+    bitsPerWeight: (8 * bytes) / elements,
+    ...none,
+  };
+  if (kept !== undefined) return { ...left, state: 'kept', note: kept };
+  if (!values || values.some((value) => !Number.isFinite(value))) {
+    return { ...left, state: 'failed', note: 'It holds values that are not finite.' };
+  }
+  const given = plainDequantized(values, columns, offer);
+  let [error, signal, cross, other, maxAbs, sum] = [0, 0, 0, 0, 0, 0];
+  for (const [i, x] of values.entries()) {
+    const e = x - given[i]!;
+    error += e * e;
+    signal += x * x;
+    cross += x * given[i]!;
+    other += given[i]! ** 2;
+    sum += Math.abs(e);
+    maxAbs = Math.max(maxAbs, Math.abs(e));
+  }
+  const bits = Number(/\d/.exec(offer.choice.scheme)![0]);
+  const scales = offer.choice.blockSize === undefined ? rows : elements / offer.choice.blockSize;
+  const size = (elements * bits) / 8 + scales * 2;
+  const sqnr = error === 0 ? null : 10 * Math.log10(signal / error);
+  return {
+    tensor: index,
+    choice: at,
+    state: 'quantized',
+    to: `INT${bits}`,
+    bytes: size,
+    bitsPerWeight: (8 * size) / elements,
+    mse: error / values.length,
+    relative: signal === 0 ? 0 : Math.sqrt(error / signal),
+    sqnr,
+    maxAbs,
+    cosine: cross / Math.sqrt(signal * other || 1),
+    meanAbs: sum / values.length,
+    kl: error / (signal || 1) / 10,
+    ...(isExact || sqnr === null
+      ? {}
+      : {
+          sampled: { values: Math.min(1024, elements), of: elements, sqnrLow: sqnr - 1, sqnrHigh: sqnr + 1 },
+        }),
+  };
+}
+
+/** Original, dequantized and mean error of evenly cut cells. */
+export function plainErrorTile(
+  values: Float32Array,
+  [height, width]: readonly [number, number],
+  offer: SchemeOffer,
+  rows: number,
+  columns: number,
+): ErrorTile {
+  const given = plainDequantized(values, width, offer);
+  const cells = rows * columns;
+  const [original, dequantized, error, signed] = [
+    new Float32Array(cells),
+    new Float32Array(cells),
+    new Float32Array(cells),
+    new Float32Array(cells),
+  ];
+  const counts = new Float32Array(cells);
+  for (let at = 0; at < height * width; at++) {
+    const row = Math.floor((Math.floor(at / width) * rows) / height);
+    const cell = row * columns + Math.floor(((at % width) * columns) / width);
+    for (const [target, source] of [
+      [original, values],
+      [dequantized, given],
+    ] as const)
+      if (Math.abs(source[at]!) > Math.abs(target[cell]!)) target[cell] = source[at]!;
+    const difference = given[at]! - values[at]!;
+    if (Math.abs(difference) > Math.abs(signed[cell]!)) signed[cell] = difference;
+    error[cell]! += Math.abs(difference);
+    counts[cell]!++;
+  }
+  for (let cell = 0; cell < cells; cell++) error[cell]! /= counts[cell]!;
+  const region = { row0: 0, row1: height, column0: 0, column1: width };
+  return { region, rows, columns, original, dequantized, error, signed };
+}

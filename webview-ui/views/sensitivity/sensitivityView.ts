@@ -1,0 +1,459 @@
+/** The Sensitivity tab: tensors down, schemes across, the error of each; beside it one cell, below it a recipe. */
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
+import { html, nothing, type TemplateResult } from 'lit';
+import type { Rpc } from '../../../src/protocol/rpc';
+import { LoupeError } from '../../../src/protocol/rpc';
+import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
+import { sequentialMap } from '../../draw/colorMaps';
+import '../../draw/legend';
+import { formatBits, formatBytes, formatInteger } from '../../state/format';
+import { type RuleScope, recipeFrom, withoutRule, withRule } from '../../state/recipeDraft';
+import { cellSentence, rowCell } from '../../state/rowCells';
+import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics';
+import type { SensitivityRow } from '../../state/sensitivityRows';
+import { mostSavedCells, type SensitivityState } from '../../state/sensitivityState';
+import type { CheckpointSession } from '../../state/session';
+import { shapeOf } from '../../state/tableModel';
+import type { PageContext } from '../pageContext';
+import '../splitPane';
+import { cellDetails } from './cellDetails';
+import { recipeBar } from './recipeBar';
+import { compareButton, runProgress } from './runControls';
+import { schemeChooser } from './schemeChooser';
+import type { SchemeColumn, SensitivityMapEvents } from './sensitivityMap';
+import './sensitivityMap';
+import { SensitivityModel } from './sensitivityModel';
+import type { SensitivityTableEvents } from './sensitivityTable';
+import { comparisonSummary, sensitivityHelp } from './sensitivityTexts';
+import './sensitivityTable';
+
+type PageRpc = Rpc<CheckpointPageContract, CheckpointHostContract>;
+
+export class SensitivityView {
+  private readonly model: SensitivityModel;
+  private pointed = '';
+  private isChoosing = false;
+  private columnsOf: { readonly made: readonly SchemeColumn[]; readonly key: string } = { made: [], key: '' };
+  private openOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
+  private problem = '';
+
+  constructor(
+    private readonly session: CheckpointSession,
+    private readonly page: PageContext,
+    private readonly rpc: PageRpc,
+  ) {
+    this.model = new SensitivityModel(session, rpc, () => page.requestRender());
+    const { saved } = this.state;
+    if (saved?.generation === session.catalogue.generation) this.model.cells.restore(saved.cells);
+  }
+
+  dispose(): void {
+    this.model.run.cancel();
+  }
+
+  /** To be called when the tab comes on show: the schemes are asked for then. */
+  shown(): void {
+    void this.model.load();
+  }
+
+  private get state(): SensitivityState {
+    return this.page.state.sensitivity;
+  }
+
+  private patch(change: Partial<SensitivityState>): void {
+    this.page.patch({ sensitivity: { ...this.state, ...change } });
+  }
+
+  render(): TemplateResult {
+    const { offers } = this.model;
+    if (offers.kind === 'failed') {
+      return html`<div class="table-empty" role="alert" data-testid="sensitivity-failed">
+        <p>The schemes could not be listed: ${offers.message}</p>
+        <p><button type="button" class="link" @click=${() => void this.model.load()}>Try again</button></p>
+      </div>`;
+    }
+    if (offers.kind !== 'known') return html`<p class="table-empty" role="status">Listing the schemes…</p>`;
+    const { paneBeside, paneBelow } = this.page.state;
+    const columns = this.model.columns(this.state);
+    return html`<tl-split
+      class="split"
+      .beside=${paneBeside}
+      .below=${paneBelow}
+      .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
+    >
+      <div class="first outlier-pane" data-testid="sensitivity-tab">
+        ${comparisonSummary(this.model, columns, this.problem)} ${this.controls(columns)}
+        ${
+          this.isChoosing
+            ? schemeChooser(offers.all, columns, {
+                change: (schemes) => this.patch({ schemes }),
+                reset: () => this.patch({ schemes: undefined }),
+              })
+            : nothing
+        }
+        <p class="map-pointed small" aria-hidden="true" data-testid="sensitivity-pointed">${this.pointed || this.hint}</p>
+        ${this.state.view === 'map' ? this.map(columns) : this.table(columns)} ${this.recipe(columns)}
+      </div>
+      <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
+      <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
+        ${this.details(columns)}
+      </section>
+    </tl-split>`;
+  }
+
+  private get hint(): string {
+    return this.state.view === 'map'
+      ? 'Arrow keys move · Enter selects · + and − open experts · T table'
+      : 'Arrow keys move · Enter selects · T map';
+  }
+
+  private controls(columns: readonly SchemeOffer[]): TemplateResult {
+    const { state, model } = this;
+    const metric = metricOf(state.metric);
+    const { run } = model;
+    return html`<div class="toolbar outlier-controls">
+      <label>
+        <span class="visually-hidden">Error</span>
+        <select class="plain-select" data-testid="metric" title=${metric.description} @change=${this.onMetric}>
+          ${metrics.map(({ id, label }) => html`<option value=${id} ?selected=${id === metric.id}>${label}</option>`)}
+        </select>
+      </label>
+      ${this.legend()}
+      <span class="spring"></span>
+      <button
+        type="button"
+        class="toggle"
+        data-testid="choose-schemes"
+        aria-expanded=${this.isChoosing}
+        @click=${() => {
+          this.isChoosing = !this.isChoosing;
+          this.page.requestRender();
+        }}
+      >${formatInteger(columns.length)} ${columns.length === 1 ? 'scheme' : 'schemes'}…</button>
+      <button
+        type="button"
+        class="toggle"
+        data-testid="show-all"
+        aria-pressed=${state.showAll}
+        title="Also norms, biases and other vectors, which most schemes keep"
+        @click=${() => this.patch({ showAll: !state.showAll })}
+      >Vectors</button>
+      <button
+        type="button"
+        class="toggle"
+        data-testid="sensitivity-view"
+        aria-pressed=${state.view === 'table'}
+        title="The same as a sortable table (t)"
+        @click=${() => this.show(state.view === 'map' ? 'table' : 'map')}
+      >Table</button>
+      ${
+        run.progress
+          ? runProgress(run.progress, () => run.cancel())
+          : compareButton(model, columns, {
+              compare: () => void this.compare(columns),
+              exact: () => void this.exactAll(columns),
+            })
+      }
+    </div>`;
+  }
+
+  private legend(): TemplateResult {
+    const metric = metricOf(this.state.metric);
+    const range = this.model.range(this.state, metric);
+    if (!range)
+      return html`<span class="quiet small" data-testid="sensitivity-legend">no error known yet</span>`;
+    return html`<span class="map-legend" data-testid="sensitivity-legend">
+      <tl-legend
+        .scale=${{ map: sequentialMap(this.session.settings.colorMap), min: 0, max: 1 }}
+        .low=${`worse ${metric.format(range.worst)}`}
+        .high=${`${metric.format(range.best)} better`}
+        .label=${metric.label}
+      ></tl-legend>
+    </span>`;
+  }
+
+  /** The same array as long as nothing of it changes: the map lays itself out anew for another. */
+  private schemeColumns(columns: readonly SchemeOffer[]): readonly SchemeColumn[] {
+    const totals = this.model.totals(this.state);
+    const made = columns.map(({ key, short }, at): SchemeColumn => {
+      const { bytes, bitsPerWeight, sqnr, quantized, unknown, isSampled } = totals[at]!;
+      const isPartial = unknown > 0;
+      if (quantized === 0 && isPartial) return { key, name: short, totals: ['', '', ''] };
+      const about = isPartial ? '…' : '';
+      const error = Number.isNaN(sqnr)
+        ? '–'
+        : sqnr === Number.POSITIVE_INFINITY
+          ? '∞'
+          : `${isSampled ? '≈' : ''}${sqnr.toFixed(1)}`.replace('-', '−');
+      return {
+        key,
+        name: short,
+        totals: [`${formatBytes(bytes)}${about}`, `${formatBits(bitsPerWeight)}${about}`, error],
+      };
+    });
+    const key = JSON.stringify(made);
+    if (key !== this.columnsOf.key) this.columnsOf = { made, key };
+    return this.columnsOf.made;
+  }
+
+  private map(columns: readonly SchemeOffer[]): TemplateResult {
+    const { model, state } = this;
+    const metric = metricOf(state.metric);
+    if (this.openOf.list !== state.open) this.openOf = { list: state.open, set: new Set(state.open) };
+    const pick = model.pick(state);
+    const at = new Map(columns.map(({ key }, column) => [key, column]));
+    const picked = ({ tensors }: SensitivityRow) => {
+      const first = pick(tensors[0]!);
+      return tensors.every((tensor) => pick(tensor) === first) ? (at.get(first) ?? -1) : -1;
+    };
+    return html`<tl-sensitivity-map
+      .rows=${model.shown(state)}
+      .columns=${this.schemeColumns(columns)}
+      .cells=${model.cells}
+      .version=${model.cells.version}
+      .metric=${metric}
+      .range=${model.range(state, metric)}
+      .open=${this.openOf.set}
+      .picked=${picked}
+      .selected=${this.selectedPlace(columns)}
+      .colorMap=${this.session.settings.colorMap}
+      .events=${this.mapEvents}
+    ></tl-sensitivity-map>`;
+  }
+
+  private table(columns: readonly SchemeOffer[]): TemplateResult {
+    const { model, state } = this;
+    return html`<tl-sensitivity-table
+      .rows=${model.tableRows(state)}
+      .names=${this.session.catalogue.tensors.names}
+      .columns=${this.schemeColumns(columns)}
+      .cells=${model.cells}
+      .version=${model.cells.version}
+      .metric=${metricOf(state.metric)}
+      .sort=${state.sort}
+      .selected=${this.selectedPlace(columns)}
+      .events=${this.tableEvents}
+    ></tl-sensitivity-table>`;
+  }
+
+  private selectedPlace(columns: readonly SchemeOffer[]): { row: string; column: number } | undefined {
+    const { selected } = this.state;
+    if (!selected) return undefined;
+    return { row: selected.row, column: columns.findIndex(({ key }) => key === selected.scheme) };
+  }
+
+  private details(columns: readonly SchemeOffer[]): TemplateResult {
+    const { model, state, session } = this;
+    const { selected } = state;
+    const { tensors, generation } = session.catalogue;
+    const tensor = selected ? tensors.names.indexOf(selected.tensor) : -1;
+    const offer = selected && model.byKey.get(selected.scheme);
+    if (!selected || !offer || tensor < 0) return sensitivityHelp(metricOf(state.metric));
+    const row = model.rows.find(({ tensors: own }) => own.includes(tensor))!;
+    const cell = model.cells.get(offer.key, tensor);
+    const isWhole = selected.row === row.key;
+    const subject = {
+      tensor,
+      name: selected.tensor,
+      dtype: tensors.dtypes[tensors.dtype[tensor]!]!,
+      shape: shapeOf(tensors, tensor),
+      bytes: tensors.bytes[tensor]!,
+      offer,
+      cell,
+      layer: row.layer,
+      kind: row.label,
+      isWorstOf: isWhole ? row.tensors.length : 1,
+      isPicked: model.pick(state)(tensor) === offer.key,
+      isRunning: model.run.progress !== undefined,
+      colorMap: session.settings.colorMap,
+      generation,
+    };
+    return cellDetails(subject, {
+      use: (scope) => this.use(scope, tensor, offer.key),
+      keep: () => this.use('tensor', tensor, 'keep'),
+      exact: (what) => {
+        if (what === 'cell') void this.start([tensor], [offer], true);
+        else void this.start(isWhole ? row.tensors : [tensor], columns, true);
+      },
+      view: () => this.page.viewTensor(tensor),
+      announce: (text) => this.page.announce(text),
+      read: (rows, columnCount, signal) =>
+        this.rpc.call(
+          'schemeErrorTile',
+          { tensor, choice: offer.choice, rows, columns: columnCount },
+          { signal },
+        ),
+    });
+  }
+
+  private recipe(columns: readonly SchemeOffer[]): TemplateResult {
+    const { model, state, session } = this;
+    const draft = model.draft(state);
+    const base = model.byKey.get(draft.base);
+    return recipeBar(
+      {
+        draft,
+        offers: model.byKey,
+        schemes: base && !columns.includes(base) ? [...columns, base] : columns,
+        places: model.places,
+        total: model.recipeTotal(state),
+        bytes: session.catalogue.bytes,
+        trusted: session.trusted,
+      },
+      {
+        base: (choice) => {
+          this.patch({ base: choice });
+          this.tellRecipe();
+        },
+        remove: (rule) => {
+          this.patch({ rules: withoutRule(draft, rule).rules });
+          this.tellRecipe();
+        },
+        clear: () => {
+          this.patch({ rules: [] });
+          this.tellRecipe();
+        },
+        save: () => this.send('save'),
+        quantize: () => this.send('quantize'),
+      },
+    );
+  }
+
+  private use(scope: RuleScope, tensor: number, choice: string): void {
+    const { model, state } = this;
+    const target = model.places.target(scope, tensor);
+    this.patch({ rules: withRule(model.draft(state), { scope, target, choice }).rules });
+    this.tellRecipe();
+  }
+
+  private tellRecipe(): void {
+    const { bytes, bitsPerWeight, sqnr } = this.model.recipeTotal(this.state);
+    const error = Number.isFinite(sqnr) ? `, SQNR ${sqnr.toFixed(1)} dB` : '';
+    this.page.announce(`Recipe: ${formatBytes(bytes)}, ${formatBits(bitsPerWeight)} bits a weight${error}.`);
+  }
+
+  private send(purpose: 'save' | 'quantize'): void {
+    const { model, session } = this;
+    const recipe = recipeFrom(
+      model.draft(this.state),
+      model.places,
+      model.cells,
+      model.byKey,
+      session.catalogue.name,
+    );
+    this.problem = '';
+    this.rpc.call('recipe', { purpose, recipe }).catch((thrown) => {
+      const error = LoupeError.from(thrown);
+      if (error.code === 'cancelled') return;
+      this.problem = `The recipe could not be handed over: ${error.message}`;
+      this.page.announce(this.problem);
+      this.page.requestRender();
+    });
+  }
+
+  private async compare(columns: readonly SchemeOffer[]): Promise<void> {
+    const { tensors, offers } = this.model.missing(columns);
+    await this.start(tensors, offers, false);
+  }
+
+  private async exactAll(columns: readonly SchemeOffer[]): Promise<void> {
+    const { tensors, offers } = this.model.sampled(columns);
+    await this.start(tensors, offers, true);
+  }
+
+  private async start(
+    tensors: readonly number[],
+    offers: readonly SchemeOffer[],
+    isExact: boolean,
+  ): Promise<void> {
+    const { model, session, page } = this;
+    const end = await model.run.start(tensors, offers, isExact);
+    const known = [...model.byKey.keys()].reduce((sum, key) => sum + model.cells.known(key), 0);
+    const { generation } = session.catalogue;
+    this.patch({
+      saved: known > 0 && known <= mostSavedCells ? { generation, cells: model.cells.save() } : undefined,
+    });
+    if (end.kind === 'done') page.announce(`Compared ${formatInteger(tensors.length)} tensors.`);
+    else if (end.kind === 'failed') page.announce(`The comparison stopped: ${end.error.message}`);
+    else
+      page.announce(
+        `Comparison cancelled: ${formatInteger(end.done)} of ${formatInteger(end.total)} tensors are done.`,
+      );
+  }
+
+  private select(row: SensitivityRow, column: number): void {
+    const { model, state, session } = this;
+    const offer = model.columns(state)[column];
+    if (!offer) return;
+    const { tensor } = rowCell(model.cells, row, offer.key, metricOf(state.metric), undefined);
+    const name = session.catalogue.tensors.names[tensor]!;
+    this.page.patch({
+      selected: name,
+      sensitivity: { ...state, selected: { row: row.key, tensor: name, scheme: offer.key } },
+    });
+  }
+
+  private describe(row: SensitivityRow, column: number): string {
+    const { model, state, session } = this;
+    const offer = model.columns(state)[column];
+    if (!offer) return '';
+    const metric = metricOf(state.metric);
+    const { tensor } = rowCell(model.cells, row, offer.key, metric, undefined);
+    const name = session.catalogue.tensors.names[tensor]!;
+    const what = row.tensors.length > 1 ? `worst of ${formatInteger(row.tensors.length)}, ${name}` : name;
+    const picked = model.pick(state)(tensor) === offer.key ? ', in the recipe' : '';
+    return cellSentence(model.cells.get(offer.key, tensor), { what, scheme: offer.label, metric }) + picked;
+  }
+
+  private toggle(row: SensitivityRow): void {
+    const { open } = this.state;
+    const isOpen = open.includes(row.key);
+    this.patch({ open: isOpen ? open.filter((key) => key !== row.key) : [...open, row.key] });
+    const count = formatInteger(row.children.length);
+    this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${count} rows`}.`);
+  }
+
+  /** Shows the map or the table, and goes there with the focus. */
+  private show(view: SensitivityState['view']): void {
+    this.pointed = '';
+    this.patch({ view });
+    const tag = view === 'map' ? 'tl-sensitivity-map' : 'tl-sensitivity-table';
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => document.querySelector<HTMLElement>(tag)?.focus()),
+    );
+  }
+
+  private readonly mapEvents: SensitivityMapEvents = {
+    select: (row, column) => this.select(row, column),
+    toggle: (row) => this.toggle(row),
+    openTable: () => this.show('table'),
+    announce: (text) => this.page.announce(text),
+    point: (text) => {
+      this.pointed = text;
+      this.page.requestRender();
+    },
+    describe: (row, column) => this.describe(row, column),
+  };
+
+  private readonly tableEvents: SensitivityTableEvents = {
+    select: (row, column) => this.select(row, column),
+    sort: (sort) => this.patch({ sort }),
+    openMap: () => this.show('map'),
+    announce: (text) => this.page.announce(text),
+    describe: (row, column) => this.describe(row, column),
+  };
+
+  private readonly onMetric = (event: Event): void => {
+    const metric = (event.target as HTMLSelectElement).value as MetricId;
+    this.patch({ metric });
+    this.page.announce(`${metricOf(metric).label}: ${metricOf(metric).description}.`);
+  };
+
+  private readonly onDetailsKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return;
+    event.preventDefault();
+    document.querySelector<HTMLElement>('tl-sensitivity-map, tl-sensitivity-table')?.focus();
+  };
+}
