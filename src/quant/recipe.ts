@@ -91,6 +91,13 @@ export function resolveRecipe(
   return { tensors: resolved, rules };
 }
 
+/** What the rules, else the default, say of a name, whatever is kept then. Throws `usage` as `resolveRecipe` does. */
+export function choiceByName(recipe: Recipe, name: string): RecipeChoice {
+  const work: PatternWork = { steps: mostSteps };
+  const rule = recipe.rules.find(({ match }) => compilePattern(match).test(name, work));
+  return rule?.choice ?? recipe.default;
+}
+
 /** The kinds that a recipe's default leaves alone. */
 export function keptKinds({ keep, default: fallback }: Recipe): readonly KeepKind[] {
   return keep ?? (fallback === 'keep' ? [] : policyFor(fallback.scheme).keep);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LoupeError } from '../../../src/errors';
 import { keepKinds, policyFor } from '../../../src/quant/quantizationPolicy';
-import { type Recipe, resolveRecipe } from '../../../src/quant/recipe';
+import { choiceByName, type Recipe, resolveRecipe } from '../../../src/quant/recipe';
 import { mostRecipeCharacters, parseRecipe, readRecipe, recipeText } from '../../../src/quant/recipeFile';
 import { schemes } from '../../../src/quant/schemes';
 
@@ -101,6 +101,14 @@ describe('resolving a recipe', () => {
     expect(
       schemesOf({ default: cast, rules: [], keep: ['norms'] }).filter((name) => name === 'kept').length,
     ).toBe(2);
+  });
+
+  it('says of a name what the first rule that matches says', () => {
+    const rules = [{ match: '**.down_proj.*', choice: 'keep' }, { match: '**', choice: int8 }] as const;
+    const recipe: Recipe = { version: 1, default: int4, rules: [...rules] };
+    expect(choiceByName(recipe, 'a.down_proj.weight')).toBe('keep');
+    expect(choiceByName(recipe, 'a.up_proj.weight')).toBe(int8);
+    expect(choiceByName({ ...recipe, rules: [] }, 'a.up_proj.weight')).toBe(int4);
   });
 
   it('gives up on patterns that would take minutes', () => {
