@@ -6,6 +6,8 @@ import type { TaskRunner } from './worker/pool';
 export interface Engine {
   readonly cache: CheckpointCache;
   readonly pool: TaskRunner;
+  /** A single thread that reads ahead of the pool. */
+  readonly reader: TaskRunner;
   readonly backends: Backends;
 }
 

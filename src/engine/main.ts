@@ -25,10 +25,12 @@ import { valuesJob } from './valuesJob';
 import { errorDetailJob, errorTileJob } from './viewJobs';
 import { defaultWorkerCount, WorkerPool } from './worker/pool';
 
-const pool = new WorkerPool(new URL('./worker.js', import.meta.url), defaultWorkerCount());
+const workerEntry = new URL('./worker.js', import.meta.url);
+const pool = new WorkerPool(workerEntry, defaultWorkerCount());
 const engine: Engine = {
   cache: new CheckpointCache(),
   pool,
+  reader: new WorkerPool(workerEntry, 1),
   backends: new Backends(pool, new URL('./ortWorker.js', import.meta.url)),
 };
 const { cache } = engine;

@@ -12,6 +12,7 @@ import { tensorSource } from './tensorSource';
 import { tensorStats } from './tensorStats';
 import { runWeighted } from './worker/inOrder';
 import type { TaskOptions, TaskRunner } from './worker/pool';
+import { WarmedPool } from './worker/warmedPool';
 
 type StatsMethod = EngineContract['stats'];
 type StatsParams = Omit<StatsMethod['params'], 'path' | 'generation' | 'cache'>;
@@ -21,7 +22,7 @@ const mostDetailsKept = 4096;
 
 /** `known` is what the cache holds of this model; undefined: nothing is kept. */
 export async function statsJob(
-  engine: Pick<Engine, 'pool'>,
+  engine: Pick<Engine, 'pool' | 'reader'>,
   opened: OpenedCheckpoint,
   params: StatsParams,
   context: JobContext<StatsMethod['progress']>,
@@ -40,7 +41,14 @@ export async function statsJob(
     if (typeof source === 'string') delivery.stats(index, null);
     else readable.push({ index, source, bytes: tensor.bytes });
   }
-  await new Analysis(engine.pool, opened, params, context.signal, delivery, known).run(readable);
+  await new Analysis(
+    new WarmedPool(engine.pool, engine.reader),
+    opened,
+    params,
+    context.signal,
+    delivery,
+    known,
+  ).run(readable);
   return delivery.finish();
 }
 

@@ -18,6 +18,7 @@ import { SegmentReader } from './segmentReader';
 import { runStatsBatch } from './statsBatchTask';
 import { runCount, runSample, runStats } from './statsTask';
 import type { Task, TaskReply, TaskRequest } from './task';
+import { runWarm } from './warmTask';
 import type { EncodeCall, Encoder, WorkerContext } from './workerContext';
 
 /** The kernels of dist/kernels.wasm, which lies beside every bundle. */
@@ -104,6 +105,8 @@ function runTask(context: WorkerContext, task: Task): unknown {
       return runErrorFold(context, task);
     case 'copy':
       return runCopy(context, task);
+    case 'warm':
+      return runWarm(context, task);
     case 'sensitivity':
       return runSensitivity(context, task);
     case 'sensitivitySample':

@@ -13,6 +13,7 @@ import type { Block } from '../matrix';
 import type { FileSpan, TensorSource } from '../tensorSource';
 import type { SensitivityResults, SensitivityTasks } from './sensitivityTasks';
 import type { ViewResults, ViewTask } from './viewTasks';
+import type { WarmTask } from './warmTask';
 
 /** Parameters of rows, one entry a row. */
 export interface RowParameters {
@@ -240,6 +241,7 @@ export type Task =
   | ErrorFoldTask
   | CodesTask
   | CopyTask
+  | WarmTask
   | SensitivityTasks
   | ViewTask;
 
@@ -256,6 +258,7 @@ interface Results extends ViewResults, SensitivityResults {
   errorFold: ErrorFoldResult;
   codes: CodesResult;
   copy: undefined;
+  warm: boolean;
 }
 
 export type TaskResult<T extends Task> = Results[T['kind']];

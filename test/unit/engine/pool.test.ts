@@ -132,7 +132,7 @@ it('falls through to the kernels when a GPU that passed its probe fails in a job
     fellThrough: (name: string, reason: string) => lost.push(`${name}: ${reason}`),
   };
   const cache = new CheckpointCache();
-  const engine = { pool, cache, backends: backends as unknown as Backends };
+  const engine = { pool, reader: pool, cache, backends: backends as unknown as Backends };
   const context = { signal: new AbortController().signal, progress: () => {} };
   const opened = await cache.get(demoModel);
   const automatic = request(demoModel, join(folder, 'automatic'), { backend: 'auto' });

@@ -87,7 +87,7 @@ describe('tensors in batches', () => {
         }
         const { tasks, runner } = recording();
         const together = await statsJob(
-          { pool: runner },
+          { pool: runner, reader: pool },
           opened,
           { tensors: all(opened), ...wanted },
           context(),
@@ -107,13 +107,13 @@ describe('tensors in batches', () => {
     const told: StatsProgress[] = [];
     const params = { tensors: all(opened).reverse(), channels: 'summary' } as const;
     const answer = await statsJob(
-      { pool },
+      { pool, reader: pool },
       opened,
       { ...params, stream: true },
       context((state) => told.push(state)),
     );
     expect(answer).toEqual([]);
-    const want = await statsJob({ pool }, opened, params, context());
+    const want = await statsJob({ pool, reader: pool }, opened, params, context());
     const streamed = new Map(
       told.flatMap(({ records }) =>
         records
@@ -165,7 +165,7 @@ describe('tensors in batches', () => {
     const params = { tensors: all(opened), channels: 'summary' } as const;
     const told: StatsProgress[] = [];
     await statsJob(
-      { pool: runner },
+      { pool: runner, reader: pool },
       opened,
       { ...params, stream: true },
       context((state) => told.push(state)),
@@ -177,7 +177,7 @@ describe('tensors in batches', () => {
     expect(known.sort((a, b) => a - b)).toEqual(all(opened).filter((index) => index !== bad));
     expect(told.at(-1)).toMatchObject({ done: params.tensors.length });
     // Who waits for an answer gets the failure.
-    const failure = await failureOf(statsJob({ pool: runner }, opened, params, context()));
+    const failure = await failureOf(statsJob({ pool: runner, reader: pool }, opened, params, context()));
     expect([failure.message, failure.tensor]).toEqual(['the kernel trapped', 'small.11']);
   });
 });
@@ -248,7 +248,7 @@ describe('a cancelled job', () => {
       };
       let abortedMs = 0;
       const job = statsJob(
-        { pool: runner },
+        { pool: runner, reader: pool },
         opened,
         { tensors: order, channels: 'summary', stream: true },
         {

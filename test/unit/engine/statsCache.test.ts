@@ -63,7 +63,7 @@ class Reader {
     const known = await this.cache.model(opened, more);
     const params = { tensors: tensors ?? opened.checkpoint.tensors.map((_, i) => i), channels, ...more };
     const context = { signal: new AbortController().signal, progress: () => {} };
-    const result = await statsJob({ pool: this.runner }, opened, params, context, known);
+    const result = await statsJob({ pool: this.runner, reader: this.runner }, opened, params, context, known);
     await this.cache.flush();
     return result;
   }
