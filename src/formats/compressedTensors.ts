@@ -23,7 +23,8 @@ export interface QuantizationGroup {
 
 /**
  * The `quantization_config` of one or several groups. A group states its own format only where formats differ: the model's is
- * "mixed-precision" then, which versions before 0.11 do not know.
+ * "mixed-precision" then
+ * (compressed-tensors PR 415 and vLLM PR 22468 of August 2025; loaders before them know one format).
  */
 export function groupedConfig(options: {
   readonly groups: readonly QuantizationGroup[];

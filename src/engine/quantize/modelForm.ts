@@ -115,9 +115,7 @@ function fusedWarnings(stored: readonly FormedWeight[], ignore: readonly string[
   const [example] = torn;
   if (example === undefined) return [];
   const more = torn.size > 1 ? ` and ${torn.size - 1} more` : '';
-  return [
-    `vLLM joins ${example}${more} into one matrix and cannot load them quantized differently; transformers can.`,
-  ];
+  return [`vLLM joins ${example}${more} into one matrix and cannot load them quantized differently.`];
 }
 
 function refuse(tensor: string, message: string): never {
