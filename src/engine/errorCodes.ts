@@ -1,6 +1,6 @@
 /** The codes of the values that an error picture shows one by one. */
 import type { ErrorTile, SchemeChoice, TileCodes } from '../protocol/engineApi';
-import { codeOffset, scaleGroups } from '../quant/shownCode';
+import { codeOffset, type ScaleGroups, scaleGroups } from '../quant/shownCode';
 import type { Engine } from './jobs';
 import type { TensorSource } from './tensorSource';
 import type { TaskOptions } from './worker/pool';
@@ -38,11 +38,19 @@ export async function tileCodes(
   if (result.dequantized.some((value, i) => value !== dequantized[i])) return undefined;
   const offset = codeOffset(choice.scheme);
   const { scales, zeros } = result;
-  const groups = scaleGroups(choice);
+  const groups = groupsIn(source, choice);
   return {
     codes: Int16Array.from(result.codes, (code) => code - offset),
     ...(scales ? { scales } : {}),
     ...(zeros ? { zeros: zeros.map((zero) => zero - offset) } : {}),
     ...(groups ? { groups } : {}),
   };
+}
+
+/** In a graph rows mean output channels, which may lie along the stored matrix's columns; blocks then run down these. */
+function groupsIn({ graph }: TensorSource, choice: SchemeChoice): ScaleGroups | undefined {
+  const groups = scaleGroups(choice);
+  if (graph?.outputAxis !== 1 || groups === undefined) return groups;
+  if (groups.kind === 'block') return undefined;
+  return { kind: groups.kind === 'row' ? 'column' : 'row' };
 }

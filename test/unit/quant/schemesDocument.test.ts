@@ -44,6 +44,7 @@ describe('docs/schemes.md', () => {
         bitsandbytes: 'Output: bitsandbytes|output: as NF4',
         plain: 'plain tensors',
         none: 'Output: none',
+        onnx: 'ONNX',
       }[form.layout];
       expect([name, new RegExp(expected).test(section)]).toEqual([name, true]);
     }
