@@ -3,10 +3,14 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
-import type { Against, QuantizeReport } from '../protocol/engineApi';
+import type { Against, QuantizeReport, SchemeChoice } from '../protocol/engineApi';
 import { Rpc } from '../protocol/rpc';
 import type { ReportHostContract, ReportPageContract } from '../protocol/webviewApi';
+import { chosenOptions } from '../quant/choice';
+import { choiceByName } from '../quant/recipe';
 import { checkpointViewType } from './checkpointEditor';
+import { pickScheme } from './pickScheme';
+import { saveErrorTable } from './saveErrorTable';
 import { readViewSettings } from './viewSettings';
 import { WebviewChannel } from './webviewChannel';
 import { webviewHtml, webviewRoot } from './webviewHtml';
@@ -28,6 +32,16 @@ export class ReportPanels {
     });
     panel.iconPath = vscode.Uri.joinPath(this.extensionUri, 'media', 'icon.png');
     const disposables: vscode.Disposable[] = [];
+    /** What the report quantizes a tensor with; undefined: it is kept. */
+    const ownChoice = (tensor: number): SchemeChoice | undefined => {
+      const { recipe, choice, scheme, granularity } = report;
+      if (!recipe) return choice ?? chosenOptions({ scheme, granularity });
+      const own = choiceByName(recipe, report.tensors[tensor]?.name ?? '');
+      return own === 'keep' ? undefined : own;
+    };
+    /** The report's own counterpart, or another scheme that the page compares with. */
+    const againstOf = (choice: SchemeChoice | undefined): Against =>
+      choice ? { kind: 'scheme', choice } : against;
     const page = new Rpc<ReportHostContract, ReportPageContract>(
       new WebviewChannel(panel.webview, disposables),
       {
@@ -37,17 +51,33 @@ export class ReportPanels {
           catalogue: await this.engine.call('open', { path: report.source }),
           settings: readViewSettings(),
         }),
-        errorTile: (params, { signal }) =>
-          this.engine.call('errorTile', { path: report.source, against, ...params }, { signal }),
-        errorDetail: ({ tensor }, { signal }) =>
-          this.engine.call('errorDetail', { path: report.source, tensor, against }, { signal }),
+        errorTile: ({ choice, codes, ...params }, { signal }) =>
+          this.engine.call(
+            'errorTile',
+            {
+              path: report.source,
+              ...params,
+              against: againstOf(choice),
+              codes: codes ? (choice ?? ownChoice(params.tensor)) : undefined,
+            },
+            { signal },
+          ),
+        errorDetail: ({ tensor, choice }, { signal }) =>
+          this.engine.call(
+            'errorDetail',
+            { path: report.source, tensor, against: againstOf(choice) },
+            { signal },
+          ),
+        pickScheme: async () => (await pickScheme(`Compare with ${schemeTitle(report)}`)) ?? null,
         action: async (action) => {
           if (action.kind === 'copy') await vscode.env.clipboard.writeText(action.text);
+          else if (action.kind === 'saveTable') await saveErrorTable(report, action);
           else {
             const file = action.kind === 'openSource' ? report.source : report.open;
             if (action.kind === 'openResult' && report.outputs.length === 0) {
               await vscode.commands.executeCommand('tensorLoupe.quantize', vscode.Uri.file(report.source), {
                 ...(report.choice ?? { scheme: report.scheme, granularity: report.granularity }),
+                ...(report.recipe ? { recipe: report.recipe } : {}),
               });
             } else
               await vscode.commands.executeCommand(

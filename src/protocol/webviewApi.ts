@@ -10,6 +10,7 @@ import type {
   OpenProgress,
   QuantizeReport,
   Region,
+  SchemeChoice,
   TensorStats,
   Tile,
 } from './engineApi';
@@ -111,6 +112,12 @@ export type CheckpointPageContract = {
   run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' }; result: undefined };
 };
 
+/** A scheme beside that of an error report. */
+export interface ComparedScheme {
+  readonly choice: SchemeChoice;
+  readonly label: string;
+}
+
 /** Asked by the error report page. */
 export type ReportHostContract = {
   ready: {
@@ -118,12 +125,31 @@ export type ReportHostContract = {
     result: { report: QuantizeReport; against: Against; catalogue: Catalogue; settings: ViewSettings };
   };
   errorTile: {
-    params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
+    params: {
+      tensor: number;
+      region?: Region | undefined;
+      rows: number;
+      columns: number;
+      /** Another scheme than the report's. */
+      choice?: SchemeChoice | undefined;
+      /** Also the codes, where each cell is one value. */
+      codes?: boolean | undefined;
+    };
     result: ErrorTile;
   };
-  errorDetail: { params: { tensor: number }; result: ErrorDetail };
+  errorDetail: {
+    params: { tensor: number; choice?: SchemeChoice | undefined };
+    result: ErrorDetail;
+  };
+  /** Asks the user for another scheme to compare with; null when they chose none. */
+  pickScheme: { params: Record<string, never>; result: ComparedScheme | null };
   action: {
-    params: { kind: 'openResult' } | { kind: 'openSource' } | { kind: 'copy'; text: string };
+    params:
+      | { kind: 'openResult' }
+      | { kind: 'openSource' }
+      | { kind: 'copy'; text: string }
+      /** Asks for a file; its ending tells the format. */
+      | { kind: 'saveTable'; csv: string; markdown: string };
     result: undefined;
   };
 };

@@ -140,6 +140,7 @@ function installHost(state: unknown): void {
   const types: Record<string, { from(values: number[]): unknown }> = {
     Float32Array,
     Float64Array,
+    Int16Array,
     Uint16Array,
     Uint32Array,
   };

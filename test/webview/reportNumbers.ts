@@ -11,6 +11,7 @@ import type {
   Region,
   TensorError,
 } from '../../src/protocol/engineApi';
+import type { ComparedScheme } from '../../src/protocol/webviewApi';
 import { plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
 
 export interface PlainPair {
@@ -18,7 +19,15 @@ export interface PlainPair {
   readonly columns: number;
   readonly original: Float32Array;
   readonly dequantized: Float32Array;
+  readonly codes: Int16Array;
+  readonly scales: Float32Array;
 }
+
+/** The scheme that the fake host compares with: 4 bits in blocks of 32 columns. */
+export const otherScheme: ComparedScheme = {
+  choice: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+  label: 'INT4 absmax per block of 32',
+};
 
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
@@ -26,13 +35,28 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** x -> round(x / s) s with s = max|x| / 127. */
-function dequantize(x: Float32Array): Float32Array {
-  const scale = Math.fround(x.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127);
-  return x.map((value) => Math.max(-127, Math.min(127, roundHalfEven(Math.fround(value / scale)))) * scale);
+/** x -> round(x / s) s with s = max|x| / steps of each run of `width` values. */
+function dequantize(x: Float32Array, width: number, steps: number): Omit<PlainPair, 'rows' | 'columns'> {
+  const dequantized = new Float32Array(x.length);
+  const codes = new Int16Array(x.length);
+  const scales = new Float32Array(x.length);
+  for (let at = 0; at < x.length; at += width) {
+    const run = x.subarray(at, at + width);
+    const scale = Math.fround(run.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / steps);
+    for (let i = at; i < at + run.length; i++) {
+      const code = scale === 0 ? 0 : roundHalfEven(Math.fround(x[i]! / scale));
+      codes[i] = Math.max(-steps, Math.min(steps, code));
+      dequantized[i] = codes[i]! * scale;
+      scales[i] = scale;
+    }
+  }
+  return { original: x, dequantized, codes, scales };
 }
 
-export function errorOf(name: string, { original, dequantized }: PlainPair): TensorError {
+export function errorOf(
+  name: string,
+  { original, dequantized }: Pick<PlainPair, 'original' | 'dequantized'>,
+): TensorError {
   let [squares, errorSquares, sumAbs, maxAbs, product, otherSquares] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < original.length; i++) {
     const [x, y] = [original[i]!, dequantized[i]!];
@@ -73,6 +97,8 @@ function worstOf({ columns, original, dequantized }: PlainPair): PlacedError[] {
 /** The model of a safetensors file, its 2-D projections quantized. */
 export class PlainReport {
   readonly pairs = new Map<string, PlainPair>();
+  /** The same tensors under the other scheme. */
+  readonly others = new Map<string, PlainPair>();
   readonly report: QuantizeReport;
   readonly catalogue: Catalogue;
 
@@ -90,13 +116,10 @@ export class PlainReport {
       before += tensor.bytes.length;
       if (name.includes('_proj.')) {
         const original = plainValues(tensor);
-        const pair = {
-          rows: tensor.shape[0]!,
-          columns: tensor.shape[1]!,
-          original,
-          dequantized: dequantize(original),
-        };
+        const [height, width] = tensor.shape as [number, number];
+        const pair = { rows: height, columns: width, ...dequantize(original, original.length, 127) };
         this.pairs.set(name, pair);
+        this.others.set(name, { rows: height, columns: width, ...dequantize(original, 32, 7) });
         rows.push(errorOf(name, pair));
       } else {
         const note =
@@ -155,14 +178,20 @@ export class PlainReport {
     };
   }
 
-  pairAt(index: number): PlainPair {
-    const pair = this.pairs.get(this.catalogue.tensors.names[index]!);
+  pairAt(index: number, other = false): PlainPair {
+    const pair = (other ? this.others : this.pairs).get(this.catalogue.tensors.names[index]!);
     if (!pair) throw new Error(`no quantized tensor at ${index}`);
     return pair;
   }
 
-  tile(index: number, region: Region, rows: number, columns: number): ErrorTile {
-    const pair = this.pairAt(index);
+  tile(
+    index: number,
+    region: Region,
+    rows: number,
+    columns: number,
+    { other = false, codes = false } = {},
+  ): ErrorTile {
+    const pair = this.pairAt(index, other);
     const cells = rows * columns;
     const tile = {
       original: new Float32Array(cells),
@@ -196,11 +225,20 @@ export class PlainReport {
           }
         tile.error[cell] = sum / number;
       }
-    return { region, rows, columns, ...tile };
+    if (!codes) return { region, rows, columns, ...tile };
+    const cut = (whole: Int16Array | Float32Array) =>
+      Array.from(
+        { length: cells },
+        (_, i) =>
+          whole[(region.row0 + Math.floor(i / columns)) * pair.columns + region.column0 + (i % columns)]!,
+      );
+    const own = { codes: Int16Array.from(cut(pair.codes)), scales: Float32Array.from(cut(pair.scales)) };
+    const groups = other ? ({ groups: { kind: 'block', size: 32, flat: false } } as const) : {};
+    return { region, rows, columns, ...tile, codes: { ...own, ...groups } };
   }
 
-  detail(index: number): ErrorDetail {
-    const pair = this.pairAt(index);
+  detail(index: number, other = false): ErrorDetail {
+    const pair = this.pairAt(index, other);
     const { rows, columns, original, dequantized } = pair;
     let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const values of [original, dequantized])
@@ -223,13 +261,16 @@ export class PlainReport {
       columnError[i % columns]! += error / rows;
     }
     return {
-      tensor: errorOf(this.catalogue.tensors.names[index]!, pair),
+      tensor: {
+        ...errorOf(this.catalogue.tensors.names[index]!, pair),
+        ...(other ? { to: 'INT4', bytes: (original.length / 2) * 1.125 } : {}),
+      },
       original: histogram(original),
       dequantized: histogram(dequantized),
       rowError,
       columnError,
       worst: worstOf(pair),
-      kl: 0.25,
+      kl: other ? 0.5 : 0.25,
     };
   }
 }

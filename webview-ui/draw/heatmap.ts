@@ -3,25 +3,13 @@
  * edges are sharp at any pixel ratio and nothing is blended. Several layers may lie over each other in the
  * coordinates of one matrix: a coarse overview stays visible until the fine tile has come.
  */
-import { type ColorScale, colourOf, positionOn, textOver } from './colorMaps';
+import { type CellFrame, type CellNotes, drawCellTexts, drawGroups, type GroupOf } from './cellTexts';
+import { type ColorScale, positionOn } from './colorMaps';
 import { cssColour } from './colour';
+import type { Extent, HeatmapLayer } from './heatmapLayer';
 import { onThemeChange, readTheme, type ThemeColours } from './theme';
 
-/** Half-open ranges in rows and columns of the whole matrix. */
-export interface Extent {
-  readonly row0: number;
-  readonly row1: number;
-  readonly column0: number;
-  readonly column1: number;
-}
-
-/** rows x columns cells that fill an extent evenly; values row by row. */
-export interface HeatmapLayer {
-  readonly extent: Extent;
-  readonly rows: number;
-  readonly columns: number;
-  readonly values: Float32Array;
-}
+export type { Extent, HeatmapLayer } from './heatmapLayer';
 
 /** One cell of a layer. */
 export interface HeatmapCell {
@@ -41,8 +29,6 @@ export interface HeatmapOptions {
   readonly onResize?: ((widthPixels: number, heightPixels: number) => void) | undefined;
 }
 
-const numberFont = 10;
-const numberPadding = 3;
 /** Cells from this size on, in CSS pixels, are set apart by a line. */
 const gapFrom = 9;
 
@@ -64,6 +50,8 @@ export class Heatmap {
   private view: Extent = { row0: 0, row1: 1, column0: 0, column1: 1 };
   private scale: ColorScale;
   private cursor: HeatmapCell | null = null;
+  private notes: CellNotes | null = null;
+  private groupOf: GroupOf | null = null;
   private theme: ThemeColours;
   private frame = 0;
   private width = 0;
@@ -116,6 +104,20 @@ export class Heatmap {
     if (scale === this.scale) return;
     this.scale = scale;
     this.repaint();
+  }
+
+  /** A second line in the cells of the topmost layer, by index into its values; null: none. */
+  setNotes(notes: CellNotes | null): void {
+    if (notes === this.notes) return;
+    this.notes = notes;
+    this.redraw();
+  }
+
+  /** Draws a line between neighbours of different groups, where cells are large enough; null: none. */
+  setGroups(groupOf: GroupOf | null): void {
+    if (groupOf === this.groupOf) return;
+    this.groupOf = groupOf;
+    this.redraw();
   }
 
   /** Outlines a cell of the topmost layer; null: none. */
@@ -211,9 +213,12 @@ export class Heatmap {
     if (!top) return;
     const cellWidth = this.cellPixels(top, 'column');
     const cellHeight = this.cellPixels(top, 'row');
-    if (Math.min(cellWidth, cellHeight) >= gapFrom * this.ratio) this.drawGaps(top);
-    for (const format of [this.options.format, this.options.shortFormat])
-      if (format && this.drawNumbers(top, cellWidth, cellHeight, format)) break;
+    if (Math.min(cellWidth, cellHeight) >= gapFrom * this.ratio) {
+      this.drawGaps(top);
+      if (this.groupOf) drawGroups(context, this.cellFrame(top), this.groupOf);
+    }
+    const { format, shortFormat } = this.options;
+    drawCellTexts(context, this.cellFrame(top), [format, shortFormat], this.notes);
     if (this.cursor) this.drawCursor(top, this.cursor);
   }
 
@@ -289,6 +294,20 @@ export class Heatmap {
     ];
   }
 
+  private cellFrame(layer: HeatmapLayer): CellFrame {
+    return {
+      layer,
+      rows: this.visible(layer, 'row'),
+      columns: this.visible(layer, 'column'),
+      cellWidth: this.cellPixels(layer, 'column'),
+      cellHeight: this.cellPixels(layer, 'row'),
+      edge: (axis, cell) => this.edge(layer, axis, cell),
+      ratio: this.ratio,
+      scale: this.scale,
+      theme: this.theme,
+    };
+  }
+
   private drawGaps(layer: HeatmapLayer): void {
     const { context } = this;
     const thickness = Math.max(1, Math.round(this.ratio));
@@ -299,40 +318,6 @@ export class Heatmap {
     const [row0, row1] = this.visible(layer, 'row');
     for (let row = row0 + 1; row < row1; row++)
       context.fillRect(0, this.edge(layer, 'row', row) - thickness, this.width, thickness);
-  }
-
-  /** Whether the numbers fit and are drawn. */
-  private drawNumbers(
-    layer: HeatmapLayer,
-    cellWidth: number,
-    cellHeight: number,
-    format: (value: number) => string,
-  ): boolean {
-    const { context, ratio } = this;
-    const size = numberFont * ratio;
-    // Before any number is written: a fine tile has a hundred thousand of them.
-    if (cellHeight < size * 1.3 || cellWidth < size * 2) return false;
-    const [row0, row1] = this.visible(layer, 'row');
-    const [column0, column1] = this.visible(layer, 'column');
-    context.font = `${size}px ${this.theme.font}`;
-    const labels: { text: string; value: number; row: number; column: number }[] = [];
-    for (let row = row0; row < row1; row++)
-      for (let column = column0; column < column1; column++) {
-        const value = layer.values[row * layer.columns + column]!;
-        const text = Number.isNaN(value) ? 'NaN' : format(value);
-        if (context.measureText(text).width + 2 * numberPadding * ratio > cellWidth) return false;
-        labels.push({ text, value, row, column });
-      }
-    context.textAlign = 'center';
-    context.textBaseline = 'middle';
-    for (const { text, value, row, column } of labels) {
-      const colour = colourOf(this.scale, value);
-      context.fillStyle = colour ? textOver(colour) : this.theme.foreground;
-      const x = this.edge(layer, 'column', column) + cellWidth / 2;
-      const y = this.edge(layer, 'row', row) + cellHeight / 2;
-      context.fillText(text, x, y);
-    }
-    return true;
   }
 
   /** Two lines, one dark and one light: visible over any colour. Tiny cells get a frame around them. */

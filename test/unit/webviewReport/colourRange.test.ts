@@ -22,28 +22,55 @@ const many = tile(
 
 describe('colourRange', () => {
   it('spans everything, both values on one scale', () => {
-    const range = colourRange('whole', tile([1, -2], [0.1, 0.2], [1, -3]), tile([1, 1], [0, 0]), 0.5);
-    expect(range).toEqual({ signed: 3, error: 0.5, signedClipped: false, errorClipped: false });
+    const range = colourRange('whole', [
+      { overview: tile([1, -2], [0.1, 0.2], [1, -3]), shown: tile([1, 1], [0, 0]), maxError: 0.5 },
+    ]);
+    expect(range).toEqual({
+      signed: 3,
+      error: 0.5,
+      difference: 0.5,
+      signedClipped: false,
+      errorClipped: false,
+      differenceClipped: false,
+    });
   });
 
   it('leaves the largest few cells out when clipped, and says so', () => {
-    const range = colourRange('clipped', many, many, 0.3);
+    const range = colourRange('clipped', [{ overview: many, shown: many, maxError: 0.3 }]);
     expect(range.signed).toBeCloseTo(195 / 199, 6);
     expect(range.signedClipped).toBe(true);
     expect(range.error).toBeCloseTo(0.195, 6);
     expect(range.errorClipped).toBe(true);
+    // Signed errors are as large as those, half of them negative.
+    expect(range.difference).toBeCloseTo(0.195, 6);
+    expect(range.differenceClipped).toBe(true);
   });
 
   it('spans what is shown', () => {
-    const range = colourRange('view', many, tile([0.25, -0.5], [0.01, 0.02]), 0.3);
+    const range = colourRange('view', [
+      { overview: many, shown: tile([0.25, -0.5], [0.01, 0.02]), maxError: 0.3 },
+    ]);
     expect(range.signed).toBe(0.5);
     expect(range.error).toBeCloseTo(0.02, 6);
   });
 
   it('never gives an empty scale, and leaves NaN and infinities out', () => {
     const nothing = tile([Number.NaN, 0], [0, Number.NaN]);
-    expect(colourRange('whole', nothing, nothing, 0)).toMatchObject({ signed: 1, error: 1 });
+    expect(colourRange('whole', [{ overview: nothing, shown: nothing, maxError: 0 }])).toMatchObject({
+      signed: 1,
+      error: 1,
+      difference: 1,
+    });
     const endless = tile([Number.POSITIVE_INFINITY, 2], [0, 1]);
-    expect(colourRange('whole', endless, endless, 1).signed).toBe(2);
+    expect(colourRange('whole', [{ overview: endless, shown: endless, maxError: 1 }]).signed).toBe(2);
+  });
+
+  it('is the same for two schemes: the wider of both', () => {
+    const [fine, coarse] = [tile([1, -2], [0.1, 0.1]), tile([1, -2], [0.4, 0.1], [1.4, -2.5])];
+    const side = (overview: ErrorTile, maxError: number) => ({ overview, shown: overview, maxError });
+    const range = colourRange('view', [side(fine, 0.1), side(coarse, 0.4)]);
+    expect(range.signed).toBe(2.5);
+    expect([range.error, range.difference]).toEqual([Math.fround(0.4), Math.fround(0.4)]);
+    expect(colourRange('whole', [side(fine, 0.1), side(coarse, 0.7)]).error).toBe(0.7);
   });
 });

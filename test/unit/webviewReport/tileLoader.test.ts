@@ -107,6 +107,7 @@ describe('readTile', () => {
     expect(readTile(tile, { row: 13, column: 7 })).toEqual({
       rows: [12, 14],
       columns: [7, 8],
+      signed: -0.5,
       cell: { row: 1, column: 3 },
       original: 7,
       dequantized: 7.5,
@@ -117,5 +118,29 @@ describe('readTile', () => {
   it('knows nothing outside of the tile', () => {
     expect(readTile(tile, { row: 16, column: 5 })).toBeNull();
     expect(readTile(tile, { row: 12, column: 3 })).toBeNull();
+  });
+});
+
+describe('codes', () => {
+  it('are asked for where each cell is one value, and read with their scale and zero point', async () => {
+    const fetch = vi.fn<FetchTile>(async (request) => tileOf(request));
+    const { loader } = start(fetch);
+    loader.want(region(3, 5), { width: 300, height: 100 }, 'once');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(fetch.mock.calls[0]![0]).toMatchObject({ rows: 2, columns: 8, codes: true });
+    const codes = {
+      codes: Int16Array.from({ length: 16 }, (_, i) => i - 8),
+      scales: new Float32Array(16).fill(0.25).fill(Number.NaN, 15),
+      zeros: new Float32Array(16).fill(-3),
+    };
+    const tile = { ...tileOf({ region: region(3, 5), rows: 2, columns: 8 }), codes };
+    expect(readTile(tile, { row: 3, column: 2 })).toMatchObject({
+      code: { text: '\u22126', value: -6 },
+      scale: 0.25,
+      zero: -3,
+    });
+    // A value that is kept apart has neither code nor scale.
+    const apart = readTile(tile, { row: 4, column: 7 })!;
+    expect([apart.code!.text, apart.scale]).toEqual(['\u2013', undefined]);
   });
 });

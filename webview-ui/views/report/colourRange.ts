@@ -1,4 +1,4 @@
-/** Which values the colours of the three pictures span. */
+/** Which values the colours of the pictures span; with two schemes side by side the same ones for both. */
 import type { ErrorTile } from '../../../src/protocol/engineApi';
 
 export type RangeMode = 'whole' | 'clipped' | 'view';
@@ -8,9 +8,12 @@ export interface ColourRange {
   readonly signed: number;
   /** Error: 0 .. error. Above 0. */
   readonly error: number;
+  /** Signed error: -difference .. difference. Above 0. */
+  readonly difference: number;
   /** Values beyond the ends exist, and take the end's colour. */
   readonly signedClipped: boolean;
   readonly errorClipped: boolean;
+  readonly differenceClipped: boolean;
 }
 
 /**
@@ -19,34 +22,51 @@ export interface ColourRange {
  */
 export const clippedShare = 0.97;
 
+/** The tiles of one scheme. */
+export interface RangeTiles {
+  readonly overview: ErrorTile;
+  /** What is on the screen. */
+  readonly shown: ErrorTile;
+  /** Of the whole tensor: cells that fold many elements do not reach it. */
+  readonly maxError: number;
+}
+
 /**
  * `whole`: everything in the tensor; `clipped`: all but the largest few of the cells; `view`: what is
- * on the screen. `maxError` is the tensor's own, which cells that fold many elements do not reach.
+ * on the screen. Of several schemes the widest range.
  */
-export function colourRange(
-  mode: RangeMode,
-  overview: ErrorTile,
-  shown: ErrorTile,
-  maxError: number,
-): ColourRange {
+export function colourRange(mode: RangeMode, schemes: readonly RangeTiles[]): ColourRange {
+  const most = (of: (tiles: RangeTiles) => number) =>
+    schemes.reduce((so, tiles) => Math.max(so, of(tiles)), 0);
+  const values = ({ original, dequantized }: ErrorTile) => Math.max(largest(original), largest(dequantized));
   const whole = {
-    signed: Math.max(largest(overview.original), largest(overview.dequantized)),
-    error: Math.max(maxError, largest(overview.error)),
+    signed: most(({ overview }) => values(overview)),
+    error: most(({ overview, maxError }) => Math.max(maxError, largest(overview.error))),
+    difference: most(({ overview, maxError }) => Math.max(maxError, largest(overview.signed))),
   };
   const chosen =
     mode === 'whole'
       ? whole
       : mode === 'view'
         ? {
-            signed: Math.max(largest(shown.original), largest(shown.dequantized)),
-            error: largest(shown.error),
+            signed: most(({ shown }) => values(shown)),
+            error: most(({ shown }) => largest(shown.error)),
+            difference: most(({ shown }) => largest(shown.signed)),
           }
-        : { signed: magnitudeAt(overview.original), error: magnitudeAt(overview.error) };
+        : {
+            signed: most(({ overview }) => magnitudeAt(overview.original)),
+            error: most(({ overview }) => magnitudeAt(overview.error)),
+            difference: most(({ overview }) => magnitudeAt(overview.signed)),
+          };
+  const isClipped = (name: keyof typeof whole) =>
+    mode !== 'whole' && chosen[name] > 0 && chosen[name] < whole[name];
   return {
     signed: chosen.signed || whole.signed || 1,
     error: chosen.error || whole.error || 1,
-    signedClipped: mode !== 'whole' && chosen.signed > 0 && chosen.signed < whole.signed,
-    errorClipped: mode !== 'whole' && chosen.error > 0 && chosen.error < whole.error,
+    difference: chosen.difference || whole.difference || 1,
+    signedClipped: isClipped('signed'),
+    errorClipped: isClipped('error'),
+    differenceClipped: isClipped('difference'),
   };
 }
 

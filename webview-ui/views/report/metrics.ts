@@ -2,7 +2,7 @@
 import type { TensorError } from '../../../src/protocol/engineApi';
 import { fixed, padded } from './figures';
 
-export type MetricName = 'sqnr' | 'mse' | 'maxAbs' | 'cosine' | 'meanAbs';
+export type MetricName = 'sqnr' | 'mse' | 'maxAbs' | 'cosine' | 'meanAbs' | 'relative';
 
 export interface Metric {
   readonly name: MetricName;
@@ -62,6 +62,16 @@ export const metrics: readonly Metric[] = [
     unit: '',
     better: 'low',
     value: (row) => row.meanAbs,
+    stretch: Math.log10,
+    format: short,
+  },
+  {
+    name: 'relative',
+    label: 'rel. error',
+    unit: '',
+    better: 'low',
+    // sqrt(sum e^2 / sum x^2), from 10 log10 of its inverse's square.
+    value: (row) => (row.sqnr === null ? 0 : 10 ** (-row.sqnr / 20)),
     stretch: Math.log10,
     format: short,
   },

@@ -1,17 +1,24 @@
-/** Original, dequantized and |error| of one tensor: three heatmaps that share zoom, pan and cursor. */
+/** Original, dequantized and error of one tensor under one or two schemes: heatmaps that share zoom, pan, cursor and colours. */
 import { html, LitElement, nothing, type PropertyValues } from 'lit';
-import type { ErrorTile, Region } from '../../../src/protocol/engineApi';
-import { type ColorScale, type SequentialName, sequentialMap, signedMap } from '../../draw/colorMaps';
+import type { Region } from '../../../src/protocol/engineApi';
+import type { SequentialName } from '../../draw/colorMaps';
 import { Heatmap, type HeatmapLayer } from '../../draw/heatmap';
-import { readTheme } from '../../draw/theme';
 import '../../draw/legend';
-import { type ColourRange, colourRange, type RangeMode } from './colourRange';
+import type { RangeMode } from './colourRange';
+import './errorStrip';
 import { figure } from './figures';
+import { PictureGestures } from './pictureGestures';
+import { type PictureKind, pictureTitles } from './pictureKinds';
+import { PictureScales } from './pictureScales';
 import { renderReadout } from './readout';
+import { SideTiles } from './sideTiles';
+import type { StripProfile } from './stripProfile';
 import { styled } from './styled';
-import { type FetchTile, readTile, TileLoader, type TileReading } from './tileLoader';
+import { type FetchTile, readTile, type TileReading } from './tileLoader';
 import {
+  type CellCount,
   cellsOf,
+  nearest,
   reduceViewport,
   sameRegion,
   type Viewport,
@@ -19,16 +26,24 @@ import {
   wholeTensor,
 } from './viewport';
 
-const kinds = ['original', 'dequantized', 'error'] as const;
-type Kind = (typeof kinds)[number];
-const titles: Readonly<Record<Kind, string>> = {
-  original: 'Original',
-  dequantized: 'Dequantized',
-  error: '|Error|',
-};
+/** One scheme's pictures. */
+export interface PictureSide {
+  /** Tells it from another scheme; empty where there is none. */
+  readonly label: string;
+  readonly maxError: number;
+  readonly fetchTile: FetchTile;
+  /** Error by row and column, once it is known. */
+  readonly rows?: StripProfile | undefined;
+  readonly columns?: StripProfile | undefined;
+}
 
-/** A page that scrolls under the pointer must not start to zoom: wheel turns this soon after a scroll scroll on. */
-const scrollRestMs = 250;
+/** Two pictures beside each other have room for the numbers of so many columns. */
+const nearestBeside = 5;
+
+interface Figure {
+  readonly side: number;
+  readonly kind: PictureKind;
+}
 
 /** `<tl-pictures>`: fires `tl-region` with the region shown, to be remembered. */
 export class Pictures extends LitElement {
@@ -37,16 +52,13 @@ export class Pictures extends LitElement {
     name: { attribute: false },
     rows: { attribute: false },
     columns: { attribute: false },
-    maxError: { attribute: false },
-    fetchTile: { attribute: false },
+    sides: { attribute: false },
+    kinds: { attribute: false },
     mode: { attribute: false },
     colorMap: { attribute: false },
     startRegion: { attribute: false },
     viewport: { state: true },
-    overview: { state: true },
-    tile: { state: true },
-    failure: { state: true },
-    busy: { state: true },
+    tileCount: { state: true },
     themeCount: { state: true },
     spoken: { state: true },
   };
@@ -56,30 +68,27 @@ export class Pictures extends LitElement {
   declare name: string;
   declare rows: number;
   declare columns: number;
-  declare maxError: number;
-  declare fetchTile: FetchTile;
+  /** One or two. */
+  declare sides: readonly PictureSide[];
+  declare kinds: readonly PictureKind[];
   declare mode: RangeMode;
   declare colorMap: SequentialName;
   declare startRegion: Region | undefined;
-  declare private viewport: Viewport;
-  declare private overview: ErrorTile | undefined;
-  declare private tile: ErrorTile | undefined;
-  declare private failure: string | undefined;
-  declare private busy: boolean;
+  declare viewport: Viewport;
+  /** Raised with each tile and each change of a loader's state. */
+  declare private tileCount: number;
   declare private themeCount: number;
-  /** The cursor is moved by keys: its figures are told as it moves. Under a pointer that would be noise. */
   declare private spoken: boolean;
 
-  private loader: TileLoader | undefined;
-  private heatmaps: Heatmap[] = [];
+  private loaders: { readonly fetch: FetchTile; readonly tiles: SideTiles }[] = [];
+  private readonly heatmaps = new Map<HTMLCanvasElement, Heatmap>();
   private pixels = { width: 0, height: 0 };
-  private drag: { x: number; y: number; moved: boolean } | undefined;
-  private wheelSum = 0;
-  private lastScroll = 0;
+  private readonly gestures = new PictureGestures(this);
+  private readonly scales = new PictureScales();
 
   constructor() {
     super();
-    this.busy = false;
+    this.tileCount = 0;
     this.themeCount = 0;
     this.spoken = false;
     this.viewport = wholeTensor(1, 1);
@@ -91,190 +100,51 @@ export class Pictures extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener('scroll', this.onScroll, { capture: true, passive: true });
+    this.gestures.connect();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener('scroll', this.onScroll, { capture: true });
-    this.loader?.stop();
-    for (const heatmap of this.heatmaps) heatmap.dispose();
-    this.heatmaps = [];
+    this.gestures.disconnect();
+    for (const { tiles } of this.loaders) tiles.stop();
+    for (const heatmap of this.heatmaps.values()) heatmap.dispose();
+    this.heatmaps.clear();
   }
 
-  /** Puts the cursor on a row, a column or both, and brings it into the middle of the view. */
-  showElement(at: { row?: number; column?: number }): void {
+  /** Puts the cursor on a row, a column or both, and brings it into the middle of the view; `close`: with numbers in the cells. */
+  showElement(at: { row?: number; column?: number }, close = false): void {
     const { region, cursor } = this.viewport;
     const row = at.row ?? cursor?.row ?? Math.floor((region.row0 + region.row1) / 2);
     const column = at.column ?? cursor?.column ?? Math.floor((region.column0 + region.column1) / 2);
     this.act({ kind: 'point', row, column });
-    const middle = {
-      rows: row - Math.floor((region.row0 + region.row1) / 2),
-      columns: column - Math.floor((region.column0 + region.column1) / 2),
-    };
-    this.act({ kind: 'pan', ...middle });
-  }
-
-  protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has('tensor') || changed.has('rows') || changed.has('columns')) {
-      this.viewport = wholeTensor(this.rows, this.columns);
-      this.overview = undefined;
-      this.tile = undefined;
-      this.failure = undefined;
-      this.loader ??= new TileLoader(this.fetchTile, {
-        onTile: (tile) => this.takeTile(tile),
-        onFailure: (error) => {
-          this.failure = error instanceof Error ? error.message : String(error);
-        },
-        onBusy: (busy) => {
-          this.busy = busy;
-        },
-      });
-      this.loader.setTensor(this.tensor);
-      this.wish('once');
-    }
-    this.updateScales(changed as ReadonlyMap<PropertyKey, unknown>);
-  }
-
-  protected override firstUpdated(): void {
-    this.heatmaps = kinds.map((kind) => {
-      const canvas = this.querySelector<HTMLCanvasElement>(`canvas[data-picture="${kind}"]`)!;
-      return new Heatmap(canvas, {
-        scale: { map: sequentialMap('viridis'), min: 0, max: 1 },
-        format: (value) => figure(value, 3),
-        shortFormat: (value) => figure(value, 2),
-        // All three change together; the first speaks for them.
-        onTheme:
-          kind === 'original'
-            ? () => {
-                this.themeCount++;
-              }
-            : undefined,
-        onResize:
-          kind === 'original'
-            ? (width, height) => {
-                this.pixels = { width, height };
-                this.wish('rest');
-              }
-            : undefined,
-      });
+    if (close) this.act({ kind: 'zoom', factor: Math.max(this.rows, this.columns), row, column });
+    const { region: now } = this.viewport;
+    this.act({
+      kind: 'pan',
+      rows: row - Math.floor((now.row0 + now.row1) / 2),
+      columns: column - Math.floor((now.column0 + now.column1) / 2),
     });
-    for (const heatmap of this.heatmaps)
-      heatmap.canvas.addEventListener('wheel', this.onWheel, { passive: false });
   }
 
-  protected override updated(): void {
-    const { overview, viewport } = this;
-    const top = this.tile ?? overview;
-    const reading = this.reading();
-    const { scales } = this;
-    for (const [index, kind] of kinds.entries()) {
-      const heatmap = this.heatmaps[index]!;
-      const layers: HeatmapLayer[] = [];
-      for (const each of overview === top ? [overview] : [overview, top])
-        if (each) layers.push(layerOf(each, kind));
-      heatmap.setScale(kind === 'error' ? scales.error : scales.signed);
-      heatmap.setLayers(layers, viewport.region);
-      heatmap.setCursor(reading?.cell ?? null);
-    }
+  get cells(): CellCount {
+    return cellsOf(this.viewport.region, this.pixels);
   }
 
-  /** The cell under the cursor, read from the finest tile that is there. */
-  private reading(): TileReading | null {
-    const top = this.tile ?? this.overview;
-    return top && this.viewport.cursor ? readTile(top, this.viewport.cursor) : null;
-  }
-
-  private range: ColourRange | undefined;
-  private scales: { signed: ColorScale; error: ColorScale } = {
-    signed: { map: sequentialMap('viridis'), min: -1, max: 1 },
-    error: { map: sequentialMap('viridis'), min: 0, max: 1 },
-  };
-
-  /** Ranges look at every cell, so they are taken anew only when something changed that they depend on. */
-  private updateScales(changed: ReadonlyMap<PropertyKey, unknown>): void {
-    const keys: PropertyKey[] = ['mode', 'overview', 'maxError', 'colorMap', 'themeCount'];
-    if (this.mode === 'view') keys.push('tile');
-    if (!keys.some((key) => changed.has(key))) return;
-    const { overview } = this;
-    this.range = overview && colourRange(this.mode, overview, this.tile ?? overview, this.maxError);
-    const { signed, error } = this.range ?? { signed: 1, error: 1 };
-    this.scales = {
-      signed: { map: signedMap(readTheme().background), min: -signed, max: signed },
-      error: { map: sequentialMap(this.colorMap), min: 0, max: error },
-    };
-  }
-
-  protected override render() {
-    const height = Math.round(Math.min(150, Math.max(96, (420 * this.rows) / Math.max(1, this.columns))));
-    return html`<div
-        class=${this.failure && !this.overview ? 'pictures failed' : 'pictures'}
-        role="application"
-        tabindex="0"
-        aria-label=${`Original, dequantized and error of ${this.name}. Arrow keys move the cursor, plus and minus zoom, 0 shows the whole tensor.`}
-        aria-describedby="picture-readout"
-        data-testid="pictures"
-        data-region=${Object.values(this.viewport.region).join(',')}
-        data-busy=${this.busy ? 'true' : 'false'}
-        ${styled({ '--picture-height': `${this.rows === 1 ? 28 : height}px` })}
-        @keydown=${this.onKey}
-      >
-        ${kinds.map((kind) => this.renderPicture(kind))}
-        ${
-          this.failure
-            ? html`<p class="failure" role="alert">The picture could not be computed: ${this.failure}
-                <button class="link" @click=${() => this.retry()}>Try again</button></p>`
-            : nothing
-        }
-      </div>
-      ${renderReadout(this.reading(), this.viewport.region, this.spoken)}`;
-  }
-
-  private renderPicture(kind: Kind) {
-    const { range, scales } = this;
-    const [low, high] = !range
-      ? ['', '']
-      : kind === 'error'
-        ? ['0', `${range.errorClipped ? '≥ ' : ''}${figure(range.error, 3)}`]
-        : [
-            `${range.signedClipped ? '≤ ' : ''}${figure(-range.signed, 3)}`,
-            `${range.signedClipped ? '≥ ' : ''}${figure(range.signed, 3)}`,
-          ];
-    return html`<figure>
-      <figcaption>
-        <span>${titles[kind]}</span>
-        ${
-          kind === 'dequantized'
-            ? html`<span class="quiet">same colours</span>`
-            : range
-              ? html`<tl-legend
-                  data-legend=${kind}
-                  .scale=${kind === 'error' ? scales.error : scales.signed}
-                  .low=${low}
-                  .high=${high}
-                  .label=${kind === 'error' ? 'Error' : 'Original and dequantized'}
-                ></tl-legend>`
-              : html`<span class="quiet" role="status">${this.failure ? '' : 'Reading the values…'}</span>`
-        }
-      </figcaption>
-      <canvas
-        data-picture=${kind}
-        aria-hidden="true"
-        @pointerdown=${this.onDown}
-        @pointermove=${this.onMove}
-        @pointerup=${this.onUp}
-        @pointercancel=${this.onUp}
-        @dblclick=${this.onDoubleClick}
-      ></canvas>
-    </figure>`;
+  setSpoken(spoken: boolean): void {
+    this.spoken = spoken;
   }
 
   /** One step of zoom around the cursor, or the middle; for buttons and keys. */
   zoom(factor: number): void {
     const { region, cursor } = this.viewport;
-    const inside = cursor && readTile({ ...emptyTile, region }, cursor) !== null;
-    const row = inside ? cursor!.row + 0.5 : (region.row0 + region.row1) / 2;
-    const column = inside ? cursor!.column + 0.5 : (region.column0 + region.column1) / 2;
+    const inside =
+      cursor !== null &&
+      cursor.row >= region.row0 &&
+      cursor.row < region.row1 &&
+      cursor.column >= region.column0 &&
+      cursor.column < region.column1;
+    const row = inside ? cursor.row + 0.5 : (region.row0 + region.row1) / 2;
+    const column = inside ? cursor.column + 0.5 : (region.column0 + region.column1) / 2;
     this.act({ kind: 'zoom', factor, row, column });
   }
 
@@ -283,9 +153,7 @@ export class Pictures extends LitElement {
     this.act({ kind: 'fit' });
   }
 
-  private act(action: ViewportAction): void {
-    // The colours come from the overview: until it is there, the whole tensor stays wished for.
-    if (!this.overview && action.kind !== 'point') return;
+  act(action: ViewportAction): void {
     const before = this.viewport;
     this.viewport = reduceViewport(before, action);
     if (sameRegion(before.region, this.viewport.region)) return;
@@ -293,125 +161,210 @@ export class Pictures extends LitElement {
     this.dispatchEvent(new CustomEvent('tl-region', { detail: this.viewport.region }));
   }
 
-  private wish(at: 'once' | 'rest'): void {
-    if (this.pixels.width > 0 && this.loader) this.loader.want(this.viewport.region, this.pixels, at);
-  }
-
-  private retry(): void {
-    this.failure = undefined;
-    this.loader?.retry();
-  }
-
-  private takeTile(tile: ErrorTile): void {
-    this.failure = undefined;
-    this.tile = tile;
-    const whole = wholeTensor(this.rows, this.columns).region;
-    const first = this.overview === undefined;
-    if (sameRegion(tile.region, whole)) this.overview = tile;
-    // The overview comes first, for the colours; then what was zoomed to before the page was hidden.
-    if (first && this.startRegion) this.act({ kind: 'show', region: this.startRegion });
-  }
-
-  private readonly onScroll = (): void => {
-    this.lastScroll = performance.now();
-  };
-
-  private readonly onWheel = (event: WheelEvent): void => {
-    const zoomsOut = event.deltaY > 0;
-    const whole = sameRegion(this.viewport.region, wholeTensor(this.rows, this.columns).region);
-    if (performance.now() - this.lastScroll < scrollRestMs || (zoomsOut && whole && !event.ctrlKey)) return;
-    event.preventDefault();
-    // Touch pads send many small turns, wheels few large ones; both add up to the same way.
-    this.wheelSum += event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 33 : event.deltaY;
-    if (Math.abs(this.wheelSum) < 30) return;
-    const factor = 1.3 ** Math.min(4, Math.max(-4, -this.wheelSum / 100));
-    this.wheelSum = 0;
-    const at = this.elementAt(event);
-    if (at) this.act({ kind: 'zoom', factor, ...at });
-  };
-
-  private readonly onDown = (event: PointerEvent): void => {
-    if (event.button !== 0) return;
-    this.drag = { x: event.clientX, y: event.clientY, moved: false };
-    (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
-  };
-
-  private readonly onMove = (event: PointerEvent): void => {
-    const at = this.elementAt(event);
-    this.spoken = false;
-    if (!this.drag) {
-      if (at) this.act({ kind: 'point', ...at });
-      return;
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('tensor') || changed.has('rows') || changed.has('columns')) {
+      this.viewport = wholeTensor(this.rows, this.columns);
+      if (this.startRegion)
+        this.viewport = reduceViewport(this.viewport, { kind: 'show', region: this.startRegion });
+      for (const { tiles } of this.loaders) tiles.stop();
+      this.loaders = [];
     }
-    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    const { region } = this.viewport;
-    const columns = Math.trunc(
-      ((this.drag.x - event.clientX) / box.width) * (region.column1 - region.column0),
-    );
-    const rows = Math.trunc(((this.drag.y - event.clientY) / box.height) * (region.row1 - region.row0));
-    if (rows === 0 && columns === 0) return;
-    this.act({ kind: 'pan', rows, columns });
-    this.drag = {
-      x: columns === 0 ? this.drag.x : event.clientX,
-      y: rows === 0 ? this.drag.y : event.clientY,
-      moved: true,
-    };
-  };
-
-  private readonly onUp = (): void => {
-    this.drag = undefined;
-  };
-
-  private readonly onDoubleClick = (event: MouseEvent): void => {
-    const at = this.elementAt(event);
-    if (at) this.act({ kind: 'zoom', factor: event.shiftKey ? 0.25 : 4, ...at });
-  };
-
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const cells = cellsOf(this.viewport.region, this.pixels);
-    const by = event.shiftKey ? 10 : 1;
-    const steps: Readonly<Record<string, readonly [rows: number, columns: number]>> = {
-      ArrowUp: [-by, 0],
-      ArrowDown: [by, 0],
-      ArrowLeft: [0, -by],
-      ArrowRight: [0, by],
-    };
-    const step = steps[event.key];
-    this.spoken = true;
-    if (step) this.act({ kind: 'step', rows: step[0], columns: step[1], cells });
-    else if (event.key === '+' || event.key === '=') this.zoom(2);
-    else if (event.key === '-') this.zoom(0.5);
-    else if (event.key === '0') this.fit();
-    else return;
-    event.preventDefault();
-  };
-
-  /** The element under the pointer, with its fraction. */
-  private elementAt(event: MouseEvent): { row: number; column: number } | null {
-    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    if (box.width === 0 || box.height === 0) return null;
-    const { region } = this.viewport;
-    const across = Math.min(0.999999, Math.max(0, (event.clientX - box.left) / box.width));
-    const down = Math.min(0.999999, Math.max(0, (event.clientY - box.top) / box.height));
-    return {
-      row: region.row0 + down * (region.row1 - region.row0),
-      column: region.column0 + across * (region.column1 - region.column0),
-    };
+    const nearestColumns = this.sides.length > 1 ? nearestBeside : nearest.columns;
+    if (this.viewport.nearestColumns !== nearestColumns) this.viewport = { ...this.viewport, nearestColumns };
+    if (this.loaders.length !== this.sides.length || changed.has('sides')) this.updateLoaders();
+    this.updateScales();
   }
-}
 
-const emptyTile = {
-  rows: 1,
-  columns: 1,
-  original: new Float32Array(1),
-  dequantized: new Float32Array(1),
-  error: new Float32Array(1),
-  signed: new Float32Array(1),
-};
+  /** A side keeps its tiles as long as it asks the same. */
+  private updateLoaders(): void {
+    const before = this.loaders;
+    this.loaders = this.sides.map(({ fetchTile }) => {
+      const kept = before.find(({ fetch }) => fetch === fetchTile);
+      if (kept) return kept;
+      const tiles = new SideTiles(fetchTile, this.tensor, this, (what) => {
+        this.tileCount++;
+        if (what === 'overview') this.wish('once');
+      });
+      return { fetch: fetchTile, tiles };
+    });
+    for (const each of before) if (!this.loaders.includes(each)) each.tiles.stop();
+    this.wish('once');
+  }
 
-function layerOf(tile: ErrorTile, kind: Kind): HeatmapLayer {
-  return { extent: tile.region, rows: tile.rows, columns: tile.columns, values: tile[kind] };
+  private wish(at: 'once' | 'rest'): void {
+    if (this.pixels.width === 0) return;
+    for (const { tiles } of this.loaders) tiles.want(this.viewport.region, this.pixels, at);
+  }
+
+  private updateScales(): void {
+    const tiles = this.loaders.flatMap(({ tiles: { overview, top } }, side) =>
+      overview && top ? [{ overview, shown: top, maxError: this.sides[side]!.maxError }] : [],
+    );
+    this.scales.update(this.mode, tiles, this.colorMap, this.themeCount);
+  }
+
+  protected override updated(): void {
+    const canvases = [...this.querySelectorAll<HTMLCanvasElement>('canvas[data-picture]')];
+    for (const [canvas, heatmap] of this.heatmaps) {
+      if (canvases.includes(canvas)) continue;
+      heatmap.dispose();
+      this.heatmaps.delete(canvas);
+    }
+    for (const canvas of canvases) this.drawPicture(canvas);
+  }
+
+  private drawPicture(canvas: HTMLCanvasElement): void {
+    const kind = canvas.dataset.picture as PictureKind;
+    const { tiles } = this.loaders[Number(canvas.dataset.side)]!;
+    const heatmap = this.heatmaps.get(canvas) ?? this.newHeatmap(canvas);
+    const { overview, top } = tiles;
+    const layers: HeatmapLayer[] = [];
+    for (const each of overview === top ? [overview] : [overview, top])
+      if (each)
+        layers.push({ extent: each.region, rows: each.rows, columns: each.columns, values: each[kind] });
+    const { notes, groupOf } = tiles.details(kind);
+    const { cursor, region } = this.viewport;
+    heatmap.setScale(this.scales.of(kind));
+    heatmap.setLayers(layers, region);
+    heatmap.setNotes(notes);
+    heatmap.setGroups(groupOf);
+    heatmap.setCursor(top && cursor ? (readTile(top, cursor)?.cell ?? null) : null);
+  }
+
+  private newHeatmap(canvas: HTMLCanvasElement): Heatmap {
+    // All of them change together; the first speaks for them.
+    const speaks = () => this.heatmaps.keys().next().value === canvas;
+    const heatmap = new Heatmap(canvas, {
+      scale: this.scales.of(canvas.dataset.picture as PictureKind),
+      format: (value) => figure(value, 3),
+      shortFormat: (value) => figure(value, 2),
+      onTheme: () => {
+        if (speaks()) this.themeCount++;
+      },
+      onResize: (width, height) => {
+        if (!speaks() || (width === this.pixels.width && height === this.pixels.height)) return;
+        this.pixels = { width, height };
+        this.wish('rest');
+      },
+    });
+    canvas.addEventListener('wheel', this.gestures.onWheel, { passive: false });
+    this.heatmaps.set(canvas, heatmap);
+    return heatmap;
+  }
+
+  /** The cells under the cursor, read from the finest tiles that are there. */
+  private readings(): (TileReading | null)[] {
+    const { cursor } = this.viewport;
+    return this.loaders.map(({ tiles: { top } }) => (top && cursor ? readTile(top, cursor) : null));
+  }
+
+  private get figures(): Figure[] {
+    // The original is the same for both.
+    return this.kinds.flatMap((kind): Figure[] =>
+      kind === 'original' ? [{ side: 0, kind }] : this.sides.map((_, side) => ({ side, kind })),
+    );
+  }
+
+  protected override render() {
+    const height = Math.round(Math.min(160, Math.max(136, (420 * this.rows) / Math.max(1, this.columns))));
+    const busy = this.loaders.some(({ tiles }) => tiles.busy);
+    const bare = this.loaders.every(({ tiles }) => tiles.failure && !tiles.overview);
+    // With two schemes the original has no counterpart, and the figures take the place beside it.
+    const inGrid = this.sides.length > 1 && this.kinds.includes('original');
+    const readout = renderReadout(
+      this.readings(),
+      this.sides.map(({ label }) => label),
+      this.viewport.region,
+      this.spoken,
+    );
+    return html`<div
+        class=${bare ? 'pictures failed' : 'pictures'}
+        role="application"
+        tabindex="0"
+        aria-label=${`Original, dequantized and error of ${this.name}. Arrow keys move the cursor, plus and minus zoom, 0 shows the whole tensor.`}
+        aria-describedby="picture-readout"
+        data-testid="pictures"
+        data-sides=${this.sides.length}
+        data-region=${Object.values(this.viewport.region).join(',')}
+        data-busy=${busy ? 'true' : 'false'}
+        ${styled({ '--picture-height': `${this.rows === 1 ? 28 : height}px` })}
+        @keydown=${this.gestures.onKey}
+      >
+        <div class="picture-grid">
+          ${this.figures.map((figure) => [
+            this.renderPicture(figure),
+            figure.kind === 'original' && inGrid ? html`<div class="readout-cell">${readout}</div>` : nothing,
+          ])}
+        </div>
+        ${this.loaders.map(({ tiles }, side) =>
+          tiles.failure
+            ? html`<p class="failure" role="alert">${this.sides[side]!.label ? `${this.sides[side]!.label}: the` : 'The'} picture could not be computed: ${tiles.failure}
+                <button class="link" @click=${() => tiles.retry()}>Try again</button></p>`
+            : nothing,
+        )}
+      </div>
+      ${inGrid ? nothing : readout}`;
+  }
+
+  private renderPicture({ side, kind }: Figure) {
+    const { sides, viewport, gestures } = this;
+    const { region, cursor } = viewport;
+    const own = sides[side]!;
+    const alone = kind === 'original' || sides.length === 1;
+    const strip = (axis: 'rows' | 'columns') =>
+      html`<tl-error-strip
+        class=${axis}
+        .axis=${axis}
+        .profile=${own[axis]}
+        .start=${axis === 'rows' ? region.row0 : region.column0}
+        .end=${axis === 'rows' ? region.row1 : region.column1}
+        .cursor=${axis === 'rows' ? cursor?.row : cursor?.column}
+        title=${`Mean |error| of each ${axis === 'rows' ? 'row' : 'column'}`}
+        @tl-go=${(event: CustomEvent<number>) =>
+          this.act({
+            kind: 'point',
+            row: cursor?.row ?? region.row0,
+            column: cursor?.column ?? region.column0,
+            ...(axis === 'rows' ? { row: event.detail } : { column: event.detail }),
+          })}
+      ></tl-error-strip>`;
+    return html`<figure class=${`picture ${kind}`}>
+      <figcaption>
+        <span class="picture-title" title=${alone ? nothing : own.label}
+          >${pictureTitles[kind]}${alone ? nothing : html` <b>${own.label}</b>`}</span
+        >
+        ${this.renderLegend(kind, side)}
+      </figcaption>
+      <div class="picture-frame">
+        ${kind === 'error' || kind === 'signed' ? strip('columns') : nothing} ${strip('rows')}
+        <canvas
+          data-picture=${kind}
+          data-side=${side}
+          aria-hidden="true"
+          @pointerdown=${gestures.onDown}
+          @pointermove=${gestures.onMove}
+          @pointerup=${gestures.onUp}
+          @pointercancel=${gestures.onUp}
+          @dblclick=${gestures.onDoubleClick}
+        ></canvas>
+      </div>
+    </figure>`;
+  }
+
+  private renderLegend(kind: PictureKind, side: number) {
+    const failed = this.loaders[side]?.tiles.failure;
+    const legend = this.scales.legend(kind);
+    if (!legend) return html`<span class="quiet" role="status">${failed ? '' : 'Reading the values…'}</span>`;
+    if (side > 0) return nothing;
+    if (kind === 'dequantized') return html`<span class="quiet">same colours</span>`;
+    return html`<tl-legend
+      data-legend=${kind}
+      .scale=${this.scales.of(kind)}
+      .low=${legend.low}
+      .high=${legend.high}
+      .label=${kind === 'original' ? 'Original and dequantized' : pictureTitles[kind]}
+    ></tl-legend>`;
+  }
 }
 
 customElements.define('tl-pictures', Pictures);

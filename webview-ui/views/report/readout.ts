@@ -5,33 +5,58 @@ import { count, figure } from './figures';
 import type { TileReading } from './tileLoader';
 
 /**
- * Row, column and values of the cell under the cursor, at full precision in `data-value`. `spoken`: a screen
- * reader tells each change.
+ * Row, column and values of the cell under the cursor, at full precision in `data-value`; one reading for each scheme,
+ * with the schemes' labels where there are two. `spoken`: a screen reader tells each change.
  */
-export function renderReadout(reading: TileReading | null, region: Region, spoken: boolean) {
+export function renderReadout(
+  readings: readonly (TileReading | null)[],
+  labels: readonly string[],
+  region: Region,
+  spoken: boolean,
+) {
+  const reading = readings.find((each) => each !== null) ?? null;
   const folded = reading !== null && spanOf(reading.rows) * spanOf(reading.columns) > 1;
-  const entry = (label: string, key: string, text: string, value: string | undefined) =>
-    html`<div><dt>${label}</dt><dd data-figure=${key} data-value=${value ?? nothing}>${text}</dd></div>`;
-  const place = (key: 'row' | 'column', range: readonly [number, number] | undefined) =>
-    entry(
-      range && spanOf(range) > 1 ? `${key}s` : key,
-      key,
-      range ? rangeText(range) : '–',
-      range && String(range[0]),
-    );
-  const value = (label: string, key: 'original' | 'dequantized' | 'error') =>
-    entry(label, key, reading ? figure(reading[key]) : '–', reading ? String(reading[key]) : undefined);
-  return html`<dl class="readout" id="picture-readout" aria-live=${spoken ? 'polite' : 'off'} data-testid="readout">
+  return html`<div id="picture-readout" aria-live=${spoken ? 'polite' : 'off'} data-testid="readout">
+      <dl class="readout">
         ${place('row', reading?.rows)} ${place('column', reading?.columns)}
-        ${value('original', 'original')} ${value('dequantized', 'dequantized')} ${value(folded ? 'mean |error|' : '|error|', 'error')}
+        ${entry('original', 'original', reading?.original)}
+        ${labels.length === 1 ? schemeEntries(readings[0] ?? null, folded, '') : nothing}
       </dl>
-      <p class="hint">
-        ${
-          folded
-            ? `A cell folds ${count(spanOf(reading!.rows))} × ${count(spanOf(reading!.columns))} elements and shows the largest. `
-            : nothing
-        }Showing rows ${rangeText([region.row0, region.row1])}, columns ${rangeText([region.column0, region.column1])}.
-      </p>`;
+      ${
+        labels.length === 1
+          ? nothing
+          : labels.map(
+              (label, side) => html`<p class="readout-label">${label}</p>
+                <dl class="readout">${schemeEntries(readings[side] ?? null, folded, side === 0 ? '' : '-2')}</dl>`,
+            )
+      }
+    </div>
+    <p class="hint">
+      ${
+        folded
+          ? `A cell folds ${count(spanOf(reading!.rows))} × ${count(spanOf(reading!.columns))} elements and shows the largest. `
+          : nothing
+      }Showing rows ${rangeText([region.row0, region.row1])}, columns ${rangeText([region.column0, region.column1])}.
+    </p>`;
+}
+
+function schemeEntries(reading: TileReading | null, folded: boolean, suffix: string) {
+  const code = reading?.code;
+  return html`${entry('dequantized', `dequantized${suffix}`, reading?.dequantized)}
+    ${entry(folded ? 'mean |error|' : '|error|', `error${suffix}`, reading?.error)}
+    ${entry(folded ? 'largest error' : 'signed error', `signed${suffix}`, reading?.signed)}
+    ${code ? entry('code', `code${suffix}`, code.value, code.text) : nothing}
+    ${reading?.scale === undefined ? nothing : entry('scale', `scale${suffix}`, reading.scale)}
+    ${reading?.zero === undefined ? nothing : entry('zero point', `zero${suffix}`, reading.zero, figure(reading.zero))}`;
+}
+
+function entry(label: string, key: string, value: number | undefined, text?: string) {
+  const shown = text ?? (value === undefined ? '–' : figure(value));
+  return html`<div><dt>${label}</dt><dd data-figure=${key} data-value=${value === undefined ? nothing : String(value)}>${shown}</dd></div>`;
+}
+
+function place(key: 'row' | 'column', range: readonly [number, number] | undefined) {
+  return entry(range && spanOf(range) > 1 ? `${key}s` : key, key, range?.[0], range ? rangeText(range) : '–');
 }
 
 function spanOf(range: readonly [number, number]): number {

@@ -1,6 +1,12 @@
 /** The error report: what was quantized and how, the map of errors, and the chosen tensor beside it. */
 import { html, LitElement, nothing } from 'lit';
-import type { Catalogue, QuantizeReport, Region, TensorError } from '../../../src/protocol/engineApi';
+import type {
+  Catalogue,
+  QuantizeReport,
+  Region,
+  SchemeChoice,
+  TensorError,
+} from '../../../src/protocol/engineApi';
 import type { Rpc } from '../../../src/protocol/rpc';
 import type { ReportHostContract, ReportPageContract } from '../../../src/protocol/webviewApi';
 import { sequentialMap } from '../../draw/colorMaps';
@@ -21,8 +27,8 @@ import {
   metrics,
 } from './metrics';
 import { restoreState, type SavedState } from './savedState';
-import type { ChosenTensor } from './tensorPanel';
-import type { FetchTile } from './tileLoader';
+import { tableCsv, tableMarkdown } from './tableText';
+import type { ChosenTensor, FetchSchemeTile } from './tensorPanel';
 
 type Shown = ReportHostContract['ready']['result'];
 
@@ -37,6 +43,7 @@ export class ReportPage extends LitElement {
     phase: { state: true },
     saved: { state: true },
     pointed: { state: true },
+    copied: { state: true },
   };
 
   declare rpc: Rpc<ReportPageContract, ReportHostContract>;
@@ -48,6 +55,8 @@ export class ReportPage extends LitElement {
   declare private saved: SavedState;
   /** Row that the pointer or the map's cursor is on. */
   declare private pointed: number | null;
+  /** The table was copied just now. */
+  declare private copied: boolean;
   /** Name -> index into the catalogue. */
   private indices = new Map<string, number>();
 
@@ -55,6 +64,7 @@ export class ReportPage extends LitElement {
     super();
     this.phase = { kind: 'loading' };
     this.pointed = null;
+    this.copied = false;
   }
 
   protected override createRenderRoot(): this {
@@ -138,18 +148,25 @@ export class ReportPage extends LitElement {
             </p>
             <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
           </div>`
-          : html`<div class="panes">
+          : html`<div class=${this.saved.compare ? 'panes comparing' : 'panes'}>
             <div class="pane map-pane">${this.renderMap(shown, quantized)}</div>
             <div class="pane tensor-pane">
               <tl-tensor-panel
                 .report=${report}
                 .chosen=${this.chosen(report, catalogue)}
+                .label=${schemeLabel(report)}
+                .compare=${this.saved.compare}
                 .mode=${this.saved.range}
+                .kinds=${this.saved.kinds}
+                .isLog=${this.saved.isLog}
                 .colorMap=${shown.settings.colorMap}
                 .startRegion=${this.saved.region}
                 .fetchTile=${this.fetchTile}
                 .fetchDetail=${this.fetchDetail}
                 @tl-range=${(event: CustomEvent<SavedState['range']>) => this.remember({ range: event.detail })}
+                @tl-kinds=${(event: CustomEvent<SavedState['kinds']>) => this.remember({ kinds: event.detail })}
+                @tl-log=${(event: CustomEvent<boolean>) => this.remember({ isLog: event.detail })}
+                @tl-compare=${(event: CustomEvent<boolean>) => void this.compareWith(event.detail)}
                 @tl-region=${(event: CustomEvent<Region>) => this.remember({ region: event.detail })}
               ></tl-tensor-panel>
             </div>
@@ -160,9 +177,7 @@ export class ReportPage extends LitElement {
   private renderStrip({ report, against }: Shown, quantized: readonly TensorError[]) {
     const mean = meanSqnr(quantized);
     const share = report.bytesBefore > 0 ? (100 * report.bytesAfter) / report.bytesBefore : 100;
-    const scheme =
-      report.label ??
-      `${report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point'} per ${report.granularity}`;
+    const scheme = schemeLabel(report);
     const { backend } = report;
     return html`<header class="strip">
       <h1 title=${report.source}>${report.sourceName}</h1>
@@ -230,6 +245,9 @@ export class ReportPage extends LitElement {
               @change=${(event: Event) => this.remember({ showKept: (event.target as HTMLInputElement).checked })}
             ></vscode-checkbox>`
         }
+        <span class="spring"></span>
+        <button class="link" data-testid="copy-table" @click=${() => this.copyTable(report)}>${this.copied ? 'Copied' : 'Copy as Markdown'}</button>
+        <button class="link" data-testid="save-table" @click=${() => this.saveTable(report)}>Save as CSV or Markdown…</button>
       </div>
       ${
         this.saved.showTable
@@ -303,16 +321,48 @@ export class ReportPage extends LitElement {
   /** The same object for the same tensor, so that the panel sees no change where there is none. */
   private lastChosen: ChosenTensor | undefined;
 
-  private readonly fetchTile: FetchTile = (request, signal) =>
+  private readonly fetchTile: FetchSchemeTile = (request, signal) =>
     this.rpc.call('errorTile', request, { signal });
 
-  private readonly fetchDetail = (tensor: number, signal: AbortSignal) =>
-    this.rpc.call('errorDetail', { tensor }, { signal });
+  private readonly fetchDetail = (tensor: number, choice: SchemeChoice | undefined, signal: AbortSignal) =>
+    this.rpc.call('errorDetail', choice ? { tensor, choice } : { tensor }, { signal });
+
+  /** Asks for another scheme, or takes it away. */
+  private async compareWith(another: boolean): Promise<void> {
+    try {
+      const compare = another ? await this.rpc.call('pickScheme', {}) : undefined;
+      if (compare !== null) this.remember({ compare });
+    } catch {
+      // The host shows its own failures.
+    }
+  }
+
+  private copyTable(report: QuantizeReport): void {
+    this.send({ kind: 'copy', text: tableMarkdown(report.tensors) });
+    this.copied = true;
+    setTimeout(() => {
+      this.copied = false;
+    }, 1500);
+  }
+
+  private saveTable({ tensors }: QuantizeReport): void {
+    this.send({ kind: 'saveTable', csv: tableCsv(tensors), markdown: tableMarkdown(tensors) });
+  }
 
   private act(kind: 'openResult' | 'openSource'): void {
-    // The host shows its own failures.
-    this.rpc.call('action', { kind }).catch(() => undefined);
+    this.send({ kind });
   }
+
+  private send(action: ReportHostContract['action']['params']): void {
+    // The host shows its own failures.
+    this.rpc.call('action', action).catch(() => undefined);
+  }
+}
+
+/** Reports of earlier versions lack a label. */
+function schemeLabel(report: QuantizeReport): string {
+  const scheme = report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point';
+  return report.label ?? `${scheme} per ${report.granularity}`;
 }
 
 function shapeOf({ tensors }: Catalogue, index: number): number[] {

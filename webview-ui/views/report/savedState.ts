@@ -1,7 +1,9 @@
 /** What the report page remembers while it is hidden, moved or reloaded. */
 import type { Region } from '../../../src/protocol/engineApi';
+import type { ComparedScheme } from '../../../src/protocol/webviewApi';
 import type { RangeMode } from './colourRange';
 import { type MetricName, metricNamed } from './metrics';
+import { knownKinds, type PictureKind, pictureKinds } from './pictureKinds';
 
 export interface SavedState {
   readonly metric: MetricName;
@@ -10,6 +12,12 @@ export interface SavedState {
   /** Where the pictures of that tensor were zoomed to. */
   readonly region: Region | undefined;
   readonly range: RangeMode;
+  /** Which pictures are shown. */
+  readonly kinds: readonly PictureKind[];
+  /** The scheme beside the report's. */
+  readonly compare: ComparedScheme | undefined;
+  /** Logarithmic counts. */
+  readonly isLog: boolean;
   readonly showTable: boolean;
   readonly showKept: boolean;
   readonly sort: { readonly column: string; readonly descending: boolean };
@@ -20,6 +28,9 @@ const first: SavedState = {
   tensor: undefined,
   region: undefined,
   range: 'clipped',
+  kinds: pictureKinds,
+  compare: undefined,
+  isLog: true,
   showTable: true,
   showKept: false,
   sort: { column: 'sqnr', descending: false },
@@ -33,6 +44,9 @@ export function restoreState(saved: unknown): SavedState {
     tensor: typeof known.tensor === 'string' ? known.tensor : undefined,
     region: isRegion(known.region) ? known.region : undefined,
     range: known.range === 'whole' || known.range === 'view' ? known.range : first.range,
+    kinds: knownKinds(known.kinds),
+    compare: isCompared(known.compare) ? known.compare : undefined,
+    isLog: known.isLog !== false,
     showTable: known.showTable ?? first.showTable,
     showKept: known.showKept ?? first.showKept,
     sort:
@@ -46,4 +60,13 @@ function isRegion(region: unknown): region is Region {
   if (typeof region !== 'object' || region === null) return false;
   const { row0, row1, column0, column1 } = region as Region;
   return [row0, row1, column0, column1].every(Number.isFinite);
+}
+
+function isCompared(compare: unknown): compare is ComparedScheme {
+  if (typeof compare !== 'object' || compare === null) return false;
+  const { choice, label } = compare as Partial<ComparedScheme>;
+  // Whether the scheme exists is told by whoever is asked for it.
+  return (
+    typeof choice?.scheme === 'string' && typeof choice.granularity === 'string' && typeof label === 'string'
+  );
 }

@@ -3,10 +3,11 @@
  * wanted. Knows nothing of drawing; the clock and the host are handed in.
  */
 import type { ErrorTile, Region } from '../../../src/protocol/engineApi';
+import { codeText } from './pictureKinds';
 import { type CellCount, cellOf, cellsOf, elementsOf } from './viewport';
 
 export type FetchTile = (
-  request: { tensor: number; region: Region; rows: number; columns: number },
+  request: { tensor: number; region: Region; rows: number; columns: number; codes?: true },
   signal: AbortSignal,
 ) => Promise<ErrorTile>;
 
@@ -83,7 +84,9 @@ export class TileLoader {
     this.running = controller;
     this.listener.onBusy(true);
     try {
-      const tile = await this.fetch({ tensor, region: wish.region, ...wish.cells }, controller.signal);
+      const codes = holdsSingles(wish.region, wish.cells) ? ({ codes: true } as const) : {};
+      const request = { tensor, region: wish.region, ...wish.cells, ...codes };
+      const tile = await this.fetch(request, controller.signal);
       // A reply that nobody waits for any more is stale, whether or not the host heard of the abort.
       if (this.running !== controller) return;
       this.remember(keyOf(wish.region, wish.cells), tile);
@@ -104,6 +107,13 @@ export class TileLoader {
   }
 }
 
+/** Cells that can be large enough for numbers; the engine gives codes of as many. */
+const mostCodes = 2 ** 14;
+
+function holdsSingles({ row0, row1, column0, column1 }: Region, { rows, columns }: CellCount): boolean {
+  return rows === row1 - row0 && columns === column1 - column0 && rows * columns <= mostCodes;
+}
+
 function keyOf(region: Region, cells: CellCount): string {
   return [region.row0, region.row1, region.column0, region.column1, cells.rows, cells.columns].join(',');
 }
@@ -118,6 +128,12 @@ export interface TileReading {
   readonly original: number;
   readonly dequantized: number;
   readonly error: number;
+  readonly signed: number;
+  /** The code, where it is one value and the scheme has codes. */
+  readonly code?: { readonly text: string; readonly value: number } | undefined;
+  /** What the code is multiplied with, and its zero point. */
+  readonly scale?: number | undefined;
+  readonly zero?: number | undefined;
 }
 
 /** Reads the cell of a tile that holds an element; null outside of the tile. */
@@ -134,5 +150,17 @@ export function readTile(tile: ErrorTile, at: { row: number; column: number }): 
     original: tile.original[index]!,
     dequantized: tile.dequantized[index]!,
     error: tile.error[index]!,
+    signed: tile.signed[index]!,
+    ...codeReading(tile.codes, index),
+  };
+}
+
+function codeReading(codes: ErrorTile['codes'], index: number): Pick<TileReading, 'code' | 'scale' | 'zero'> {
+  if (!codes) return {};
+  const scale = codes.scales?.[index];
+  return {
+    code: { text: codeText(codes, index), value: codes.codes[index]! },
+    scale: scale !== undefined && Number.isNaN(scale) ? undefined : scale,
+    zero: codes.zeros?.[index],
   };
 }

@@ -12,6 +12,8 @@ export interface Viewport {
   readonly region: Region;
   /** The element under the cursor; null before the first touch. */
   readonly cursor: { readonly row: number; readonly column: number } | null;
+  /** At the nearest zoom; undefined: as many as `nearest` says. */
+  readonly nearestColumns?: number | undefined;
 }
 
 /** Cells across a picture: as many as there are elements, at most as many as there are pixels. */
@@ -55,7 +57,7 @@ export function reduceViewport(state: Viewport, action: ViewportAction): Viewpor
         region.column0,
         region.column1,
         state.columns,
-        nearest.columns,
+        state.nearestColumns ?? nearest.columns,
         action.factor,
         action.column,
       );
