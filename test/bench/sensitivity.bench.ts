@@ -3,7 +3,16 @@
  * the rows that the sample reads hold values, and all of it lies in the file cache, so that this measures computing. A
  * cold disk adds about 32 short reads a tensor.
  */
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
@@ -102,11 +111,21 @@ function writeModel(path: string, layers: number, sparse: boolean): number {
 const folder = mkdtempSync(join(tmpdir(), 'tensor-loupe-sensitivity-'));
 const enginePath = join(process.cwd(), 'dist/engine.js');
 
+/** Processor seconds and peak memory of a process, which other work on the machine hardly changes; Linux alone tells. */
+function used(pid: number | undefined): { seconds: number; megabytes: number } {
+  if (pid === undefined || !existsSync(`/proc/${pid}/stat`))
+    return { seconds: Number.NaN, megabytes: Number.NaN };
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return { seconds: (Number(fields[11]) + Number(fields[12])) / 100, megabytes: Number(peak?.[1]) / 1024 };
+}
+
 async function measure(path: string, wanted: readonly SchemeChoice[], sampled: boolean) {
   const engine = new EngineClient({ enginePath });
   const { tensors } = await engine.call('open', { path });
   const all = Array.from({ length: tensors.count }, (_, i) => i);
   let first = 0;
+  const before = used(engine.pid);
   const start = performance.now();
   const { cells } = await engine.call(
     'sensitivity',
@@ -118,35 +137,38 @@ async function measure(path: string, wanted: readonly SchemeChoice[], sampled: b
     },
   );
   const seconds = (performance.now() - start) / 1000;
+  const { seconds: total, megabytes } = used(engine.pid);
+  const processor = total - before.seconds;
   engine.dispose();
   const own = cells.filter(({ sampled: of, state }) => state === 'quantized' && (!sampled || of));
   const widths = own.flatMap(({ sampled: of }) =>
     of?.sqnrLow && of.sqnrHigh ? [of.sqnrHigh - of.sqnrLow] : [],
   );
   const width = widths.sort((a, b) => a - b)[widths.length >> 1];
-  return { seconds, first, quantized: own.length, width };
+  return { seconds, processor, megabytes, first, quantized: own.length, width };
 }
 
 try {
   const large = join(folder, 'large.safetensors');
   const gigabytes = writeModel(large, 32, true) / 1e9;
+  const times = ({ seconds, processor, megabytes }: Awaited<ReturnType<typeof measure>>) =>
+    `${seconds.toFixed(2)} s, ${processor.toFixed(2)} s of processor time, peak ${megabytes.toFixed(0)} MB`;
   const sampled = await measure(large, choices, true);
   console.log(
-    `7B, ${gigabytes.toFixed(1)} GB of BF16, sampled, ${choices.length} schemes: ${sampled.seconds.toFixed(2)} s (first cells after ${sampled.first.toFixed(2)} s), ${sampled.quantized} cells, intervals ${sampled.width?.toFixed(2)} dB wide in the median`,
+    `7B, ${gigabytes.toFixed(1)} GB of BF16, sampled, ${choices.length} schemes: ${times(sampled)}; first cells after ${sampled.first.toFixed(2)} s, ${sampled.quantized} cells, intervals ${sampled.width?.toFixed(2)} dB wide in the median`,
   );
-  for (const choice of [...choices, slower]) {
-    const { seconds } = await measure(large, [choice], true);
-    console.log(`  ${choiceLabel(choice)}: ${seconds.toFixed(2)} s`);
-  }
+  for (const choice of choices)
+    console.log(`  ${choiceLabel(choice)}: ${times(await measure(large, [choice], true))}`);
   rmSync(large);
 
   const small = join(folder, 'small.safetensors');
-  const whole = writeModel(small, 1, false);
-  for (const wanted of [choices.slice(0, 1), choices.slice(3, 4), choices]) {
-    const { seconds } = await measure(small, wanted, false);
-    const rate = (whole - tables) / 1e9 / seconds;
+  const quantized = (writeModel(small, 1, false) - tables) / 1e9;
+  console.log(`one layer, ${choiceLabel(slower)}, sampled: ${times(await measure(small, [slower], true))}`);
+  for (const wanted of [...choices.map((choice) => [choice]), choices]) {
+    const label = wanted.length === 1 ? choiceLabel(wanted[0]!) : `${wanted.length} schemes`;
+    const exact = await measure(small, wanted, false);
     console.log(
-      `exact, ${((whole - tables) / 1e9).toFixed(2)} GB quantized, ${wanted.length === 1 ? choiceLabel(wanted[0]!) : `${wanted.length} schemes`}: ${seconds.toFixed(2)} s, ${rate.toFixed(2)} GB/s`,
+      `exact, ${quantized.toFixed(2)} GB, ${label}: ${times(exact)}, ${((quantized * wanted.length) / exact.processor).toFixed(2)} GB a processor second and scheme`,
     );
   }
 } finally {

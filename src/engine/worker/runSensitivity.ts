@@ -129,8 +129,10 @@ export function runSensitivitySample(
     return {};
   });
   if ('error' in bad) return settings.map(() => bad);
+  const original = new Float64Array(task.bins.bins);
+  for (const { values } of bands) countInto(original, values, task.bins);
   return settings.map((setting) =>
-    outcomeOf(() => namingTensor(source, () => sampleErrors(context, task, setting, bands))),
+    outcomeOf(() => namingTensor(source, () => sampleErrors(context, task, setting, { bands, original }))),
   );
 }
 
@@ -143,7 +145,7 @@ function sampleErrors(
   context: WorkerContext,
   { source, bands: blocks, bins, extremes: knownExtremes }: SensitivitySampleTask,
   setting: Setting,
-  bands: readonly SampledBand[],
+  { bands, original: all }: { readonly bands: readonly SampledBand[]; readonly original: Float64Array },
 ): SampleErrors {
   const { kernels } = context;
   const { columns } = source;
@@ -175,7 +177,8 @@ function sampleErrors(
     }
     known.push(state);
   }
-  const original = new Float64Array(bins.bins);
+  const isTrimmed = whole.some(({ values }, i) => values.length !== bands[i]!.values.length);
+  const original = isTrimmed ? new Float64Array(bins.bins) : all;
   const dequantized = new Float64Array(bins.bins);
   const sums: ErrorSums[] = [];
   let values = 0;
@@ -197,7 +200,7 @@ function sampleErrors(
       kernels.f32(x, count).set(band.values);
       kernels.f32(y, count).set(encoded);
       sums.push(kernels.errorSums(x, y, count));
-      countInto(original, band.values, bins);
+      if (isTrimmed) countInto(original, band.values, bins);
       countInto(dequantized, encoded, bins);
       values += count;
     }
