@@ -8,7 +8,7 @@ import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, TensorError } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
-import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice } from './quantizeDialog';
+import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeDialog';
 import { showFailure } from './showFailure';
 
 /** Given instead of the dialog's answers by callers that know them: tests, tasks, keybindings. */
@@ -231,7 +231,7 @@ async function askFolder(
     canSelectMany: false,
     openLabel: 'Write Here',
   });
-  const name = path.basename(path.dirname(plan.open));
+  const name = path.basename(targetOf(plan));
   if (picked?.[0] && picked[0].scheme !== 'file')
     throw new LoupeError('usage', 'Choose a folder on disk: a quantized model is written nowhere else.');
   return picked?.[0] && { ...choice, out: path.join(picked[0].fsPath, name) };

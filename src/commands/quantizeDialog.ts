@@ -133,8 +133,12 @@ export function modelName(file: string): string {
   const base = path.basename(file);
   return /^model([.-]|$)/.test(base)
     ? path.basename(path.dirname(file))
-    : base.replace(/\.(safetensors|gguf)$/, '');
+    : base.replace(/\.(safetensors|gguf|onnx)$/, '');
 }
+
+/** What a planned quantization writes: an ONNX file, or the folder of what is opened then. */
+export const targetOf = ({ open }: Pick<QuantizeReport, 'open'>): string =>
+  /\.onnx$/i.test(open) ? open : path.dirname(open);
 
 /** The exact plan of a quantization: sizes and the default target, nothing computed or written. */
 export function dryRun(engine: EngineClient, file: string, choice: SchemeChoice): Promise<QuantizeReport> {
@@ -202,15 +206,20 @@ async function askTarget(
   choice: SchemeChoice,
 ): Promise<Answer<string | undefined>> {
   const plan = await dryRun(engine, file, choice);
-  const folder = path.dirname(plan.open);
+  const target = targetOf(plan);
+  const isFile = target === plan.open;
   const chosen = await pick<'default' | 'other'>({ title, step, totalSteps, placeholder: 'Where to write' }, [
     {
       value: 'default',
-      label: path.basename(folder),
-      description: path.dirname(folder),
-      detail: 'A new folder beside the model',
+      label: path.basename(target),
+      description: path.dirname(target),
+      detail: `A new ${isFile ? 'file' : 'folder'} beside the model`,
     },
-    { value: 'other', label: 'Another folder...', detail: 'Choose where the new folder goes' },
+    {
+      value: 'other',
+      label: 'Another folder...',
+      detail: `Choose where the new ${isFile ? 'file' : 'folder'} goes`,
+    },
   ]);
   if (chosen.kind !== 'value' || chosen.value === 'default') {
     return chosen.kind === 'value' ? { kind: 'value', value: undefined } : chosen;
@@ -221,8 +230,8 @@ async function askTarget(
     canSelectFolders: true,
     canSelectMany: false,
     openLabel: 'Write Here',
-    defaultUri: vscode.Uri.file(path.dirname(folder)),
+    defaultUri: vscode.Uri.file(path.dirname(target)),
   });
   if (!picked?.[0]) return { kind: 'escape' };
-  return { kind: 'value', value: path.join(picked[0].fsPath, path.basename(folder)) };
+  return { kind: 'value', value: path.join(picked[0].fsPath, path.basename(target)) };
 }

@@ -50,7 +50,7 @@ interface Weight {
 export async function planOnnx(checkpoint: Checkpoint, request: QuantizeRequest): Promise<QuantizePlan> {
   const recipe = request.recipe ?? recipeOf(chosenOptions(request), request.pure);
   assertSound(checkpoint);
-  const out = path.resolve(request.out ?? defaultTarget(checkpoint, outputSuffix(request)));
+  const out = targetFor(checkpoint, request);
   if (!request.dryRun) await assertPlainFile(out, checkpoint, request.overwrite);
   const resolved = resolveFor(checkpoint, recipe);
   const isSizesOnly = request.dryRun && request.sizesOnly === true;
@@ -185,9 +185,12 @@ function assertSound({ tensors, graph, findings, path: file }: Checkpoint): void
     throw new LoupeError('refused', `The model has a fault and is not quantized: ${error.message}`, error);
 }
 
-/** A file beside the source. */
-function defaultTarget({ path: file }: Checkpoint, suffix: string): string {
-  return path.join(path.dirname(file), `${path.basename(file).replace(/\.onnx$/i, '')}-${suffix}.onnx`);
+/** A file beside the source, the file that was asked for, or one of the source's name in the folder that was. */
+function targetFor({ path: file }: Checkpoint, request: QuantizeRequest): string {
+  const stem = path.basename(file).replace(/\.onnx$/i, '');
+  if (request.out === undefined)
+    return path.resolve(path.dirname(file), `${stem}-${outputSuffix(request)}.onnx`);
+  return path.resolve(/\.onnx$/i.test(request.out) ? request.out : path.join(request.out, `${stem}.onnx`));
 }
 
 /** Tensors and node that hold a weight; the codes keep its name, so that both models can be compared by names. */
