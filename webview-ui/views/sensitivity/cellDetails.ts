@@ -3,13 +3,16 @@ import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { SequentialName } from '../../draw/colorMaps';
-import { formatBits, formatBytes, formatShape } from '../../state/format';
+import { formatBits, formatBytes, formatInteger, formatShape } from '../../state/format';
 import type { RuleScope } from '../../state/recipeDraft';
 import { confidence } from '../../state/rowCells';
 import type { KnownCell } from '../../state/sensitivityCells';
 import { metrics } from '../../state/sensitivityMetrics';
+import type { SensitivityState } from '../../state/sensitivityState';
+import { shapeOf } from '../../state/tableModel';
 import './schemePictures';
 import type { ReadErrorTile } from './schemePictures';
+import type { SensitivityModel } from './sensitivityModel';
 
 export interface CellSubject {
   readonly tensor: number;
@@ -22,13 +25,40 @@ export interface CellSubject {
   /** How people call its layer and its kind of module. */
   readonly layer: string;
   readonly kind: string;
-  /** Whether the row has more tensors, of which this is the worst. */
-  readonly isWorstOf: number;
+  /** The tensors of its row, of which this is the worst. */
+  readonly others: readonly number[];
   /** Whether the recipe gives the tensor this scheme. */
   readonly isPicked: boolean;
   readonly isRunning: boolean;
   readonly colorMap: SequentialName;
   readonly generation: string;
+}
+
+/** The chosen cell; undefined when none is. */
+export function cellSubject(model: SensitivityModel, state: SensitivityState): CellSubject | undefined {
+  const { session } = model;
+  const { selected } = state;
+  const { tensors, generation } = session.catalogue;
+  const tensor = selected ? tensors.names.indexOf(selected.tensor) : -1;
+  const offer = selected && model.byKey.get(selected.scheme);
+  const row = model.rows.find(({ tensors: own }) => own.includes(tensor));
+  if (!offer || !row) return undefined;
+  return {
+    tensor,
+    name: selected.tensor,
+    dtype: tensors.dtypes[tensors.dtype[tensor]!]!,
+    shape: shapeOf(tensors, tensor),
+    bytes: tensors.bytes[tensor]!,
+    offer,
+    cell: model.cells.get(offer.key, tensor),
+    layer: row.layer,
+    kind: row.label,
+    others: selected.row === row.key ? row.tensors : [tensor],
+    isPicked: model.pick(state)(tensor) === offer.key,
+    isRunning: model.run.progress !== undefined,
+    colorMap: session.settings.colorMap,
+    generation,
+  };
 }
 
 export interface CellActions {
@@ -41,10 +71,10 @@ export interface CellActions {
 }
 
 export function cellDetails(subject: CellSubject, actions: CellActions): TemplateResult {
-  const { name, dtype, shape, bytes, offer, cell, isWorstOf } = subject;
+  const { name, dtype, shape, bytes, offer, cell, others } = subject;
   return html`<div class="details-content cell-details" data-testid="cell-details" data-tensor=${name} data-scheme=${offer.key}>
     <h2 tabindex="-1">${name}</h2>
-    <p class="facts">${dtype} · ${formatShape(shape)} · ${formatBytes(bytes)}${isWorstOf > 1 ? ` · worst of ${isWorstOf}` : ''}</p>
+    <p class="facts">${dtype} · ${formatShape(shape)} · ${formatBytes(bytes)}${others.length > 1 ? ` · worst of ${formatInteger(others.length)}` : ''}</p>
     <h3 class="scheme-name">${offer.label}</h3>
     <p class="scheme-detail">${offer.detail}</p>
     ${cell ? figuresOf(cell) : html`<p class="quiet">Not compared yet.</p>`} ${useButtons(subject, actions)}

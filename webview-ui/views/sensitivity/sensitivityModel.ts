@@ -146,7 +146,9 @@ export class SensitivityModel {
     const offers = columns.filter(({ key }) => this.cells.known(key) < this.cells.count);
     const tensors = new Set<number>();
     for (const { key } of offers) for (const tensor of this.cells.missing(key)) tensors.add(tensor);
-    return { tensors: [...tensors].sort((one, other) => one - other), offers };
+    // In the map's order, so that it fills from the top.
+    const ordered = this.rows.flatMap((row) => row.tensors.filter((tensor) => tensors.has(tensor)));
+    return { tensors: ordered, offers };
   }
 
   /** Tensors that are known from samples alone, and the columns with such. */

@@ -1,8 +1,10 @@
 /** What stands above and beside the map in words: the state of the comparison, and how to read it. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
+import { type SequentialName, sequentialMap } from '../../draw/colorMaps';
+import '../../draw/legend';
 import { formatBytes, formatInteger } from '../../state/format';
-import type { Metric } from '../../state/sensitivityMetrics';
+import type { Metric, MetricRange } from '../../state/sensitivityMetrics';
 import type { SensitivityModel } from './sensitivityModel';
 
 /** Empty, running, partial, cancelled, failed, sampled or exact: one sentence each. */
@@ -51,4 +53,22 @@ export function sensitivityHelp(metric: Metric): TemplateResult {
       <div><dt><kbd>t</kbd></dt><dd>the same as a sortable table</dd></div>
     </dl>
   </div>`;
+}
+
+/** What the colours mean, with the range that is there. */
+export function sensitivityLegend(
+  metric: Metric,
+  range: MetricRange | undefined,
+  colorMap: SequentialName,
+): TemplateResult {
+  if (!range)
+    return html`<span class="quiet small" data-testid="sensitivity-legend">no error known yet</span>`;
+  return html`<span class="map-legend" data-testid="sensitivity-legend">
+    <tl-legend
+      .scale=${{ map: sequentialMap(colorMap), min: 0, max: 1 }}
+      .low=${`worse ${metric.format(range.worst)}`}
+      .high=${`${metric.format(range.best)} better`}
+      .label=${metric.label}
+    ></tl-legend>
+  </span>`;
 }

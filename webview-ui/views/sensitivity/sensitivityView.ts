@@ -6,8 +6,6 @@ import type { Rpc } from '../../../src/protocol/rpc';
 import { LoupeError } from '../../../src/protocol/rpc';
 import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
-import { sequentialMap } from '../../draw/colorMaps';
-import '../../draw/legend';
 import { formatBits, formatBytes, formatInteger } from '../../state/format';
 import { type RuleScope, recipeFrom, withoutRule, withRule } from '../../state/recipeDraft';
 import { cellSentence, rowCell } from '../../state/rowCells';
@@ -15,18 +13,18 @@ import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics
 import type { SensitivityRow } from '../../state/sensitivityRows';
 import { mostSavedCells, type SensitivityState } from '../../state/sensitivityState';
 import type { CheckpointSession } from '../../state/session';
-import { shapeOf } from '../../state/tableModel';
 import type { PageContext } from '../pageContext';
 import '../splitPane';
-import { cellDetails } from './cellDetails';
+import { cellDetails, cellSubject } from './cellDetails';
 import { recipeBar } from './recipeBar';
 import { compareButton, runProgress } from './runControls';
 import { schemeChooser } from './schemeChooser';
+import { SchemeColumns } from './schemeColumns';
 import type { SchemeColumn, SensitivityMapEvents } from './sensitivityMap';
 import './sensitivityMap';
 import { SensitivityModel } from './sensitivityModel';
 import type { SensitivityTableEvents } from './sensitivityTable';
-import { comparisonSummary, sensitivityHelp } from './sensitivityTexts';
+import { comparisonSummary, sensitivityHelp, sensitivityLegend } from './sensitivityTexts';
 import './sensitivityTable';
 
 type PageRpc = Rpc<CheckpointPageContract, CheckpointHostContract>;
@@ -35,7 +33,7 @@ export class SensitivityView {
   private readonly model: SensitivityModel;
   private pointed = '';
   private isChoosing = false;
-  private columnsOf: { readonly made: readonly SchemeColumn[]; readonly key: string } = { made: [], key: '' };
+  private readonly columnsOf = new SchemeColumns();
   private openOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
   private problem = '';
 
@@ -120,7 +118,7 @@ export class SensitivityView {
           ${metrics.map(({ id, label }) => html`<option value=${id} ?selected=${id === metric.id}>${label}</option>`)}
         </select>
       </label>
-      ${this.legend()}
+      ${sensitivityLegend(metric, model.range(state, metric), this.session.settings.colorMap)}
       <span class="spring"></span>
       <button
         type="button"
@@ -159,43 +157,8 @@ export class SensitivityView {
     </div>`;
   }
 
-  private legend(): TemplateResult {
-    const metric = metricOf(this.state.metric);
-    const range = this.model.range(this.state, metric);
-    if (!range)
-      return html`<span class="quiet small" data-testid="sensitivity-legend">no error known yet</span>`;
-    return html`<span class="map-legend" data-testid="sensitivity-legend">
-      <tl-legend
-        .scale=${{ map: sequentialMap(this.session.settings.colorMap), min: 0, max: 1 }}
-        .low=${`worse ${metric.format(range.worst)}`}
-        .high=${`${metric.format(range.best)} better`}
-        .label=${metric.label}
-      ></tl-legend>
-    </span>`;
-  }
-
-  /** The same array as long as nothing of it changes: the map lays itself out anew for another. */
   private schemeColumns(columns: readonly SchemeOffer[]): readonly SchemeColumn[] {
-    const totals = this.model.totals(this.state);
-    const made = columns.map(({ key, short }, at): SchemeColumn => {
-      const { bytes, bitsPerWeight, sqnr, quantized, unknown, isSampled } = totals[at]!;
-      const isPartial = unknown > 0;
-      if (quantized === 0 && isPartial) return { key, name: short, totals: ['', '', ''] };
-      const about = isPartial ? '…' : '';
-      const error = Number.isNaN(sqnr)
-        ? '–'
-        : sqnr === Number.POSITIVE_INFINITY
-          ? '∞'
-          : `${isSampled ? '≈' : ''}${sqnr.toFixed(1)}`.replace('-', '−');
-      return {
-        key,
-        name: short,
-        totals: [`${formatBytes(bytes)}${about}`, `${formatBits(bitsPerWeight)}${about}`, error],
-      };
-    });
-    const key = JSON.stringify(made);
-    if (key !== this.columnsOf.key) this.columnsOf = { made, key };
-    return this.columnsOf.made;
+    return this.columnsOf.of(columns, this.model.totals(this.state));
   }
 
   private map(columns: readonly SchemeOffer[]): TemplateResult {
@@ -245,37 +208,16 @@ export class SensitivityView {
   }
 
   private details(columns: readonly SchemeOffer[]): TemplateResult {
-    const { model, state, session } = this;
-    const { selected } = state;
-    const { tensors, generation } = session.catalogue;
-    const tensor = selected ? tensors.names.indexOf(selected.tensor) : -1;
-    const offer = selected && model.byKey.get(selected.scheme);
-    if (!selected || !offer || tensor < 0) return sensitivityHelp(metricOf(state.metric));
-    const row = model.rows.find(({ tensors: own }) => own.includes(tensor))!;
-    const cell = model.cells.get(offer.key, tensor);
-    const isWhole = selected.row === row.key;
-    const subject = {
-      tensor,
-      name: selected.tensor,
-      dtype: tensors.dtypes[tensors.dtype[tensor]!]!,
-      shape: shapeOf(tensors, tensor),
-      bytes: tensors.bytes[tensor]!,
-      offer,
-      cell,
-      layer: row.layer,
-      kind: row.label,
-      isWorstOf: isWhole ? row.tensors.length : 1,
-      isPicked: model.pick(state)(tensor) === offer.key,
-      isRunning: model.run.progress !== undefined,
-      colorMap: session.settings.colorMap,
-      generation,
-    };
+    const { model, state } = this;
+    const subject = cellSubject(model, state);
+    if (!subject) return sensitivityHelp(metricOf(state.metric));
+    const { tensor, offer, others } = subject;
     return cellDetails(subject, {
       use: (scope) => this.use(scope, tensor, offer.key),
       keep: () => this.use('tensor', tensor, 'keep'),
       exact: (what) => {
         if (what === 'cell') void this.start([tensor], [offer], true);
-        else void this.start(isWhole ? row.tensors : [tensor], columns, true);
+        else void this.start(others, columns, true);
       },
       view: () => this.page.viewTensor(tensor),
       announce: (text) => this.page.announce(text),

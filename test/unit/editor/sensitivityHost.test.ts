@@ -1,0 +1,107 @@
+/** What the Sensitivity tab gets from the real compute process, and where its recipes go; VS Code is made up. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { sensitivityHandlers } from '../../../src/editor/sensitivityHost';
+import type { SensitivityCell } from '../../../src/protocol/engineApi';
+import type { Recipe } from '../../../src/protocol/sensitivityPageApi';
+import { parseRecipe } from '../../../src/quant/recipeFile';
+import { demoModel, startEngine, temporaryFolder } from '../engine/support';
+
+const { uriOf, answers, executed } = vi.hoisted(() => ({
+  uriOf: (path: string) => ({ fsPath: path, path, scheme: 'file' }),
+  answers: { file: undefined as string | undefined, message: undefined as string | undefined },
+  executed: [] as unknown[][],
+}));
+
+vi.mock('vscode', async () => {
+  const { writeFileSync } = await import('node:fs');
+  return {
+    Uri: { joinPath: (uri: { path: string }, ...parts: string[]) => uriOf(join(uri.path, ...parts)) },
+    window: {
+      showSaveDialog: async () => (answers.file === undefined ? undefined : uriOf(answers.file)),
+      showInformationMessage: async () => answers.message,
+      showTextDocument: async () => undefined,
+    },
+    workspace: {
+      fs: {
+        writeFile: async (uri: { fsPath: string }, bytes: Uint8Array) => writeFileSync(uri.fsPath, bytes),
+      },
+    },
+    commands: { executeCommand: async (...given: unknown[]) => void executed.push(given) },
+  };
+});
+
+const engine = startEngine();
+const model = join(demoModel, 'model.safetensors');
+const opened = () => engine.call('open', { path: model });
+const handlers = sensitivityHandlers(engine, {
+  uri: uriOf(model) as never,
+  catalogue: opened,
+  diskPath: async () => model,
+});
+const context = (cells: SensitivityCell[] = []) => ({
+  signal: new AbortController().signal,
+  progress: (data: { cells: readonly SensitivityCell[] }) => void cells.push(...data.cells),
+});
+
+beforeEach(() => {
+  answers.file = undefined;
+  answers.message = undefined;
+  executed.length = 0;
+});
+
+describe('the host of the Sensitivity tab', () => {
+  it('compares the usual schemes over the whole model; every cell comes once, and 8 bits beat 4', async () => {
+    const { offers, usual } = await handlers.schemes({}, context() as never);
+    expect(usual.length).toBeGreaterThanOrEqual(6);
+    const choices = usual.map((key) => offers.find((offer) => offer.key === key)!.choice);
+    const { tensors } = await opened();
+    const all = Array.from({ length: tensors.count }, (_, at) => at);
+    const cells: SensitivityCell[] = [];
+    const params = { tensors: all, choices, sampleValues: 4096 };
+    const answer = await handlers.sensitivity(params, context(cells) as never);
+    expect(answer).toEqual({ done: tensors.count * choices.length });
+    expect(new Set(cells.map(({ tensor, choice }) => `${tensor} ${choice}`)).size).toBe(answer.done);
+    const down = tensors.names.indexOf('model.layers.1.mlp.down_proj.weight');
+    const sqnr = (key: string) =>
+      cells.find(({ tensor, choice }) => tensor === down && choice === usual.indexOf(key))!.sqnr!;
+    expect(sqnr('int8-absmax row')).toBeGreaterThan(sqnr('nf4 block 64') + 6);
+    const tile = await handlers.schemeErrorTile(
+      { tensor: down, choice: choices[0]!, rows: 4, columns: 8 },
+      context() as never,
+    );
+    expect([tile.original.length, tile.error.length]).toEqual([32, 32]);
+    expect(Math.max(...tile.error)).toBeGreaterThan(0);
+  });
+
+  const recipe: Recipe = {
+    version: 1,
+    name: 'demo',
+    default: { scheme: 'nf4', granularity: 'block', blockSize: 64 },
+    rules: [{ match: 'lm_head.weight', choice: 'keep' }],
+  };
+
+  it('saves a recipe that reads back and names the model relative to it', async () => {
+    await handlers.recipe({ purpose: 'save', recipe }, context() as never);
+    answers.file = join(temporaryFolder(), 'demo.loupe.json');
+    await handlers.recipe({ purpose: 'save', recipe }, context() as never);
+    const { model: own, ...rest } = parseRecipe(readFileSync(answers.file, 'utf8'));
+    expect(rest).toEqual(recipe);
+    expect(join(answers.file, '..', own!)).toBe(model);
+    const broken = { ...recipe, rules: [{ match: '/(/', choice: 'keep' as const }] };
+    await expect(handlers.recipe({ purpose: 'save', recipe: broken }, context() as never)).rejects.toThrow(
+      'recipe',
+    );
+  });
+
+  it('quantizes only after a yes', async () => {
+    await handlers.recipe({ purpose: 'quantize', recipe }, context() as never);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(executed).toEqual([]);
+    answers.message = 'Quantize';
+    await handlers.recipe({ purpose: 'quantize', recipe }, context() as never);
+    await vi.waitFor(() => expect(executed).toHaveLength(1));
+    expect(executed[0]).toEqual(['tensorLoupe.quantize', uriOf(model), { recipe }]);
+  });
+});
