@@ -39,7 +39,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --head-size N                rows of an attention head
       --output auto|plain|fake     the scheme's layout, plain tensors only, or dequantized values
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
-      --out FOLDER                 where to write
+      --out FOLDER                 where to write (an ONNX model: FILE.onnx)
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
       --dry-run                    write nothing; show what each tensor becomes, with exact sizes
