@@ -14,6 +14,10 @@ export interface QuantExports {
   groupRanges(src: number, ...rest: [...Rows, minimum: number, maximum: number]): number;
   /** max(|minimum|, |maximum|) of `count` groups. */
   largestMagnitudes(minimum: number, maximum: number, count: number, dst: number): void;
+  /** What NVFP4 rounds to scales: divisor * (absmax / 6). */
+  nvfpScales(absmax: number, count: number, divisor: number, dst: number): void;
+  /** Scales divided by `divisor` and their reciprocals, finite and 0 for 0; all float32. */
+  dividedScales(stored: number, count: number, divisor: number, scales: number, inverses: number): void;
   /** Sums of magnitudes of rows in float64, added in order. */
   rowMagnitudes(src: number, rows: number, columns: number, dst: number): void;
   /**

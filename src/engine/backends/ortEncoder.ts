@@ -24,6 +24,7 @@ const largestInverse = 2 ** 115;
 
 export class OrtEncoder implements Encoder {
   readonly batchElements = batchElements;
+  readonly isGraph = true;
   private readonly sessions = new Map<string, Promise<InferenceSession>>();
 
   constructor(

@@ -10,6 +10,7 @@ import type {
   QuantizeRequest,
   TensorError,
 } from '../../protocol/engineApi';
+import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
 import { chosenOptions, resolveChoice } from '../../quant/choice';
 import { choiceLabel } from '../../quant/choiceLabel';
 import { encodingFor } from '../../quant/encoding';
@@ -102,7 +103,7 @@ async function filledRequest(
   return { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) };
 }
 
-/** The kernels and graphs know INT8 by rows and tensors; everything else is computed by its plain code. */
+/** Graphs know linear integers; everything else is computed on the CPU. */
 async function backendFor(
   engine: Engine,
   { request, shards, asFiles }: QuantizePlan,
@@ -112,7 +113,8 @@ async function backendFor(
     request.recipe || asFiles
       ? planned.some((tensor) => tensor.kind === 'quantize' && kernelCode(tensor.setting))
       : kernelCode({ choice: resolveChoice(request) });
-  if (usesKernels) return engine.backends.choose(request.backend);
+  const usesGraphs = planned.some((tensor) => tensor.kind === 'quantize' && runsAsGraph(tensor.setting));
+  if (usesKernels || usesGraphs) return engine.backends.choose(request.backend);
   if (request.backend !== 'auto' && request.backend !== 'cpu') {
     throw new LoupeError(
       'unsupported',
@@ -254,7 +256,7 @@ async function writeTensor(
   } else {
     const known = await surveyTensor(engine.pool, source, setting, { signal });
     sums = await encodeTensor(
-      engine.pool,
+      runsAsGraph(setting) ? backend.runner : engine.pool,
       source,
       setting,
       known,

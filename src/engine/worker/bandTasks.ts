@@ -51,7 +51,7 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
 }
 
 /** Error sums are taken in the same segments as by `runCompare`, so that a written file compares equal in all bits. */
-export function runBands(context: WorkerContext, task: BandsTask): TaskResult<BandsTask> {
+export async function runBands(context: WorkerContext, task: BandsTask): Promise<TaskResult<BandsTask>> {
   const { kernels } = context;
   const { source, part, setting, known, output } = task;
   const start = part.row * source.columns;
@@ -72,7 +72,9 @@ export function runBands(context: WorkerContext, task: BandsTask): TaskResult<Ba
     for (const block of divide(part, segmentElements)) {
       context.checkCancelled();
       const count = block.rows * block.columns;
-      const { x, y } = window.values(block.row * source.columns + block.column, count);
+      const first = block.row * source.columns + block.column;
+      const { x, y } =
+        window instanceof KernelWindow ? await window.valuesLater(first, count) : window.values(first, count);
       sums = addErrorSums(sums, kernels.errorSums(x, y, count));
     }
     return { sums };

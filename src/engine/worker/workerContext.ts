@@ -8,6 +8,8 @@ import type { SegmentReader } from './segmentReader';
 export interface Encoder {
   /** Elements that are worth one call. */
   readonly batchElements: number;
+  /** Set where a graph makes the codes. */
+  readonly isGraph?: boolean;
   /**
    * Codes of rows x columns float32 at `x` go to `codes`, rows `strideBytes` apart; inverses and zeros hold
    * one float32 a row.

@@ -48,7 +48,14 @@ export { encodeCodebook } from './quantCodebooks';
 export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
 export { encodeColumns, encodeGroups } from './quantIntegers';
 export { packDense, packHighNibbles } from './quantPacking';
-export { groupRanges, integerScales, largestMagnitudes, rowMagnitudes } from './quantScales';
+export {
+  dividedScales,
+  groupRanges,
+  integerScales,
+  largestMagnitudes,
+  nvfpScales,
+  rowMagnitudes,
+} from './quantScales';
 export { rowRange } from './rowRange';
 export {
   decodeByTable,

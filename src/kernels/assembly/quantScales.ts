@@ -136,3 +136,21 @@ export function integerScales(
   }
   return -1;
 }
+
+/** divisor * (absmax / 6) of each block, rounded after each step. */
+export function nvfpScales(absmax: usize, count: i32, divisor: f32, dst: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = (<usize>i) << 2;
+    store<f32>(dst + at, divisor * (load<f32>(absmax + at) / 6));
+  }
+}
+
+/** Scales divided by `divisor`, and their reciprocals, finite and 0 for 0. */
+export function dividedScales(stored: usize, count: i32, divisor: f32, scales: usize, inverses: usize): void {
+  for (let i = 0; i < count; i++) {
+    const at = (<usize>i) << 2;
+    const scale = load<f32>(stored + at) / divisor;
+    store<f32>(scales + at, scale);
+    store<f32>(inverses + at, scale === 0 ? 0 : min<f32>(<f32>1 / scale, f32.MAX_VALUE));
+  }
+}

@@ -26,6 +26,25 @@ export interface KernelEncoded {
  */
 export type BandKernel = (band: KernelBand, known: Knowledge) => KernelEncoded | undefined;
 
+/**
+ * Codes of rows x columns float32 at `x`, clamp(rne(x * inverse) + zero, low, high), one byte each, go to `codes`; inverses and
+ * zeros hold one float32 a row.
+ */
+export type EncodeRows = (call: {
+  readonly x: number;
+  readonly codes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly strideBytes: number;
+  readonly inverses: number;
+  readonly zeros: number;
+  readonly low: number;
+  readonly high: number;
+}) => void | Promise<void>;
+
+/** A `BandKernel` part of whose work is done elsewhere. */
+export type GraphKernel = (band: KernelBand, known: Knowledge) => Promise<KernelEncoded | undefined>;
+
 /** Largest magnitudes of groups, at a pointer to float32. */
 export function groupMagnitudes(
   kernels: Kernels,

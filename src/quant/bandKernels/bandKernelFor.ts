@@ -2,10 +2,10 @@
 import type { Kernels } from '../../kernels/kernels';
 import { linearCodeNamed } from '../linearCode';
 import type { EncodedBand, Encoding, Setting } from '../scheme';
-import type { BandKernel } from './bandKernel';
+import type { BandKernel, EncodeRows, GraphKernel } from './bandKernel';
 import { codebookKernel } from './codebooks';
 import { castKernel, float8Kernel, microscalingKernel } from './floats';
-import { bnbInt8Kernel, integerKernel, ternaryKernel } from './integers';
+import { bnbInt8Kernel, integerGraphKernel, integerKernel, ternaryKernel } from './integers';
 
 /** The kernel of a setting; undefined where its plain code is run. */
 export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | undefined {
@@ -36,6 +36,25 @@ export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | 
     default:
       return undefined;
   }
+}
+
+/** Whether a graph of ONNX Runtime can make the codes of a setting: linear integers whose groups are rows of a matrix. */
+export function runsAsGraph({ choice, columns, graph }: Setting): boolean {
+  const { scheme, granularity, blockSize, prune, output, clip } = choice;
+  const isPlain = prune === undefined && output !== 'fake' && clip !== 'hqq' && graph === undefined;
+  const areRows =
+    granularity === 'block' ? columns % Math.min(blockSize, columns) === 0 : granularity !== 'column';
+  return isPlain && areRows && linearCodeNamed(scheme) !== undefined;
+}
+
+/** The kernel of a setting whose codes are made by `encode`; undefined where `runsAsGraph` is false. */
+export function graphKernelFor(
+  kernels: Kernels,
+  setting: Setting,
+  encode: EncodeRows,
+): GraphKernel | undefined {
+  const code = linearCodeNamed(setting.choice.scheme);
+  return code && runsAsGraph(setting) ? integerGraphKernel(kernels, code, setting, encode) : undefined;
 }
 
 /**

@@ -5,8 +5,8 @@ import { floatBytes } from '../packing';
 import type { Chunk, Setting } from '../scheme';
 import { tensorScaleOf, unscaled } from '../schemes/float8';
 import { sharedExponent } from '../schemes/mxfp4';
-import { blockScale, tensorDivisor } from '../schemes/nvfp4';
-import { storedScale } from '../storedScale';
+import { tensorDivisor } from '../schemes/nvfp4';
+import { type StoredScale, storedScale } from '../storedScale';
 import { type BandKernel, groupMagnitudes, packedRows, placeFloats } from './bandKernel';
 
 interface Target {
@@ -17,13 +17,29 @@ interface Target {
   readonly width: number;
 }
 
-/** Encodes groups by given scales, or all by one; returns where the codes lie. */
+/** Scales in the kernels' memory; `step` as in `encodeSmallFloats`. */
+interface Scales {
+  readonly scales: number;
+  readonly inverses: number;
+  readonly step: 0 | 4;
+}
+
+function placeScales(kernels: Kernels, all: readonly StoredScale[], step: 0 | 4): Scales {
+  const [scales, inverses] = (['scale', 'inverse'] as const).map((name) =>
+    placeFloats(
+      kernels,
+      all.map((one) => one[name]),
+    ),
+  ) as [number, number];
+  return { scales, inverses, step };
+}
+
+/** Encodes groups by given scales; returns where the codes lie. */
 function encodeSmall(
   kernels: Kernels,
   format: Minifloat,
   { x, y, rows, columns, width }: Target,
-  scales: ArrayLike<number>,
-  inverses: ArrayLike<number>,
+  { scales, inverses, step }: Scales,
 ): number {
   const codes = kernels.alloc(rows * columns);
   kernels.quant.encodeSmallFloats(
@@ -33,9 +49,9 @@ function encodeSmall(
     rows,
     columns,
     width,
-    placeFloats(kernels, scales),
-    placeFloats(kernels, inverses),
-    scales.length === 1 ? 0 : 4,
+    scales,
+    inverses,
+    step,
     format.fractionBits,
     format.smallestExponent,
     format.values[format.largestCode]!,
@@ -62,13 +78,8 @@ export function float8Kernel(
       ? Array.from(kernels.f32(magnitudes, rows), (absmax) => storedScale(absmax, largest, scaleDtype))
       : [choice.granularity === 'tensor' ? tensorScale(known) : unscaled];
     const scale = scales.map((one) => one.scale);
-    const codes = encodeSmall(
-      kernels,
-      format,
-      { x, y, rows, columns: width, width },
-      scale,
-      scales.map(({ inverse }) => inverse),
-    );
+    const placed = placeScales(kernels, scales, byRow ? 4 : 0);
+    const codes = encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed);
     return {
       codes,
       chunks: () => {
@@ -81,40 +92,49 @@ export function float8Kernel(
   };
 }
 
-/** Scale codes of blocks and what they mean. */
-interface BlockScales {
-  readonly codes: Uint8Array;
-  readonly scales: Float32Array;
-  readonly inverses: Float32Array;
+/** Scales of blocks, and where their codes lie. */
+interface BlockScales extends Scales {
+  readonly codes: number;
 }
 
 /** 2^(code - 127) and its reciprocal, both exact in float32. */
 const powers = Float32Array.from({ length: 255 }, (_, code) => 2 ** (code - 127));
 
-function powersOfTwo(absmax: Float32Array, elementExponent: number): BlockScales {
-  const codes = new Uint8Array(absmax.length);
-  const scales = new Float32Array(absmax.length);
-  const inverses = new Float32Array(absmax.length);
-  for (let i = 0; i < absmax.length; i++) {
-    const code = sharedExponent(absmax[i]!, elementExponent);
+function powersOfTwo(kernels: Kernels, absmax: number, count: number, elementExponent: number): BlockScales {
+  const pointers = {
+    codes: kernels.alloc(count),
+    scales: kernels.alloc(4 * count),
+    inverses: kernels.alloc(4 * count),
+  };
+  const codes = kernels.u8(pointers.codes, count);
+  const scales = kernels.f32(pointers.scales, count);
+  const inverses = kernels.f32(pointers.inverses, count);
+  const patterns = kernels.u32(absmax, count);
+  const values = kernels.f32(absmax, count);
+  for (let i = 0; i < count; i++) {
+    // A normal number's pattern holds its exponent; the formula's limits matter for what is smaller.
+    const usual = (patterns[i]! >>> 23) - elementExponent;
+    const code = usual > 0 ? usual : sharedExponent(values[i]!, elementExponent);
     codes[i] = code;
     scales[i] = powers[code]!;
     inverses[i] = powers[254 - code]!;
   }
-  return { codes, scales, inverses };
+  return { ...pointers, step: 4 };
 }
 
-function dividedScales(absmax: Float32Array, divisor: number): BlockScales {
-  const codes = new Uint8Array(absmax.length);
-  const scales = new Float32Array(absmax.length);
-  const inverses = new Float32Array(absmax.length);
-  for (let i = 0; i < absmax.length; i++) {
-    const { code, scale, inverse } = blockScale(absmax[i]!, divisor);
-    codes[i] = code;
-    scales[i] = scale;
-    inverses[i] = inverse;
-  }
-  return { codes, scales, inverses };
+/** `blockScale` of many blocks. */
+function dividedScales(kernels: Kernels, absmax: number, count: number, divisor: number): BlockScales {
+  const [x, y, scales, inverses] = Array.from({ length: 4 }, () => kernels.alloc(4 * count)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  kernels.quant.nvfpScales(absmax, count, divisor, x);
+  const target = { x, y, rows: 1, columns: count, width: count };
+  const codes = encodeSmall(kernels, e4m3, target, placeScales(kernels, [unscaled], 0));
+  kernels.quant.dividedScales(y, count, divisor, scales, inverses);
+  return { codes, scales, inverses, step: 4 };
 }
 
 const microscaled = {
@@ -133,20 +153,22 @@ export function microscalingKernel(
   const divisorOf = tensorDivisor();
   const isByte = name === 'mxfp8';
   const stride = isByte ? columns : Math.ceil(columns / 2);
-  return ({ first, count, x, y }, known) => {
-    const rows = count / columns;
+  return ({ first, count: elements, x, y }, known) => {
+    const rows = elements / columns;
     const { pointer } = groupMagnitudes(kernels, x, rows, columns, width);
-    const absmax = kernels.f32(pointer, rows * groups);
+    const count = rows * groups;
     const blocks =
-      name === 'nvfp4' ? dividedScales(absmax, divisorOf(known)) : powersOfTwo(absmax, elementExponent);
+      name === 'nvfp4'
+        ? dividedScales(kernels, pointer, count, divisorOf(known))
+        : powersOfTwo(kernels, pointer, count, elementExponent);
     const target = { x, y, rows, columns, width };
-    const codes = encodeSmall(kernels, format, target, blocks.scales, blocks.inverses);
+    const codes = encodeSmall(kernels, format, target, blocks);
     const chunks = (): Chunk[] => {
       const row = first / columns;
       const bytes = packedRows(kernels, codes, rows, columns, isByte ? 8 : 4, stride);
       return [
         { suffix: isByte ? '' : '_packed', byteOffset: row * stride, bytes },
-        { suffix: '_scale', byteOffset: row * groups, bytes: blocks.codes },
+        { suffix: '_scale', byteOffset: row * groups, bytes: kernels.u8(blocks.codes, count) },
       ];
     };
     return { codes, chunks };

@@ -8,7 +8,15 @@ import type { Chunk, Knowledge, Setting } from '../scheme';
 import { groupWidth, sharedParametersOf, tablesOf } from '../schemes/linearInteger';
 import { perStep, rowInverse, scbSuffix } from '../schemes/llmInt8';
 import { ternaryScale, ternaryTensorScale } from '../schemes/ternary';
-import { type BandKernel, groupMagnitudes, packedRows, placeFloats, scaleBytes } from './bandKernel';
+import {
+  type BandKernel,
+  type EncodeRows,
+  type GraphKernel,
+  groupMagnitudes,
+  packedRows,
+  placeFloats,
+  scaleBytes,
+} from './bandKernel';
 
 const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
 
@@ -20,10 +28,17 @@ interface Parameters {
   readonly step: 0 | 4;
 }
 
-/** See src/quant/schemes/linearInteger.ts; not for half-quadratic zero points, which are no integers. */
-export function integerKernel(kernels: Kernels, code: LinearCode, setting: Setting): BandKernel {
+/** What the kernels do before codes are made, and after. */
+interface IntegerSteps {
+  readonly width: number;
+  /** undefined where the plain code decides. */
+  parameters(x: number, rows: number, known: Knowledge): Parameters | undefined;
+  chunks(codes: number, first: number, rows: number, parameters: Parameters): Iterable<Chunk>;
+}
+
+function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): IntegerSteps {
   const { columns, choice, scaleDtype } = setting;
-  const { bits, symmetric, low, high } = code;
+  const { bits, symmetric } = code;
   const { granularity, clip } = choice;
   const { quant } = kernels;
   const width = groupWidth(setting);
@@ -94,28 +109,96 @@ export function integerKernel(kernels: Kernels, code: LinearCode, setting: Setti
     }
   }
 
+  function* chunks(
+    codes: number,
+    first: number,
+    rows: number,
+    { scales, zeros }: Parameters,
+  ): Iterable<Chunk> {
+    const row = first / columns;
+    const packed = packedRows(kernels, codes, rows, columns, bits, stride);
+    yield { suffix: '_packed', byteOffset: row * stride, bytes: packed };
+    if (isShared) return;
+    const scaleOffset = (scaleDtype === 'F32' ? 4 : 2) * row * groups;
+    const stored = scaleBytes(kernels, scales, rows * groups, scaleDtype);
+    yield { suffix: '_scale', byteOffset: scaleOffset, bytes: stored };
+    if (symmetric) return;
+    const packedZeros = packColumns(new Uint8Array(kernels.f32(zeros, rows * groups)), groups, bits);
+    yield { suffix: '_zero_point', byteOffset: ((row * bits) / 32) * 4 * groups, bytes: packedZeros };
+  }
+
+  return {
+    width,
+    parameters: (x, rows, known) => (isShared ? shared(known) : own(x, rows)),
+    chunks,
+  };
+}
+
+/** See src/quant/schemes/linearInteger.ts; not for half-quadratic zero points, which are no integers. */
+export function integerKernel(kernels: Kernels, code: LinearCode, setting: Setting): BandKernel {
+  const { columns, choice } = setting;
+  const { low, high } = code;
+  const { quant } = kernels;
+  const steps = integerSteps(kernels, code, setting);
   return ({ first, count, x, y }, known) => {
     const rows = count / columns;
-    const parameters = isShared ? shared(known) : own(x, rows);
+    const parameters = steps.parameters(x, rows, known);
     if (!parameters) return undefined;
     const { scales, inverses, zeros, step } = parameters;
     const codes = kernels.alloc(count);
-    if (granularity === 'column')
+    if (choice.granularity === 'column')
       quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
-    else quant.encodeGroups(x, codes, y, rows, columns, width, scales, inverses, zeros, step, 1, low, high);
-    function* chunks(): Iterable<Chunk> {
-      const row = first / columns;
-      const packed = packedRows(kernels, codes, rows, columns, bits, stride);
-      yield { suffix: '_packed', byteOffset: row * stride, bytes: packed };
-      if (isShared) return;
-      const scaleOffset = (scaleDtype === 'F32' ? 4 : 2) * row * groups;
-      const stored = scaleBytes(kernels, scales, rows * groups, scaleDtype);
-      yield { suffix: '_scale', byteOffset: scaleOffset, bytes: stored };
-      if (symmetric) return;
-      const packedZeros = packColumns(new Uint8Array(kernels.f32(zeros, rows * groups)), groups, bits);
-      yield { suffix: '_zero_point', byteOffset: ((row * bits) / 32) * 4 * groups, bytes: packedZeros };
-    }
-    return { codes, chunks };
+    else
+      quant.encodeGroups(
+        x,
+        codes,
+        y,
+        rows,
+        columns,
+        steps.width,
+        scales,
+        inverses,
+        zeros,
+        step,
+        1,
+        low,
+        high,
+      );
+    return { codes, chunks: () => steps.chunks(codes, first, rows, parameters) };
+  };
+}
+
+/**
+ * The same with codes made elsewhere: a matrix whose rows are the groups, with an inverse and a zero point each. undefined
+ * where groups are no such rows: for scales of columns, and where the last group of a row is shorter.
+ */
+export function integerGraphKernel(
+  kernels: Kernels,
+  code: LinearCode,
+  setting: Setting,
+  encode: EncodeRows,
+): GraphKernel | undefined {
+  const { columns, choice } = setting;
+  const { low, high } = code;
+  const steps = integerSteps(kernels, code, setting);
+  const { width } = steps;
+  if (choice.granularity === 'column' || columns % width !== 0) return undefined;
+  return async ({ first, count, x, y }, known) => {
+    const rows = count / columns;
+    const parameters = steps.parameters(x, rows, known);
+    if (!parameters) return undefined;
+    const groups = count / width;
+    const each = (pointer: number) =>
+      parameters.step === 4
+        ? pointer
+        : placeFloats(kernels, new Float32Array(groups).fill(kernels.f32(pointer, 1)[0]!));
+    const [scales, inverses, zeros] = [parameters.scales, parameters.inverses, parameters.zeros].map(
+      each,
+    ) as [number, number, number];
+    const codes = kernels.alloc(count);
+    await encode({ x, codes, rows: groups, columns: width, strideBytes: width, inverses, zeros, low, high });
+    kernels.decodeCodes8(codes, y, groups, width, width, scales, zeros);
+    return { codes, chunks: () => steps.chunks(codes, first, rows, parameters) };
   };
 }
 

@@ -3,7 +3,7 @@ import { floatBytes, piece } from '../packing';
 import { remembering } from '../remembering';
 import type { Knowledge, Scheme } from '../scheme';
 import { extremes } from '../surveys';
-import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, blockAt, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 import { packNibbleRows } from './mxfp4';
 
 const blockSize = 16;
@@ -22,7 +22,7 @@ export function tensorDivisor(): (known: Knowledge) => number {
 }
 
 /** The scale of a block: as stored, and in float32 with its reciprocal. */
-export function blockScale(
+function blockScale(
   absmax: number,
   divisor: number,
 ): { readonly code: number; readonly scale: number; readonly inverse: number } {
@@ -89,6 +89,9 @@ export const nvfp4: Scheme = {
         return {
           codes,
           dequantized,
+          scaleAt: (index) => ({
+            scale: Math.fround(e4m3.values[scales[blockAt(index, columns, blockSize)]!]! / divisor),
+          }),
           chunks: () => [
             { suffix: '_packed', byteOffset: row * stride, bytes: packNibbleRows(codes, columns) },
             { suffix: '_scale', byteOffset: row * groups, bytes: scales },

@@ -34,23 +34,47 @@ function trickyModel(): string {
   ]);
 }
 
+/** Rows that divide into blocks; some blocks are all zeros, and some far below the others. */
+function blockModel(): string {
+  const [rows, columns] = [300, 640];
+  const values = randomValues(rows * columns, 5).map((value, i) => {
+    const block = Math.floor(i / 32) % 97;
+    return block === 3 ? 0 : block === 11 ? value * 2 ** -130 : i % 1999 === 0 ? value * 300 : value;
+  });
+  return writeModel(join(folder, 'blocks/model.safetensors'), [
+    { name: 'blocks.weight', dtype: 'F32', shape: [rows, columns], data: f32Data(values) },
+    { name: 'plain.weight', dtype: 'BF16', shape: [96, 4096], data: bf16Data(randomValues(393_216, 6)) },
+  ]);
+}
+
 const path = trickyModel();
+const blocks = blockModel();
 const choices = [
-  ['int8-absmax', 'row'],
-  ['int8-absmax', 'tensor'],
-  ['int8-zeropoint', 'row'],
-  ['int8-zeropoint', 'tensor'],
+  { scheme: 'int8-absmax', granularity: 'row' },
+  { scheme: 'int8-absmax', granularity: 'tensor' },
+  { scheme: 'int8-zeropoint', granularity: 'row' },
+  { scheme: 'int8-zeropoint', granularity: 'tensor' },
+  { scheme: 'int4-absmax', granularity: 'block', blockSize: 32, path: blocks },
 ] as const;
+/** On one provider only: each takes seconds. */
+const moreChoices = [
+  { scheme: 'int4-absmax', granularity: 'tensor', path: blocks },
+  { scheme: 'int4-zeropoint', granularity: 'row', path: blocks },
+  { scheme: 'int8-zeropoint', granularity: 'block', blockSize: 64, path: blocks },
+] as const;
+const limitMilliseconds = 180_000;
 
 /** Hash of the written file and the report's rows for each choice. */
 async function outputsOf(
   engine: ReturnType<typeof startEngine>,
   backend: BackendName,
+  chosen: readonly (typeof choices | typeof moreChoices)[number][] = choices,
 ): Promise<{ hash: string; rows: readonly TensorError[] }[]> {
   const results = [];
-  for (const [scheme, granularity] of choices) {
-    const out = join(mkdtempSync(join(folder, `${backend}-`)), `${scheme}-${granularity}`);
-    const report = await engine.call('quantize', request(path, out, { scheme, granularity, backend }));
+  for (const choice of chosen) {
+    const out = join(mkdtempSync(join(folder, `${backend}-`)), `${choice.scheme}-${choice.granularity}`);
+    const report = await engine.call('quantize', request(path, out, { ...choice, backend }));
+    expect(report.tensors.filter(({ note }) => note === undefined)).toHaveLength(2);
     expect(report.backend).toMatchObject({ requested: backend, used: backend });
     const hash = createHash('sha256').update(readFileSync(report.open)).digest('hex');
     results.push({ hash, rows: report.tensors });
@@ -82,27 +106,36 @@ const cpu = startEngine();
 const software = softwareVulkan();
 
 describe('codes and errors', () => {
-  it("of ONNX Runtime's CPU provider are the kernels', to the last bit", async () => {
-    expect(await outputsOf(cpu, 'ort-cpu')).toEqual(await outputsOf(cpu, 'cpu'));
-  });
+  it(
+    "of ONNX Runtime's CPU provider are the kernels', to the last bit",
+    async () => {
+      const all = [...choices, ...moreChoices];
+      expect(await outputsOf(cpu, 'ort-cpu', all)).toEqual(await outputsOf(cpu, 'cpu', all));
+    },
+    limitMilliseconds,
+  );
 
-  it.skipIf(!software)('of WebGPU on a software driver too', async () => {
-    const engine = startEngine({ env: software });
-    const [webgpu, kernels] = [await outputsOf(engine, 'webgpu'), await outputsOf(engine, 'cpu')];
-    expect(webgpu).toEqual(kernels);
+  it.skipIf(!software)(
+    'of WebGPU on a software driver too',
+    async () => {
+      const engine = startEngine({ env: software });
+      const [webgpu, kernels] = [await outputsOf(engine, 'webgpu'), await outputsOf(engine, 'cpu')];
+      expect(webgpu).toEqual(kernels);
 
-    // `auto` sees through it by its speed, says so, and takes the kernels.
-    const reports = await engine.call('backends', {});
-    expect(reports[0]!.name).toBe('cpu');
-    const report = reports.find(({ name }) => name === 'webgpu')!;
-    expect(report.available).toBe(true);
-    expect(report.reason).toMatch(
-      /^WebGPU is a software GPU: \d+ ms for what one CPU thread does in [\d.]+ ms$/,
-    );
-    const automatic = request(path, join(folder, 'auto'), { backend: 'auto' });
-    const { backend } = await engine.call('quantize', automatic);
-    expect(backend).toEqual({ requested: 'auto', used: 'cpu', reason: `CPU: ${report.reason}` });
-  });
+      // `auto` sees through it by its speed, says so, and takes the kernels.
+      const reports = await engine.call('backends', {});
+      expect(reports[0]!.name).toBe('cpu');
+      const report = reports.find(({ name }) => name === 'webgpu')!;
+      expect(report.available).toBe(true);
+      expect(report.reason).toMatch(
+        /^WebGPU is a software GPU: \d+ ms for what one CPU thread does in [\d.]+ ms$/,
+      );
+      const automatic = request(path, join(folder, 'auto'), { backend: 'auto' });
+      const { backend } = await engine.call('quantize', automatic);
+      expect(backend).toEqual({ requested: 'auto', used: 'cpu', reason: `CPU: ${report.reason}` });
+    },
+    limitMilliseconds,
+  );
 });
 
 it("shares ONNX Runtime's one thread among jobs, whatever their providers", async () => {
