@@ -37,12 +37,15 @@ export async function tileCodes(
   // Minus zero and zero are the same value.
   if (result.dequantized.some((value, i) => value !== dequantized[i])) return undefined;
   const offset = codeOffset(choice.scheme);
-  const { scales, zeros } = result;
+  const { scales } = result;
+  const zeros = result.zeros.map((zero) => zero - offset);
+  // Symmetric codes have none to speak of.
+  const shifted = zeros.some((zero) => zero !== 0 && !Number.isNaN(zero));
   const groups = groupsIn(source, choice);
   return {
     codes: Int16Array.from(result.codes, (code) => code - offset),
-    ...(scales ? { scales } : {}),
-    ...(zeros ? { zeros: zeros.map((zero) => zero - offset) } : {}),
+    scales,
+    ...(shifted ? { zeros } : {}),
     ...(groups ? { groups } : {}),
   };
 }

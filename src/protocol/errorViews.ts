@@ -25,7 +25,7 @@ export interface TileCodes {
   readonly codes: Int16Array;
   /** What a code (less its zero point) is multiplied with; NaN where a value is kept apart and has no code. */
   readonly scales?: Float32Array | undefined;
-  /** Zero points in the codes' own numbers. */
+  /** Zero points in the codes' own numbers, where there are any but 0. */
   readonly zeros?: Float32Array | undefined;
   /** Undefined: no scale, or one for the whole tensor. */
   readonly groups?: ScaleGroups | undefined;

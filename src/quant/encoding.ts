@@ -52,12 +52,13 @@ function fakeQuantized(inner: Encoding, { rows, columns, dtype }: Setting): Enco
     pieces: () => [piece('', own, [rows, columns])],
     wholePieces: noChunks,
     encode(band, known) {
-      const { codes, dequantized: exact } = inner.encode(band, known);
+      const { codes, dequantized: exact, scaleAt } = inner.encode(band, known);
       const dequantized = own === 'F32' ? exact : exact.map((value) => roundToDtype(value, own));
       const bytes = () => floatBytes(dequantized, own);
       return {
         codes,
         dequantized,
+        scaleAt,
         chunks: () => [{ suffix: '', byteOffset: bytesEach * band.first, bytes: bytes() }],
       };
     },

@@ -68,10 +68,19 @@ export interface Band {
   readonly values: Float32Array;
 }
 
+/** What a code stands for: x~ = (code - zero) * scale, or the code's level times the scale. */
+export interface CodeScale {
+  readonly scale: number;
+  /** Of linear integers, as the codes are kept: offset-binary. */
+  readonly zero?: number | undefined;
+}
+
 export interface EncodedBand {
   /** One a value, where the scheme has codes of at most 8 bits: what a picture writes into its cells. */
   readonly codes?: Uint8Array | undefined;
   readonly dequantized: Float32Array;
+  /** For pictures: of the value at a place of the band; undefined for one that is kept apart and has no code. */
+  readonly scaleAt?: ((index: number) => CodeScale | undefined) | undefined;
   /** The band's bytes in the stored pieces; computed when asked for. */
   chunks(): readonly Chunk[];
 }

@@ -75,6 +75,11 @@ function encodedCodes(
     const own = (from: Float32Array | Uint8Array) => from.subarray(start - first, start - first + columns);
     result.codes.set(own(encoded.codes), target);
     result.dequantized.set(own(encoded.dequantized), target);
+    for (let i = 0; i < columns; i++) {
+      const scale = encoded.scaleAt?.(start - first + i);
+      result.scales[target + i] = scale?.scale ?? Number.NaN;
+      result.zeros[target + i] = scale?.zero ?? Number.NaN;
+    }
   }
-  return { codes: result.codes, dequantized: result.dequantized };
+  return result;
 }

@@ -214,8 +214,9 @@ export type CodesResult =
   | {
       readonly codes: Uint8Array;
       readonly dequantized: Float32Array;
-      readonly scales?: Float32Array | undefined;
-      readonly zeros?: Float32Array | undefined;
+      /** NaN: the value is kept apart, or the scheme has none. */
+      readonly scales: Float32Array;
+      readonly zeros: Float32Array;
     }
   | undefined;
 

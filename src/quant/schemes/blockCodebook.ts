@@ -211,7 +211,8 @@ function encodingOf(codebook: Codebook, { rows, columns, choice, dtype }: Settin
         },
       ];
     };
-    return { codes, dequantized, chunks };
+    const scaleAt = (index: number) => ({ scale: scales[Math.floor(index / blockSize)]! });
+    return { codes, dequantized, scaleAt, chunks };
   }
 
   return {

@@ -79,7 +79,8 @@ function float8(name: 'f8-e4m3' | 'f8-e5m2', format: Minifloat, detail: string):
             const bytesEach = scaleDtype === 'F32' ? 4 : 2;
             return [weight, { suffix: '_scale', byteOffset: (first / columns) * bytesEach, bytes }];
           };
-          return { codes, dequantized, chunks };
+          const scaleAt = (index: number) => ({ scale: scales[Math.floor(index / width)]! });
+          return { codes, dequantized, scaleAt, chunks };
         },
         wholePieces: (known) =>
           granularity === 'tensor'

@@ -169,7 +169,13 @@ function encodingOf(code: LinearCode, setting: Setting): Encoding {
       }
       return result;
     };
-    return { codes, dequantized, chunks };
+    const scaleAt = (index: number) => {
+      const column = index % columns;
+      if (granularity === 'column') return common[column];
+      const group = Math.floor(index / columns) * groups + Math.floor(column / width);
+      return { scale: scales[group]!, zero: zeros[group]! };
+    };
+    return { codes, dequantized, scaleAt, chunks };
   }
 
   return {

@@ -116,7 +116,11 @@ function encodingOf({ rows, columns, choice }: Setting, apart: boolean): Encodin
             ]
           : []),
       ];
-      return { codes: offsetBinary(codes), dequantized, chunks };
+      const scaleAt = (index: number) =>
+        isOutlier?.[index % columns] === 1
+          ? undefined
+          : { scale: scb[Math.floor(index / columns)]! * perStep, zero: 128 };
+      return { codes: offsetBinary(codes), dequantized, scaleAt, chunks };
     },
   };
 }

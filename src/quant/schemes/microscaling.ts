@@ -39,6 +39,10 @@ export function forEachBlock(
   }
 }
 
+/** The block, as `forEachBlock` counts them, of a place in a band. */
+export const blockAt = (index: number, columns: number, size: number): number =>
+  Math.floor(index / columns) * Math.ceil(columns / size) + Math.floor((index % columns) / size);
+
 /** Largest magnitude in a run of values. */
 export function absmaxOf(values: Float32Array, start: number, end: number): number {
   let absmax = 0;

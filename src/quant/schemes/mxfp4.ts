@@ -1,7 +1,7 @@
 import { e2m1, floorLog2 } from '../../numeric/minifloats';
 import { lowNibblesFirst, piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, blockAt, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E2M1's largest number, 6. */
@@ -64,6 +64,7 @@ export const mxfp4: Scheme = {
         return {
           codes,
           dequantized,
+          scaleAt: (index) => ({ scale: 2 ** (scales[blockAt(index, columns, blockSize)]! - 127) }),
           chunks: () => [
             { suffix: '_packed', byteOffset: row * stride, bytes: packNibbleRows(codes, columns) },
             { suffix: '_scale', byteOffset: row * groups, bytes: scales },

@@ -1,7 +1,7 @@
 import { e4m3 } from '../../numeric/minifloats';
 import { piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
+import { absmaxOf, blockAt, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
 import { sharedExponent } from './mxfp4';
 
 const blockSize = 32;
@@ -50,6 +50,7 @@ export const mxfp8: Scheme = {
         return {
           codes,
           dequantized,
+          scaleAt: (index) => ({ scale: 2 ** (scales[blockAt(index, columns, blockSize)]! - 127) }),
           chunks: () => [
             { suffix: '', byteOffset: first, bytes: codes },
             { suffix: '_scale', byteOffset: (first / columns) * groups, bytes: scales },

@@ -82,7 +82,8 @@ export const ternary: Scheme = {
           const byteOffset = row * (scaleDtype === 'F32' ? 4 : 2);
           return [weight, { suffix: '_scale', byteOffset, bytes: floatBytes(scales, scaleDtype) }];
         };
-        return { codes, dequantized, chunks };
+        const scaleAt = (index: number) => ({ scale: scales[Math.floor(index / columns)]! });
+        return { codes, dequantized, scaleAt, chunks };
       },
     };
   },

@@ -58,6 +58,33 @@ const tileOf = (choice: SchemeChoice, codes: SchemeChoice | undefined = choice) 
     codes,
   });
 
+/** E2M1 and E4M3 of the OCP's Microscaling Formats 1.0, E5M2 of OFP8: sign, exponent of a bias, fraction. */
+const minifloat = (exponentBits: number, fractionBits: number) => (code: number) => {
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const exponent = (code >> fractionBits) & (2 ** exponentBits - 1);
+  const fraction = (code & (2 ** fractionBits - 1)) / 2 ** fractionBits;
+  const magnitude = exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias);
+  return code >> (exponentBits + fractionBits) ? -magnitude : magnitude;
+};
+/** Dettmers et al. 2023, QLoRA, appendix E. */
+const nf4Levels = [
+  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+  -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
+  0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
+];
+/** bitsandbytes' FP4: sign, then twelfths by the lower bits. */
+const fp4Twelfths = [0, 0.0625, 8, 12, 4, 6, 2, 3];
+/** What the code of a scheme without linear codes stands for, before its scale. */
+const levelsOf: Readonly<Record<string, (code: number) => number>> = {
+  nf4: (code) => nf4Levels[code]!,
+  fp4: (code) => ((code & 8 ? -1 : 1) * fp4Twelfths[code & 7]!) / 12,
+  mxfp4: minifloat(2, 1),
+  nvfp4: minifloat(2, 1),
+  mxfp8: minifloat(4, 3),
+  'f8-e4m3': minifloat(4, 3),
+  'f8-e5m2': minifloat(5, 2),
+};
+
 describe('codes of single values', () => {
   it.each([
     [{ scheme: 'int8-absmax', granularity: 'row' }, 8, columns, { kind: 'row' }],
@@ -74,7 +101,7 @@ describe('codes of single values', () => {
     expect(Array.from(tile.codes!.codes)).toEqual(cut(plain.codes));
     expect(Array.from(tile.dequantized)).toEqual(cut(plain.dequantized));
     expect(tile.codes!.groups).toEqual(groups);
-    if (tile.codes!.scales) expect(Array.from(tile.codes!.scales)).toEqual(cut(plain.scales));
+    expect(Array.from(tile.codes!.scales!)).toEqual(cut(plain.scales));
   });
 
   it('gives the zero point in the numbers of the codes: x~ = (q - zp) s', async () => {
@@ -94,8 +121,25 @@ describe('codes of single values', () => {
       const tile = await tileOf(choice);
       const shown = Int16Array.from(whole.codes, (code) => code - codeOffset(scheme));
       expect(Array.from(tile.codes!.codes)).toEqual(cut(shown));
+      const { codes, scales, zeros } = tile.codes!;
+      const level = levelsOf[scheme];
+      for (let i = 0; i < codes.length; i++) {
+        const expected = (level ? level(codes[i]!) : codes[i]! - (zeros?.[i] ?? 0)) * scales![i]!;
+        // Schemes multiply in an order of their own: the last bits may differ.
+        expect(Math.abs(expected - tile.dequantized[i]!)).toBeLessThanOrEqual(3e-7 * Math.abs(expected));
+      }
     },
   );
+
+  it('gives no scale to columns that LLM.int8() keeps apart', async () => {
+    const choice: SchemeChoice = { scheme: 'llm-int8', granularity: 'row', outlierThreshold: 3 };
+    const { codes, dequantized } = await tileOf(choice);
+    const apart = Array.from({ length: 55 }, (_, i) =>
+      Array.from({ length: rows }, (_, row) => Math.abs(values[row * columns + 20 + i]!)).some((x) => x >= 3),
+    );
+    expect(new Set(apart).size).toBe(2);
+    for (let i = 0; i < dequantized.length; i++) expect(Number.isNaN(codes!.scales![i]!)).toBe(apart[i % 55]);
+  });
 
   it('gives none where a scheme has none, a cell folds several values, or the codes are of other values', async () => {
     expect((await tileOf({ scheme: 'bf16', granularity: 'none' })).codes).toBeUndefined();
