@@ -70,7 +70,7 @@ const jobs: readonly Job[] = [
     name: 'INT4, block 32',
     choice: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
     formula: 'int4',
-    ort: false,
+    ort: true,
   },
 ];
 
