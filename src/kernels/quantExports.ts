@@ -36,6 +36,26 @@ export interface QuantExports {
     zeros: number,
   ): number;
   /**
+   * As `integerScales` with the scale of least squared error of each group: extremes are multiplied by each of
+   * `candidates` float64 at `shrinks`, and of equal errors the first one's wins.
+   */
+  leastErrorScales(
+    src: number,
+    ...rest: [
+      ...Rows,
+      minimum: number,
+      maximum: number,
+      bits: number,
+      symmetric: number,
+      scaleType: number,
+      shrinks: number,
+      candidates: number,
+      scales: number,
+      inverses: number,
+      zeros: number,
+    ]
+  ): number;
+  /**
    * u = clamp(rne(x * inverse) + zero), x~ = (u - zero) * scale * factor; `step` is 4 where each group has parameters, 0 where
    * all share one.
    */

@@ -53,6 +53,7 @@ export {
   groupRanges,
   integerScales,
   largestMagnitudes,
+  leastErrorScales,
   nvfpScales,
   rowMagnitudes,
 } from './quantScales';

@@ -99,6 +99,109 @@ function storedScale(extent: f64, steps: f64, dtype: i32, shrink: f64): f32 {
   return usable ? scale : 0;
 }
 
+/** What `parametersOf` found. */
+let foundScale: f32 = 0;
+let foundInverse: f32 = 0;
+let foundZero: f32 = 0;
+
+/** `LinearCode.parameters` for 2 * half codes; false where only the plain code decides. */
+function parametersOf(smallest: f64, largest: f64, half: f64, symmetric: i32, dtype: i32, shrink: f64): bool {
+  if (symmetric) {
+    foundScale = storedScale(max<f64>(abs<f64>(smallest), abs<f64>(largest)), half - 1, dtype, shrink);
+    foundInverse = <f32>1 / foundScale;
+    foundZero = <f32>half;
+  } else {
+    const low = min<f64>(smallest, 0);
+    foundScale = storedScale(max<f64>(largest, 0) - low, 2 * half - 1, dtype, shrink);
+    foundInverse = <f32>1 / foundScale;
+    // At most 255.5 - 128: no clamping is needed for the magic sum.
+    const offset = <f32>(-low * shrink * <f64>foundInverse) - <f32>half;
+    foundZero = <f32>(min<f64>(max<f64>(<f64>(offset + magic - magic), -half), half - 1) + half);
+  }
+  return foundScale !== 0;
+}
+
+/** Squared errors of `count` values under two candidates at once, each added in the values' order; lanes of float64. */
+function twoErrors(src: usize, count: i32, scales: v128, inverses: v128, lows: v128, highs: v128): v128 {
+  const lift = f32x4.splat(magic);
+  let sums = f64x2.splat(0);
+  for (let i = 0; i < count; i++) {
+    const x = v128.load32_splat(src);
+    const bounded = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverses), highs), lows);
+    const y = f32x4.mul(f32x4.sub(f32x4.add(bounded, lift), lift), scales);
+    const error = f64x2.sub(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(y));
+    sums = f64x2.add(sums, f64x2.mul(error, error));
+    src += 4;
+  }
+  return sums;
+}
+
+/** As `integerScales` with the shrink of least squared error of a list of them, the first of equal ones, for each group. */
+export function leastErrorScales(
+  src: usize,
+  rows: i32,
+  columns: i32,
+  width: i32,
+  minimum: usize,
+  maximum: usize,
+  bits: i32,
+  symmetric: i32,
+  dtype: i32,
+  shrinks: usize,
+  candidates: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+): i32 {
+  const half = <f64>(1 << (bits - 1));
+  const lowest: f32 = symmetric ? 1 : 0;
+  const highest = <f32>(2 * half - 1);
+  let group = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column += width) {
+      const count = min<i32>(width, columns - column);
+      const at = (<usize>group) << 2;
+      const smallest = <f64>load<f32>(minimum + at);
+      const largest = <f64>load<f32>(maximum + at);
+      let least = f64.POSITIVE_INFINITY;
+      for (let i = 0; i < candidates; i += 2) {
+        const shrink = load<f64>(shrinks + ((<usize>i) << 3));
+        if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return group;
+        const scale = foundScale;
+        const inverse = foundInverse;
+        const zero = foundZero;
+        const next = load<f64>(shrinks + ((<usize>min<i32>(i + 1, candidates - 1)) << 3));
+        if (!parametersOf(smallest, largest, half, symmetric, dtype, next)) return group;
+        const errors = twoErrors(
+          src,
+          count,
+          f32x4.replace_lane(f32x4.splat(scale), 1, foundScale),
+          f32x4.replace_lane(f32x4.splat(inverse), 1, foundInverse),
+          f32x4.replace_lane(f32x4.splat(lowest - zero), 1, lowest - foundZero),
+          f32x4.replace_lane(f32x4.splat(highest - zero), 1, highest - foundZero),
+        );
+        const first = f64x2.extract_lane(errors, 0);
+        if (first < least) {
+          least = first;
+          store<f32>(scales + at, scale);
+          store<f32>(inverses + at, inverse);
+          store<f32>(zeros + at, zero);
+        }
+        const second = f64x2.extract_lane(errors, 1);
+        if (second < least) {
+          least = second;
+          store<f32>(scales + at, foundScale);
+          store<f32>(inverses + at, foundInverse);
+          store<f32>(zeros + at, foundZero);
+        }
+      }
+      src += (<usize>count) << 2;
+      group++;
+    }
+  }
+  return -1;
+}
+
 export function integerScales(
   minimum: usize,
   maximum: usize,
@@ -115,24 +218,11 @@ export function integerScales(
     const at = (<usize>i) << 2;
     const smallest = <f64>load<f32>(minimum + at);
     const largest = <f64>load<f32>(maximum + at);
-    let zero = half;
-    let scale: f32;
-    let inverse: f32;
-    if (symmetric) {
-      scale = storedScale(max<f64>(abs<f64>(smallest), abs<f64>(largest)), half - 1, dtype, 1);
-      inverse = <f32>1 / scale;
-    } else {
-      const low = min<f64>(smallest, 0);
-      scale = storedScale(max<f64>(largest, 0) - low, 2 * half - 1, dtype, 1);
-      inverse = <f32>1 / scale;
-      // At most 255.5 - 128: no clamping is needed for the magic sum.
-      const offset = <f32>(-low * <f64>inverse) - <f32>half;
-      zero = min<f64>(max<f64>(<f64>(offset + magic - magic), -half), half - 1) + half;
-    }
-    if (scale === 0) return i;
-    store<f32>(scales + at, scale);
-    store<f32>(inverses + at, inverse);
-    store<f32>(zeros + at, <f32>zero);
+    const found = parametersOf(smallest, largest, half, symmetric, dtype, 1);
+    if (!found) return i;
+    store<f32>(scales + at, foundScale);
+    store<f32>(inverses + at, foundInverse);
+    store<f32>(zeros + at, foundZero);
   }
   return -1;
 }

@@ -68,6 +68,13 @@ export function placeFloats(kernels: Kernels, values: ArrayLike<number>): number
   return pointer;
 }
 
+/** Copies numbers into the kernels' memory as float64. */
+export function placeDoubles(kernels: Kernels, values: ArrayLike<number>): number {
+  const pointer = kernels.alloc(8 * values.length);
+  kernels.f64(pointer, values.length).set(values);
+  return pointer;
+}
+
 /** Copies bytes into the kernels' memory. */
 export function placeBytes(kernels: Kernels, values: ArrayLike<number>): number {
   const pointer = kernels.alloc(values.length);

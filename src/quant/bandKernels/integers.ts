@@ -1,6 +1,6 @@
 /** Linear integers, ternary codes and bitsandbytes' INT8 by the kernels. */
 import type { Kernels } from '../../kernels/kernels';
-import { leastErrorShrink } from '../clipSearch';
+import { clipShrinks } from '../clipSearch';
 import type { LinearCode } from '../linearCode';
 import { floatBytes, packColumns } from '../packing';
 import { remembering } from '../remembering';
@@ -14,6 +14,7 @@ import {
   type GraphKernel,
   groupMagnitudes,
   packedRows,
+  placeDoubles,
   placeFloats,
   scaleBytes,
 } from './bandKernel';
@@ -64,49 +65,26 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
       kernels.alloc(4 * count),
     ) as [number, number, number, number, number];
     quant.groupRanges(x, rows, columns, width, minimum, maximum);
-    if (clip === 'mse') searchScales(x, minimum, maximum, scales, inverses, zeros, rows);
-    else {
-      const type = scaleTypes[scaleDtype];
-      const refused = quant.integerScales(
-        minimum,
-        maximum,
-        count,
-        bits,
-        symmetric ? 1 : 0,
-        type,
-        scales,
-        inverses,
-        zeros,
-      );
-      if (refused >= 0) return undefined;
-    }
+    const form = [bits, symmetric ? 1 : 0, scaleTypes[scaleDtype]] as const;
+    const refused =
+      clip === 'mse'
+        ? quant.leastErrorScales(
+            x,
+            rows,
+            columns,
+            width,
+            minimum,
+            maximum,
+            ...form,
+            placeDoubles(kernels, clipShrinks),
+            clipShrinks.length,
+            scales,
+            inverses,
+            zeros,
+          )
+        : quant.integerScales(minimum, maximum, count, ...form, scales, inverses, zeros);
+    if (refused >= 0) return undefined;
     return { scales, inverses, zeros, step: 4 };
-  }
-
-  /** The scale of least squared error of each group. */
-  function searchScales(
-    x: number,
-    minimum: number,
-    maximum: number,
-    scales: number,
-    inverses: number,
-    zeros: number,
-    rows: number,
-  ): void {
-    const count = rows * groups;
-    const [lows, highs] = [kernels.f32(minimum, count), kernels.f32(maximum, count)];
-    const [scale, inverse, zero] = [scales, inverses, zeros].map((pointer) => kernels.f32(pointer, count));
-    const values = kernels.f32(x, rows * columns);
-    for (let group = 0; group < count; group++) {
-      const start = Math.floor(group / groups) * columns + (group % groups) * width;
-      const end = Math.min(start + width, (Math.floor(group / groups) + 1) * columns);
-      const [from, to] = [lows[group]!, highs[group]!];
-      const shrink = leastErrorShrink(code, values.subarray(start, end), from, to, scaleDtype);
-      const found = code.parameters(from, to, scaleDtype, shrink);
-      scale![group] = found.scale;
-      inverse![group] = found.inverse;
-      zero![group] = found.zero;
-    }
   }
 
   function* chunks(
