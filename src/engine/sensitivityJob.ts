@@ -186,10 +186,11 @@ class Comparison {
     const encoding = encodingFor(setting);
     const { sampleValues } = this;
     const headRows = setting.choice.prune === 'heads' ? (setting.choice.headSize ?? 1) : 1;
-    const bands =
-      sampleValues === undefined
-        ? undefined
-        : sampleBands(source.name, source, sampleValues, bandNeeds(encoding, source.columns, headRows));
+    // The usual scales of a graph's weights run across rows: those of a sample would be too small by decibels.
+    const isWhole = sampleValues === undefined || (setting.graph && encoding.surveys.length > 0);
+    const bands = isWhole
+      ? undefined
+      : sampleBands(source.name, source, sampleValues, bandNeeds(encoding, source.columns, headRows));
     const how = bands ? `${sampleValues} ${knownExtremes(this.opened, index) !== undefined}` : 'exact';
     return { place, key: `${index} ${how} ${choiceKey(choice)}`, setting, encoding, bands };
   }

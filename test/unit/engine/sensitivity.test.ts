@@ -1,5 +1,5 @@
 /** The comparison of schemes through the real forked engine. */
-import { utimesSync } from 'node:fs';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bandNeeds, sampleBands } from '../../../src/engine/sampleBands';
@@ -9,6 +9,7 @@ import { encodingFor } from '../../../src/quant/encoding';
 import { schemes } from '../../../src/quant/schemes';
 import type { SchemeChoice } from '../../../src/quant/types';
 import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import { smallOnnx } from '../../fixtures/onnxModels';
 import { randomNormal } from '../kernels/randomValues';
 import { encodeWhole } from '../quant/encodeWhole';
 import {
@@ -206,6 +207,44 @@ describe('sampled cells', () => {
     expect(Math.abs(known.mse / (error / count) - 1)).toBeLessThan(1e-12);
     expect(guessed.mse).not.toBe(known.mse);
     own.dispose();
+  });
+});
+
+describe('weights of an ONNX graph, which lie the other way round', () => {
+  const path = join(folder, 'graph.onnx');
+  const shape = [4100, 96] as const;
+  writeFileSync(
+    path,
+    smallOnnx({
+      nodes: [{ opType: 'MatMul', input: ['x', 'w'], output: ['y'] }],
+      weights: [{ name: 'w', shape, values: unevenRows(shape[0], shape[1], 12) }],
+      inputs: [{ name: 'x', shape: [1, shape[0]] }],
+      outputs: ['y'],
+    }),
+  );
+  const graphChoices: readonly SchemeChoice[] = [
+    { scheme: 'int8-absmax', granularity: 'row' },
+    { scheme: 'int8-absmax', granularity: 'tensor' },
+    { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+    { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 128 },
+  ];
+
+  it('have the errors of the error report, and samples whose interval holds them', async () => {
+    const params = { path, tensors: [0], choices: graphChoices };
+    const { cells } = await engine.call('sensitivity', params);
+    const { cells: sampled } = await engine.call('sensitivity', { ...params, sampleValues: 2 ** 15 });
+    for (const [i, choice] of graphChoices.entries()) {
+      const [row] = await engine.call('errors', { path, choice });
+      expect(row!.note?.startsWith('kept') ?? false).toBe(cells[i]!.state === 'kept');
+      expect(figures(cells[i]!)).toEqual(figures(row!));
+      if (cells[i]!.state !== 'quantized' || !sampled[i]!.sampled) continue;
+      expect(sampled[i]!.bytes).toBe(cells[i]!.bytes);
+      expect(sampled[i]!.sampled!.sqnrLow!).toBeLessThan(cells[i]!.sqnr!);
+      expect(sampled[i]!.sampled!.sqnrHigh!).toBeGreaterThan(cells[i]!.sqnr!);
+    }
+    expect(cells.filter(({ state }) => state === 'quantized').length).toBeGreaterThanOrEqual(3);
+    // What is known of whole columns and tensors alone is not taken from a sample.
+    expect(sampled.map(({ sampled: of }) => of !== undefined)).toEqual([false, false, true, true]);
   });
 });
 
