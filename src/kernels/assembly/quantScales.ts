@@ -121,20 +121,47 @@ function parametersOf(smallest: f64, largest: f64, half: f64, symmetric: i32, dt
   return foundScale !== 0;
 }
 
-/** Squared errors of `count` values under two candidates at once, each added in the values' order; lanes of float64. */
-function twoErrors(src: usize, count: i32, scales: v128, inverses: v128, lows: v128, highs: v128): v128 {
+/** Where `addErrors` leaves the sums of four candidates, float64. */
+const fourSums: usize = memory.data(32);
+
+/**
+ * Squared errors of `count` values under four candidates at once, each added in the values' order. It ends early when none
+ * can fall below `least` any more.
+ */
+function addErrors(
+  src: usize,
+  count: i32,
+  scales: v128,
+  inverses: v128,
+  lows: v128,
+  highs: v128,
+  least: f64,
+): void {
   const lift = f32x4.splat(magic);
-  let sums = f64x2.splat(0);
-  for (let i = 0; i < count; i++) {
-    const x = v128.load32_splat(src);
-    const bounded = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverses), highs), lows);
-    const y = f32x4.mul(f32x4.sub(f32x4.add(bounded, lift), lift), scales);
-    const error = f64x2.sub(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(y));
-    sums = f64x2.add(sums, f64x2.mul(error, error));
-    src += 4;
+  const limit = f64x2.splat(least);
+  let first = f64x2.splat(0);
+  let second = f64x2.splat(0);
+  for (let i = 0; i < count; ) {
+    const stop = min<i32>(i + 16, count);
+    for (; i < stop; i++) {
+      const x = v128.load32_splat(src);
+      const bounded = f32x4.pmax(f32x4.pmin(f32x4.mul(x, inverses), highs), lows);
+      const y = f32x4.mul(f32x4.sub(f32x4.add(bounded, lift), lift), scales);
+      const wide = f64x2.promote_low_f32x4(x);
+      const error0 = f64x2.sub(wide, f64x2.promote_low_f32x4(y));
+      const error1 = f64x2.sub(wide, f64x2.promote_low_f32x4(v128.shuffle<u32>(y, y, 2, 3, 2, 3)));
+      first = f64x2.add(first, f64x2.mul(error0, error0));
+      second = f64x2.add(second, f64x2.mul(error1, error1));
+      src += 4;
+    }
+    if (!v128.any_true(v128.or(f64x2.lt(first, limit), f64x2.lt(second, limit)))) break;
   }
-  return sums;
+  v128.store(fourSums, first);
+  v128.store(fourSums, second, 16);
 }
+
+/** Parameters of four candidates: scales, inverses, and bounds of codes less the zero points, then the zero points. */
+const fourParameters: usize = memory.data(80);
 
 /** As `integerScales` with the shrink of least squared error of a list of them, the first of equal ones, for each group. */
 export function leastErrorScales(
@@ -164,35 +191,36 @@ export function leastErrorScales(
       const smallest = <f64>load<f32>(minimum + at);
       const largest = <f64>load<f32>(maximum + at);
       let least = f64.POSITIVE_INFINITY;
-      for (let i = 0; i < candidates; i += 2) {
-        const shrink = load<f64>(shrinks + ((<usize>i) << 3));
-        if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return group;
-        const scale = foundScale;
-        const inverse = foundInverse;
-        const zero = foundZero;
-        const next = load<f64>(shrinks + ((<usize>min<i32>(i + 1, candidates - 1)) << 3));
-        if (!parametersOf(smallest, largest, half, symmetric, dtype, next)) return group;
-        const errors = twoErrors(
+      for (let i = 0; i < candidates; i += 4) {
+        for (let lane = 0; lane < 4; lane++) {
+          // The last candidate fills up: it is not below itself.
+          const candidate = min<i32>(i + lane, candidates - 1);
+          const shrink = load<f64>(shrinks + ((<usize>candidate) << 3));
+          if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return group;
+          const place = fourParameters + ((<usize>lane) << 2);
+          store<f32>(place, foundScale);
+          store<f32>(place, foundInverse, 16);
+          store<f32>(place, lowest - foundZero, 32);
+          store<f32>(place, highest - foundZero, 48);
+          store<f32>(place, foundZero, 64);
+        }
+        addErrors(
           src,
           count,
-          f32x4.replace_lane(f32x4.splat(scale), 1, foundScale),
-          f32x4.replace_lane(f32x4.splat(inverse), 1, foundInverse),
-          f32x4.replace_lane(f32x4.splat(lowest - zero), 1, lowest - foundZero),
-          f32x4.replace_lane(f32x4.splat(highest - zero), 1, highest - foundZero),
+          v128.load(fourParameters),
+          v128.load(fourParameters, 16),
+          v128.load(fourParameters, 32),
+          v128.load(fourParameters, 48),
+          least,
         );
-        const first = f64x2.extract_lane(errors, 0);
-        if (first < least) {
-          least = first;
-          store<f32>(scales + at, scale);
-          store<f32>(inverses + at, inverse);
-          store<f32>(zeros + at, zero);
-        }
-        const second = f64x2.extract_lane(errors, 1);
-        if (second < least) {
-          least = second;
-          store<f32>(scales + at, foundScale);
-          store<f32>(inverses + at, foundInverse);
-          store<f32>(zeros + at, foundZero);
+        for (let lane = 0; lane < 4; lane++) {
+          const error = load<f64>(fourSums + ((<usize>lane) << 3));
+          if (error >= least) continue;
+          least = error;
+          const place = fourParameters + ((<usize>lane) << 2);
+          store<f32>(scales + at, load<f32>(place));
+          store<f32>(inverses + at, load<f32>(place, 16));
+          store<f32>(zeros + at, load<f32>(place, 64));
         }
       }
       src += (<usize>count) << 2;
