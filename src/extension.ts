@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { analyzeAll } from './commands/analyzeAll';
 import { clearStatsCache } from './commands/clearStatsCache';
+import { type CompareArguments, compareWith } from './commands/compareWith';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
@@ -144,6 +145,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));
     return file && recipeCommands.create(file, scheme);
+  });
+  command('compareWith', async (given?: unknown, options?: CompareArguments) => {
+    const uri = await target(given);
+    const file = uri && (await onDisk(uri));
+    return file && compareWith(engine, reports, log, file, options);
   });
   command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
     const uri = await target(given);

@@ -2,9 +2,9 @@
 import * as vscode from 'vscode';
 import { checkpointViewType, indexViewType } from '../editor/checkpointEditor';
 
-async function pick(): Promise<vscode.Uri | undefined> {
+async function pick(title = 'Open a checkpoint'): Promise<vscode.Uri | undefined> {
   const picked = await vscode.window.showOpenDialog({
-    title: 'Open a checkpoint',
+    title,
     canSelectMany: false,
     filters: {
       Checkpoints: ['safetensors', 'gguf', 'onnx', 'pt', 'pth', 'ckpt', 'bin', 'npz', 'npy', 'index.json'],

@@ -25,7 +25,7 @@ export class ReportPanels {
 
   /** Opens a report in the active column; `against` says what the originals are compared with. */
   async show(report: QuantizeReport, against: Against): Promise<void> {
-    const title = `Error: ${report.sourceName} · ${schemeTitle(report)}`;
+    const title = `${report.comparison ? 'Compare' : 'Error'}: ${report.sourceName} · ${schemeTitle(report)}`;
     const panel = vscode.window.createWebviewPanel(reportViewType, title, vscode.ViewColumn.Active, {
       enableScripts: true,
       localResourceRoots: [webviewRoot(this.extensionUri)],

@@ -205,6 +205,8 @@ export interface QuantizeReport {
   readonly label?: string | undefined;
   /** What was asked for, where that was a recipe. */
   readonly recipe?: Recipe | undefined;
+  /** Two checkpoints were compared, and nothing was quantized: `open` is the second one. */
+  readonly comparison?: boolean | undefined;
   /** For people: patterns that match nothing, and what loaders may not take. */
   readonly warnings?: readonly string[] | undefined;
   readonly backend: BackendUse;

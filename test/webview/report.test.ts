@@ -190,6 +190,33 @@ describe.skipIf(!hasBrowser)('error report page', { timeout: 60_000 }, () => {
     expect(fixture.copied.split('\r\n').find((line) => line.startsWith(down0))).toContain(`,${mse},`);
   });
 
+  it('shows two checkpoints beside each other, also where types are the same, and warns of the rest', async () => {
+    const page = await fixture.open(
+      {},
+      {
+        ready: () => ({
+          report: {
+            ...fixture.plain.report,
+            comparison: true,
+            label: 'the other <b>model</b>',
+            warnings: ['Only in the first: lm_head.weight.'],
+            tensors: fixture.plain.report.tensors.map((row) => ({ ...row, to: row.from })),
+          },
+          against: { kind: 'file', path: '' },
+          catalogue: fixture.plain.catalogue,
+          settings: { colorMap: 'viridis', outlierFactor: 6 },
+        }),
+      },
+    );
+    await cell(page, down0).waitFor();
+    expect(await page.locator('[role=gridcell][data-value]').count()).toBe(28);
+    expect(await page.locator('.warnings li').allTextContents()).toEqual([
+      'Only in the first: lm_head.weight.',
+    ]);
+    expect(await page.locator('.scheme').textContent()).toContain('the other <b>model</b>');
+    expect(await page.getByText('Open the Other').count()).toBe(1);
+  });
+
   it('opens result and source, and lets the host select a tensor', async () => {
     const page = await fixture.open();
     await cell(page, down0).waitFor();

@@ -52,7 +52,7 @@ describe('the table as text', () => {
   const rows = [
     row(),
     row({ name: '=cmd|x', sqnr: null, mse: 0 }),
-    row({ name: 'a,"b"', to: 'BF16', note: 'kept: norm' }),
+    row({ name: 'a,"b"', to: 'BF16', sqnr: null, note: 'kept: norm' }),
   ];
 
   it('is CSV with every digit, quoted, and without formulas', () => {

@@ -82,9 +82,9 @@ export function metricNamed(name: string): Metric {
   return metrics.find((metric) => metric.name === name) ?? metrics[0]!;
 }
 
-/** Whether the tensor was changed at all: kept ones carry no error. */
+/** Whether the tensor was changed at all: kept ones carry no error. Of two checkpoints one type may hold two values. */
 export function isQuantized(row: TensorError): boolean {
-  return row.from !== row.to;
+  return row.from !== row.to || row.sqnr !== null;
 }
 
 export interface MetricRange {

@@ -139,13 +139,19 @@ export class ReportPage extends LitElement {
     const quantized = report.tensors.filter(isQuantized);
     return html`${this.renderStrip(shown, quantized)}
       ${
+        report.warnings && report.warnings.length > 0
+          ? html`<ul class="warnings" aria-label="To know of this report">${report.warnings.map((text) => html`<li>${text}</li>`)}</ul>`
+          : nothing
+      }
+      ${
         quantized.length === 0
           ? html`<div class="page-message">
-            <h1>Nothing was quantized</h1>
-            <p>
-              All ${count(report.tensors.length)} tensors were kept as they are: norms, biases, 1-D tensors and
-              the output head stay in their own type unless asked otherwise.
-            </p>
+            <h1>${report.comparison ? 'No tensor differs' : 'Nothing was quantized'}</h1>
+            <p>${
+              report.comparison
+                ? `All ${count(report.tensors.length)} compared tensors hold the same values in both checkpoints.`
+                : `All ${count(report.tensors.length)} tensors were kept as they are: norms, biases, 1-D tensors and the output head stay in their own type unless asked otherwise.`
+            }</p>
             <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
           </div>`
           : html`<div class=${this.saved.compare ? 'panes comparing' : 'panes'}>
@@ -181,7 +187,7 @@ export class ReportPage extends LitElement {
     const { backend } = report;
     return html`<header class="strip">
       <h1 title=${report.source}>${report.sourceName}</h1>
-      <span class="scheme"><span class="quiet">→</span> ${scheme}</span>
+      <span class="scheme"><span class="quiet">${report.comparison ? 'and' : '→'}</span> ${scheme}</span>
       <span class="sizes" title=${`${count(report.bytesBefore)} → ${count(report.bytesAfter)} bytes`}
         >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="quiet">(${fixed(share, 0)} %)</span></span
       >
@@ -190,7 +196,7 @@ export class ReportPage extends LitElement {
       <span class="seconds quiet">${duration(report.seconds)}</span>
       <span class="spring"></span>
       <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
-      <vscode-button @click=${() => this.act('openResult')}>${against.kind === 'file' ? 'Open Result' : 'Quantize…'}</vscode-button>
+      <vscode-button @click=${() => this.act('openResult')}>${report.comparison ? 'Open the Other' : against.kind === 'file' ? 'Open Result' : 'Quantize…'}</vscode-button>
     </header>`;
   }
 

@@ -172,7 +172,7 @@ export class TensorPanel extends LitElement {
   private renderBody(chosen: ChosenTensor) {
     const { row } = chosen;
     if (!isQuantized(row))
-      return html`<p class="remark">Kept as ${row.from}${row.note ? `: ${row.note}` : ''}. It carries no error.</p>`;
+      return html`<p class="remark">${this.report.comparison ? `${row.from} in both` : `Kept as ${row.from}`}${row.note ? `: ${row.note}` : ''}. It carries no error.</p>`;
     if (chosen.index < 0)
       return html`<p class="remark warning">The source no longer holds this tensor, so its values cannot be shown.</p>`;
     const { rows, columns } = matrixShape(chosen.shape);
