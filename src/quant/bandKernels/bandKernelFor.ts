@@ -1,7 +1,8 @@
 /** Which settings the kernels encode. */
 import type { Kernels } from '../../kernels/kernels';
 import { linearCodeNamed } from '../linearCode';
-import type { EncodedBand, Encoding, Setting } from '../scheme';
+import { graphEncoding } from '../onnx/graphEncoding';
+import type { Chunk, EncodedBand, Encoding, Setting } from '../scheme';
 import type { BandKernel, EncodeRows, GraphKernel } from './bandKernel';
 import { codebookKernel } from './codebooks';
 import { castKernel, float8Kernel, microscalingKernel } from './floats';
@@ -62,6 +63,11 @@ export function graphKernelFor(
  * Results are copies, and nothing stays reserved in the kernels' memory.
  */
 export function encodeBy(kernels: Kernels, setting: Setting, encoding: Encoding): Encoding['encode'] {
+  if (setting.graph) {
+    const { prune, output } = setting.choice;
+    if (prune !== undefined || output === 'fake') return encoding.encode;
+    return graphEncoding(setting, (plain, own) => encodeWhole(kernels, plain, own)).encode;
+  }
   const kernel = bandKernelFor(kernels, setting);
   if (!kernel) return encoding.encode;
   return (band, known) => {
@@ -80,6 +86,30 @@ export function encodeBy(kernels: Kernels, setting: Setting, encoding: Encoding)
         // Asked for seldom, and then the plain code gives the same.
         chunks: () => encoding.encode(band, known).chunks(),
       } satisfies EncodedBand;
+    } finally {
+      kernels.reset(mark);
+    }
+  };
+}
+
+/** As `encodeBy` with all bytes at once, for those that put them in another order. */
+function encodeWhole(kernels: Kernels, setting: Setting, encoding: Encoding): Encoding['encode'] {
+  const kernel = bandKernelFor(kernels, setting);
+  if (!kernel) return encoding.encode;
+  return (band, known) => {
+    const count = band.values.length;
+    const mark = kernels.mark();
+    try {
+      const x = kernels.alloc(4 * count);
+      const y = kernels.alloc(4 * count);
+      kernels.f32(x, count).set(band.values);
+      const encoded = kernel({ first: band.first, count, x, y }, known);
+      if (!encoded) return encoding.encode(band, known);
+      const codes = encoded.codes === undefined ? undefined : kernels.u8(encoded.codes, count).slice();
+      const dequantized = kernels.f32(y, count).slice();
+      const chunks: Chunk[] = [];
+      for (const chunk of encoded.chunks()) chunks.push({ ...chunk, bytes: chunk.bytes.slice() });
+      return { codes, dequantized, chunks: () => chunks };
     } finally {
       kernels.reset(mark);
     }

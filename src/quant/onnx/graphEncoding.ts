@@ -2,7 +2,7 @@
  * Encodes the weights of ONNX graphs. Values come and go in the order in which the graph stores them, so that pictures and
  * errors need not know of it; the bytes written are in the operators' layouts.
  */
-import { highNibblesFirst, piece } from '../packing';
+import { piece } from '../packing';
 import {
   type Band,
   type Chunk,
@@ -18,8 +18,12 @@ import { blocksPerByte, type OnnxForm, onnxForm, storedChoice } from './onnxForm
 
 type FormOf<K extends OnnxForm['kind']> = Extract<OnnxForm, { kind: K }>;
 
+/** How a band is encoded by a scheme on a plain matrix: by its own code, or by a kernel with the same bits. */
+export type PlainEncode = (setting: Setting, encoding: Encoding) => Encoding['encode'];
+const byPlainCode: PlainEncode = (_, { encode }) => encode;
+
 /** The encoding of a setting with a place in a graph, before pruning and the form of the output. */
-export function graphEncoding(setting: Setting): Encoding {
+export function graphEncoding(setting: Setting, plainEncode = byPlainCode): Encoding {
   const { choice, graph } = setting;
   const scheme = schemeNamed(choice.scheme);
   const asStored = { ...setting, choice: storedChoice(setting), graph: undefined };
@@ -27,13 +31,14 @@ export function graphEncoding(setting: Setting): Encoding {
   const isBlocks = scheme.family === 'integer' || (scheme.family === 'codebook' && !choice.doubleQuant);
   const across = graph?.outputAxis === 1 && choice.granularity === 'block' && isBlocks;
   const form = onnxForm(setting);
-  if (across) return acrossRows(setting, form);
-  const inner = scheme.encoding(asStored);
+  if (across) return acrossRows(setting, form, plainEncode);
+  const plain = scheme.encoding(asStored);
+  const inner = { ...plain, encode: plainEncode(asStored, plain) };
   return form.kind === 'qdq' ? qdqEncoding(inner, asStored, form) : inner;
 }
 
 /** Bands of whole blocks of all columns, encoded in their transpose. */
-function acrossRows(setting: Setting, form: OnnxForm): Encoding {
+function acrossRows(setting: Setting, form: OnnxForm, plainEncode: PlainEncode): Encoding {
   const { rows, columns, choice } = setting;
   const { blockSize } = choice;
   const scheme = schemeNamed(choice.scheme);
@@ -44,8 +49,9 @@ function acrossRows(setting: Setting, form: OnnxForm): Encoding {
   const { to } = scheme.encoding({ ...plain, columns: rows });
   const encode = ({ first, values }: Band, known: Knowledge): EncodedBand => {
     const height = values.length / columns;
-    const inner = scheme.encoding({ ...plain, columns: height });
-    const encoded = inner.encode({ first: 0, values: transposed(values, columns) }, known);
+    const turned = { ...plain, columns: height };
+    const encode = plainEncode(turned, scheme.encoding(turned));
+    const encoded = encode({ first: 0, values: transposed(values, columns) }, known);
     const { codes, dequantized } = encoded;
     const band: TransposedBand = { setting, block: first / columns / blockSize, height, encoded };
     return {
@@ -73,7 +79,7 @@ function acrossRows(setting: Setting, form: OnnxForm): Encoding {
   };
 }
 
-const bandValues = 2 ** 19;
+const bandValues = 2 ** 20;
 
 /** Some rows of the stored matrix [K, N], encoded as [N, height]. */
 interface TransposedBand {
@@ -125,7 +131,11 @@ function nbitsChunks({ setting, block, height, encoded }: TransposedBand, form: 
   const blocks = Math.ceil(rows / blockSize);
   const inner = encoded.chunks();
   const blobBytes = (blockSize * bits) / 8;
-  const codes = packedLines(encoded.codes!, columns, height, bits, groups * blobBytes);
+  // Whole blocks fill whole words, which is how the scheme packs them by itself.
+  const codes =
+    height % blockSize === 0
+      ? chunkOf(inner, '_packed')
+      : packedLines(encoded.codes!, columns, height, bits, groups * blobBytes);
   const scales = chunkOf(inner, '_scale');
   const scaleBytes = scales.length / (columns * groups);
   const chunks = [
@@ -149,9 +159,10 @@ function bnb4Pieces({ rows, columns, choice }: Setting): readonly Piece[] {
 function bnb4Chunks({ setting, block, encoded }: TransposedBand): Chunk[] {
   const { rows, columns, choice } = setting;
   const { blockSize } = choice;
+  const inner = encoded.chunks();
   return [
-    ...lines('', highNibblesFirst(encoded.codes!), columns, rows / 2, (block * blockSize) / 2),
-    ...lines('_absmax', chunkOf(encoded.chunks(), '.absmax'), columns, (4 * rows) / blockSize, 4 * block),
+    ...lines('', chunkOf(inner, ''), columns, rows / 2, (block * blockSize) / 2),
+    ...lines('_absmax', chunkOf(inner, '.absmax'), columns, (4 * rows) / blockSize, 4 * block),
   ];
 }
 

@@ -95,7 +95,17 @@ it('leaves nothing when it is cancelled or its process ends', async () => {
   const killed = failureOf(doomed.call('quantize', slow, { progress: () => doomed.dispose() }));
   expect(['engine-died', 'cancelled']).toContain((await killed).code);
   expect(readdirSync(dirname(out))).not.toContain('out.onnx');
-  // The next job removes what the dead process left.
+  // The names of what it left tell its process, which takes a moment to end.
+  const owners = readdirSync(dirname(out)).map((name) => Number(/-(\d+)-[0-9a-f]+$/.exec(name)?.[1]));
+  const isAlive = (owner: number) => {
+    try {
+      return process.kill(owner, 0);
+    } catch {
+      return false;
+    }
+  };
+  await expect.poll(() => owners.filter(isAlive), { timeout: 20_000 }).toEqual([]);
+  // The next job removes it.
   const choice = { scheme: 'int8-absmax', granularity: 'tensor' } as const;
   await engines[1]!.call('quantize', request(path, out, choice));
   expect(readdirSync(dirname(out))).toEqual(['out.onnx']);
