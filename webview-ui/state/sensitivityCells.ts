@@ -131,6 +131,11 @@ export class SensitivityCells {
     return column && column.state[tensor] === 1 ? column.figures[name][tensor]! : Number.NaN;
   }
 
+  /** Whether a known figure comes from a sample. */
+  isSampled(key: string, tensor: number): boolean {
+    return (this.columns.get(key)?.sampledValues[tensor] ?? 0) > 0;
+  }
+
   /** Undefined: not compared yet. */
   stateOf(key: string, tensor: number): KnownCell['state'] | undefined {
     return states[(this.columns.get(key)?.state[tensor] ?? 0) - 1];

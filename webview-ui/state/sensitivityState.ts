@@ -19,6 +19,8 @@ export interface SensitivityState {
   /** What the recipe gives everything without a rule; undefined: a scheme of four bits. */
   readonly base: string | undefined;
   readonly rules: readonly DraftRule[];
+  /** Whether a comparison was asked for: of a large model it is asked for again after a reload. */
+  readonly hasCompared: boolean;
   /** Cells of a small comparison; only for this generation. */
   readonly saved: { readonly generation: string; readonly cells: readonly SavedCell[] } | undefined;
 }
@@ -33,6 +35,7 @@ export const initialSensitivity: SensitivityState = {
   selected: undefined,
   base: undefined,
   rules: [],
+  hasCompared: false,
   saved: undefined,
 };
 
@@ -65,6 +68,7 @@ export function restoreSensitivity(data: unknown): SensitivityState {
     selected: isText(row) && isText(tensor) && isText(scheme) ? { row, tensor, scheme } : undefined,
     base: isText(kept.base) ? kept.base : undefined,
     rules: Array.isArray(kept.rules) ? kept.rules.filter(isRule).slice(0, mostRules) : [],
+    hasCompared: kept.hasCompared === true,
     saved:
       isText(saved.generation) && Array.isArray(saved.cells)
         ? { generation: saved.generation, cells: saved.cells }

@@ -41,17 +41,14 @@ export function modelTotal(
     const size = tensors.elements[tensor]!;
     elements += size;
     const key = pick(tensor);
-    const cell = key === 'keep' ? undefined : cells.get(key, tensor);
-    bytes += cell?.bytes ?? tensors.bytes[tensor]!;
-    if (!cell) {
-      counts[key === 'keep' ? 'kept' : 'unknown']++;
-      continue;
-    }
-    counts[cell.state]++;
-    if (cell.state !== 'quantized') continue;
-    if (cell.sampled) sampled++;
+    const state = key === 'keep' ? 'kept' : (cells.stateOf(key, tensor) ?? 'unknown');
+    counts[state]++;
+    // What is kept or cannot be quantized has its own size.
+    bytes += state === 'quantized' ? cells.figure(key, tensor, 'bytes') : tensors.bytes[tensor]!;
+    if (state !== 'quantized') continue;
+    if (cells.isSampled(key, tensor)) sampled++;
     values += size;
-    error += cell.mse * size;
+    error += cells.figure(key, tensor, 'mse') * size;
     signal += meanSquare(cells, keys, key, tensor) * size;
   }
   return {
@@ -67,7 +64,9 @@ export function modelTotal(
 
 /** Mean square of a tensor's values: mse / relative^2, of another scheme where this one has no error. */
 function meanSquare(cells: SensitivityCells, keys: readonly string[], own: string, tensor: number): number {
-  for (const key of [own, ...keys]) {
+  const first = cells.figure(own, tensor, 'relative');
+  if (first > 0) return cells.figure(own, tensor, 'mse') / first ** 2;
+  for (const key of keys) {
     const relative = cells.figure(key, tensor, 'relative');
     if (relative > 0) return cells.figure(key, tensor, 'mse') / relative ** 2;
   }

@@ -113,9 +113,15 @@ export class SensitivityModel {
     return shapeOf(this.session.catalogue.tensors, tensors[0]!).length > 1;
   }
 
+  /** Changes with the cells; of a large model once a second while they come in, so that the page stays awake. */
+  private get epoch(): number {
+    const isLarge = this.cells.count > 5000;
+    return this.run.progress && isLarge ? -Math.floor(performance.now() / 1000) : this.cells.version;
+  }
+
   range(state: SensitivityState, metric: Metric): MetricRange | undefined {
     const keys = this.columns(state).map(({ key }) => key);
-    return this.rangeMemory.get([keys.join('\n'), metric, this.cells.version], () => ({
+    return this.rangeMemory.get([keys.join('\n'), metric, this.epoch], () => ({
       range: metricRange(this.cells, keys, metric),
     })).range;
   }
@@ -124,7 +130,7 @@ export class SensitivityModel {
   totals(state: SensitivityState): readonly ModelTotal[] {
     const keys = this.columns(state).map(({ key }) => key);
     const { tensors } = this.session.catalogue;
-    return this.totalsMemory.get([keys.join('\n'), this.cells.version], () =>
+    return this.totalsMemory.get([keys.join('\n'), this.epoch], () =>
       keys.map((key) => modelTotal(this.cells, tensors, keys, () => key)),
     );
   }
@@ -136,7 +142,7 @@ export class SensitivityModel {
   recipeTotal(state: SensitivityState): ModelTotal {
     const { base, rules } = this.draft(state);
     const keys = this.columns(state).map(({ key }) => key);
-    return this.recipeMemory.get([base, state.rules, rules.length, this.cells.version], () =>
+    return this.recipeMemory.get([base, state.rules, rules.length, this.epoch], () =>
       modelTotal(this.cells, this.session.catalogue.tensors, keys, this.pick(state)),
     );
   }

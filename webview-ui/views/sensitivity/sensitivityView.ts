@@ -53,7 +53,11 @@ export class SensitivityView {
 
   /** To be called when the tab comes on show: the schemes are asked for then. */
   shown(): void {
-    void this.model.load();
+    void this.model.load().then(() => {
+      const columns = this.model.columns(this.state);
+      const isEmpty = columns.every(({ key }) => this.model.cells.known(key) === 0);
+      if (this.state.hasCompared && isEmpty) void this.compare(columns);
+    });
   }
 
   private get state(): SensitivityState {
@@ -311,6 +315,7 @@ export class SensitivityView {
     isExact: boolean,
   ): Promise<void> {
     const { model, session, page } = this;
+    this.patch({ hasCompared: true });
     const end = await model.run.start(tensors, offers, isExact);
     const known = [...model.byKey.keys()].reduce((sum, key) => sum + model.cells.known(key), 0);
     const { generation } = session.catalogue;
