@@ -16,6 +16,7 @@ import {
   showHover,
   startHost,
   type Theme,
+  tab,
   webviewFrame,
 } from '../e2e/fixtures/vscodeHost';
 import { readPlainSafetensors } from '../fixtures/plainSafetensors';
@@ -89,11 +90,18 @@ async function openAlone(theme: Theme, file: string): Promise<{ page: Page; view
   return { page, view: webviewFrame(page) };
 }
 
+/** Figures are kept from one opening to the next, so that there may be nothing to do. */
+async function analyzeAll(view: FrameLocator): Promise<void> {
+  const button = view.locator('[data-testid="analyze-all"]');
+  await button.waitFor();
+  if (!/Analyzed/.test(await button.innerText())) await button.click();
+  await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
+}
+
 describe.each(['dark', 'light'] as const)('%s', (theme) => {
   it('the table and an outlier', async () => {
     const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
-    await view.locator('[data-testid="analyze-all"]').click();
-    await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
+    await analyzeAll(view);
     await view.locator('[data-tensor="model.layers.0.self_attn.v_proj.weight"] [data-column="name"]').click();
     await view.locator('[data-testid="picture"]').waitFor();
     await page.waitForTimeout(1500);
@@ -104,13 +112,45 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
   it('the map of outliers', async () => {
     const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
     await view.locator('[data-testid="tab-outliers"]').click();
-    await view.locator('[data-testid="analyze-all"]').click();
-    await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
+    await analyzeAll(view);
     // The strongest of all, which the summary names.
     await view.locator('[data-testid="outlier-summary"] button').first().click();
     await view.locator('[data-testid="picture"]').waitFor();
     await page.waitForTimeout(1500);
     await take(page, 'outliers', theme);
+    await page.close();
+  });
+
+  it('a tensor and one of its values', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="strip"]').waitFor();
+    await runCommand(page, 'Tensor Loupe: View Tensor');
+    const name = 'model.layers.0.mlp.up_proj.weight';
+    await pick(page, name, name);
+    await tab(page, 'up_proj').waitFor();
+    const viewer = webviewFrame(page);
+    await viewer.locator('[data-testid="matrix"]').waitFor();
+    await runCommand(page, 'Tensor Loupe: Go to Index');
+    await quickInput(page).locator('input').first().fill('17, 23');
+    await page.keyboard.press('Enter');
+    await viewer.locator('[data-testid="element-place"]', { hasText: '[17, 23]' }).waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'viewer', theme);
+    await page.close();
+  });
+
+  it('the map of errors by scheme', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="tab-sensitivity"]').click();
+    await view.locator('[data-testid="compare"]').click();
+    await view.locator('[data-testid="comparison"]').waitFor({ state: 'detached' });
+    const map = view.locator('[data-testid="sensitivity-map"]');
+    await map.focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'Enter'])
+      await page.keyboard.press(key);
+    await view.locator('[data-testid="cell-figures"]').waitFor();
+    await page.waitForTimeout(2500);
+    await take(page, 'sensitivity', theme);
     await page.close();
   });
 
