@@ -32,6 +32,7 @@ export class KernelWindow {
   private readonly window: ValuePair;
   /** Where a run goes that lies in several windows. */
   private readonly joined: ValuePair;
+  private copied: Float32Array | undefined;
   private first = -1;
   private count = 0;
 
@@ -137,7 +138,9 @@ export class KernelWindow {
     this.first = -1;
     if (this.shared) {
       // Decoding may grow the kernels' memory, and a view taken before would be empty.
-      const values = this.shared.get(first, count);
+      this.copied ??= new Float32Array(Math.min(this.size, this.elements));
+      const values = this.copied.subarray(0, count);
+      this.shared.copyTo(values, first);
       kernels.f32(x, count).set(values);
     } else readFlatTo(context, source, first, count, x);
     const bad = this.firstNonFinite(x, count);

@@ -31,9 +31,11 @@ export function runSensitivity(context: WorkerContext, task: SensitivityTask): S
   const elements = Math.min(partElements, part.rows * part.columns);
   const flat = new FlatValues(context, source, elements + Math.max(segmentElements, ...units));
   const original = new Float64Array(bins.bins);
+  const buffer = new Float32Array(Math.min(segmentElements, elements));
   for (const block of divide(part, segmentElements)) {
     context.checkCancelled();
-    const values = flat.get(block.row * source.columns + block.column, block.rows * block.columns);
+    const values = buffer.subarray(0, block.rows * block.columns);
+    flat.copyTo(values, block.row * source.columns + block.column);
     countInto(original, values, bins);
   }
   return {
