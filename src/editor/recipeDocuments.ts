@@ -17,8 +17,6 @@ const pauseMs = 250;
 
 /** What is known of a recipe's text. */
 interface Checked {
-  readonly version: number;
-  readonly model: vscode.Uri | undefined;
   readonly plan: RecipePlan | undefined;
   /** Why there is no plan although there is a model. */
   readonly failure: string | undefined;
@@ -71,12 +69,12 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
     const top = new vscode.Range(0, 0, 0, 0);
     const lens = (title: string, command: string, ...given: unknown[]) =>
       new vscode.CodeLens(top, { title, command, arguments: given });
-    const { model, plan, failure } = this.checked.get(document.uri.toString()) ?? {};
+    const { plan, failure } = this.checked.get(document.uri.toString()) ?? {};
     const act = [
       lens('$(eye) Preview error', 'tensorLoupe.previewRecipe', document.uri),
       lens('$(fold-down) Quantize with this recipe', 'tensorLoupe.quantizeWithRecipe', document.uri),
     ];
-    if (plan && model) return [...act, lens(planText(plan), 'tensorLoupe.openCheckpoint', model)];
+    if (plan) return [...act, lens(planText(plan), 'tensorLoupe.openCheckpoint', plan.file)];
     if (failure !== undefined) return [...act, lens(`$(warning) ${failure}`, 'tensorLoupe.openCheckpoint')];
     return [...act, lens('Open a checkpoint to see sizes', 'tensorLoupe.openCheckpoint')];
   }
@@ -119,7 +117,7 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
     }
     // What was typed or closed meanwhile is checked by a later call, or not any more.
     if (document.isClosed || document.version !== version) return;
-    this.checked.set(document.uri.toString(), { version, model, plan, failure });
+    this.checked.set(document.uri.toString(), { plan, failure });
     const place = placesIn(document, text);
     this.collection.set(document.uri, [
       ...problems

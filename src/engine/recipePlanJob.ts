@@ -42,6 +42,7 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
   }
   return {
     name: checkpoint.name,
+    file: checkpoint.files[0]!.path,
     rules,
     refusals: [...refusals.values()],
     ...(refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe)),

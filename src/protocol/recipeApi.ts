@@ -25,6 +25,8 @@ export interface RecipeRefusal {
 
 export interface RecipePlan {
   readonly name: string;
+  /** A file of the model that an editor opens, also where a folder was asked for. */
+  readonly file: string;
   readonly rules: readonly RuleEffect[];
   readonly refusals: readonly RecipeRefusal[];
   /** Why the whole cannot be written, where every tensor by itself could be quantized; then previews only work. */

@@ -222,6 +222,7 @@ describe('a plan from headers alone', () => {
       { decided: 0, matches: false },
     ]);
     expect(plan).toMatchObject({ quantized: 28, kept: 11, refusals: [] });
+    expect(plan.file).toBe(join(demoModel, 'model.safetensors'));
     expect(plan.warnings).toEqual([
       expect.stringMatching(/vLLM joins model\.layers\.0\.self_attn\.\{q_proj,k_proj,v_proj\} and 3 more/),
     ]);
