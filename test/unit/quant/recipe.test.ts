@@ -104,7 +104,10 @@ describe('resolving a recipe', () => {
   });
 
   it('says of a name what the first rule that matches says', () => {
-    const rules = [{ match: '**.down_proj.*', choice: 'keep' }, { match: '**', choice: int8 }] as const;
+    const rules = [
+      { match: '**.down_proj.*', choice: 'keep' },
+      { match: '**', choice: int8 },
+    ] as const;
     const recipe: Recipe = { version: 1, default: int4, rules: [...rules] };
     expect(choiceByName(recipe, 'a.down_proj.weight')).toBe('keep');
     expect(choiceByName(recipe, 'a.up_proj.weight')).toBe(int8);
