@@ -31,6 +31,7 @@ const otherWords: Readonly<Record<string, string>> = {
   'float-quantized': 'layout',
   'mxfp4-pack-quantized': 'layout',
   'nvfp4-pack-quantized': 'layout',
+  'mixed-precision': 'layout',
   'not-supported': 'state of an array',
   'utf-8': 'text encoding',
 };
