@@ -7,6 +7,8 @@ export default defineConfig({
     globalSetup: ['test/unit/globalSetup.ts'],
     environment: 'node',
     pool: 'forks',
+    // The default leaves one core free; many of these tests wait for a process or a browser.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
