@@ -1,14 +1,10 @@
 /** Where everything of the outlier map stands, in CSS pixels of the whole map. Pure. */
 import { type MapGroup, type MapRow, openRows } from '../../state/moduleMap';
+import { rowHeight, slope } from '../moduleMap/mapMeasures';
 
-export const rowHeight = 20;
-/** Between cells. */
-export const gap = 2;
 const groupGap = 14;
 const leastCell = 34;
 const greatestCell = 68;
-/** Column names lean where the longest is wider than its cell. */
-export const slope = (35 * Math.PI) / 180;
 /** Heads the column of the largest of each row. */
 export const largestLabel = 'largest';
 const straightHeader = 22;

@@ -1,25 +1,34 @@
 /** Draws the part of the outlier map that is on screen. */
 import { type ColorMap, textOver } from '../../draw/colorMaps';
 import { cssColour } from '../../draw/colour';
-import type { ThemeColours } from '../../draw/theme';
 import { compactNumber } from '../../state/compactNumber';
 import type { MapGroup, MapRow } from '../../state/moduleMap';
 import { type CellFigure, placeOn, type Statistic, type StatisticRange } from '../../state/outlierStatistics';
+import type { MapSight } from '../moduleMap/canvasMap';
+import {
+  type Box,
+  cut,
+  frame,
+  hatch,
+  outline,
+  paintChevron,
+  paintCorner,
+  paintRule,
+  writeInCell,
+} from '../moduleMap/mapInk';
+import { gap, rowHeight, slope } from '../moduleMap/mapMeasures';
 import {
   type CellPlace,
   columnCount,
   columnLeft,
-  gap,
   largestLabel,
   lineAt,
   type MapGeometry,
   type MapLine,
-  rowHeight,
-  slope,
   tensorsAt,
 } from './mapGeometry';
 
-export interface MapPicture {
+export interface MapPicture extends MapSight<CellPlace> {
   readonly groups: readonly MapGroup[];
   readonly geometry: MapGeometry;
   readonly open: ReadonlySet<string>;
@@ -27,18 +36,9 @@ export interface MapPicture {
   /** undefined: no value is known. */
   readonly range: StatisticRange | undefined;
   readonly map: ColorMap;
-  readonly theme: ThemeColours;
   /** One figure a column of the row; undefined where it has no tensor. */
   readonly figures: (group: MapGroup, row: MapRow) => readonly (CellFigure | undefined)[];
   readonly selected: number | undefined;
-  readonly cursor: CellPlace | undefined;
-  readonly hasFocus: boolean;
-  readonly hover: CellPlace | undefined;
-  /** CSS pixels. */
-  readonly scrollLeft: number;
-  readonly scrollTop: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Text of a cell: short enough for most, without units. */
@@ -82,12 +82,7 @@ export function paintMap(context: CanvasRenderingContext2D, picture: MapPicture)
     context.fillStyle = background;
     if (scrollLeft > 0) context.fillRect(0, 0, geometry.labelWidth - gap, headerHeight);
     paintLabel(context, picture, geometry.lines[header]!, headerHeight - 10);
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(0, headerHeight + 0.5);
-    context.lineTo(width, headerHeight + 0.5);
-    context.stroke();
+    paintRule(context, headerHeight + 0.5, width, theme.line);
   }
 }
 
@@ -117,14 +112,6 @@ function paintHeader(context: CanvasRenderingContext2D, picture: MapPicture, ind
   }
 }
 
-/** The end of a text that is too long tells more than its start. */
-function cut(context: CanvasRenderingContext2D, text: string, width: number): string {
-  if (context.measureText(text).width <= width) return text;
-  let short = text;
-  while (short.length > 1 && context.measureText(`…${short}`).width > width) short = short.slice(1);
-  return `…${short}`;
-}
-
 function paintLabel(context: CanvasRenderingContext2D, picture: MapPicture, line: MapLine, y: number): void {
   const { geometry, theme, open } = picture;
   const { row } = line;
@@ -144,20 +131,6 @@ function paintLabel(context: CanvasRenderingContext2D, picture: MapPicture, line
   context.fillStyle = isMarked ? theme.foreground : theme.faint;
   if (hasChildren) paintChevron(context, row.depth * 12 + 5, y, open.has(row.key));
   context.fillText(cut(context, row.label, room - indent), indent, y);
-}
-
-function paintChevron(context: CanvasRenderingContext2D, x: number, y: number, isOpen: boolean): void {
-  context.beginPath();
-  if (isOpen) {
-    context.moveTo(x - 4, y - 2);
-    context.lineTo(x + 4, y - 2);
-    context.lineTo(x, y + 3);
-  } else {
-    context.moveTo(x - 2, y - 4);
-    context.lineTo(x + 3, y);
-    context.lineTo(x - 2, y + 4);
-  }
-  context.fill();
 }
 
 function paintRow(
@@ -188,19 +161,6 @@ function paintRow(
   }
 }
 
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-function outline(context: CanvasRenderingContext2D, box: Box, colour: string, width: number): void {
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.strokeRect(box.left - 0.5, box.top - 0.5, box.width + 1, box.height + 1);
-}
-
 function paintCell(
   context: CanvasRenderingContext2D,
   picture: MapPicture,
@@ -212,55 +172,19 @@ function paintCell(
   const { value } = figure;
   const isContrast = theme.kind === 'high-contrast' || theme.kind === 'high-contrast-light';
   context.font = `10px ${theme.font}`;
-  context.textAlign = 'center';
-  const write = (text: string, colour: string) => {
-    if (context.measureText(text).width > box.width - 3) return;
-    context.fillStyle = colour;
-    context.fillText(text, box.left + box.width / 2, box.top + box.height / 2 + 0.5);
-  };
   let ink = theme.faint;
   if (Number.isNaN(value) || !range) {
     frame(context, box, theme.line);
     if (figure.unknown > 0) hatch(context, box, theme.faint);
     // What cannot be read, and what has no such figure.
-    else write(figure.unreadable > 0 ? '✕' : '–', theme.faint);
+    else writeInCell(context, box, figure.unreadable > 0 ? '✕' : '–', theme.faint);
   } else {
     const colour = picture.map.at(placeOn(statistic, range, value));
     context.fillStyle = cssColour(colour);
     context.fillRect(box.left, box.top, box.width, box.height);
     if (isContrast) frame(context, box, theme.line);
     ink = textOver(colour);
-    write(cellText(statistic, value), ink);
+    writeInCell(context, box, cellText(statistic, value), ink);
   }
-  if (!isMany) return;
-  context.fillStyle = ink;
-  context.beginPath();
-  context.moveTo(box.left + box.width, box.top + box.height - 5);
-  context.lineTo(box.left + box.width, box.top + box.height);
-  context.lineTo(box.left + box.width - 5, box.top + box.height);
-  context.fill();
-}
-
-function frame(context: CanvasRenderingContext2D, box: Box, colour: string): void {
-  context.strokeStyle = colour;
-  context.lineWidth = 1;
-  context.strokeRect(box.left + 0.5, box.top + 0.5, box.width - 1, box.height - 1);
-}
-
-/** Not analyzed yet. */
-function hatch(context: CanvasRenderingContext2D, box: Box, colour: string): void {
-  context.save();
-  context.beginPath();
-  context.rect(box.left + 1, box.top + 1, box.width - 2, box.height - 2);
-  context.clip();
-  context.strokeStyle = colour;
-  context.globalAlpha = 0.35;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let x = -box.height; x < box.width; x += 6) {
-    context.moveTo(box.left + x, box.top + box.height);
-    context.lineTo(box.left + x + box.height, box.top);
-  }
-  context.stroke();
-  context.restore();
+  if (isMany) paintCorner(context, box, ink);
 }

@@ -1,14 +1,10 @@
 /** Where everything of the sensitivity map stands, in CSS pixels. Pure. */
 import type { SensitivityRow } from '../../state/sensitivityRows';
+import { rowHeight, slope } from '../moduleMap/mapMeasures';
 
-export const rowHeight = 20;
-/** Between cells. */
-export const gap = 2;
 const layerGap = 8;
 const leastCell = 46;
 const greatestCell = 78;
-/** Names of schemes lean where one is wider than its cell. */
-export const slope = (35 * Math.PI) / 180;
 /** Lines of totals below the names: size, bits, error. */
 export const totalHeight = 14;
 const totalLines = 3;

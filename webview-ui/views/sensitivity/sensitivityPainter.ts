@@ -1,47 +1,36 @@
 /** Draws the part of the sensitivity map that is on screen. */
 import { type ColorMap, textOver } from '../../draw/colorMaps';
 import { cssColour } from '../../draw/colour';
-import type { ThemeColours } from '../../draw/theme';
 import type { RowCell } from '../../state/rowCells';
 import type { SensitivityRow } from '../../state/sensitivityRows';
+import type { MapSight } from '../moduleMap/canvasMap';
 import {
-  firstRowFrom,
-  gap,
-  type Place,
-  rowHeight,
-  type SensitivityGeometry,
-  slope,
-  totalHeight,
-} from './sensitivityGeometry';
+  type Box,
+  cut,
+  frame,
+  hatch,
+  outline,
+  paintChevron,
+  paintCorner,
+  paintRule,
+  writeInCell,
+} from '../moduleMap/mapInk';
+import { gap, rowHeight, slope } from '../moduleMap/mapMeasures';
+import { firstRowFrom, type Place, type SensitivityGeometry, totalHeight } from './sensitivityGeometry';
 
-export interface SensitivityPicture {
+export interface SensitivityPicture extends MapSight<Place> {
   readonly rows: readonly SensitivityRow[];
   readonly geometry: SensitivityGeometry;
   readonly open: ReadonlySet<string>;
   /** Name and totals of each column. */
   readonly heads: readonly { readonly name: string; readonly totals: readonly string[] }[];
   readonly map: ColorMap;
-  readonly theme: ThemeColours;
   readonly cell: (row: SensitivityRow, column: number) => RowCell;
   /** Text of a quantized cell. */
   readonly text: (value: number) => string;
   /** Column that the recipe takes for a row; -1: none or several. */
   readonly picked: (row: SensitivityRow) => number;
   readonly selected: Place | undefined;
-  readonly cursor: Place | undefined;
-  readonly hasFocus: boolean;
-  readonly hover: Place | undefined;
-  readonly scrollLeft: number;
-  readonly scrollTop: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Draws in CSS pixels; the context is scaled to the screen's before. */
@@ -83,14 +72,7 @@ export function paintSensitivity(context: CanvasRenderingContext2D, picture: Sen
     const y = geometry.nameHeight + at * totalHeight + totalHeight / 2;
     context.fillText(cut(context, label, labelWidth - 6), 0, y);
   }
-  if (scrollTop > 0) {
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(0, headerHeight - 1.5);
-    context.lineTo(width, headerHeight - 1.5);
-    context.stroke();
-  }
+  if (scrollTop > 0) paintRule(context, headerHeight - 1.5, width, theme.line);
 }
 
 function paintHead(context: CanvasRenderingContext2D, picture: SensitivityPicture, column: number): void {
@@ -120,14 +102,6 @@ function paintHead(context: CanvasRenderingContext2D, picture: SensitivityPictur
     const y = nameHeight + at * totalHeight + totalHeight / 2;
     context.fillText(text, left + cellWidth / 2 - gap / 2, y, cellWidth - 2);
   }
-}
-
-/** The end of a text that is too long tells more than its start. */
-function cut(context: CanvasRenderingContext2D, text: string, width: number): string {
-  if (context.measureText(text).width <= width) return text;
-  let short = text;
-  while (short.length > 1 && context.measureText(`…${short}`).width > width) short = short.slice(1);
-  return `…${short}`;
 }
 
 function paintLabels(
@@ -160,20 +134,6 @@ function paintLabels(
   }
 }
 
-function paintChevron(context: CanvasRenderingContext2D, x: number, y: number, isOpen: boolean): void {
-  context.beginPath();
-  if (isOpen) {
-    context.moveTo(x - 4, y - 2);
-    context.lineTo(x + 4, y - 2);
-    context.lineTo(x, y + 3);
-  } else {
-    context.moveTo(x - 2, y - 4);
-    context.lineTo(x + 3, y);
-    context.lineTo(x - 2, y + 4);
-  }
-  context.fill();
-}
-
 function paintCell(
   context: CanvasRenderingContext2D,
   picture: SensitivityPicture,
@@ -186,32 +146,19 @@ function paintCell(
   const isContrast = theme.kind === 'high-contrast' || theme.kind === 'high-contrast-light';
   let ink = theme.faint;
   context.font = `10px ${theme.font}`;
-  context.textAlign = 'center';
-  const write = (text: string) => {
-    if (context.measureText(text).width > box.width - 3) return;
-    context.fillStyle = ink;
-    context.fillText(text, box.left + box.width / 2, box.top + box.height / 2 + 0.5);
-  };
   if (cell.state !== 'quantized') {
     frame(context, box, theme.line);
     if (cell.state === 'unknown') hatch(context, box, theme.faint);
-    else write(cell.state === 'failed' ? '✕' : 'kept');
+    else writeInCell(context, box, cell.state === 'failed' ? '✕' : 'kept', ink);
   } else {
     const colour = picture.map.at(cell.place);
     context.fillStyle = cssColour(colour);
     context.fillRect(box.left, box.top, box.width, box.height);
     if (isContrast) frame(context, box, theme.line);
     ink = textOver(colour);
-    write(picture.text(cell.value));
+    writeInCell(context, box, picture.text(cell.value), ink);
   }
-  if (row.children.length > 0) {
-    context.fillStyle = ink;
-    context.beginPath();
-    context.moveTo(box.left + box.width, box.top + box.height - 5);
-    context.lineTo(box.left + box.width, box.top + box.height);
-    context.lineTo(box.left + box.width - 5, box.top + box.height);
-    context.fill();
-  }
+  if (row.children.length > 0) paintCorner(context, box, ink);
   if (picture.picked(row) === place.column && cell.state === 'quantized') {
     // What the recipe takes has a bar at its foot.
     context.fillStyle = ink;
@@ -221,34 +168,4 @@ function paintCell(
   if (isHere(selected)) outline(context, box, theme.foreground, 2);
   if (isHere(hover)) outline(context, box, theme.foreground, 1);
   if (hasFocus && isHere(cursor)) outline(context, box, theme.focus, 2);
-}
-
-function outline(context: CanvasRenderingContext2D, box: Box, colour: string, width: number): void {
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.strokeRect(box.left - 0.5, box.top - 0.5, box.width + 1, box.height + 1);
-}
-
-function frame(context: CanvasRenderingContext2D, box: Box, colour: string): void {
-  context.strokeStyle = colour;
-  context.lineWidth = 1;
-  context.strokeRect(box.left + 0.5, box.top + 0.5, box.width - 1, box.height - 1);
-}
-
-/** Not compared yet. */
-function hatch(context: CanvasRenderingContext2D, box: Box, colour: string): void {
-  context.save();
-  context.beginPath();
-  context.rect(box.left + 1, box.top + 1, box.width - 2, box.height - 2);
-  context.clip();
-  context.strokeStyle = colour;
-  context.globalAlpha = 0.35;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let x = -box.height; x < box.width; x += 6) {
-    context.moveTo(box.left + x, box.top + box.height);
-    context.lineTo(box.left + x + box.height, box.top);
-  }
-  context.stroke();
-  context.restore();
 }
