@@ -1,73 +1,30 @@
-/**
- * `<tl-outlier-table>`: all tensors with the map's statistics, sortable. Rows have one height and only those on
- * screen exist. One element has the focus and names the active row.
- */
-import { html, LitElement, nothing, type PropertyValues } from 'lit';
+/** `<tl-outlier-table>`: all tensors with the map's statistics, sortable. */
+import { html, type PropertyValues } from 'lit';
 import { formatInteger } from '../../state/format';
 import { type Statistic, type StatisticId, statistics } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
-import { type Direction, naturalRanks, sortedOrder } from '../../state/sortOrder';
-import type { OutliersState } from '../../state/viewState';
-import { type ListGeometry, rowWindow, scrollTopFor } from '../../state/virtualWindow';
-import { styled } from '../report/styled';
+import { naturalRanks, sortedOrder } from '../../state/sortOrder';
+import { type GridHead, type GridRow, GridTable, type GridTableEvents } from '../moduleMap/gridTable';
 
-export interface TableEvents {
+export interface TableEvents extends GridTableEvents<StatisticId | 'name'> {
   select(tensor: number): void;
   /** Enter on the selected row, or a double click. */
   view(tensor: number): void;
-  sort(sort: OutliersState['sort']): void;
-  openMap(): void;
-  announce(text: string): void;
 }
 
-const rowHeight = 22;
-const headerHeight = 26;
-
-export class OutlierTable extends LitElement {
+export class OutlierTable extends GridTable<StatisticId, TableEvents> {
   static override properties = {
     session: { attribute: false },
-    version: { attribute: false },
-    sort: { attribute: false },
     selected: { attribute: false },
-    events: { attribute: false },
-    scrolled: { state: true },
-    active: { state: true },
   };
   declare session: CheckpointSession;
-  declare version: number;
-  declare sort: OutliersState['sort'];
   declare selected: number | undefined;
-  declare events: TableEvents;
-  declare private scrolled: number;
-  /** Position in the order; -1: none. */
-  declare private active: number;
-  private order: Uint32Array = new Uint32Array(0);
+  protected override readonly kind = 'outlier';
+  protected override readonly headerHeight = 26;
   private ranks: Float64Array | undefined;
-  private viewportHeight = 0;
-  private readonly resize = new ResizeObserver(() => this.measure());
 
-  constructor() {
-    super();
-    this.scrolled = 0;
-    this.active = -1;
-  }
-
-  protected override createRenderRoot(): this {
-    return this;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.resize.disconnect();
-  }
-
-  override focus(): void {
-    this.scroller?.focus();
+  protected override get label(): string {
+    return 'Statistics of every tensor. T goes back to the map.';
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -97,89 +54,28 @@ export class OutlierTable extends LitElement {
     return keys;
   }
 
-  private get scroller(): HTMLElement | null {
-    return this.querySelector('.outlier-rows');
+  protected override get heads(): readonly GridHead<StatisticId>[] {
+    return [
+      { column: 'name', label: 'Tensor', title: 'Name of the tensor', first: 'ascending' },
+      ...statistics.map(({ id, label, description }) => ({
+        column: id,
+        label: shortLabels[id] ?? label,
+        title: description,
+        first: 'descending' as const,
+      })),
+    ];
   }
 
-  private get geometry(): ListGeometry {
-    return {
-      rowCount: this.order.length,
-      rowHeight,
-      viewportHeight: Math.max(rowHeight, this.viewportHeight - headerHeight),
-    };
-  }
-
-  private measure(): void {
-    const height = this.scroller?.clientHeight ?? 0;
-    if (height === this.viewportHeight) return;
-    this.viewportHeight = height;
-    this.requestUpdate();
-  }
-
-  protected override render() {
-    const { first, end, top, contentHeight } = rowWindow(this.scrolled, this.geometry);
-    const shown = Array.from(this.order.subarray(first, end));
-    return html`<div
-      class="outlier-rows"
-      role="grid"
-      tabindex="0"
-      data-testid="outlier-table"
-      aria-label="Statistics of every tensor. T goes back to the map."
-      aria-rowcount=${this.order.length + 1}
-      aria-colcount=${statistics.length + 1}
-      aria-activedescendant=${this.active >= first && this.active < end ? `outlier-row-${this.active}` : nothing}
-      @scroll=${(event: Event) => {
-        this.scrolled = (event.target as HTMLElement).scrollTop;
-      }}
-      @keydown=${this.onKey}
-    >
-      <div class="outlier-head" role="row" aria-rowindex="1">
-        ${this.header('name', 'Tensor', 'Name of the tensor')}
-        ${statistics.map(({ id, label, description }) => this.header(id, shortLabels[id] ?? label, description))}
-      </div>
-      <div class="outlier-body" role="rowgroup" ${styled({ height: `${contentHeight}px` })}>
-        ${shown.map((tensor, at) => this.row(tensor, first + at, top + at * rowHeight))}
-      </div>
-    </div>`;
-  }
-
-  private header(column: OutliersState['sort']['column'], label: string, description: string) {
-    const { sort } = this;
-    const isSorted = sort.column === column;
-    const first: Direction = column === 'name' ? 'ascending' : 'descending';
-    const next: Direction = !isSorted ? first : sort.direction === 'ascending' ? 'descending' : 'ascending';
-    return html`<div role="columnheader" class=${column === 'name' ? 'cell name' : 'cell number'} aria-sort=${isSorted ? sort.direction : 'none'}>
-      <button
-        type="button"
-        data-sort=${column}
-        title=${description}
-        @click=${() => {
-          this.events.sort({ column, direction: next });
-          this.events.announce(`Sorted by ${label}, ${next}.`);
-        }}
-      >${label}<span class="sort-arrow" aria-hidden="true"></span></button>
-    </div>`;
-  }
-
-  private row(tensor: number, position: number, top: number) {
+  protected override rowOf(tensor: number, position: number): GridRow {
     const { stats, catalogue } = this.session;
-    const name = catalogue.tensors.names[tensor]!;
     const knowledge = stats.knowledge(tensor);
-    const isSelected = tensor === this.selected;
-    return html`<div
-      role="row"
-      id="outlier-row-${position}"
-      class="outlier-row${isSelected ? ' selected' : ''}${position === this.active ? ' active' : ''}"
-      aria-rowindex=${position + 2}
-      aria-selected=${isSelected}
-      data-tensor=${name}
-      ${styled({ transform: `translateY(${top}px)` })}
-      @click=${() => this.choose(position)}
-      @dblclick=${() => this.events.view(tensor)}
-    >
-      <div role="gridcell" class="cell name mono" title=${name}><bdi>${name}</bdi></div>
-      ${statistics.map((statistic) => this.cell(statistic, tensor, knowledge))}
-    </div>`;
+    return {
+      name: catalogue.tensors.names[tensor]!,
+      isSelected: tensor === this.selected,
+      cells: statistics.map((statistic) => this.cell(statistic, tensor, knowledge)),
+      onClick: () => this.choose(position),
+      onDoubleClick: () => this.events.view(tensor),
+    };
   }
 
   private cell(statistic: Statistic, tensor: number, knowledge: string) {
@@ -201,16 +97,8 @@ export class OutlierTable extends LitElement {
     if (tensor !== undefined) this.events.select(tensor);
   }
 
-  private activate(position: number): void {
-    const { scroller } = this;
-    if (!scroller || this.order.length === 0) return;
-    this.active = Math.max(0, Math.min(this.order.length - 1, position));
-    scroller.scrollTop = scrollTopFor(this.active, scroller.scrollTop, this.geometry);
-    this.scrolled = scroller.scrollTop;
-    this.events.announce(this.describe(this.order[this.active]!));
-  }
-
-  private describe(tensor: number): string {
+  protected override describeActive(): string {
+    const tensor = this.order[this.active]!;
     const { stats, catalogue } = this.session;
     const name = catalogue.tensors.names[tensor]!;
     const knowledge = stats.knowledge(tensor);
@@ -223,30 +111,18 @@ export class OutlierTable extends LitElement {
     return `${name}, row ${formatInteger(this.active + 1)}: ${figures.join(', ')}`;
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.target !== this.scroller || event.altKey || event.metaKey || event.ctrlKey) return;
-    const page = Math.max(1, Math.floor(this.geometry.viewportHeight / rowHeight) - 1);
-    const moves: Readonly<Record<string, number>> = {
-      ArrowDown: this.active + 1,
-      ArrowUp: this.active - 1,
-      PageDown: this.active + page,
-      PageUp: this.active - page,
-      Home: 0,
-      End: this.order.length - 1,
-    };
-    const move = moves[event.key];
+  protected override enter(tensor: number | undefined, key: string): void {
+    if (tensor === undefined) this.activate(0);
+    else if (tensor === this.selected && key === 'Enter') this.events.view(tensor);
+    else this.choose(this.active);
+  }
+
+  protected override onCommand(key: string): boolean {
     const tensor = this.order[this.active];
-    if (move !== undefined) this.activate(move);
-    else if (event.key === 'Enter' || event.key === ' ') {
-      if (tensor === undefined) this.activate(0);
-      else if (tensor === this.selected && event.key === 'Enter') this.events.view(tensor);
-      else this.choose(this.active);
-    } else if (event.key === 'v' && tensor !== undefined) this.events.view(tensor);
-    else if (event.key === 't' || event.key === 'Escape') this.events.openMap();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+    if (key !== 'v' || tensor === undefined) return super.onCommand(key);
+    this.events.view(tensor);
+    return true;
+  }
 }
 
 /** The select has room for the long names, a column's head has not. */

@@ -1,47 +1,39 @@
 /**
  * `<tl-sensitivity-table>`: the map's rows with each scheme's figure as a sortable table; totals stand below the names of the
- * schemes. Rows have one height and only those on screen exist.
+ * schemes.
  */
-import { html, LitElement, nothing, type PropertyValues } from 'lit';
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { rowCell } from '../../state/rowCells';
 import type { SensitivityCells } from '../../state/sensitivityCells';
 import type { Metric } from '../../state/sensitivityMetrics';
 import type { SensitivityRow } from '../../state/sensitivityRows';
 import { type Direction, naturalRanks, sortedOrder } from '../../state/sortOrder';
-import { type ListGeometry, rowWindow, scrollTopFor } from '../../state/virtualWindow';
-import { styled } from '../report/styled';
+import {
+  type GridHead,
+  type GridRow,
+  GridTable,
+  type GridTableEvents,
+  type Styles,
+} from '../moduleMap/gridTable';
 import type { SchemeColumn } from './sensitivityMap';
 
-export interface TableSort {
-  /** A scheme's key, or 'name'. */
-  readonly column: string;
-  readonly direction: Direction;
-}
-
-export interface SensitivityTableEvents {
+export interface SensitivityTableEvents extends GridTableEvents<string> {
   select(row: SensitivityRow, column: number): void;
-  sort(sort: TableSort): void;
-  openMap(): void;
-  announce(text: string): void;
   describe(row: SensitivityRow, column: number): string;
 }
 
-const rowHeight = 22;
-const headerHeight = 66;
+/** Least width of the names and width of a scheme, in CSS pixels. */
+const [nameWidth, schemeWidth] = [220, 104];
 
-export class SensitivityTable extends LitElement {
+/** Its columns have the keys of the schemes. */
+export class SensitivityTable extends GridTable<string, SensitivityTableEvents> {
   static override properties = {
     rows: { attribute: false },
     names: { attribute: false },
     columns: { attribute: false },
     cells: { attribute: false },
-    version: { attribute: false },
     metric: { attribute: false },
-    sort: { attribute: false },
     selected: { attribute: false },
-    events: { attribute: false },
-    scrolled: { state: true },
-    active: { state: true },
     column: { state: true },
   };
   /** One a tensor. */
@@ -49,42 +41,30 @@ export class SensitivityTable extends LitElement {
   declare names: readonly string[];
   declare columns: readonly SchemeColumn[];
   declare cells: SensitivityCells;
-  declare version: number;
   declare metric: Metric;
-  declare sort: TableSort;
   declare selected: { readonly row: string; readonly column: number } | undefined;
-  declare events: SensitivityTableEvents;
-  declare private scrolled: number;
-  /** Position in the order, and column, of the cursor; -1: none. */
-  declare private active: number;
+  /** Of the cursor. */
   declare private column: number;
-  private order: Uint32Array = new Uint32Array(0);
-  private viewportHeight = 0;
-  private readonly resize = new ResizeObserver(() => this.measure());
+  protected override readonly kind = 'sensitivity';
+  protected override readonly headerHeight = 66;
 
   constructor() {
     super();
-    this.scrolled = 0;
-    this.active = -1;
     this.column = 0;
   }
 
-  protected override createRenderRoot(): this {
-    return this;
+  protected override get label(): string {
+    return `${this.metric.label} of every tensor under each scheme. T goes back to the map.`;
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.resize.observe(this);
+  protected override get tracks(): Styles {
+    return {
+      'grid-template-columns': `minmax(${nameWidth}px, 1fr) repeat(${this.columns.length}, ${schemeWidth}px)`,
+    };
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.resize.disconnect();
-  }
-
-  override focus(): void {
-    this.scroller?.focus();
+  protected override get least(): Styles {
+    return { 'min-width': `${nameWidth + this.columns.length * schemeWidth}px` };
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -105,110 +85,53 @@ export class SensitivityTable extends LitElement {
     );
   }
 
-  private get scroller(): HTMLElement | null {
-    return this.querySelector('.sensitivity-rows');
+  protected override get heads(): readonly GridHead<string>[] {
+    const worst: Direction = this.metric.isError ? 'descending' : 'ascending';
+    return [
+      { column: 'name', label: 'Tensor', title: 'Tensor', first: 'ascending' },
+      ...this.columns.map(({ key, name, totals: [size, bits, error] }) => ({
+        column: key,
+        label: name,
+        ...(size === undefined
+          ? { title: name }
+          : {
+              title: `Whole model: ${size}, ${bits} bits a weight, SQNR ${error} dB`,
+              more: html`<div class="quiet small">${size}</div><div class="quiet small">${bits} bit · ${error}</div>`,
+            }),
+        first: worst,
+      })),
+    ];
   }
 
-  private get geometry(): ListGeometry {
+  protected override rowOf(index: number, position: number): GridRow {
+    const row = this.rows[index]!;
+    const isSelected = row.key === this.selected?.row;
     return {
-      rowCount: this.order.length,
-      rowHeight,
-      viewportHeight: Math.max(rowHeight, this.viewportHeight - headerHeight),
+      name: this.names[row.tensors[0]!]!,
+      isSelected,
+      cells: this.columns.map((_, column) => this.cell(row, column, position, isSelected)),
     };
   }
 
-  private measure(): void {
-    const height = this.scroller?.clientHeight ?? 0;
-    if (height === this.viewportHeight) return;
-    this.viewportHeight = height;
-    this.requestUpdate();
-  }
-
-  protected override render() {
-    const { first, end, top, contentHeight } = rowWindow(this.scrolled, this.geometry);
-    const shown = Array.from(this.order.subarray(first, end));
-    const template = { 'grid-template-columns': `minmax(220px, 1fr) repeat(${this.columns.length}, 104px)` };
-    const least = { 'min-width': `${220 + this.columns.length * 104}px` };
+  private cell(row: SensitivityRow, column: number, position: number, isSelected: boolean): TemplateResult {
+    const { key } = this.columns[column]!;
+    const cell = rowCell(this.cells, row, key, this.metric, undefined);
+    const known = this.cells.get(key, row.tensors[0]!);
+    const text =
+      cell.state === 'quantized'
+        ? `${known?.sampled ? '≈ ' : ''}${this.metric.isError ? this.metric.format(cell.value) : this.metric.short(cell.value)}`
+        : { unknown: '', kept: 'kept', failed: '✕' }[cell.state];
+    const isHere =
+      (isSelected && this.selected?.column === column) ||
+      (position === this.active && this.column === column);
     return html`<div
-      class="sensitivity-rows"
-      role="grid"
-      tabindex="0"
-      data-testid="sensitivity-table"
-      aria-label=${`${this.metric.label} of every tensor under each scheme. T goes back to the map.`}
-      aria-rowcount=${this.order.length + 1}
-      aria-colcount=${this.columns.length + 1}
-      aria-activedescendant=${this.active >= first && this.active < end ? `sensitivity-row-${this.active}` : nothing}
-      @scroll=${(event: Event) => {
-        this.scrolled = (event.target as HTMLElement).scrollTop;
-      }}
-      @keydown=${this.onKey}
-    >
-      <div class="sensitivity-head" role="row" aria-rowindex="1" ${styled({ ...template, ...least })}>
-        ${this.header('name', 'Tensor', [])}
-        ${this.columns.map(({ key, name, totals }) => this.header(key, name, totals))}
-      </div>
-      <div class="sensitivity-body" role="rowgroup" ${styled({ height: `${contentHeight}px`, ...least })}>
-        ${shown.map((index, at) => this.row(index, first + at, top + at * rowHeight, template))}
-      </div>
-    </div>`;
-  }
-
-  private header(column: string, label: string, totals: readonly string[]) {
-    const { sort } = this;
-    const isSorted = sort.column === column;
-    const worst: Direction = this.metric.isError ? 'descending' : 'ascending';
-    const first: Direction = column === 'name' ? 'ascending' : worst;
-    const next: Direction = !isSorted ? first : sort.direction === 'ascending' ? 'descending' : 'ascending';
-    const [size, bits, error] = totals;
-    const title = totals.length > 0 ? `Whole model: ${size}, ${bits} bits a weight, SQNR ${error} dB` : label;
-    return html`<div role="columnheader" class=${column === 'name' ? 'cell name' : 'cell number'} aria-sort=${isSorted ? sort.direction : 'none'}>
-      <button
-        type="button"
-        data-sort=${column}
-        title=${title}
-        @click=${() => {
-          this.events.sort({ column, direction: next });
-          this.events.announce(`Sorted by ${label}, ${next}.`);
-        }}
-      >${label}<span class="sort-arrow" aria-hidden="true"></span></button>
-      ${totals.length > 0 ? html`<div class="quiet small">${size}</div><div class="quiet small">${bits} bit · ${error}</div>` : nothing}
-    </div>`;
-  }
-
-  private row(index: number, position: number, top: number, template: Readonly<Record<string, string>>) {
-    const row = this.rows[index]!;
-    const name = this.names[row.tensors[0]!]!;
-    const { selected } = this;
-    const isSelected = row.key === selected?.row;
-    return html`<div
-      role="row"
-      id="sensitivity-row-${position}"
-      class="sensitivity-row${isSelected ? ' selected' : ''}${position === this.active ? ' active' : ''}"
-      aria-rowindex=${position + 2}
-      aria-selected=${isSelected}
-      data-tensor=${name}
-      ${styled({ ...template, transform: `translateY(${top}px)` })}
-    >
-      <div role="gridcell" class="cell name mono" title=${name}><bdi>${name}</bdi></div>
-      ${this.columns.map(({ key }, column) => {
-        const cell = rowCell(this.cells, row, key, this.metric, undefined);
-        const known = this.cells.get(key, row.tensors[0]!);
-        const text =
-          cell.state === 'quantized'
-            ? `${known?.sampled ? '≈ ' : ''}${this.metric.isError ? this.metric.format(cell.value) : this.metric.short(cell.value)}`
-            : { unknown: '', kept: 'kept', failed: '✕' }[cell.state];
-        const isHere =
-          (isSelected && selected?.column === column) || (position === this.active && this.column === column);
-        return html`<div
-          role="gridcell"
-          class="cell number${isHere ? ' here' : ''}${cell.state === 'quantized' ? '' : ' quiet'}"
-          title=${known?.note ?? nothing}
-          data-scheme=${key}
-          data-value=${Number.isNaN(cell.value) ? '' : String(cell.value)}
-          @click=${() => this.choose(position, column)}
-        >${text}</div>`;
-      })}
-    </div>`;
+      role="gridcell"
+      class="cell number${isHere ? ' here' : ''}${cell.state === 'quantized' ? '' : ' quiet'}"
+      title=${known?.note ?? nothing}
+      data-scheme=${key}
+      data-value=${Number.isNaN(cell.value) ? '' : String(cell.value)}
+      @click=${() => this.choose(position, column)}
+    >${text}</div>`;
   }
 
   private choose(position: number, column: number): void {
@@ -218,40 +141,28 @@ export class SensitivityTable extends LitElement {
     if (row) this.events.select(row, column);
   }
 
-  private activate(position: number, column: number): void {
-    const { scroller } = this;
-    if (!scroller || this.order.length === 0) return;
-    this.active = Math.max(0, Math.min(this.order.length - 1, position));
-    this.column = Math.max(0, Math.min(this.columns.length - 1, column));
-    scroller.scrollTop = scrollTopFor(this.active, scroller.scrollTop, this.geometry);
-    this.scrolled = scroller.scrollTop;
-    this.events.announce(this.events.describe(this.rows[this.order[this.active]!]!, this.column));
+  protected override describeActive(): string {
+    return this.events.describe(this.rows[this.order[this.active]!]!, this.column);
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.target !== this.scroller || event.altKey || event.metaKey || event.ctrlKey) return;
-    const page = Math.max(1, Math.floor(this.geometry.viewportHeight / rowHeight) - 1);
-    const { active, column } = this;
-    const moves: Readonly<Record<string, readonly [number, number]>> = {
-      ArrowDown: [active + 1, column],
-      ArrowUp: [active - 1, column],
-      ArrowRight: [active, column + 1],
-      ArrowLeft: [active, column - 1],
-      PageDown: [active + page, column],
-      PageUp: [active - page, column],
-      Home: [0, column],
-      End: [this.order.length - 1, column],
-    };
-    const move = moves[event.key];
-    if (move) this.activate(...move);
-    else if (event.key === 'Enter' || event.key === ' ') {
-      if (active < 0) this.activate(0, 0);
-      else this.choose(active, column);
-    } else if (event.key === 't' || event.key === 'Escape') this.events.openMap();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
+  protected override activate(position: number): void {
+    this.column = Math.max(0, Math.min(this.columns.length - 1, this.column));
+    super.activate(position);
+  }
+
+  protected override enter(index: number | undefined): void {
+    if (index === undefined) {
+      this.column = 0;
+      this.activate(0);
+    } else this.choose(this.active, this.column);
+  }
+
+  protected override onCommand(key: string): boolean {
+    if (key !== 'ArrowRight' && key !== 'ArrowLeft') return super.onCommand(key);
+    this.column += key === 'ArrowRight' ? 1 : -1;
+    this.activate(this.active);
+    return true;
+  }
 }
 
 customElements.define('tl-sensitivity-table', SensitivityTable);
