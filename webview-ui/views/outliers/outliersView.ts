@@ -20,9 +20,9 @@ import type { CheckpointSession } from '../../state/session';
 import type { OutliersState } from '../../state/viewState';
 import { analysisProgress } from '../analysisProgress';
 import { tensorDetails } from '../detailsView';
+import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
 import { SelectedTensor } from '../selectedTensor';
-import '../splitPane';
 import type { MapEvents } from './outlierMap';
 import './outlierMap';
 import type { TableEvents } from './outlierTable';
@@ -31,7 +31,7 @@ import './outlierTable';
 export class OutliersView {
   private readonly selected: SelectedTensor;
   private built: ModuleMap | undefined;
-  private openOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
+  private readonly openKeys = new OpenKeys();
   private ranges: { key: string; range: StatisticRange | undefined } | undefined;
   private summaries: { version: number; parts: readonly SummaryPart[] } | undefined;
   private pointed = '';
@@ -55,23 +55,15 @@ export class OutliersView {
   }
 
   render(): TemplateResult {
-    const { paneBeside, paneBelow, outliers } = this.page.state;
-    return html`<tl-split
-      class="split"
-      .beside=${paneBeside}
-      .below=${paneBelow}
-      .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
-    >
-      <div class="first outlier-pane" data-testid="outliers-tab">
-        ${this.summary()} ${this.controls()}
+    const { outliers } = this.page.state;
+    return mapTab(this.page, {
+      testId: 'outliers-tab',
+      content: html`${this.summary()} ${this.controls()}
         <p class="map-pointed small" aria-hidden="true" data-testid="map-pointed">${this.pointed || this.hint}</p>
-        ${outliers.view === 'map' ? this.map() : this.table()}
-      </div>
-      <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
-      <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
-        ${this.details()}
-      </section>
-    </tl-split>`;
+        ${outliers.view === 'map' ? this.map() : this.table()}`,
+      details: this.details(),
+      back: 'tl-outlier-map, tl-outlier-table',
+    });
   }
 
   private get moduleMap(): ModuleMap {
@@ -117,7 +109,7 @@ export class OutliersView {
       parts.length === 0 && missing > 0 && !session.analysis
         ? html`Nothing is analyzed yet. Reading all ${formatInteger(count)} tensors (${formatBytes(catalogue.bytes)}) tells which layers and channels are special. `
         : nothing;
-    return html`<p class="outlier-summary" data-testid="outlier-summary">
+    return html`<p class="map-summary" data-testid="outlier-summary">
       ${lead}
       ${parts.map(
         ({ text, tensor, detail }) =>
@@ -135,7 +127,7 @@ export class OutliersView {
     const { session, page, statistic, range } = this;
     const { outliers } = page.state;
     const complete = session.stats.known >= session.catalogue.tensors.count;
-    return html`<div class="toolbar outlier-controls">
+    return html`<div class="toolbar map-controls">
       <label class="statistic-label">
         <span class="visually-hidden">Statistic</span>
         <select class="plain-select" data-testid="statistic" title=${statistic.description} @change=${this.onStatistic}>
@@ -189,11 +181,10 @@ export class OutliersView {
   private map(): TemplateResult {
     const { session, page } = this;
     const { open } = page.state.outliers;
-    if (this.openOf.list !== open) this.openOf = { list: open, set: new Set(open) };
     return html`<tl-outlier-map
       .session=${session}
       .groups=${this.moduleMap.groups}
-      .open=${this.openOf.set}
+      .open=${this.openKeys.of(open)}
       .statistic=${this.statistic}
       .range=${this.range}
       .version=${session.stats.version}
@@ -250,16 +241,13 @@ export class OutliersView {
   private show(view: OutliersState['view']): void {
     this.pointed = '';
     this.patch({ view });
-    const tag = view === 'map' ? 'tl-outlier-map' : 'tl-outlier-table';
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => document.querySelector<HTMLElement>(tag)?.focus()),
-    );
+    focusOnceShown(view === 'map' ? 'tl-outlier-map' : 'tl-outlier-table');
   }
 
   private toggle(row: MapRow): void {
     const { open } = this.page.state.outliers;
     const isOpen = open.includes(row.key);
-    this.patch({ open: isOpen ? open.filter((key) => key !== row.key) : [...open, row.key] });
+    this.patch({ open: toggled(open, row.key) });
     const rows = `${formatInteger(row.children.length)} ${row.children.length === 1 ? 'row' : 'rows'}`;
     this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${rows}`}.`);
   }
@@ -288,11 +276,5 @@ export class OutliersView {
     const statistic = (event.target as HTMLSelectElement).value as StatisticId;
     this.patch({ statistic });
     this.page.announce(`${statisticOf(statistic).label}: ${statisticOf(statistic).description}.`);
-  };
-
-  private readonly onDetailsKey = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape') return;
-    event.preventDefault();
-    document.querySelector<HTMLElement>('tl-outlier-map, tl-outlier-table')?.focus();
   };
 }

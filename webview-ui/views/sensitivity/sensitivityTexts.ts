@@ -32,7 +32,7 @@ export function comparisonSummary(
           : sampled > 0
             ? `Errors are from samples (≈); sizes are exact. Reading all ${formatBytes(session.catalogue.bytes)} makes the errors exact too.`
             : 'All figures are exact.';
-  return html`<div class="outlier-summary" data-testid="sensitivity-summary">
+  return html`<div class="map-summary" data-testid="sensitivity-summary">
     <p>${text}${end?.kind === 'cancelled' ? html` <span class="quiet">Cancelled after ${formatInteger(end.done)} of ${formatInteger(end.total)} tensors.</span>` : nothing}</p>
     ${end?.kind === 'failed' ? html`<p role="alert" class="unusual">The comparison stopped: ${end.error.message}</p>` : nothing}
     ${problem === '' ? nothing : html`<p role="alert" class="unusual">${problem}</p>`}

@@ -13,8 +13,8 @@ import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics
 import type { SensitivityRow } from '../../state/sensitivityRows';
 import { mostSavedCells, type SensitivityState } from '../../state/sensitivityState';
 import type { CheckpointSession } from '../../state/session';
+import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
-import '../splitPane';
 import { cellDetails, cellSubject } from './cellDetails';
 import { recipeBar } from './recipeBar';
 import { compareButton, runProgress } from './runControls';
@@ -34,7 +34,7 @@ export class SensitivityView {
   private pointed = '';
   private isChoosing = false;
   private readonly columnsOf = new SchemeColumns();
-  private openOf: { list: readonly string[]; set: ReadonlySet<string> } = { list: [], set: new Set() };
+  private readonly openKeys = new OpenKeys();
   private problem = '';
 
   constructor(
@@ -77,16 +77,10 @@ export class SensitivityView {
       </div>`;
     }
     if (offers.kind !== 'known') return html`<p class="table-empty" role="status">Listing the schemes…</p>`;
-    const { paneBeside, paneBelow } = this.page.state;
     const columns = this.model.columns(this.state);
-    return html`<tl-split
-      class="split"
-      .beside=${paneBeside}
-      .below=${paneBelow}
-      .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
-    >
-      <div class="first outlier-pane" data-testid="sensitivity-tab">
-        ${comparisonSummary(this.model, columns, this.problem)} ${this.controls(columns)}
+    return mapTab(this.page, {
+      testId: 'sensitivity-tab',
+      content: html`${comparisonSummary(this.model, columns, this.problem)} ${this.controls(columns)}
         ${
           this.isChoosing
             ? schemeChooser(offers.all, columns, {
@@ -96,13 +90,10 @@ export class SensitivityView {
             : nothing
         }
         <p class="map-pointed small" aria-hidden="true" data-testid="sensitivity-pointed">${this.pointed || this.hint}</p>
-        ${this.state.view === 'map' ? this.map(columns) : this.table(columns)} ${this.recipe(columns)}
-      </div>
-      <div class="sash" role="separator" tabindex="0" aria-label="Size of the details"></div>
-      <section class="second" aria-label="Details" data-testid="details-pane" @keydown=${this.onDetailsKey}>
-        ${this.details(columns)}
-      </section>
-    </tl-split>`;
+        ${this.state.view === 'map' ? this.map(columns) : this.table(columns)} ${this.recipe(columns)}`,
+      details: this.details(columns),
+      back: 'tl-sensitivity-map, tl-sensitivity-table',
+    });
   }
 
   private get hint(): string {
@@ -115,7 +106,7 @@ export class SensitivityView {
     const { state, model } = this;
     const metric = metricOf(state.metric);
     const { run } = model;
-    return html`<div class="toolbar outlier-controls">
+    return html`<div class="toolbar map-controls">
       <label>
         <span class="visually-hidden">Error</span>
         <select class="plain-select" data-testid="metric" title=${metric.description} @change=${this.onMetric}>
@@ -168,7 +159,6 @@ export class SensitivityView {
   private map(columns: readonly SchemeOffer[]): TemplateResult {
     const { model, state } = this;
     const metric = metricOf(state.metric);
-    if (this.openOf.list !== state.open) this.openOf = { list: state.open, set: new Set(state.open) };
     const pick = model.pick(state);
     const at = new Map(columns.map(({ key }, column) => [key, column]));
     const picked = ({ tensors }: SensitivityRow) => {
@@ -182,7 +172,7 @@ export class SensitivityView {
       .version=${model.cells.version}
       .metric=${metric}
       .range=${model.range(state, metric)}
-      .open=${this.openOf.set}
+      .open=${this.openKeys.of(state.open)}
       .picked=${picked}
       .selected=${this.selectedPlace(columns)}
       .colorMap=${this.session.settings.colorMap}
@@ -357,7 +347,7 @@ export class SensitivityView {
   private toggle(row: SensitivityRow): void {
     const { open } = this.state;
     const isOpen = open.includes(row.key);
-    this.patch({ open: isOpen ? open.filter((key) => key !== row.key) : [...open, row.key] });
+    this.patch({ open: toggled(open, row.key) });
     const count = formatInteger(row.children.length);
     this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${count} rows`}.`);
   }
@@ -366,10 +356,7 @@ export class SensitivityView {
   private show(view: SensitivityState['view']): void {
     this.pointed = '';
     this.patch({ view });
-    const tag = view === 'map' ? 'tl-sensitivity-map' : 'tl-sensitivity-table';
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => document.querySelector<HTMLElement>(tag)?.focus()),
-    );
+    focusOnceShown(view === 'map' ? 'tl-sensitivity-map' : 'tl-sensitivity-table');
   }
 
   private readonly mapEvents: SensitivityMapEvents = {
@@ -396,11 +383,5 @@ export class SensitivityView {
     const metric = (event.target as HTMLSelectElement).value as MetricId;
     this.patch({ metric });
     this.page.announce(`${metricOf(metric).label}: ${metricOf(metric).description}.`);
-  };
-
-  private readonly onDetailsKey = (event: KeyboardEvent): void => {
-    if (event.key !== 'Escape') return;
-    event.preventDefault();
-    document.querySelector<HTMLElement>('tl-sensitivity-map, tl-sensitivity-table')?.focus();
   };
 }
