@@ -1,22 +1,12 @@
-/** The Outliers tab and the histogram in a real browser: map, table, keyboard, experts, fallback, themes, zoom, overlay. */
+/** The Outliers tab in a real browser: map, table, keyboard, experts, fallback, themes. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { madeUpModel } from '../../webview-ui/dev/models';
 import { plainStats } from '../../webview-ui/dev/plainStats';
-import {
-  bundleHarness,
-  chromiumPath,
-  type HarnessBundle,
-  launchChromium,
-  type OpenOptions,
-  openHarness,
-  repositoryRoot,
-} from './checkpointHarness';
-
-const executable = chromiumPath();
-if (!executable) console.log('Skipped: no Chromium was found (CHROMIUM_EXECUTABLE names one).');
+import { repositoryRoot } from './checkpointHarness';
+import { actionsOf, executable, pagesForTests } from './testPages';
 
 /** Pictures of what was tested, to be looked at. */
 const pictures = path.join(repositoryRoot, 'test-results/outliers');
@@ -25,30 +15,13 @@ const pictures = path.join(repositoryRoot, 'test-results/outliers');
 const down = 'model.layers.1.mlp.down_proj.weight';
 
 describe.skipIf(!executable)('the Outliers tab', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-
-  beforeAll(async () => {
+  beforeAll(() => {
     mkdirSync(pictures, { recursive: true });
-    bundle = await bundleHarness(repositoryRoot);
-    browser = await launchChromium(executable!);
   });
-  afterAll(async () => {
-    await browser?.close();
+  const withPage = pagesForTests(async (page) => {
+    await page.getByTestId('tab-outliers').click();
+    await page.getByTestId('outliers-tab').waitFor();
   });
-
-  /** Opens, runs, and holds the page to be without errors or policy violations. */
-  async function withPage(options: OpenOptions, run: (page: Page) => Promise<void>): Promise<void> {
-    const { page, problems } = await openHarness(browser, bundle, options);
-    try {
-      await page.getByTestId('tab-outliers').click();
-      await page.getByTestId('outliers-tab').waitFor();
-      await run(page);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
-  }
 
   const analyze = async (page: Page) => {
     await page.getByTestId('analyze-all').click();
@@ -64,8 +37,6 @@ describe.skipIf(!executable)('the Outliers tab', () => {
   };
   const live = (page: Page) => page.getByTestId('live').innerText();
   const selected = (page: Page) => page.getByTestId('details').getAttribute('data-selected');
-  const actions = (page: Page) =>
-    page.evaluate(() => (window as unknown as { harness: { actions: unknown[] } }).harness.actions);
   const shot = (page: Page, name: string) => page.screenshot({ path: path.join(pictures, `${name}.png`) });
 
   it('says what is not analyzed, analyzes with progress, cancels, and sums up what stands out', async () => {
@@ -117,7 +88,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
       await page.getByTestId('picture').waitFor();
       expect(await selected(page)).toBe(down);
       await page.keyboard.press('Enter');
-      await expect.poll(() => actions(page)).toEqual([{ kind: 'viewTensor', tensor: index }]);
+      await expect.poll(() => actionsOf(page)).toEqual([{ kind: 'viewTensor', tensor: index }]);
       await page.keyboard.press('End');
       expect((await cursor(page)).text).toContain('all columns');
       await page.keyboard.press('Control+End');
@@ -314,124 +285,6 @@ describe.skipIf(!executable)('the Outliers tab', () => {
         .evaluate((element) => (element as HTMLCanvasElement).width / element.clientWidth);
       expect(ratio).toBeCloseTo(2, 1);
       await shot(page, 'map-200');
-    });
-  });
-});
-
-describe.skipIf(!executable)('the histogram', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-
-  beforeAll(async () => {
-    bundle = await bundleHarness(repositoryRoot);
-    browser = await launchChromium(executable!);
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
-
-  async function withHistogram(options: OpenOptions, run: (page: Page) => Promise<void>): Promise<void> {
-    const { page, problems } = await openHarness(browser, bundle, options);
-    try {
-      await page.getByTestId('tensor-table').locator('.row').first().waitFor();
-      await page.locator(`[data-tensor="${down}"].row`).click();
-      await page.getByTestId('histogram-plot').waitFor();
-      await page.waitForTimeout(150);
-      await run(page);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
-  }
-
-  const model = madeUpModel(12);
-  const values = model.values(model.catalogue.tensors.names.indexOf(down))!;
-  const readout = (page: Page) => page.getByTestId('histogram-readout').innerText();
-  const plot = (page: Page) => page.getByTestId('histogram-plot');
-
-  it('reads bins by key and pointer, on both axes, and as a table', async () => {
-    await withHistogram({}, async (page) => {
-      const min = values.reduce((a, b) => Math.min(a, b));
-      const width = (values.reduce((a, b) => Math.max(a, b)) - min) / 128;
-      const first = values.filter((value) => value < min + width).length;
-      await plot(page).focus();
-      await page.keyboard.press('Home');
-      expect(await readout(page)).toContain(`${first} value`);
-      expect(await page.getByTestId('live').innerText()).toContain(`${first} value`);
-      await page.keyboard.press('l');
-      expect(await page.getByTestId('histogram-log').getAttribute('aria-pressed')).toBe('false');
-      await page.keyboard.press('n');
-      expect(await page.getByTestId('histogram-normal').getAttribute('aria-pressed')).toBe('false');
-      await page.keyboard.press('t');
-      const rows = page.getByTestId('histogram-table').locator('tbody tr');
-      const shown = await rows.locator('td:nth-child(3)').allInnerTexts();
-      const total = shown.reduce((sum, text) => sum + Number(text.replace(/\D/g, '')), 0);
-      expect(total).toBe(values.length);
-      const box = (await plot(page).boundingBox())!;
-      await page.mouse.move(box.x + box.width / 2, box.y + 60);
-      await expect.poll(() => readout(page)).toMatch(/ to .+ value/);
-    });
-  });
-
-  it('zooms by drag, wheel and key with fine bins, and back', async () => {
-    await withHistogram({}, async (page) => {
-      const box = (await plot(page).boundingBox())!;
-      const [left, right] = [box.x + box.width * 0.5, box.x + box.width * 0.62];
-      await page.mouse.move(left, box.y + 60);
-      await page.mouse.down();
-      await page.mouse.move(right, box.y + 60, { steps: 4 });
-      await page.mouse.up();
-      await page.getByTestId('histogram-reset').waitFor();
-      await page.mouse.move(box.x + box.width / 2, box.y - 60);
-      await expect.poll(() => readout(page)).toMatch(/^\S+ to \S+: [\d,]+ values$/);
-      const [, from, to, inside] = /^(\S+) to (\S+): ([\d,]+)/.exec(
-        (await readout(page)).replaceAll('−', '-'),
-      )!;
-      // The ends are told with three digits: values near them may fall on either side.
-      const slack = (Number(to) - Number(from)) * 0.02;
-      const within = (more: number) =>
-        values.filter((value) => value >= Number(from) - more && value <= Number(to) + more).length;
-      expect(Number(inside!.replace(',', ''))).toBeGreaterThanOrEqual(within(-slack));
-      expect(Number(inside!.replace(',', ''))).toBeLessThanOrEqual(within(slack));
-      await page.getByTestId('histogram-reset').click();
-      await page.getByTestId('histogram-reset').waitFor({ state: 'detached' });
-      await plot(page).focus();
-      await page.keyboard.press('+');
-      await page.getByTestId('histogram-reset').waitFor();
-      await page.keyboard.press('PageDown');
-      await page.keyboard.press('Escape');
-      await page.getByTestId('histogram-reset').waitFor({ state: 'detached' });
-      await page.mouse.move(box.x + box.width / 2, box.y + 60);
-      await page.mouse.wheel(0, -240);
-      await page.getByTestId('histogram-reset').waitFor();
-      await plot(page).dblclick({ position: { x: 100, y: 50 } });
-      await page.getByTestId('histogram-reset').waitFor({ state: 'detached' });
-    });
-  });
-
-  it('counts beyond any sigma, and lays another tensor over it', async () => {
-    await withHistogram({ query: 'pick=lm_head.weight' }, async (page) => {
-      const mean = values.reduce((a, b) => a + b) / values.length;
-      const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-      await page.getByTestId('sigmas').fill('4.5');
-      await page.getByTestId('sigmas').press('Enter');
-      const expected = values.filter((value) => Math.abs(value - mean) > 4.5 * std).length;
-      await expect
-        .poll(() =>
-          page
-            .getByTestId('beyond')
-            .getAttribute('data-value')
-            .catch(() => ''),
-        )
-        .toBe(String(expected));
-      await page.getByTestId('histogram-compare').click();
-      await page.getByTestId('histogram-overlay').waitFor();
-      expect(await page.getByTestId('histogram-overlay').innerText()).toContain('lm_head.weight');
-      expect(await page.getByTestId('live').innerText()).toContain('lm_head.weight is laid over');
-      await page.waitForTimeout(200);
-      await page.screenshot({ path: path.join(pictures, 'histogram-overlay.png') });
-      await page.getByTestId('histogram-overlay').getByRole('button').click();
-      await page.getByTestId('histogram-overlay').waitFor({ state: 'detached' });
     });
   });
 });

@@ -1,23 +1,13 @@
 /** The Sensitivity tab in a real browser: compare, cancel, failures, keyboard, pictures, recipe, table, experts, themes. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Recipe } from '../../src/protocol/sensitivityPageApi';
 import { madeUpModel } from '../../webview-ui/dev/models';
 import { plainDequantized, plainOffers } from '../../webview-ui/dev/plainSensitivity';
-import {
-  bundleHarness,
-  chromiumPath,
-  type HarnessBundle,
-  launchChromium,
-  type OpenOptions,
-  openHarness,
-  repositoryRoot,
-} from './checkpointHarness';
-
-const executable = chromiumPath();
-if (!executable) console.log('Skipped: no Chromium was found (CHROMIUM_EXECUTABLE names one).');
+import { repositoryRoot } from './checkpointHarness';
+import { actionsOf, executable, pagesForTests } from './testPages';
 
 /** Pictures of what was tested, to be looked at. */
 const pictures = path.join(repositoryRoot, 'test-results/sensitivity');
@@ -33,37 +23,17 @@ interface Asked {
 }
 
 describe.skipIf(!executable)('the Sensitivity tab', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-
-  beforeAll(async () => {
+  beforeAll(() => {
     mkdirSync(pictures, { recursive: true });
-    bundle = await bundleHarness(repositoryRoot);
-    browser = await launchChromium(executable!);
   });
-  afterAll(async () => {
-    await browser?.close();
+  const withPage = pagesForTests(async (page) => {
+    await page.getByTestId('tab-sensitivity').click();
   });
-
-  /** Opens, runs, and holds the page to be without errors or policy violations. */
-  async function withPage(options: OpenOptions, run: (page: Page) => Promise<void>): Promise<void> {
-    const { page, problems } = await openHarness(browser, bundle, options);
-    try {
-      await page.getByTestId('tab-sensitivity').click();
-      await run(page);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
-  }
 
   const text = (page: Page, id: string) => page.getByTestId(id).innerText();
   const live = (page: Page) => text(page, 'live');
   const shot = (page: Page, name: string) => page.screenshot({ path: path.join(pictures, `${name}.png`) });
-  const asked = (page: Page) =>
-    page.evaluate(
-      () => (window as unknown as { harness: { actions: unknown[] } }).harness.actions,
-    ) as Promise<Asked[]>;
+  const asked = (page: Page) => actionsOf(page) as Promise<Asked[]>;
   const compare = async (page: Page) => {
     await page.getByTestId('compare').click();
     await page.getByTestId('exact-all').waitFor({ timeout: 60_000 });

@@ -1,46 +1,15 @@
 /** The tabs beside the tensors in a real browser: findings, tokenizer, configuration, graph, long arrays. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  bundleHarness,
-  chromiumPath,
-  type HarnessBundle,
-  launchChromium,
-  type OpenOptions,
-  openHarness,
-  repositoryRoot,
-} from './checkpointHarness';
-
-const executable = chromiumPath();
-if (!executable) console.log('Skipped: no Chromium was found (CHROMIUM_EXECUTABLE names one).');
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { actionsOf, executable, pagesForTests } from './testPages';
 
 describe.skipIf(!executable)('tabs of the checkpoint page', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-
-  beforeAll(async () => {
-    bundle = await bundleHarness(repositoryRoot);
-    browser = await launchChromium(executable!);
+  const withPage = pagesForTests(async (page) => {
+    await page.getByRole('tablist').waitFor();
   });
-  afterAll(async () => {
-    await browser?.close();
-  });
-
-  async function withPage(options: OpenOptions, run: (page: Page) => Promise<void>): Promise<void> {
-    const { page, problems } = await openHarness(browser, bundle, options);
-    try {
-      await page.getByRole('tablist').waitFor();
-      await run(page);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
-  }
 
   const tabNames = (page: Page) =>
     page.getByRole('tab').evaluateAll((tabs) => tabs.map((tab) => tab.id.replace('tab-', '')));
-  const actions = (page: Page) =>
-    page.evaluate(() => (window as unknown as { harness: { actions: unknown[] } }).harness.actions);
 
   it('are there only when they have something to show', async () => {
     await withPage({}, async (page) => {
@@ -84,7 +53,7 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
       );
       expect(await page.getByTestId('findings-button').innerText()).toContain('1 error, 3 warnings');
       await items.first().getByTestId('finding-help').click();
-      await expect.poll(() => actions(page)).toContainEqual({ kind: 'findingHelp', code: 'nan-values' });
+      await expect.poll(() => actionsOf(page)).toContainEqual({ kind: 'findingHelp', code: 'nan-values' });
       await items.first().getByRole('button', { name: 'lm_head.weight' }).click();
       expect(await page.getByTestId('details').getAttribute('data-selected')).toBe('lm_head.weight');
     });
@@ -193,7 +162,7 @@ describe.skipIf(!executable)('tabs of the checkpoint page', () => {
         await page.getByText(label, { exact: true }).click();
       }
       await expect
-        .poll(() => actions(page))
+        .poll(() => actionsOf(page))
         .toEqual([
           { kind: 'copy', text: '[64, 32]' },
           { kind: 'copy', text: '/models/made-up/model.safetensors' },
