@@ -193,6 +193,8 @@ describe('the tensor viewer', () => {
     await pick(page, 'the whole tensor');
     const target = path.join(workspace.folder, 'saved.npy');
     const input = quickInput(page).locator('input').first();
+    // The dialog of files takes the place of the pick, and begins with a name of its own.
+    await expect.poll(() => input.inputValue(), { timeout: 30_000 }).toMatch(/\.npy$/);
     await input.fill(target);
     await page.waitForTimeout(500);
     await page.keyboard.press('Enter');
