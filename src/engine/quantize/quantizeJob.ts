@@ -2,7 +2,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError, throwIfAborted } from '../../errors';
-import type { ErrorSums } from '../../kernels/kernels';
 import type {
   BackendUse,
   QuantizeProgress,
@@ -11,33 +10,26 @@ import type {
   TensorError,
 } from '../../protocol/engineApi';
 import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
-import { chosenOptions, resolveChoice } from '../../quant/choice';
-import { choiceLabel } from '../../quant/choiceLabel';
-import { encodingFor } from '../../quant/encoding';
-import { floatBytes, shapeBytes } from '../../quant/packing';
-import type { Recipe } from '../../quant/recipe';
+import { resolveChoice } from '../../quant/choice';
 import { checkedRecipe } from '../../quant/recipeFile';
-import type { Chunk } from '../../quant/scheme';
 import { schemeNamed } from '../../quant/schemes';
-import { tensorError } from '../../quant/tensorError';
-import type { SchemeChoice } from '../../quant/types';
-import { packZeroPoints } from '../../quant/zeroPoints';
 import type { ChosenBackend } from '../backends/backends';
 import type { OpenedCheckpoint } from '../checkpointCache';
-import { encodeTensor, surveyTensor } from '../encodeTensor';
 import type { Engine, JobContext } from '../jobs';
 import { withLayers } from '../pruneLayers';
-import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
+import { kernelCode } from '../quantizeTensor';
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { inOrder } from '../worker/inOrder';
 import { EarlySync } from './earlySync';
 import { planOnnx } from './onnxPlan';
 import { OutputFile } from './outputFile';
 import { assertReplaceable, OutputFolder } from './outputFolder';
-import { type PlannedTensor, planQuantization, type QuantizePlan } from './plan';
+import { planQuantization, type QuantizePlan } from './plan';
 import { writeRuns } from './plannedRuns';
 import { ProgressMeter } from './progressMeter';
+import { type AskedPlan, dryRows, folderOf, quantizeReport } from './quantizeReport';
 import { recipeRecord, recipeRecordName } from './recipeRecord';
+import { writeTensor } from './writeTensor';
 
 export async function quantizeJob(
   engine: Engine,
@@ -59,7 +51,7 @@ export async function quantizeJob(
       used: request.backend === 'auto' ? 'cpu' : request.backend,
       reason: 'nothing was computed',
     };
-    return report({ ...plan, request: asked }, use, [], dryRows(plan), started);
+    return quantizeReport({ ...plan, request: asked }, use, [], dryRows(plan), started);
   }
   // Probing backends takes a second, so what is bound to fail fails first.
   if (!plan.asFiles) await assertReplaceable(plan.out, request.overwrite);
@@ -67,7 +59,7 @@ export async function quantizeJob(
   const backend = await backendFor(engine, plan);
   try {
     const written = await write(engine, plan, backend, signal, progress);
-    return report(plan, backend.use, written.outputs, written.rows, started);
+    return quantizeReport(plan, backend.use, written.outputs, written.rows, started);
   } catch (thrown) {
     const error = LoupeError.from(thrown);
     const gpuFailed = request.backend === 'auto' && backend.use.used !== 'cpu' && error.code === 'compute';
@@ -79,9 +71,6 @@ export async function quantizeJob(
   }
   return quantizeJob(engine, opened, asked, { signal, progress });
 }
-
-/** A plan, and the recipe as it was asked for: what the output records. */
-type AskedPlan = QuantizePlan & { readonly asked: Recipe | undefined };
 
 /** The request with the layers that are pruned filled in; in a dry run they are left open. */
 async function filledRequest(
@@ -124,9 +113,6 @@ async function backendFor(
   const chosen = await engine.backends.choose('cpu');
   return { ...chosen, use: { ...chosen.use, requested: request.backend } };
 }
-
-/** Bytes of a kept tensor that are copied by one task. */
-const copyBytes = 32 * 2 ** 20;
 
 interface Written {
   readonly outputs: readonly string[];
@@ -198,106 +184,6 @@ async function write(
   }
 }
 
-async function writeTensor(
-  engine: Engine,
-  backend: ChosenBackend,
-  { checkpoint }: QuantizePlan,
-  planned: PlannedTensor,
-  file: string,
-  signal: AbortSignal,
-  meter: ProgressMeter,
-): Promise<TensorError> {
-  const { tensor } = planned;
-  meter.begin(tensor.name);
-  if (planned.kind === 'copy' && planned.isCarried) {
-    meter.advance(tensor.name, tensor.bytes);
-    meter.end(tensor.name);
-    return planned.row;
-  }
-  if (planned.kind === 'copy') {
-    const chunks = Array.from({ length: Math.ceil(tensor.bytes / copyBytes) }, (_, i) => i * copyBytes);
-    await inOrder(
-      chunks,
-      2,
-      signal,
-      (at) =>
-        engine.pool.run(
-          {
-            kind: 'copy',
-            file: checkpoint.files[tensor.file]!,
-            byteOffset: tensor.byteOffset + at,
-            bytes: Math.min(copyBytes, tensor.bytes - at),
-            path: file,
-            targetOffset: planned.byteOffset + at,
-          },
-          { signal },
-        ),
-      (_, at) => meter.advance(tensor.name, Math.min(copyBytes, tensor.bytes - at)),
-    );
-    meter.end(tensor.name);
-    return planned.row;
-  }
-  const { source } = planned;
-  const bytesPerElement = tensor.bytes / tensor.elements;
-  const onPart = (elements: number) => meter.advance(tensor.name, elements * bytesPerElement);
-  const { setting, pieces } = planned;
-  let sums: ErrorSums;
-  if (kernelCode(setting)) {
-    const quantized = await quantizeTensor(
-      { pool: engine.pool, encoder: backend.runner },
-      source,
-      setting.choice,
-      { path: file, byteOffset: pieces.get('_packed')!, strideBytes: 4 * Math.ceil(source.columns / 4) },
-      { signal },
-      onPart,
-    );
-    sums = quantized.sums;
-    await writeChunks(file, pieces, kernelPieces(planned, quantized));
-  } else {
-    const known = await surveyTensor(engine.pool, source, setting, { signal });
-    sums = await encodeTensor(
-      runsAsGraph(setting) ? backend.runner : engine.pool,
-      source,
-      setting,
-      known,
-      { path: file, pieces },
-      { signal },
-      onPart,
-    );
-    await writeChunks(file, pieces, encodingFor(setting).wholePieces(known));
-  }
-  meter.end(tensor.name);
-  return tensorError(sums, tensor.elements, planned.about);
-}
-
-/** What the kernels do not write themselves. Scales are values of their type already, so nothing is rounded here. */
-function kernelPieces(
-  { source, setting, pieces }: Extract<PlannedTensor, { kind: 'quantize' }>,
-  { scale, zero }: QuantizedTensor,
-): Chunk[] {
-  const whole = (suffix: string, bytes: Uint8Array): Chunk => ({ suffix, byteOffset: 0, bytes });
-  return [
-    whole('_scale', floatBytes(scale, setting.scaleDtype)),
-    whole('_shape', shapeBytes(source.rows, source.columns)),
-    ...(pieces.has('_zero_point') ? [whole('_zero_point', packZeroPoints(zero))] : []),
-  ];
-}
-
-async function writeChunks(
-  file: string,
-  pieces: ReadonlyMap<string, number>,
-  chunks: readonly Chunk[],
-): Promise<void> {
-  const handle = await fs.open(file, 'r+');
-  try {
-    for (const { suffix, byteOffset, bytes } of chunks) {
-      await handle.write(bytes, 0, bytes.length, pieces.get(suffix)! + byteOffset);
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
 async function createFile(file: string, headerBytes: Uint8Array, totalBytes: number): Promise<void> {
   const handle = await fs.open(file, 'wx');
   try {
@@ -339,98 +225,4 @@ async function assertUnchanged({ checkpoint }: QuantizePlan): Promise<void> {
     if (size === file.bytes && mtimeMs === file.mtimeMs) continue;
     throw new LoupeError('changed', 'The model changed while it was being quantized.', { file: file.path });
   }
-}
-
-function dryRows(plan: QuantizePlan): TensorError[] {
-  return plan.shards.flatMap((shard) =>
-    shard.tensors.map((planned) =>
-      planned.kind === 'copy'
-        ? planned.row
-        : // Not computed: the note keeps anyone from reading the zeros as a perfect copy.
-          {
-            ...planned.about,
-            mse: 0,
-            sqnr: null,
-            maxAbs: 0,
-            cosine: 1,
-            meanAbs: 0,
-            note: 'not computed: dry run',
-          },
-    ),
-  );
-}
-
-function report(
-  plan: AskedPlan,
-  backend: BackendUse,
-  outputs: readonly string[],
-  rows: readonly TensorError[],
-  started: number,
-): QuantizeReport {
-  const { checkpoint } = plan;
-  const warnings = [...idleRules(plan), ...plan.warnings];
-  return {
-    source: checkpoint.path,
-    sourceName: checkpoint.name,
-    outputs,
-    open: path.join(folderOf(plan), plan.open),
-    ...whatOf(plan),
-    ...(warnings.length > 0 ? { warnings } : {}),
-    backend,
-    bytesBefore: plan.bytesBefore,
-    bytesAfter: plan.bytesAfter,
-    seconds: (performance.now() - started) / 1000,
-    tensors: inCatalogueOrder(checkpoint, rows),
-  };
-}
-
-const folderOf = ({ out, asFiles }: QuantizePlan): string => (asFiles ? path.dirname(out) : out);
-
-/** What a report says was done. A recipe's parts name the choice of most of the values that were quantized. */
-function whatOf({
-  request,
-  asked,
-  shards,
-}: AskedPlan): Pick<QuantizeReport, 'scheme' | 'granularity' | 'scaleDtype' | 'choice' | 'label' | 'recipe'> {
-  if (!asked) {
-    const { scheme, granularity, scaleDtype } = request;
-    return { scheme, granularity, scaleDtype, choice: chosenOptions(request), label: choiceLabel(request) };
-  }
-  const elements = new Map<string, { choice: SchemeChoice; count: number }>();
-  for (const { tensors } of shards) {
-    for (const planned of tensors) {
-      if (planned.kind === 'copy') continue;
-      const choice = chosenOptions(planned.setting.choice);
-      const key = JSON.stringify(choice);
-      const count = (elements.get(key)?.count ?? 0) + planned.tensor.elements;
-      elements.set(key, { choice, count });
-    }
-  }
-  const [most] = [...elements.values()].sort((a, b) => b.count - a.count);
-  const { scheme, granularity, scaleDtype } = most?.choice ?? request;
-  return {
-    scheme,
-    granularity,
-    scaleDtype,
-    label: `recipe ${asked.name ?? 'without a name'}`,
-    recipe: asked,
-  };
-}
-
-/** Patterns that match no tensor are most likely a slip. */
-function idleRules({ recipe, rules }: QuantizePlan): string[] {
-  return rules.flatMap(({ matches, decided }, index) => {
-    const { match } = recipe.rules[index]!;
-    if (!matches) return [`No tensor's name matches ${match}.`];
-    return decided === 0 ? [`Rules before it decide about every tensor that ${match} matches.`] : [];
-  });
-}
-
-/** Rows come shard by shard; the catalogue's order is what views index by. */
-function inCatalogueOrder(
-  checkpoint: QuantizePlan['checkpoint'],
-  rows: readonly TensorError[],
-): TensorError[] {
-  const byName = new Map(rows.map((row) => [row.name, row]));
-  return checkpoint.tensors.map(({ name }) => byName.get(name)!);
 }
