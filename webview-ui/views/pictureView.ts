@@ -4,6 +4,7 @@ import type { TensorStats, Tile } from '../../src/protocol/engineApi';
 import { LoupeError } from '../../src/protocol/rpc';
 import { type ColorScale, sequentialMap } from '../draw/colorMaps';
 import { Heatmap, type HeatmapCell } from '../draw/heatmap';
+import { cellAfterKey } from '../state/cellCursor';
 import '../draw/legend';
 import { formatInteger, formatNumber } from '../state/format';
 import type { CheckpointSession } from '../state/session';
@@ -165,21 +166,10 @@ export class PictureView extends LitElement {
 
   private onKey(event: KeyboardEvent): void {
     if (!this.tile) return;
-    const steps: Record<string, readonly [number, number]> = {
-      ArrowUp: [-1, 0],
-      ArrowDown: [1, 0],
-      ArrowLeft: [0, -1],
-      ArrowRight: [0, 1],
-    };
-    const step = steps[event.key];
-    if (!step) return;
+    const next = cellAfterKey(event, this.cursor, this.tile);
+    if (!next) return;
     event.preventDefault();
-    const { row, column } = this.cursor ?? { row: 0, column: -1 };
-    const many = event.shiftKey ? 10 : 1;
-    this.cursor = {
-      row: Math.max(0, Math.min(this.tile.rows - 1, row + step[0] * many)),
-      column: Math.max(0, Math.min(this.tile.columns - 1, column + step[1] * many)),
-    };
+    this.cursor = next;
     this.announce(this.describe(this.cursor));
   }
 }

@@ -4,7 +4,7 @@ import { e2m1, e4m3, e5m2, type Minifloat } from '../../numeric/minifloats';
 import { floatBytes } from '../packing';
 import type { Chunk, Setting } from '../scheme';
 import { tensorScaleOf, unscaled } from '../schemes/float8';
-import { sharedExponent } from '../schemes/mxfp4';
+import { sharedExponent } from '../schemes/microscaling';
 import { tensorDivisor } from '../schemes/nvfp4';
 import { type StoredScale, storedScale } from '../storedScale';
 import { type BandKernel, groupMagnitudes, packedRows, placeFloats } from './bandKernel';

@@ -1,5 +1,5 @@
 /** Block scales along the rows, shared by the microscaling formats. */
-import { type Minifloat, toMinifloat } from '../../numeric/minifloats';
+import { floorLog2, type Minifloat, toMinifloat } from '../../numeric/minifloats';
 import type { Setting, StoredForm } from '../scheme';
 
 /** Elements of a format from start to end: the code of fround(x * inverse), saturated, and its value times scale. */
@@ -57,4 +57,37 @@ export function absmaxOf(values: Float32Array, start: number, end: number): numb
 export function wholeBlocks({ columns }: Setting, size: number, form: StoredForm): StoredForm {
   if (columns % size === 0) return form;
   return { layout: 'none', reason: `${columns} columns do not divide into blocks of ${size}.` };
+}
+
+/**
+ * The E8M0 scale code of a block and its value (OCP Microscaling Formats 1.0, 6.3): 2^(floor(log2 max|x|) - emax), kept
+ * within 2^-127 .. 2^127. A block of zeros takes code 0, as ggml's does.
+ */
+export function sharedExponent(absmax: number, elementExponent: number): number {
+  if (absmax === 0) return 0;
+  return Math.min(Math.max(floorLog2(absmax) - elementExponent, -127), 127) + 127;
+}
+
+/**
+ * A band of whole rows in blocks whose scale is a power of two: codes, dequantized values, and the E8M0 code of each
+ * block as `forEachBlock` counts them. `largestExponent`: of the format's largest number.
+ */
+export function encodePowerBlocks(
+  format: Minifloat,
+  largestExponent: number,
+  values: Float32Array,
+  columns: number,
+  size: number,
+) {
+  const codes = new Uint8Array(values.length);
+  const dequantized = new Float32Array(values.length);
+  const scales = new Uint8Array((values.length / columns) * Math.ceil(columns / size));
+  forEachBlock(values, columns, size, (start, end, block) => {
+    const code = sharedExponent(absmaxOf(values, start, end), largestExponent);
+    scales[block] = code;
+    const scale = 2 ** (code - 127);
+    encodeElements(format, { values, codes, dequantized }, start, end, 1 / scale, scale);
+  });
+  const scaleAt = (index: number) => ({ scale: 2 ** (scales[blockAt(index, columns, size)]! - 127) });
+  return { codes, dequantized, scales, scaleAt };
 }

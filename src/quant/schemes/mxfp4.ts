@@ -1,20 +1,11 @@
-import { e2m1, floorLog2 } from '../../numeric/minifloats';
+import { e2m1 } from '../../numeric/minifloats';
 import { lowNibblesFirst, piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, blockAt, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
+import { encodePowerBlocks, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E2M1's largest number, 6. */
 const largestExponent = 2;
-
-/**
- * The E8M0 scale code of a block and its value (OCP Microscaling Formats 1.0, 6.3): 2^(floor(log2 max|x|) - emax), kept
- * within 2^-127 .. 2^127. A block of zeros takes code 0, as ggml's does.
- */
-export function sharedExponent(absmax: number, elementExponent: number): number {
-  if (absmax === 0) return 0;
-  return Math.min(Math.max(floorLog2(absmax) - elementExponent, -127), 127) + 127;
-}
 
 /**
  * MXFP4: E2M1 elements rounded to nearest even and saturated, over blocks of 32 columns with a scale of a power of two.
@@ -51,23 +42,13 @@ export const mxfp4: Scheme = {
       wholePieces: noChunks,
       pieces: () => [piece('_packed', 'U8', [rows, stride]), piece('_scale', 'U8', [rows, groups])],
       encode({ first, values }) {
-        const codes = new Uint8Array(values.length);
-        const dequantized = new Float32Array(values.length);
-        const scales = new Uint8Array((values.length / columns) * groups);
-        forEachBlock(values, columns, blockSize, (start, end, block) => {
-          const code = sharedExponent(absmaxOf(values, start, end), largestExponent);
-          scales[block] = code;
-          const scale = 2 ** (code - 127);
-          encodeElements(e2m1, { values, codes, dequantized }, start, end, 1 / scale, scale);
-        });
+        const blocks = encodePowerBlocks(e2m1, largestExponent, values, columns, blockSize);
         const row = first / columns;
         return {
-          codes,
-          dequantized,
-          scaleAt: (index) => ({ scale: 2 ** (scales[blockAt(index, columns, blockSize)]! - 127) }),
+          ...blocks,
           chunks: () => [
-            { suffix: '_packed', byteOffset: row * stride, bytes: packNibbleRows(codes, columns) },
-            { suffix: '_scale', byteOffset: row * groups, bytes: scales },
+            { suffix: '_packed', byteOffset: row * stride, bytes: packNibbleRows(blocks.codes, columns) },
+            { suffix: '_scale', byteOffset: row * groups, bytes: blocks.scales },
           ],
         };
       },

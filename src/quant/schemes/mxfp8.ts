@@ -1,8 +1,7 @@
 import { e4m3 } from '../../numeric/minifloats';
 import { piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { absmaxOf, blockAt, encodeElements, forEachBlock, wholeBlocks } from './microscaling';
-import { sharedExponent } from './mxfp4';
+import { encodePowerBlocks, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E4M3's largest number, 448. */
@@ -38,22 +37,12 @@ export const mxfp8: Scheme = {
       wholePieces: noChunks,
       pieces: () => [piece('', 'F8_E4M3', [rows, columns]), piece('_scale', 'U8', [rows, groups])],
       encode({ first, values }) {
-        const codes = new Uint8Array(values.length);
-        const dequantized = new Float32Array(values.length);
-        const scales = new Uint8Array((values.length / columns) * groups);
-        forEachBlock(values, columns, blockSize, (start, end, block) => {
-          const code = sharedExponent(absmaxOf(values, start, end), largestExponent);
-          scales[block] = code;
-          const scale = 2 ** (code - 127);
-          encodeElements(e4m3, { values, codes, dequantized }, start, end, 1 / scale, scale);
-        });
+        const blocks = encodePowerBlocks(e4m3, largestExponent, values, columns, blockSize);
         return {
-          codes,
-          dequantized,
-          scaleAt: (index) => ({ scale: 2 ** (scales[blockAt(index, columns, blockSize)]! - 127) }),
+          ...blocks,
           chunks: () => [
-            { suffix: '', byteOffset: first, bytes: codes },
-            { suffix: '_scale', byteOffset: (first / columns) * groups, bytes: scales },
+            { suffix: '', byteOffset: first, bytes: blocks.codes },
+            { suffix: '_scale', byteOffset: (first / columns) * groups, bytes: blocks.scales },
           ],
         };
       },
