@@ -13,7 +13,9 @@ import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { profileJob } from './profileJob';
+import { cleanJournal } from './quantize/outputJournal';
 import { quantizeJob } from './quantize/quantizeJob';
+import { removeLeftovers } from './quantize/temporaryOutput';
 import { recipePlanJob } from './recipePlanJob';
 import { saveJob } from './saveJob';
 import { sensitivityJob } from './sensitivityJob';
@@ -96,6 +98,7 @@ const handlers: Handlers<EngineContract> = {
     errorDetailJob(engine, await cache.get(params.path), params, context),
   quantize: async (params, context) =>
     tracked(quantizeJob(engine, await cache.get(params.path), params, context)),
+  cleanOutputs: async () => ({ removed: await cleanJournal(removeLeftovers) }),
   hubChoices: (params, { signal }) => listHubChoices(params, signal),
   hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),
 };

@@ -3,30 +3,38 @@ import type { FileHandle } from 'node:fs/promises';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../errors';
-import { removeLeftovers, siblingName } from './quantize/outputFolder';
+import { type TemporaryOutput, takeTarget } from './quantize/temporaryOutput';
 
 export class OutputFile {
   private constructor(
-    /** Where the result will appear. */
-    readonly target: string,
-    /** Where to write until then. */
-    readonly path: string,
+    private readonly temporary: TemporaryOutput,
     private readonly handle: FileHandle,
     private readonly overwrite: boolean,
   ) {}
+
+  /** Where the result will appear. */
+  get target(): string {
+    return this.temporary.target;
+  }
+
+  /** Where to write until then. */
+  get path(): string {
+    return this.temporary.path;
+  }
 
   /**
    * Makes the temporary file beside `target`, whose folder must be there. Fails with `exists` when there is something at
    * the target and `overwrite` is not set, with `refused` when that is no file.
    */
   static async create(target: string, overwrite: boolean): Promise<OutputFile> {
+    let handle: FileHandle | undefined;
     try {
-      const parent = path.dirname(target);
-      await removeLeftovers(parent);
-      await assertFree(target, overwrite);
-      const temporary = path.join(parent, siblingName(target, ''));
-      const handle = await fs.open(temporary, 'wx+');
-      return new OutputFile(target, temporary, handle, overwrite);
+      await fs.access(path.dirname(target));
+      const temporary = await takeTarget(target, async (place) => {
+        await assertFree(target, overwrite);
+        handle = await fs.open(place.path, 'wx+');
+      });
+      return new OutputFile(temporary, handle!, overwrite);
     } catch (thrown) {
       throw LoupeError.from(thrown, { file: target });
     }
@@ -59,6 +67,7 @@ export class OutputFile {
       // It may have appeared since the job began.
       await assertFree(this.target, this.overwrite);
       await fs.rename(this.path, this.target);
+      await this.temporary.release();
       return size;
     } catch (thrown) {
       await this.discard();
@@ -69,7 +78,11 @@ export class OutputFile {
   /** Removes what was written. */
   async discard(): Promise<void> {
     await this.handle.close().catch(() => {});
-    await fs.rm(this.path, { force: true });
+    try {
+      await fs.rm(this.path, { force: true });
+    } finally {
+      await this.temporary.release();
+    }
   }
 }
 

@@ -17,6 +17,7 @@ import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocati
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
+import type { BackendContract, BackendName, BackendUse } from './backendApi';
 import type { CompareContract } from './compareApi';
 import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { Region, TensorSlice } from './matrixRegion';
@@ -38,6 +39,7 @@ export type {
 } from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 export type { CountBeyond } from '../stats/sigmaCounts';
+export type * from './backendApi';
 export type {
   AxisStats,
   ChannelDetail,
@@ -150,22 +152,6 @@ export interface Tile {
   readonly max: number;
 }
 
-export type BackendName = 'cpu' | 'ort-cpu' | 'webgpu' | 'cuda' | 'directml' | 'coreml';
-
-/** One candidate of the backend choice, in order of preference. */
-export interface BackendReport {
-  readonly name: BackendName;
-  readonly available: boolean;
-  /** "WebGPU: NVIDIA H100" or "no GPU adapter: ...": shown to the user as it is. */
-  readonly reason: string;
-}
-
-export interface BackendUse {
-  readonly requested: BackendName | 'auto';
-  readonly used: BackendName;
-  readonly reason: string;
-}
-
 export interface QuantizeRequest extends SchemeChoice {
   /** Says of every tensor what it gets; the request's own choice and `pure` count for nothing then. */
   readonly recipe?: Recipe | undefined;
@@ -180,9 +166,26 @@ export interface QuantizeRequest extends SchemeChoice {
   readonly dryRun: boolean;
   /** In a dry run: give sizes also for what no layout holds. */
   readonly sizesOnly?: boolean | undefined;
+  /** Cut the tensors into files of at most so many bytes, in place of the recipe's and the source's own shards. */
+  readonly maxShardBytes?: number | undefined;
+  /** When the job ends early, keep the shards that are finished and synced. */
+  readonly keepFinished?: boolean | undefined;
+  /** Go on from what an interrupted job kept for this target; without it that is removed. */
+  readonly resume?: boolean | undefined;
+}
+
+/** What an interrupted job kept. */
+export interface UnfinishedOutput {
+  readonly shardsDone: number;
+  readonly shardsTotal: number;
+  readonly bytesDone: number;
+  /** Why it cannot be gone on with, for people: another source, recipe or version. */
+  readonly mismatch?: string | undefined;
 }
 
 export interface QuantizeProgress {
+  /** Set while jobs are done first: how many. Then nothing else counts. */
+  readonly waitingFor?: number | undefined;
   readonly tensor: string;
   readonly tensorsDone: number;
   readonly tensorsTotal: number;
@@ -212,6 +215,10 @@ export interface QuantizeReport {
   readonly backend: BackendUse;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Of a dry run: what writing takes on the target's disk, and what is free there where the system tells. */
+  readonly space?: { readonly neededBytes: number; readonly freeBytes?: number | undefined } | undefined;
+  /** Of a dry run: what an interrupted job kept for the target. */
+  readonly unfinished?: UnfinishedOutput | undefined;
   readonly seconds: number;
   /** Every tensor of the model, the kept ones too (from === to, note says why). */
   readonly tensors: readonly TensorError[];
@@ -233,6 +240,7 @@ export type EngineContract = CompareContract &
   StatsContract &
   RecipeContract &
   SensitivityContract &
+  BackendContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
@@ -250,7 +258,6 @@ export type EngineContract = CompareContract &
       };
       result: MetadataSlice;
     };
-    backends: { params: Record<string, never>; result: readonly BackendReport[] };
     /**
      * A tensor's values over any range, from the counts of their 16-bit patterns, which are kept of the tensors looked at
      * last: zooming reads nothing. Exact for types of up to 16 bits; of others a pattern's values are taken as evenly spread.
@@ -322,7 +329,10 @@ export type EngineContract = CompareContract &
       result: ErrorTile;
     };
     errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
+    /** Jobs of one engine are done one after the other, in the order in which they were asked for. */
     quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
+    /** Removes what dead processes left of outputs that the journal names. */
+    cleanOutputs: { params: Record<string, never>; result: { readonly removed: readonly string[] } };
     /** The checkpoints that a repository on the Hugging Face Hub offers. */
     hubChoices: {
       params: { repository: HubRepository; access: HubAccess };

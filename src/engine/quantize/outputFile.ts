@@ -7,33 +7,30 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint } from '../../formats/checkpoint';
-import { removeLeftovers, siblingName, syncPath, writing } from './outputFolder';
+import { removeTree, syncPath, type TemporaryOutput, takeTarget } from './temporaryOutput';
 
 export class OutputFile {
   private constructor(
-    readonly target: string,
-    /** Where to write until then. */
-    readonly folder: string,
+    private readonly temporary: TemporaryOutput,
     private readonly overwrite: boolean,
   ) {}
 
+  get target(): string {
+    return this.temporary.target;
+  }
+
+  /** Where to write until then. */
+  get folder(): string {
+    return this.temporary.path;
+  }
+
   /** Fails with `exists` when there is something at the target and `overwrite` is not set, and with `refused` for a folder. */
   static async create(target: string, overwrite: boolean): Promise<OutputFile> {
-    if (writing.has(target))
-      throw new LoupeError('refused', 'Another job is writing this file.', { file: target });
-    writing.add(target);
-    try {
-      const parent = path.dirname(target);
-      await fs.mkdir(parent, { recursive: true });
-      await removeLeftovers(parent);
+    const temporary = await takeTarget(target, async (place) => {
       await assertFree(target, overwrite);
-      const folder = path.join(parent, siblingName(target, ''));
-      await fs.mkdir(folder);
-      return new OutputFile(target, folder, overwrite);
-    } catch (thrown) {
-      writing.delete(target);
-      throw LoupeError.from(thrown, { file: target });
-    }
+      await fs.mkdir(place.path);
+    });
+    return new OutputFile(temporary, overwrite);
   }
 
   /** Syncs all that was written and renames it into place, the target last. */
@@ -68,9 +65,9 @@ export class OutputFile {
   /** Removes everything that was written. */
   async discard(): Promise<void> {
     try {
-      await fs.rm(this.folder, { recursive: true, force: true });
+      await removeTree(this.folder);
     } finally {
-      writing.delete(this.target);
+      await this.temporary.release();
     }
   }
 }

@@ -1,53 +1,49 @@
 /**
  * Writes a folder so that it appears whole or not at all: everything goes into a hidden sibling, is
- * synced, and is renamed into place. The names carry the owner's process id, so that what a killed process left
- * behind can be told from what a living one is writing.
+ * synced, and is renamed into place.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
-
-/** Process ids mean something on one machine only; a shared file system shows those of all. */
-const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
-const temporaryName = /^\.(.+)\.tensor-loupe-(old-)?(\d+)-([0-9a-f]{4})[0-9a-f]{8}$/;
-
-/** Final folders and files that jobs of this process are writing. */
-export const writing = new Set<string>();
+import {
+  keepFolder,
+  lstat,
+  removeTree,
+  siblingName,
+  syncPath,
+  type TemporaryOutput,
+  takeTarget,
+} from './temporaryOutput';
 
 export class OutputFolder {
   private constructor(
-    /** Where the result will appear. */
-    readonly target: string,
-    /** Where to write until then. */
-    readonly folder: string,
+    private readonly temporary: TemporaryOutput,
     private readonly overwrite: boolean,
   ) {}
 
+  /** Where the result will appear. */
+  get target(): string {
+    return this.temporary.target;
+  }
+
+  /** Where to write until then. */
+  get folder(): string {
+    return this.temporary.path;
+  }
+
   /**
-   * Makes the temporary folder beside `target`. Fails with `exists` when there is something at the target
-   * and `overwrite` is not set, and with `refused` when another job writes there or what is there is no
+   * Makes the temporary folder beside `target`, or with `from` takes that folder and what is in it. Fails with `exists` when there
+   * is something at the target and `overwrite` is not set, and with `refused` when another job writes there or what is there is no
    * model folder.
    */
-  static async create(target: string, overwrite: boolean): Promise<OutputFolder> {
-    const parent = path.dirname(target);
-    if (writing.has(target)) {
-      throw new LoupeError('refused', 'Another job is writing this folder.', { file: target });
-    }
-    writing.add(target);
-    try {
-      await fs.mkdir(parent, { recursive: true });
-      await removeLeftovers(parent);
+  static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFolder> {
+    const temporary = await takeTarget(target, async (place) => {
       await assertReplaceable(target, overwrite);
-      const folder = path.join(parent, siblingName(target, ''));
-      await fs.mkdir(folder);
-      return new OutputFolder(target, folder, overwrite);
-    } catch (thrown) {
-      writing.delete(target);
-      throw LoupeError.from(thrown, { file: target });
-    }
+      // Of two processes that want the same folder one gets it.
+      if (from === undefined) await fs.mkdir(place.path);
+      else await fs.rename(from, place.path);
+    });
+    return new OutputFolder(temporary, overwrite);
   }
 
   /** Syncs everything and renames it into place; what was there before is removed last. */
@@ -64,21 +60,30 @@ export class OutputFolder {
       }
       await syncPath(path.dirname(this.target), 'r');
       // The new folder is in place: failing to remove the old one is no failure of the job.
-      if (backup) await remove(backup).catch(() => {});
+      if (backup) await removeTree(backup).catch(() => {});
     } catch (thrown) {
-      await remove(this.folder).catch(() => {});
+      await removeTree(this.folder).catch(() => {});
       throw LoupeError.from(thrown, { file: this.target });
     } finally {
-      writing.delete(this.target);
+      await this.temporary.release();
     }
   }
 
   /** Removes everything that was written. */
   async discard(): Promise<void> {
     try {
-      await remove(this.folder);
+      await removeTree(this.folder);
     } finally {
-      writing.delete(this.target);
+      await this.temporary.release();
+    }
+  }
+
+  /** Ends the job but leaves the folder under a name by which it is found again. */
+  async keep(): Promise<void> {
+    try {
+      await keepFolder(this.folder, this.target);
+    } finally {
+      await this.temporary.release();
     }
   }
 
@@ -95,24 +100,6 @@ export class OutputFolder {
     const backup = path.join(path.dirname(this.target), siblingName(this.target, 'old-'));
     await fs.rename(this.target, backup);
     return backup;
-  }
-}
-
-/**
- * Removes what dead processes of this machine left in a folder, and puts back an older output whose
- * replacement was interrupted between its two renames.
- */
-export async function removeLeftovers(parent: string): Promise<void> {
-  const names = await fs.readdir(parent);
-  const isLeft = (match: RegExpExecArray | null): match is RegExpExecArray =>
-    match !== null && match[4] === machine && !isAlive(Number(match[3]));
-  for (const name of names) {
-    const match = temporaryName.exec(name);
-    if (!isLeft(match)) continue;
-    const leftover = path.join(parent, name);
-    const target = path.join(parent, match[1]!);
-    if (match[2] && !(await lstat(target))) await fs.rename(leftover, target);
-    else await remove(leftover);
   }
 }
 
@@ -139,44 +126,4 @@ export async function assertReplaceable(target: string, overwrite: boolean): Pro
       { file: target },
     );
   }
-}
-
-/** A hidden name beside a target, from which `removeLeftovers` can tell whose it is. */
-export function siblingName(target: string, kind: '' | 'old-'): string {
-  const random = machine + randomBytes(4).toString('hex');
-  return `.${path.basename(target)}.tensor-loupe-${kind}${process.pid}-${random}`;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-async function lstat(file: string): Promise<Stats | undefined> {
-  try {
-    return await fs.lstat(file);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw thrown;
-  }
-}
-
-/** Syncs a file, or a folder with the flags "r". */
-export async function syncPath(file: string, flags: string): Promise<void> {
-  // Windows cannot open a folder to sync it, and does not need to.
-  if (process.platform === 'win32' && flags === 'r') return;
-  const handle = await fs.open(file, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function remove(folder: string): Promise<void> {
-  await fs.rm(folder, { recursive: true, force: true });
 }

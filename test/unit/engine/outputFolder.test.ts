@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { OutputFolder, removeLeftovers } from '../../../src/engine/quantize/outputFolder';
+import { OutputFolder } from '../../../src/engine/quantize/outputFolder';
+import { removeLeftovers } from '../../../src/engine/quantize/temporaryOutput';
 import { failureOf, temporaryFolder } from './support';
 
 /** The id of a process that has ended. */
