@@ -39,7 +39,6 @@ export type {
 } from '../formats/checkpoint';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 export type { CountBeyond } from '../stats/sigmaCounts';
-export type * from './backendApi';
 export type {
   AxisStats,
   ChannelDetail,
@@ -49,6 +48,7 @@ export type {
   PlacedValue,
   TensorStats,
 } from '../stats/types';
+export type * from './backendApi';
 export type { ComparedTensor, Comparison } from './compareApi';
 export type { Region, TensorSlice } from './matrixRegion';
 export type {
