@@ -95,6 +95,7 @@ const heights: Readonly<Record<string, number>> = {
   kernels: 2,
   stats: 3,
   quant: 3,
+  estimate: 3,
   protocol: 4,
   engine: 5,
   editor: 6,

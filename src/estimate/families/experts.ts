@@ -1,0 +1,73 @@
+/** Mixtures of experts in place of a layer's feed-forward. */
+import type { ModelConfig } from '../modelConfig';
+import { addGated, type Experts } from './decoder';
+
+/** Every layer has experts: Mixtral. */
+export function mixtralExperts(config: ModelConfig): Experts {
+  const experts = config.count('num_local_experts');
+  const width = config.count('intermediate_size');
+  return {
+    sparseLayers: config.count('num_hidden_layers'),
+    add(layers, hidden) {
+      const moe = layers.under('block_sparse_moe');
+      moe.linear('router', 'gate', experts, hidden);
+      const expert = moe.under('experts.*', experts);
+      expert.linear('expert', 'w1', width, hidden);
+      expert.linear('expert', 'w2', hidden, width);
+      expert.linear('expert', 'w3', width, hidden);
+    },
+  };
+}
+
+/** Every `decoder_sparse_step`-th layer that `mlp_only_layers` does not list: Qwen2-MoE and Qwen3-MoE. */
+export function qwenExperts(config: ModelConfig): Experts {
+  const layers = config.count('num_hidden_layers');
+  const experts = config.count('num_experts');
+  const width = config.count('moe_intermediate_size');
+  const step = Math.max(1, config.count('decoder_sparse_step', 1));
+  const denseOnly = new Set(config.counts('mlp_only_layers') ?? []);
+  const everySparse = experts === 0 ? 0 : Math.floor(layers / step);
+  const exceptions = [...denseOnly].filter((at) => at >= 0 && at < layers && (at + 1) % step === 0).length;
+  return {
+    sparseLayers: Math.max(0, everySparse - exceptions),
+    add(list, hidden) {
+      const mlp = list.under('mlp');
+      mlp.linear('router', 'gate', experts, hidden);
+      addGated(mlp.under('experts.*', experts), hidden, width, 'expert');
+      const shared = config.optionalCount('shared_expert_intermediate_size');
+      if (shared === undefined) return;
+      addGated(mlp.under('shared_expert'), hidden, shared, 'mlp');
+      mlp.linear('router', 'shared_expert_gate', 1, hidden);
+    },
+  };
+}
+
+/** OLMoE: small experts in every layer. */
+export function olmoeExperts(config: ModelConfig): Experts {
+  const experts = config.count('num_experts');
+  return {
+    sparseLayers: config.count('num_hidden_layers'),
+    add(list, hidden) {
+      const mlp = list.under('mlp');
+      mlp.linear('router', 'gate', experts, hidden);
+      addGated(mlp.under('experts.*', experts), hidden, config.count('intermediate_size'), 'expert');
+    },
+  };
+}
+
+/** gpt-oss: experts stacked into one tensor a matrix, each with a bias, as is the router. */
+export function gptOssExperts(config: ModelConfig): Experts {
+  const experts = config.count('num_local_experts');
+  const width = config.count('intermediate_size');
+  return {
+    sparseLayers: config.count('num_hidden_layers'),
+    add(list, hidden) {
+      const mlp = list.under('mlp');
+      mlp.linear('router', 'router', experts, hidden, true);
+      mlp.add('expert', 'experts.gate_up_proj', experts, hidden, 2 * width);
+      mlp.add('expert', 'experts.gate_up_proj_bias', experts, 2 * width);
+      mlp.add('expert', 'experts.down_proj', experts, width, hidden);
+      mlp.add('expert', 'experts.down_proj_bias', experts, hidden);
+    },
+  };
+}
