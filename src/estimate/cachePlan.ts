@@ -1,0 +1,228 @@
+/** What a model keeps of each token that it has read, layer by layer, from its config.json. */
+import { attentionShape } from './families/decoder';
+import { latentShape } from './families/deepseek';
+import { familyOf, gemma3Text } from './families/families';
+import { mambaShape } from './families/stateSpace';
+import { ModelConfig } from './modelConfig';
+
+/** Layers that keep the same. Elements are of one token and layer, or of one sequence and layer for `state`. */
+export type CacheGroup =
+  /** Keys and values of every token. */
+  | {
+      readonly kind: 'full';
+      readonly layers: number;
+      readonly keyElements: number;
+      readonly valueElements: number;
+    }
+  /** Of the last `window` tokens. */
+  | {
+      readonly kind: 'sliding';
+      readonly layers: number;
+      readonly keyElements: number;
+      readonly valueElements: number;
+      readonly window: number;
+    }
+  /** One latent for all heads (MLA); `expandedElements` is what a runtime keeps that expands it. */
+  | {
+      readonly kind: 'latent';
+      readonly layers: number;
+      readonly latentElements: number;
+      readonly expandedElements: number;
+    }
+  /** Of the encoder's tokens, once a sequence. */
+  | {
+      readonly kind: 'cross';
+      readonly layers: number;
+      readonly keyElements: number;
+      readonly valueElements: number;
+      readonly tokens: number;
+    }
+  /** Of the same size whatever the length. */
+  | { readonly kind: 'state'; readonly layers: number; readonly elements: number };
+
+export interface CachePlan {
+  readonly groups: readonly CacheGroup[];
+  /** Whether llama.cpp keeps the windows apart, or everything. */
+  readonly slidesInLlamaCpp: boolean;
+  readonly notes: readonly string[];
+}
+
+const nothing: CachePlan = { groups: [], slidesInLlamaCpp: false, notes: [] };
+
+/** Families whose windows llama.cpp keeps apart (llama-hparams.cpp and the models' graphs). */
+const windowedInLlamaCpp: ReadonlySet<string> = new Set([
+  'gemma2',
+  'gemma3',
+  'gemma3_text',
+  'cohere2',
+  'gpt_oss',
+]);
+
+/** Models that read all tokens at once and keep nothing. */
+const withoutCache: ReadonlySet<string> = new Set([
+  'bert',
+  'distilbert',
+  'roberta',
+  'xlm-roberta',
+  'camembert',
+  'vit',
+  'clip',
+  'clip_text_model',
+  'clip_vision_model',
+]);
+
+/** Throws `malformed` where a figure that the cache depends on is missing. */
+export function cachePlan(fields: Readonly<Record<string, unknown>>): CachePlan {
+  const whole = new ModelConfig(fields);
+  const type = whole.modelType;
+  if (type !== undefined && withoutCache.has(type)) return nothing;
+  if (type === 't5' || type === 'mt5') return crossPlan(t5Figures(whole), 512);
+  if (type === 'whisper') return crossPlan(whisperFigures(whole), whole.count('max_source_positions', 1500));
+  if (type === 'mamba') {
+    const { inner, state, convolution } = mambaShape(whole);
+    const layers = whole.count(['num_hidden_layers', 'n_layer']);
+    const elements = Math.max(0, convolution - 1) * inner + state * inner;
+    return { ...nothing, groups: [{ kind: 'state', layers, elements }] };
+  }
+  const config = languageModel(whole);
+  if (config.has('kv_lora_rank')) return latentPlan(config);
+  return attentionPlan(config, type);
+}
+
+/** Of a model of several towers, the one that writes. */
+function languageModel(config: ModelConfig): ModelConfig {
+  if (config.modelType === 'gemma3' || config.modelType === 'gemma3_text') return gemma3Text(config);
+  if (familyOf(config.modelType)) return config;
+  const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
+  return nested === undefined ? config : config.nested(nested);
+}
+
+function latentPlan(config: ModelConfig): CachePlan {
+  const { latent, rotary, plain, value } = latentShape(config);
+  const heads = config.count('num_attention_heads');
+  return {
+    ...nothing,
+    groups: [
+      {
+        kind: 'latent',
+        layers: config.count('num_hidden_layers'),
+        latentElements: latent + rotary,
+        expandedElements: heads * (plain + rotary + value),
+      },
+    ],
+  };
+}
+
+function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan {
+  const { layers, keyValue } = attentionFigures(config, type);
+  const each = { keyElements: keyValue, valueElements: keyValue };
+  const { sliding, window } = slidingLayers(config, type, layers);
+  const groups: CacheGroup[] = [];
+  const linear = config.texts('layer_types')?.filter((name) => /linear|mamba|conv/.test(name)).length ?? 0;
+  const full = layers - sliding - linear;
+  if (full > 0) groups.push({ kind: 'full', layers: full, ...each });
+  if (sliding > 0) groups.push({ kind: 'sliding', layers: sliding, ...each, window });
+  const notes: string[] = [];
+  if (linear > 0) {
+    groups.push(...linearState(config, linear));
+    notes.push(`${linear} of ${layers} layers keep a state of fixed size instead of keys and values.`);
+  }
+  if (sliding > 0) notes.push(`${sliding} of ${layers} layers look back over ${window} tokens only.`);
+  return { groups, slidesInLlamaCpp: type !== undefined && windowedInLlamaCpp.has(type), notes };
+}
+
+/** Layers with attention, and elements of one token's keys in one of them. */
+function attentionFigures(
+  config: ModelConfig,
+  type: string | undefined,
+): { layers: number; keyValue: number } {
+  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
+  if (type === 'mpt') return { layers, keyValue: config.count('d_model') };
+  if (type === 'falcon' || type === 'RefinedWeb' || type === 'RefinedWebModel') {
+    const hidden = config.count('hidden_size');
+    const heads = config.count(['num_attention_heads', 'n_head']);
+    const kvHeads = config.flag('new_decoder_architecture', type === 'RefinedWeb')
+      ? config.count(['num_kv_heads', 'n_head_kv'], heads)
+      : config.flag('multi_query', true)
+        ? 1
+        : heads;
+    return { layers, keyValue: heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0 };
+  }
+  if (type === 'gpt_bigcode' && config.flag('multi_query', true)) {
+    const heads = config.count(['n_head', 'num_attention_heads']);
+    const hidden = config.count(['n_embd', 'hidden_size']);
+    return { layers, keyValue: heads > 0 ? Math.floor(hidden / heads) : 0 };
+  }
+  const usualWidth = type?.startsWith('gemma') ? 256 : type === 'gpt_oss' ? 64 : undefined;
+  const { kvHeads, headWidth } = attentionShape(config, usualWidth);
+  return { layers, keyValue: kvHeads * headWidth };
+}
+
+/** How many layers look back over a window only. `layer_types` says it outright; older configs by their family's rule. */
+function slidingLayers(
+  config: ModelConfig,
+  type: string | undefined,
+  layers: number,
+): { sliding: number; window: number } {
+  const window = config.optionalCount('sliding_window') ?? familyWindows.get(type ?? '') ?? 0;
+  const none = { sliding: 0, window: 0 };
+  const types = config.texts('layer_types');
+  if (types) {
+    const sliding = types.filter((name) => name === 'sliding_attention').length;
+    return sliding > 0 && window > 0 ? { sliding: Math.min(sliding, layers), window } : none;
+  }
+  if (window === 0) return none;
+  if (type === 'gemma2' || type === 'gpt_oss') return { sliding: Math.ceil(layers / 2), window };
+  if (type === 'gemma3' || type === 'gemma3_text' || type === 'cohere2') {
+    const every = Math.max(1, config.count('sliding_window_pattern', type === 'cohere2' ? 4 : 6));
+    return { sliding: layers - Math.floor(layers / every), window };
+  }
+  if (type === 'mistral' || type === 'phi3' || type === 'starcoder2' || type === 'mixtral')
+    return { sliding: layers, window };
+  if (type?.startsWith('qwen') && config.flag('use_sliding_window', false)) {
+    const from = Math.min(layers, config.count('max_window_layers', layers));
+    return { sliding: layers - from, window };
+  }
+  return none;
+}
+
+/** Windows that a family's configs may leave out. */
+const familyWindows: ReadonlyMap<string, number> = new Map([
+  ['gemma2', 4096],
+  ['gemma3', 4096],
+  ['gemma3_text', 4096],
+  ['gpt_oss', 128],
+]);
+
+/** Gated delta nets (Qwen3-Next): a short convolution's tail and one matrix a value head. */
+function linearState(config: ModelConfig, layers: number): CacheGroup[] {
+  if (!config.has('linear_num_value_heads')) return [];
+  const keyHeads = config.count('linear_num_key_heads');
+  const valueHeads = config.count('linear_num_value_heads');
+  const keyWidth = config.count('linear_key_head_dim');
+  const valueWidth = config.count('linear_value_head_dim');
+  const tail = Math.max(0, config.count('linear_conv_kernel_dim', 4) - 1);
+  const convolution = tail * (2 * keyWidth * keyHeads + valueWidth * valueHeads);
+  return [{ kind: 'state', layers, elements: convolution + valueHeads * valueWidth * keyWidth }];
+}
+
+function t5Figures(config: ModelConfig): { layers: number; width: number } {
+  const layers = config.count('num_decoder_layers', config.count('num_layers'));
+  return { layers, width: config.count('num_heads') * config.count('d_kv') };
+}
+
+function whisperFigures(config: ModelConfig): { layers: number; width: number } {
+  return { layers: config.count('decoder_layers'), width: config.count('d_model') };
+}
+
+function crossPlan({ layers, width }: { layers: number; width: number }, tokens: number): CachePlan {
+  const each = { layers, keyElements: width, valueElements: width };
+  return {
+    ...nothing,
+    groups: [
+      { kind: 'full', ...each },
+      { kind: 'cross', ...each, tokens },
+    ],
+    notes: [`The decoder also keeps keys and values of ${tokens} tokens of the encoder.`],
+  };
+}

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { cachePlan } from '../../../src/estimate/cachePlan';
+import { type CacheSetting, kvCache } from '../../../src/estimate/kvCache';
+
+const mebi = 2 ** 20;
+const llama3 = {
+  model_type: 'llama',
+  hidden_size: 4096,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+};
+const deepseekV3 = {
+  model_type: 'deepseek_v3',
+  num_hidden_layers: 61,
+  num_attention_heads: 128,
+  kv_lora_rank: 512,
+  qk_nope_head_dim: 128,
+  qk_rope_head_dim: 64,
+  v_head_dim: 128,
+};
+const cache = (config: Record<string, unknown>, setting: Partial<CacheSetting> = {}) =>
+  kvCache(cachePlan(config), {
+    runtime: 'llama.cpp',
+    context: 8192,
+    batch: 1,
+    keyDtype: 'f16',
+    ...setting,
+  });
+
+describe('the cache of keys and values', () => {
+  it("equals llama.cpp's buffers in published logs", () => {
+    // Llama-3-8B at 8192; Llama-3.1-8B at 2048 and 512; Mistral-7B at 2048 and 32768; Qwen2.5-7B at 4096: docs/estimates.md.
+    expect(cache(llama3).bytes).toBe(1024 * mebi);
+    expect(cache(llama3, { context: 2048 }).bytes).toBe(256 * mebi);
+    expect(cache(llama3, { context: 512 }).bytes).toBe(64 * mebi);
+    const mistral = { ...llama3, model_type: 'mistral', sliding_window: 4096 };
+    expect(cache(mistral, { context: 2048 }).bytes).toBe(256 * mebi);
+    expect(cache(mistral, { context: 32768 }).bytes).toBe(4096 * mebi);
+    const qwen = {
+      ...llama3,
+      model_type: 'qwen2',
+      hidden_size: 3584,
+      num_hidden_layers: 28,
+      num_attention_heads: 28,
+      num_key_value_heads: 4,
+    };
+    expect(cache(qwen, { context: 4096 }).bytes).toBe(224 * mebi);
+  });
+
+  it('counts a token of Llama-3-8B as 131,072 bytes', () => {
+    expect(cache(llama3).bytesPerToken).toBe(131_072);
+  });
+
+  it('keeps the latent of MLA once, and heads expanded where transformers does', () => {
+    expect(cache(deepseekV3).bytesPerToken).toBe(70_272);
+    expect(cache(deepseekV3, { runtime: 'vllm' }).bytesPerToken).toBe(70_272);
+    expect(cache(deepseekV3, { runtime: 'transformers' }).bytesPerToken).toBe(4_997_120);
+  });
+
+  it("takes blocks of ggml's types with their scales", () => {
+    expect(cache(llama3, { keyDtype: 'q8_0' }).bytes).toBe((1024 * mebi * 34) / 64);
+    expect(cache(llama3, { keyDtype: 'q8_0', valueDtype: 'q4_0' }).bytes).toBe((512 * mebi * (34 + 18)) / 64);
+    expect(() => cache(llama3, { keyDtype: 'q4_k' })).toThrow('A cache has no type "q4_k"');
+  });
+
+  it('keeps windows by the rule of each runtime', () => {
+    const gemma2 = {
+      model_type: 'gemma2',
+      hidden_size: 2304,
+      num_hidden_layers: 26,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      head_dim: 256,
+      sliding_window: 4096,
+    };
+    const each = 4 * 256 * 2 * 2;
+    // 13 layers in full, 13 with window + ubatch cells.
+    expect(cache(gemma2, { context: 8192 }).bytes).toBe(13 * each * 8192 + 13 * each * (4096 + 512));
+    expect(cache(gemma2, { context: 8192, runtime: 'transformers' }).bytes).toBe(
+      13 * each * 8192 + 13 * each * 4095,
+    );
+    expect(cache(gemma2, { context: 8192, runtime: 'vllm' }).bytes).toBe(
+      13 * each * 8192 + 13 * each * (Math.ceil((4095 + 2048) / 16) + 1) * 16,
+    );
+    expect(cache(gemma2).bytesPerLateToken).toBe(13 * each);
+  });
+
+  it('takes five of six layers of Gemma 3, and the layers that layer_types lists', () => {
+    const gemma3 = {
+      model_type: 'gemma3_text',
+      hidden_size: 1152,
+      num_hidden_layers: 26,
+      num_attention_heads: 4,
+      num_key_value_heads: 1,
+      head_dim: 256,
+      sliding_window: 512,
+    };
+    expect(cachePlan(gemma3).groups).toMatchObject([
+      { kind: 'full', layers: 4 },
+      { kind: 'sliding', layers: 22, window: 512 },
+    ]);
+    const oss = {
+      model_type: 'gpt_oss',
+      hidden_size: 2880,
+      num_hidden_layers: 36,
+      num_attention_heads: 64,
+      num_key_value_heads: 8,
+      head_dim: 64,
+      sliding_window: 128,
+      layer_types: Array.from({ length: 36 }, (_, at) =>
+        at % 2 === 0 ? 'sliding_attention' : 'full_attention',
+      ),
+    };
+    // vLLM's log of gpt-oss-120b: 5.38 GiB for 78,384 tokens, 73,728 bytes a token over all layers.
+    expect(cache(oss).bytesPerToken).toBe(73_728);
+    expect(cachePlan(oss).groups).toMatchObject([
+      { kind: 'full', layers: 18 },
+      { kind: 'sliding', layers: 18, window: 128 },
+    ]);
+  });
+
+  it("equals whisper.cpp's buffers for attention across", () => {
+    const whisper = (width: number, layers: number) => ({
+      model_type: 'whisper',
+      d_model: width,
+      decoder_layers: layers,
+      max_source_positions: 1500,
+    });
+    // Logs of whisper.cpp, in 10^6 bytes: base 18.87, medium 150.99 across, of 1,500 tokens padded to 1,536.
+    const across = (config: Record<string, unknown>) =>
+      cache(config, { context: 448 }).parts.find(({ kind }) => kind === 'cross')!.bytes / 1e6;
+    expect(across(whisper(512, 6))).toBeCloseTo(18.87, 2);
+    expect(across(whisper(1024, 24))).toBeCloseTo(150.99, 1);
+  });
+
+  it('keeps a state of fixed size for Mamba, and nothing for BERT', () => {
+    const mamba = {
+      model_type: 'mamba',
+      hidden_size: 2048,
+      num_hidden_layers: 48,
+      state_size: 16,
+      conv_kernel: 4,
+    };
+    expect(cache(mamba, { context: 100 }).bytes).toBe(cache(mamba, { context: 100_000 }).bytes);
+    expect(cache(mamba).bytes).toBe(48 * (3 * 4096 + 16 * 4096) * 4);
+    expect(cache({ model_type: 'bert' }).bytes).toBe(0);
+  });
+
+  it('gives each of several sequences its room', () => {
+    expect(cache(llama3, { batch: 4, context: 2000 }).bytes).toBe(4 * 256 * mebi);
+  });
+});
