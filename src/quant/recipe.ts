@@ -31,7 +31,12 @@ export interface Recipe {
   readonly rules: readonly RecipeRule[];
   /** Kinds of tensors that the default leaves alone; undefined: what the default's scheme keeps by itself. */
   readonly keep?: readonly KeepKind[] | undefined;
+  /** Cut a safetensors output into files of at most so many bytes; undefined: the source's shards. */
+  readonly maxShardBytes?: number | undefined;
 }
+
+/** Shards are no smaller: a model would fall into thousands of files. */
+export const leastShardBytes = 1_000_000;
 
 /** What becomes of one tensor, and which rule said so (undefined: none, the default or the keep-list). */
 export type ResolvedTensor =

@@ -3,7 +3,7 @@ import { LoupeError } from '../errors';
 import { defaultGranularity, resolveChoice } from './choice';
 import { compilePattern } from './namePattern';
 import { keepKinds } from './quantizationPolicy';
-import type { Recipe, RecipeChoice, RecipeRule } from './recipe';
+import { leastShardBytes, type Recipe, type RecipeChoice, type RecipeRule } from './recipe';
 import { choiceFields, fieldFault } from './recipeFields';
 import { schemeNamed } from './schemes';
 import type { SchemeChoice } from './types';
@@ -64,13 +64,14 @@ export function readRecipe(text: string): RecipeReading {
 
 /** The file's text: members in a fixed order, two spaces, a last line end; reading it gives an equal recipe. */
 export function recipeText(recipe: Recipe): string {
-  const { version, name, model, keep, rules } = recipe;
+  const { version, name, model, keep, maxShardBytes, rules } = recipe;
   const ordered = {
     version,
     name,
     model,
     default: orderedChoice(recipe.default),
     keep,
+    maxShardBytes,
     rules: rules.map(({ match, choice, note }) => ({ match, choice: orderedChoice(choice), note })),
   };
   return `${JSON.stringify(ordered, undefined, 2)}\n`;
@@ -94,6 +95,9 @@ function orderedChoice(choice: RecipeChoice): RecipeChoice {
 /** Nothing that leads to another drive or host. */
 const relativePath = /^(?!\/)[^\\:\0]+$/;
 
+const isShardSize = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= leastShardBytes;
+
 type Path = readonly (string | number)[];
 type Members = Readonly<Record<string, unknown>>;
 
@@ -101,7 +105,7 @@ class RecipeReader {
   readonly problems: RecipeProblem[] = [];
 
   recipe(value: unknown): Recipe | undefined {
-    const known = ['$schema', 'version', 'name', 'model', 'default', 'keep', 'rules'];
+    const known = ['$schema', 'version', 'name', 'model', 'default', 'keep', 'maxShardBytes', 'rules'];
     const members = this.members(value, [], known);
     if (!members) return undefined;
     if (members.version !== 1) this.add(['version'], 'The version must be 1.', members);
@@ -114,6 +118,9 @@ class RecipeReader {
     const fallback = this.choice(members.default, ['default'], members);
     const rules = this.rules(members.rules);
     const keep = this.keep(members.keep);
+    const { maxShardBytes } = members;
+    if (maxShardBytes !== undefined && !isShardSize(maxShardBytes))
+      this.add(['maxShardBytes'], `This must be a whole number of at least ${leastShardBytes} bytes.`);
     if (!fallback) return undefined;
     return {
       version: 1,
@@ -122,6 +129,7 @@ class RecipeReader {
       default: fallback,
       rules,
       ...(keep === undefined ? {} : { keep }),
+      ...(isShardSize(maxShardBytes) ? { maxShardBytes } : {}),
     };
   }
 

@@ -1,5 +1,6 @@
 /** The JSON schema of recipe files, made of the scheme registry: what editors complete and explain. */
 import { keepKinds, policyFor } from './quantizationPolicy';
+import { leastShardBytes } from './recipe';
 import { type ChoiceField, choiceFields } from './recipeFields';
 import { mostRules } from './recipeFile';
 import type { Scheme } from './scheme';
@@ -40,6 +41,12 @@ export function recipeSchema(): Schema {
           enum: keepKinds.map(({ kind }) => kind),
           enumDescriptions: keepKinds.map(({ detail }) => detail),
         },
+      },
+      maxShardBytes: {
+        type: 'integer',
+        minimum: leastShardBytes,
+        description:
+          "Cut the output of a safetensors model into files of at most so many bytes, headers included. Left out: the source's shards.",
       },
       rules: {
         type: 'array',

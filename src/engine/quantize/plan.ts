@@ -2,63 +2,18 @@
 import { readFile, realpath } from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
-import type { Checkpoint, CheckpointFile, TensorInfo } from '../../formats/checkpoint';
-import { planSafetensors, type SafetensorsEntry } from '../../formats/safetensors/writer';
-import type { QuantizeRequest, TensorError } from '../../protocol/engineApi';
+import type { Checkpoint } from '../../formats/checkpoint';
+import type { QuantizeRequest } from '../../protocol/engineApi';
 import { chosenOptions, resolveChoice } from '../../quant/choice';
-import { encodingFor, storedFormFor } from '../../quant/encoding';
-import { moduleOf } from '../../quant/quantizationPolicy';
-import { type Recipe, type ResolvedRecipe, type ResolvedTensor, recipeOf } from '../../quant/recipe';
-import { type ResolvedChoice, type Setting, storedBytes } from '../../quant/scheme';
-import { noErrorSums, tensorError } from '../../quant/tensorError';
-import { namingTensor } from '../namingTensor';
-import { kindIn, resolveFor } from '../policy';
-import { settingOf } from '../quantizeTensor';
-import { type TensorSource, tensorSource } from '../tensorSource';
-import { type FormedWeight, type ModelForm, modelForm } from './modelForm';
+import { type Recipe, type ResolvedRecipe, recipeOf } from '../../quant/recipe';
+import type { ResolvedChoice } from '../../quant/scheme';
+import { resolveFor } from '../policy';
+import { type ModelForm, modelForm } from './modelForm';
+import type { PlannedShard } from './plannedShard';
+import { indexText, planShards, stemOf } from './planShards';
 import { findSidecars, type SidecarPlan } from './sidecars';
 
-/** A tensor of the source and where its bytes go. */
-export type PlannedTensor =
-  | {
-      readonly kind: 'copy';
-      readonly tensor: TensorInfo;
-      readonly row: TensorError;
-      readonly byteOffset: number;
-      /** Its bytes are in the shard's runs. */
-      readonly isCarried?: boolean | undefined;
-    }
-  | {
-      readonly kind: 'quantize';
-      readonly tensor: TensorInfo;
-      readonly source: TensorSource;
-      readonly setting: Setting;
-      readonly about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes'>;
-      /** Names of the stored tensors. */
-      readonly names: readonly string[];
-      /** Where each piece begins in the file, by its suffix. */
-      readonly pieces: ReadonlyMap<string, number>;
-    };
-
-/** Bytes that are given, or copied from a file of the source. */
-export type PlannedRun =
-  | { readonly byteOffset: number; readonly given: Uint8Array }
-  | {
-      readonly byteOffset: number;
-      readonly file: CheckpointFile;
-      readonly from: number;
-      readonly bytes: number;
-    };
-
-export interface PlannedShard {
-  /** File name; of safetensors the source's own. */
-  readonly name: string;
-  readonly headerBytes: Uint8Array;
-  /** Everything else that is in the file besides its tensors. */
-  readonly runs?: readonly PlannedRun[] | undefined;
-  readonly totalBytes: number;
-  readonly tensors: readonly PlannedTensor[];
-}
+export type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
 
 export interface QuantizePlan {
   readonly checkpoint: Checkpoint;
@@ -102,18 +57,7 @@ export async function planQuantization(
 
   const resolved = resolveFor(checkpoint, recipe);
   const choices = new Map(checkpoint.tensors.map((tensor, index) => [tensor, resolved.tensors[index]!]));
-  const ignore: string[] = [];
-  const weights: FormedWeight[] = [];
-  const shards = checkpoint.files.map((file, index) => {
-    const name = path.relative(checkpoint.folder, file.path);
-    if (path.dirname(name) !== '.') {
-      throw new LoupeError('unsupported', 'Shards in subfolders cannot be quantized yet.', {
-        file: file.path,
-      });
-    }
-    const tensors = checkpoint.tensors.filter((tensor) => tensor.file === index);
-    return planShard(checkpoint, choices, name, tensors, ignore, weights);
-  });
+  const { shards, ignore, weights } = planShards(checkpoint, choices, shardLimit(request));
 
   const texts = new Map<string, string>();
   const form: ModelForm = request.dryRun && request.sizesOnly ? { warnings: [] } : modelForm(weights, ignore);
@@ -121,9 +65,8 @@ export async function planQuantization(
   if (config !== undefined) texts.set('config.json', config);
   let open = shards[0]!.name;
   if (shards.length > 1) {
-    open =
-      sidecars.indexName ??
-      `${shards[0]!.name.replace(/-\d+-of-\d+\.safetensors$/, '')}.safetensors.index.json`;
+    const own = `${stemOf(checkpoint)}.safetensors.index.json`;
+    open = (shardLimit(request) === undefined ? sidecars.indexName : undefined) ?? own;
     texts.set(open, indexText(shards));
   }
   return {
@@ -175,6 +118,10 @@ function assertQuantizable(checkpoint: Checkpoint): void {
   }
 }
 
+/** Bytes that a file of the output may have; undefined: the source's shards are kept. */
+const shardLimit = ({ maxShardBytes, recipe }: QuantizeRequest): number | undefined =>
+  maxShardBytes ?? recipe?.maxShardBytes;
+
 /** What a request's output is called after the source's name. */
 export function outputSuffix(request: QuantizeRequest): string {
   return request.recipe ? recipeSuffix(request.recipe) : suffixOf(resolveChoice(request));
@@ -206,9 +153,7 @@ function defaultTarget(checkpoint: Checkpoint, suffix: string, ownFolder: boolea
   if (ownFolder && path.dirname(checkpoint.folder) !== checkpoint.folder) {
     return `${checkpoint.folder}-${suffix}`;
   }
-  const file = path.basename(checkpoint.files[0]!.path);
-  const stem = file.replace(/(-\d+-of-\d+)?\.safetensors$/i, '');
-  return path.join(checkpoint.folder, `${stem}-${suffix}`);
+  return path.join(checkpoint.folder, `${stemOf(checkpoint)}-${suffix}`);
 }
 
 /** The target must not be the source's folder or hold it: writing replaces the whole target. */
@@ -232,75 +177,6 @@ async function realPathOfFuture(target: string): Promise<string> {
     const parent = path.dirname(target);
     return parent === target ? target : path.join(await realPathOfFuture(parent), path.basename(target));
   }
-}
-
-function planShard(
-  checkpoint: Checkpoint,
-  choices: ReadonlyMap<TensorInfo, ResolvedTensor>,
-  name: string,
-  tensors: readonly TensorInfo[],
-  ignore: string[],
-  weights: FormedWeight[],
-): PlannedShard {
-  const entries: SafetensorsEntry[] = [];
-  const decided = tensors.map((tensor) => {
-    const decision = choices.get(tensor)!;
-    if (!decision.choice) {
-      if (decision.linear) ignore.push(moduleOf(tensor.name));
-      entries.push(tensor);
-      return { tensor, kept: decision.reason } as const;
-    }
-    const source = tensorSource(checkpoint, tensor);
-    if (typeof source === 'string') throw new LoupeError('unsupported', source, { tensor: tensor.name });
-    const setting = settingOf(decision.choice, source);
-    const encoding = namingTensor(source, () => encodingFor(setting));
-    const own = storedFormFor(setting);
-    const { kind, isLinear } = kindIn(checkpoint, tensor);
-    weights.push({ name: tensor.name, isLinear, kind, form: own });
-    const pieces = encoding.pieces();
-    for (const { suffix, dtype, shape } of pieces) {
-      // A plain tensor keeps its own shape, whatever matrix it is worked on as.
-      const whole = suffix === '' && own.layout === 'plain' ? tensor.shape : shape;
-      entries.push({ name: pieceName(tensor.name, suffix), dtype, shape: whole });
-    }
-    return { tensor, source, setting, pieces, to: encoding.to } as const;
-  });
-
-  const layout = planSafetensors(entries, stringMetadata(checkpoint));
-  const offsets = new Map(layout.entries.map((entry) => [entry.name, entry.byteOffset]));
-  const planned = decided.map((item): PlannedTensor => {
-    const { tensor } = item;
-    const { name: tensorName, dtype: from, bytes } = tensor;
-    if (item.kept !== undefined) {
-      const about = { name: tensorName, from, to: from, bytes, note: item.kept };
-      const row = tensorError(noErrorSums, tensor.elements, about);
-      return { kind: 'copy', tensor, row, byteOffset: offsets.get(tensorName)! };
-    }
-    const { source, setting, pieces, to } = item;
-    return {
-      kind: 'quantize',
-      tensor,
-      source,
-      setting,
-      about: { name: tensorName, from, to, bytes: storedBytes(pieces) },
-      names: pieces.map(({ suffix }) => pieceName(tensorName, suffix)),
-      pieces: new Map(pieces.map(({ suffix }) => [suffix, offsets.get(pieceName(tensorName, suffix))!])),
-    };
-  });
-  const { headerBytes, totalBytes } = layout;
-  return { name, headerBytes, totalBytes, tensors: planned };
-}
-
-/** A stored tensor's name. A suffix that begins with "/" names a tensor of the module rather than of its weight. */
-function pieceName(tensorName: string, suffix: string): string {
-  return suffix.startsWith('/') ? `${moduleOf(tensorName)}.${suffix.slice(1)}` : `${tensorName}${suffix}`;
-}
-
-/** The files' own metadata; loaders look for {"format": "pt"}. */
-function stringMetadata({ metadata }: Checkpoint): Record<string, string> {
-  return Object.fromEntries(
-    metadata.flatMap(({ key, value }) => (typeof value === 'string' ? [[key, value]] : [])),
-  );
 }
 
 /**
@@ -344,22 +220,3 @@ async function configText(
 
 /** The type that loaders make a model of, in transformers' older and newer spelling. */
 const floatTypes = /("(?:torch_)?dtype"\s*:\s*)"(?:float32|float16|bfloat16)"/g;
-
-function indexText(shards: readonly PlannedShard[]): string {
-  const files: [string, string][] = [];
-  let totalSize = 0;
-  for (const shard of shards) {
-    totalSize += shard.totalBytes - shard.headerBytes.length;
-    for (const planned of shard.tensors) {
-      const { name } = planned.tensor;
-      if (planned.kind === 'copy') files.push([name, shard.name]);
-      else {
-        for (const piece of planned.names) files.push([piece, shard.name]);
-      }
-    }
-  }
-  files.sort(([a], [b]) => (a < b ? -1 : 1));
-  // Object.fromEntries defines properties, so a tensor named "__proto__" is one like any other.
-  const index = { metadata: { total_size: totalSize }, weight_map: Object.fromEntries(files) };
-  return `${JSON.stringify(index, undefined, 2)}\n`;
-}
