@@ -14,7 +14,7 @@ import type { Engine } from './jobs';
 import { metadataSliceJob } from './metadataSliceJob';
 import { profileJob } from './profileJob';
 import { cleanJournal } from './quantize/outputJournal';
-import { quantizeJob } from './quantize/quantizeJob';
+import { QuantizeQueue } from './quantize/quantizeQueue';
 import { removeLeftovers } from './quantize/temporaryOutput';
 import { recipePlanJob } from './recipePlanJob';
 import { saveJob } from './saveJob';
@@ -36,6 +36,7 @@ const engine: Engine = {
   backends: new Backends(pool, new URL('./ortWorker.js', import.meta.url)),
 };
 const { cache } = engine;
+const quantizations = new QuantizeQueue(engine);
 const statsCaches = new StatsCaches((message) => console.error(message));
 
 /** Jobs that are under way: the process waits for their clean-up when its parent goes. */
@@ -96,8 +97,7 @@ const handlers: Handlers<EngineContract> = {
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),
-  quantize: async (params, context) =>
-    tracked(quantizeJob(engine, await cache.get(params.path), params, context)),
+  quantize: (params, context) => tracked(quantizations.run(params, context)),
   cleanOutputs: async () => ({ removed: await cleanJournal(removeLeftovers) }),
   hubChoices: (params, { signal }) => listHubChoices(params, signal),
   hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),

@@ -30,6 +30,13 @@ export class ProgressMeter {
     this.tell();
   }
 
+  /** Tensors that are done already. */
+  skip(tensors: readonly { readonly name: string; readonly bytes: number }[]): void {
+    this.tensorsDone += tensors.length;
+    this.bytesDone += tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (tensors[0]) this.begin(tensors[0].name);
+  }
+
   end(tensor: string): void {
     this.tensorsDone++;
     this.advance(tensor, 0);

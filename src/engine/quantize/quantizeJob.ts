@@ -1,16 +1,10 @@
-/** Runs a quantization: plan, free space, shards, the other files, and the rename that makes it appear. */
-import * as fs from 'node:fs/promises';
+/** Runs a quantization: plan, free space, backend, and what `writeOutput` does. */
 import * as path from 'node:path';
-import { LoupeError, throwIfAborted } from '../../errors';
-import type {
-  BackendUse,
-  QuantizeProgress,
-  QuantizeReport,
-  QuantizeRequest,
-  TensorError,
-} from '../../protocol/engineApi';
+import { LoupeError } from '../../errors';
+import type { BackendUse, QuantizeProgress, QuantizeReport, QuantizeRequest } from '../../protocol/engineApi';
 import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
 import { resolveChoice } from '../../quant/choice';
+import type { Recipe } from '../../quant/recipe';
 import { checkedRecipe } from '../../quant/recipeFile';
 import { schemeNamed } from '../../quant/schemes';
 import type { ChosenBackend } from '../backends/backends';
@@ -19,46 +13,45 @@ import type { Engine, JobContext } from '../jobs';
 import { withLayers } from '../pruneLayers';
 import { kernelCode } from '../quantizeTensor';
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
-import { inOrder } from '../worker/inOrder';
-import { EarlySync } from './earlySync';
+import { assertRoom, freeBytes, neededBytes } from './diskSpace';
 import { planOnnx } from './onnxPlan';
-import { OutputFile } from './outputFile';
-import { assertReplaceable, OutputFolder } from './outputFolder';
+import { assertReplaceable } from './outputFolder';
 import { planQuantization, type QuantizePlan } from './plan';
-import { writeRuns } from './plannedRuns';
-import { ProgressMeter } from './progressMeter';
-import { type AskedPlan, dryRows, folderOf, quantizeReport } from './quantizeReport';
-import { recipeRecord, recipeRecordName } from './recipeRecord';
-import { writeTensor } from './writeTensor';
+import { type AskedPlan, dryRows, quantizeReport } from './quantizeReport';
+import { removeLeftovers } from './temporaryOutput';
+import { assertResumable, describeKept, findKept, type KeptShards } from './unfinishedOutput';
+import { writeOutput } from './writeOutput';
 
+/**
+ * Plans and, unless it is a dry run, writes. Rejects as the plan does and as `writeOutput` does, with `exists` or `refused` for a target
+ * that may not be replaced, with `io` for one that has no room, with `usage` for options that the format does not take.
+ */
 export async function quantizeJob(
   engine: Engine,
   opened: OpenedCheckpoint,
   asked: QuantizeRequest,
-  { signal, progress }: JobContext<QuantizeProgress>,
+  context: JobContext<QuantizeProgress>,
 ): Promise<QuantizeReport> {
   const started = performance.now();
+  const { signal } = context;
   const request = await filledRequest(engine, opened, asked, signal);
-  const { checkpoint } = opened;
-  const planned =
-    checkpoint.format === 'onnx'
-      ? await planOnnx(checkpoint, request)
-      : await planQuantization(checkpoint, request);
-  const plan = { ...planned, asked: asked.recipe };
+  const plan: AskedPlan = { ...(await planFor(opened, request)), asked: recordedRecipe(asked) };
   if (request.dryRun) {
     const use: BackendUse = {
       requested: request.backend,
       used: request.backend === 'auto' ? 'cpu' : request.backend,
       reason: 'nothing was computed',
     };
-    return quantizeReport({ ...plan, request: asked }, use, [], dryRows(plan), started);
+    const report = quantizeReport({ ...plan, request: asked }, use, [], dryRows(plan), started);
+    return request.sizesOnly ? report : { ...report, ...(await prospect(plan)) };
   }
   // Probing backends takes a second, so what is bound to fail fails first.
   if (!plan.asFiles) await assertReplaceable(plan.out, request.overwrite);
-  await assertSpace(plan);
+  const kept = request.resume ? await keptFor(plan) : undefined;
+  await assertRoom(plan, kept ? (await describeKept(kept, plan)).bytesDone : 0);
   const backend = await backendFor(engine, plan);
   try {
-    const written = await write(engine, plan, backend, signal, progress);
+    const written = await writeOutput(engine, plan, backend, kept, context);
     return quantizeReport(plan, backend.use, written.outputs, written.rows, started);
   } catch (thrown) {
     const error = LoupeError.from(thrown);
@@ -69,7 +62,54 @@ export async function quantizeJob(
   } finally {
     await backend.release();
   }
-  return quantizeJob(engine, opened, asked, { signal, progress });
+  return quantizeJob(engine, opened, { ...asked, resume: asked.keepFinished || asked.resume }, context);
+}
+
+/** Target and sizes of a request, without reading values. Throws what planning throws. */
+export async function sizesPlan(
+  engine: Engine,
+  opened: OpenedCheckpoint,
+  asked: QuantizeRequest,
+  signal: AbortSignal,
+): Promise<QuantizePlan> {
+  const request = { ...asked, dryRun: true, sizesOnly: true };
+  return planFor(opened, await filledRequest(engine, opened, request, signal));
+}
+
+/** Everything that is decided before anything is written. Throws what `planOnnx` and `planQuantization` throw. */
+async function planFor({ checkpoint }: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
+  if (checkpoint.format !== 'onnx') return planQuantization(checkpoint, request);
+  if (request.maxShardBytes !== undefined) {
+    throw new LoupeError('usage', 'Only safetensors models are cut into shards; leave the size out.', {
+      file: checkpoint.path,
+    });
+  }
+  return planOnnx(checkpoint, request);
+}
+
+/** What the output records: a size of shards that was asked for beside a recipe belongs to what made it. */
+function recordedRecipe({ recipe, maxShardBytes }: QuantizeRequest): Recipe | undefined {
+  return recipe && maxShardBytes !== undefined ? { ...recipe, maxShardBytes } : recipe;
+}
+
+/** What a dry run tells of the target's disk, and of an earlier job for the target. */
+async function prospect(plan: QuantizePlan): Promise<Pick<QuantizeReport, 'space' | 'unfinished'>> {
+  const kept = await findKept(plan);
+  // What cannot be told now is refused, if need be, when it is to be written.
+  const free = await freeBytes(plan.out).catch(() => undefined);
+  return {
+    space: { neededBytes: neededBytes(plan), freeBytes: free },
+    ...(kept ? { unfinished: await describeKept(kept, plan) } : {}),
+  };
+}
+
+/** What an interrupted job kept, if anything. Throws `refused` where it belongs to another source, recipe or version. */
+async function keptFor(plan: QuantizePlan): Promise<KeptShards | undefined> {
+  // Folders of killed processes get the names here that they are taken by.
+  await removeLeftovers(path.dirname(plan.out)).catch(() => []);
+  const kept = await findKept(plan);
+  if (kept) await assertResumable(kept, plan);
+  return kept;
 }
 
 /** The request with the layers that are pruned filled in; in a dry run they are left open. */
@@ -112,117 +152,4 @@ async function backendFor(
   }
   const chosen = await engine.backends.choose('cpu');
   return { ...chosen, use: { ...chosen.use, requested: request.backend } };
-}
-
-interface Written {
-  readonly outputs: readonly string[];
-  readonly rows: readonly TensorError[];
-}
-
-async function write(
-  engine: Engine,
-  plan: AskedPlan,
-  backend: ChosenBackend,
-  signal: AbortSignal,
-  progress: (data: QuantizeProgress) => void,
-): Promise<Written> {
-  throwIfAborted(signal);
-  const { request, checkpoint } = plan;
-  const output = await (plan.asFiles ? OutputFile : OutputFolder).create(plan.out, request.overwrite);
-  try {
-    const meter = new ProgressMeter(checkpoint.tensors, progress);
-    const rows: TensorError[] = [];
-    const names: string[] = [];
-    for (const shard of plan.shards) {
-      const file = path.join(output.folder, shard.name);
-      await createFile(file, shard.headerBytes, shard.totalBytes);
-      names.push(shard.name);
-      await writeRuns(engine.pool, file, shard.runs ?? [], signal);
-      const sync = await EarlySync.open(file);
-      try {
-        await inOrder(
-          shard.tensors,
-          engine.pool.size + 1,
-          signal,
-          (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
-          (row) => {
-            rows.push(row);
-            sync.wrote(row.bytes);
-          },
-        );
-      } finally {
-        await sync.close();
-      }
-    }
-    for (const [name, text] of plan.texts) {
-      await fs.writeFile(path.join(output.folder, name), text);
-      names.push(name);
-    }
-    if (plan.asked) {
-      const record = await recipeRecord(checkpoint, plan.asked, signal);
-      const name = plan.asFiles ? `${plan.open}.${recipeRecordName}` : recipeRecordName;
-      await fs.writeFile(path.join(output.folder, name), record);
-      names.push(name);
-    }
-    for (const name of plan.sidecars.names) {
-      throwIfAborted(signal);
-      const target = path.join(output.folder, name);
-      await fs.copyFile(path.join(checkpoint.folder, name), target);
-      // The copy of a read-only file must be open to being synced, replaced and removed.
-      await fs.chmod(target, 0o644);
-      names.push(name);
-    }
-    await assertUnchanged(plan);
-    throwIfAborted(signal);
-    meter.finish();
-    // From here on it is a matter of milliseconds, and it is done or not done.
-    await output.commit();
-    return { outputs: names.map((name) => path.join(folderOf(plan), name)), rows };
-  } catch (thrown) {
-    await output.discard();
-    throw thrown;
-  }
-}
-
-async function createFile(file: string, headerBytes: Uint8Array, totalBytes: number): Promise<void> {
-  const handle = await fs.open(file, 'wx');
-  try {
-    await handle.truncate(totalBytes);
-    await handle.write(headerBytes, 0, headerBytes.length, 0);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Refuses before writing what cannot fit; a margin covers directories and what others write meanwhile. */
-async function assertSpace(plan: QuantizePlan): Promise<void> {
-  let texts = 0;
-  for (const text of plan.texts.values()) texts += Buffer.byteLength(text);
-  const needed = plan.bytesAfter + plan.sidecars.bytes + texts;
-  let folder = path.dirname(plan.out);
-  for (;;) {
-    try {
-      const { bavail, bsize } = await fs.statfs(folder);
-      const free = bavail * bsize;
-      if (free >= needed * 1.01) return;
-      throw new LoupeError(
-        'io',
-        `The output needs ${Math.ceil(needed / 1e6)} MB, but only ${Math.floor(free / 1e6)} MB are free.`,
-        { file: plan.out },
-      );
-    } catch (thrown) {
-      const parent = path.dirname(folder);
-      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw thrown;
-      folder = parent;
-    }
-  }
-}
-
-/** A source that changed while it was read makes a result that mixes two models. */
-async function assertUnchanged({ checkpoint }: QuantizePlan): Promise<void> {
-  for (const file of checkpoint.files) {
-    const { size, mtimeMs } = await fs.stat(file.path);
-    if (size === file.bytes && mtimeMs === file.mtimeMs) continue;
-    throw new LoupeError('changed', 'The model changed while it was being quantized.', { file: file.path });
-  }
 }

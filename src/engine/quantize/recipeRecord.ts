@@ -62,7 +62,7 @@ async function headerEnd(handle: Awaited<ReturnType<typeof open>>, bytes: number
 }
 
 /** From the package that the engine's bundle lies in. */
-async function productVersion(): Promise<string> {
+export async function productVersion(): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   return String((manifest as { version?: unknown }).version);
 }

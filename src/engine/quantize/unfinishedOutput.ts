@@ -1,0 +1,228 @@
+/**
+ * Finished shards of a job that ended early. A job that was told to keep them notes each one in a record when it is synced: what the
+ * source was, what was to be made of it, and the shards' rows of the report. Going on is allowed only where all of that is the same, so that
+ * the result has the bytes of an uninterrupted run.
+ */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { LoupeError } from '../../errors';
+import type { Checkpoint } from '../../formats/checkpoint';
+import type { TensorError, UnfinishedOutput } from '../../protocol/engineApi';
+import type { QuantizePlan } from './plan';
+import type { PlannedShard } from './plannedShard';
+import { productVersion } from './recipeRecord';
+import { keptFolders, removeTree, syncPath, unfinishedRecordName } from './temporaryOutput';
+
+interface SourceFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+  /** The file's number on its disk: another file may have the same size and time. */
+  readonly inode: string;
+}
+
+interface FinishedShard {
+  readonly name: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+  readonly rows: readonly TensorError[];
+}
+
+interface UnfinishedRecord {
+  readonly version: 1;
+  readonly product: string;
+  /** SHA-256 of what becomes of every tensor, and where. */
+  readonly plan: string;
+  readonly source: readonly SourceFile[];
+  readonly shards: readonly FinishedShard[];
+}
+
+/** A folder of finished shards, and what its record says. */
+export interface KeptShards {
+  readonly folder: string;
+  readonly record: UnfinishedRecord;
+}
+
+/** What was kept for a plan's target; of several the one with most shards. */
+export async function findKept(plan: QuantizePlan): Promise<KeptShards | undefined> {
+  // A single file has nothing that could be finished before it is.
+  if (plan.asFiles) return undefined;
+  let best: KeptShards | undefined;
+  for (const folder of await keptFolders(plan.out)) {
+    const record = await readRecord(folder);
+    if (record && record.shards.length > (best?.record.shards.length ?? 0)) best = { folder, record };
+  }
+  return best;
+}
+
+/** What people are told of kept shards. */
+export async function describeKept({ record }: KeptShards, plan: QuantizePlan): Promise<UnfinishedOutput> {
+  return {
+    shardsDone: record.shards.length,
+    shardsTotal: plan.shards.length,
+    bytesDone: record.shards.reduce((sum, { bytes }) => sum + bytes, 0),
+    mismatch: await mismatchOf(record, plan),
+  };
+}
+
+/** Throws `refused` where kept shards do not belong to the plan. */
+export async function assertResumable({ folder, record }: KeptShards, plan: QuantizePlan): Promise<void> {
+  const mismatch = await mismatchOf(record, plan);
+  if (mismatch !== undefined) {
+    throw new LoupeError(
+      'refused',
+      `The interrupted output cannot be gone on with: ${mismatch} Start over.`,
+      {
+        file: folder,
+      },
+    );
+  }
+}
+
+/** Removes what was kept for a target, but for `except`. */
+export async function removeKept(target: string, except?: string): Promise<void> {
+  for (const folder of await keptFolders(target)) if (folder !== except) await removeTree(folder);
+}
+
+/** Why kept shards are of no use to a plan, as a sentence. */
+async function mismatchOf(record: UnfinishedRecord, plan: QuantizePlan): Promise<string | undefined> {
+  const version = await productVersion();
+  if (record.product !== version) return `it was begun by version ${record.product}, and this is ${version}.`;
+  const now = await sourceOf(plan.checkpoint);
+  for (const [index, file] of now.entries()) {
+    const then = record.source[index];
+    if (then?.path !== file.path) return 'it was made of other files.';
+    if (then.bytes !== file.bytes || then.mtimeMs !== file.mtimeMs || then.inode !== file.inode)
+      return `${path.basename(file.path)} has changed since.`;
+  }
+  if (record.source.length !== now.length) return 'it was made of other files.';
+  return record.plan === planHash(plan) ? undefined : 'it was made with other settings or another recipe.';
+}
+
+/** Notes the finished shards of a running job. */
+export class FinishedShards {
+  private constructor(
+    private readonly folder: string,
+    private record: UnfinishedRecord,
+  ) {}
+
+  /** Takes over those of an earlier job that are still as they were. */
+  static async begin(folder: string, plan: QuantizePlan, kept?: KeptShards): Promise<FinishedShards> {
+    const shards: FinishedShard[] = [];
+    for (const shard of kept?.record.shards ?? []) {
+      const planned = plan.shards.find(({ name }) => name === shard.name);
+      if (planned && (await isWhole(folder, shard, planned))) shards.push(shard);
+    }
+    const record: UnfinishedRecord = {
+      version: 1,
+      product: await productVersion(),
+      plan: planHash(plan),
+      source: await sourceOf(plan.checkpoint),
+      shards,
+    };
+    return new FinishedShards(folder, record);
+  }
+
+  get count(): number {
+    return this.record.shards.length;
+  }
+
+  /** The report's rows of a shard that is finished; undefined for any other. */
+  rowsOf({ name }: PlannedShard): readonly TensorError[] | undefined {
+    return this.record.shards.find((shard) => shard.name === name)?.rows;
+  }
+
+  /** Syncs a shard that lies under a temporary name, gives it its own, and notes it. */
+  async add(file: string, { name }: PlannedShard, rows: readonly TensorError[]): Promise<void> {
+    await syncPath(file, 'r+');
+    const place = path.join(this.folder, name);
+    await fs.rename(file, place);
+    const { size, mtimeMs } = await fs.stat(place);
+    this.record = { ...this.record, shards: [...this.record.shards, { name, bytes: size, mtimeMs, rows }] };
+    const next = path.join(this.folder, `${unfinishedRecordName}.partial`);
+    await fs.writeFile(next, JSON.stringify(this.record, spellNonFinite));
+    await syncPath(next, 'r+');
+    await fs.rename(next, path.join(this.folder, unfinishedRecordName));
+    await syncPath(this.folder, 'r');
+  }
+
+  /** Removes the record: the output is whole. */
+  async end(): Promise<void> {
+    await fs.rm(path.join(this.folder, unfinishedRecordName), { force: true });
+  }
+}
+
+/** Whether a noted shard is still there as it was, with the header that the plan gives it. */
+async function isWhole(folder: string, shard: FinishedShard, planned: PlannedShard): Promise<boolean> {
+  const handle = await fs.open(path.join(folder, shard.name), 'r').catch(() => undefined);
+  if (!handle) return false;
+  try {
+    const { size, mtimeMs } = await handle.stat();
+    if (size !== planned.totalBytes || size !== shard.bytes || mtimeMs !== shard.mtimeMs) return false;
+    const header = Buffer.alloc(planned.headerBytes.length);
+    await handle.read(header, 0, header.length, 0);
+    return header.equals(planned.headerBytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sourceOf({ files }: Checkpoint): Promise<SourceFile[]> {
+  return Promise.all(
+    files.map(async ({ path: file, bytes, mtimeMs }) => {
+      const { ino } = await fs.stat(file, { bigint: true });
+      return { path: file, bytes, mtimeMs, inode: String(ino) };
+    }),
+  );
+}
+
+/** Stands for every byte of the shards, given the source and the version. */
+function planHash({ shards }: QuantizePlan): string {
+  const hash = createHash('sha256');
+  for (const { name, headerBytes, totalBytes, tensors } of shards) {
+    hash.update(`${JSON.stringify([name, totalBytes, headerBytes.length])}\n`).update(headerBytes);
+    for (const planned of tensors) {
+      const how = planned.kind === 'quantize' ? planned.setting : 'copy';
+      hash.update(`${JSON.stringify([planned.tensor.name, planned.tensor.file, how])}\n`);
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** The record of a folder; undefined where there is none that can be used. Whoever can write the folder can write the record: it is checked. */
+async function readRecord(folder: string): Promise<UnfinishedRecord | undefined> {
+  try {
+    const text = await fs.readFile(path.join(folder, unfinishedRecordName), 'utf8');
+    const record: unknown = JSON.parse(text, readNonFinite);
+    return isRecord(record) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is UnfinishedRecord {
+  const { version, product, plan, source, shards } = (value ?? {}) as Partial<UnfinishedRecord>;
+  return (
+    version === 1 &&
+    typeof product === 'string' &&
+    typeof plan === 'string' &&
+    Array.isArray(source) &&
+    source.every((file) => typeof file?.path === 'string') &&
+    Array.isArray(shards) &&
+    shards.every(({ name, bytes, rows }) => typeof name === 'string' && bytes >= 0 && Array.isArray(rows))
+  );
+}
+
+const nonFinite: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+/** Figures that may be no finite number, which JSON cannot hold. */
+const figures = new Set(['mse', 'sqnr', 'maxAbs', 'cosine', 'meanAbs']);
+
+const spellNonFinite = (key: string, value: unknown): unknown =>
+  figures.has(key) && typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+const readNonFinite = (key: string, value: unknown): unknown =>
+  figures.has(key) && typeof value === 'string' ? nonFinite.get(value) : value;
