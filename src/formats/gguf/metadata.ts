@@ -43,7 +43,20 @@ const scalarTypes: ReadonlyMap<number, ScalarType> = new Map([
 
 /** Reads `count` entries; the caller has bounded it by the bytes that remain. Duplicate keys are refused. */
 export async function readMetadata(cursor: HeaderCursor, count: number): Promise<MetadataEntry[]> {
-  const entries: MetadataEntry[] = [];
+  return (await readMetadataSpans(cursor, count)).map(({ entry }) => entry);
+}
+
+/** Where a key with its value lies in the file. */
+export interface MetadataSpan {
+  readonly entry: MetadataEntry;
+  /** Absolute offset of the key's length. */
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** As `readMetadata`, with the place of each entry: what is copied as it is loses nothing. */
+export async function readMetadataSpans(cursor: HeaderCursor, count: number): Promise<MetadataSpan[]> {
+  const spans: MetadataSpan[] = [];
   const keys = new Set<string>();
   for (let i = 0; i < count; i++) {
     const start = cursor.byteOffset;
@@ -51,9 +64,10 @@ export async function readMetadata(cursor: HeaderCursor, count: number): Promise
     const key = cursor.nameKey;
     if (keys.has(key)) cursor.fail(`The metadata key ${quoteName(name)} appears twice.`, start);
     keys.add(key);
-    entries.push(await readValue(cursor, name, cursor.u32()));
+    const entry = await readValue(cursor, name, cursor.u32());
+    spans.push({ entry, start, bytes: cursor.byteOffset - start });
   }
-  return entries;
+  return spans;
 }
 
 /**

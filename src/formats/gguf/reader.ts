@@ -12,7 +12,7 @@ import { FindingList } from '../findingList';
 import { NameTable } from '../nameTable';
 import { ShapeCache } from '../shapeCache';
 import { HeaderCursor } from './headerCursor';
-import { readArraySlice, readLength, readMetadata } from './metadata';
+import { type MetadataSpan, readArraySlice, readLength, readMetadata, readMetadataSpans } from './metadata';
 
 /** ggml.h GGML_MAX_DIMS and GGML_MAX_NAME, the latter with its terminating zero. */
 const mostDimensions = 4;
@@ -104,11 +104,37 @@ export async function readGgufArray(
   return readArraySlice(cursor, metadataCount, key, start, take);
 }
 
+/** What a file that is written anew takes over from another. */
+export interface GgufLayout {
+  readonly version: number;
+  readonly isBigEndian: boolean;
+  readonly alignment: number;
+  readonly metadata: readonly MetadataSpan[];
+  /** Where the list of tensors ends, and where the data begin. */
+  readonly headerEnd: number;
+  readonly dataStart: number;
+}
+
+/** Reads a header for writing: where each key lies, and where the header ends. Refuses what `readGguf` refuses. */
+export async function readGgufLayout(source: ByteSource, options: ReadOptions = {}): Promise<GgufLayout> {
+  const cursor = new HeaderCursor(source, options);
+  const { tensorCount, metadataCount, version } = await readCounts(cursor, source);
+  const metadata = await readMetadataSpans(cursor, metadataCount);
+  const alignment = findAlignment(
+    metadata.map(({ entry }) => entry),
+    cursor,
+  );
+  await readTensorEntries(cursor, tensorCount);
+  const headerEnd = cursor.byteOffset;
+  const dataStart = Math.ceil(headerEnd / alignment) * alignment;
+  return { version, isBigEndian: cursor.isBigEndian, alignment, metadata, headerEnd, dataStart };
+}
+
 /** Magic, version and the two counts; sets the cursor up for the file's version and byte order. */
 async function readCounts(
   cursor: HeaderCursor,
   source: ByteSource,
-): Promise<{ tensorCount: number; metadataCount: number }> {
+): Promise<{ tensorCount: number; metadataCount: number; version: number }> {
   await cursor.fetch(4, 'its magic "GGUF"');
   if (cursor.text(4) !== 'GGUF') cursor.fail('The file does not begin with "GGUF".', 0);
   if (!cursor.has(4)) await cursor.fetch(4, 'the header');
@@ -134,7 +160,7 @@ async function readCounts(
     "the header's metadata count",
     leastMetadataBytes + countBytes,
   );
-  return { tensorCount, metadataCount };
+  return { tensorCount, metadataCount, version };
 }
 
 function withoutSwappedValues(tensor: TensorInfo): TensorInfo {
