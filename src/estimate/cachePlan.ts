@@ -114,8 +114,11 @@ function latentPlan(config: ModelConfig): CachePlan {
 }
 
 function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan {
-  const { layers, keyValue } = attentionFigures(config, type);
-  const each = { keyElements: keyValue, valueElements: keyValue };
+  const slidesInLlamaCpp = type !== undefined && windowedInLlamaCpp.has(type);
+  const perLayer = config.counts('num_key_value_heads');
+  if (perLayer) return { groups: unevenGroups(config, perLayer), slidesInLlamaCpp, notes: [] };
+  const { layers, keyElements, valueElements } = attentionFigures(config, type);
+  const each = { keyElements, valueElements };
   const { sliding, window } = slidingLayers(config, type, layers);
   const groups: CacheGroup[] = [];
   const linear = config.texts('layer_types')?.filter((name) => /linear|mamba|conv/.test(name)).length ?? 0;
@@ -128,16 +131,33 @@ function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan
     notes.push(`${linear} of ${layers} layers keep a state of fixed size instead of keys and values.`);
   }
   if (sliding > 0) notes.push(`${sliding} of ${layers} layers look back over ${window} tokens only.`);
-  return { groups, slidesInLlamaCpp: type !== undefined && windowedInLlamaCpp.has(type), notes };
+  return { groups, slidesInLlamaCpp, notes };
 }
 
-/** Layers with attention, and elements of one token's keys in one of them. */
+/** Layers that differ in their heads, as pruned and searched models have them; 0 is a layer without attention. */
+function unevenGroups(config: ModelConfig, perLayer: readonly number[]): CacheGroup[] {
+  const heads = config.count('num_attention_heads', 0);
+  const width = config.count('head_dim', heads > 0 ? Math.floor(config.count('hidden_size') / heads) : 0);
+  const valueWidth = config.count('v_head_dim', width);
+  const counts = new Map<number, number>();
+  for (const kvHeads of perLayer) counts.set(kvHeads, (counts.get(kvHeads) ?? 0) + 1);
+  counts.delete(0);
+  return [...counts].map(([kvHeads, layers]) => ({
+    kind: 'full',
+    layers,
+    keyElements: kvHeads * width,
+    valueElements: kvHeads * valueWidth,
+  }));
+}
+
+/** Layers with attention, and elements of one token's keys and values in one of them. */
 function attentionFigures(
   config: ModelConfig,
   type: string | undefined,
-): { layers: number; keyValue: number } {
+): { layers: number; keyElements: number; valueElements: number } {
   const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
-  if (type === 'mpt') return { layers, keyValue: config.count('d_model') };
+  const same = (elements: number) => ({ layers, keyElements: elements, valueElements: elements });
+  if (type === 'mpt') return same(config.count('d_model'));
   if (type === 'falcon' || type === 'RefinedWeb' || type === 'RefinedWebModel') {
     const hidden = config.count('hidden_size');
     const heads = config.count(['num_attention_heads', 'n_head']);
@@ -146,16 +166,20 @@ function attentionFigures(
       : config.flag('multi_query', true)
         ? 1
         : heads;
-    return { layers, keyValue: heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0 };
+    return same(heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0);
   }
   if (type === 'gpt_bigcode' && config.flag('multi_query', true)) {
     const heads = config.count(['n_head', 'num_attention_heads']);
     const hidden = config.count(['n_embd', 'hidden_size']);
-    return { layers, keyValue: heads > 0 ? Math.floor(hidden / heads) : 0 };
+    return same(heads > 0 ? Math.floor(hidden / heads) : 0);
   }
   const usualWidth = type?.startsWith('gemma') ? 256 : type === 'gpt_oss' ? 64 : undefined;
   const { kvHeads, headWidth } = attentionShape(config, usualWidth);
-  return { layers, keyValue: kvHeads * headWidth };
+  return {
+    layers,
+    keyElements: kvHeads * headWidth,
+    valueElements: kvHeads * config.count('v_head_dim', headWidth),
+  };
 }
 
 /** How many layers look back over a window only. `layer_types` says it outright; older configs by their family's rule. */

@@ -1,0 +1,119 @@
+/** What an estimate starts from: a model's files, or its config.json alone. */
+import { LoupeError } from '../errors';
+import type { Checkpoint } from '../formats/checkpoint';
+import { type CachePlan, cachePlan } from './cachePlan';
+import type { ComputeShape } from './computeBuffers';
+import { attentionShape } from './families/decoder';
+import { gemma3Text } from './families/families';
+import { configFromGguf } from './ggufConfig';
+import { ModelConfig } from './modelConfig';
+import { modelParameters } from './modelParameters';
+import type { SizedTensor } from './schemeSizes';
+
+export interface MemorySource {
+  readonly tensors: readonly SizedTensor[];
+  /** `exact`: from headers, or a family that is known. */
+  readonly certainty: 'exact' | 'approximate';
+  readonly modelType: string | undefined;
+  /** Undefined where nothing says how attention is built. */
+  readonly cache: CachePlan | undefined;
+  readonly compute: ComputeShape | undefined;
+  /** Longest context that the model was made for. */
+  readonly longestContext: number | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Type names of PyTorch in config.json. */
+const torchDtypes: Readonly<Record<string, string>> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  float64: 'F64',
+};
+
+/** From config.json alone, in the type that it names. Throws as `modelParameters` does. */
+export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): MemorySource {
+  const counted = modelParameters(fields);
+  const config = new ModelConfig(fields);
+  const named = config.text('torch_dtype') ?? config.text('dtype');
+  const dtype = torchDtypes[named?.replace('torch.', '') ?? ''];
+  const notes = [...counted.notes];
+  if (!dtype) notes.push('The config names no type: weights are counted in F32.');
+  const figures = attentionFigures(fields);
+  return {
+    tensors: counted.groups.map(({ name, shape, copies }) => ({
+      name,
+      shape,
+      copies,
+      dtype: dtype ?? 'F32',
+    })),
+    certainty: counted.certainty,
+    modelType: config.modelType,
+    ...figures,
+    notes: [...notes, ...figures.notes],
+  };
+}
+
+/** From the headers of the files; attention from config.json or GGUF's metadata. */
+export function sourceFromCheckpoint({ tensors, config, metadata, format }: Checkpoint): MemorySource {
+  const fields = format === 'gguf' ? configFromGguf(metadata) : config;
+  const modelType = fields && new ModelConfig(fields).modelType;
+  const notes: string[] = [];
+  const nothing = { cache: undefined, compute: undefined, longestContext: undefined, notes };
+  if (!fields)
+    notes.push('Nothing beside the weights tells how attention is built: the cache is not counted.');
+  const figures = fields ? attentionFigures(fields) : nothing;
+  return { tensors: alike(tensors), certainty: 'exact', modelType, ...figures };
+}
+
+/** Tensors of the same type, shape and place in a layer as one with copies: a thousand layers cost what one does. */
+function alike(tensors: Checkpoint['tensors']): SizedTensor[] {
+  const groups = new Map<string, { -readonly [Key in keyof SizedTensor]: SizedTensor[Key] }>();
+  for (const { name, dtype, shape, bytes } of tensors) {
+    const pattern = name.replace(/\d+/g, '*');
+    const key = `${pattern}\0${dtype}\0${shape.join(',')}\0${bytes}`;
+    const known = groups.get(key);
+    if (known) known.copies++;
+    else groups.set(key, { name: pattern, dtype, shape, bytes, copies: 1 });
+  }
+  return [...groups.values()];
+}
+
+function attentionFigures(
+  fields: Readonly<Record<string, unknown>>,
+): Pick<MemorySource, 'cache' | 'compute' | 'longestContext' | 'notes'> {
+  const notes: string[] = [];
+  let cache: CachePlan | undefined;
+  try {
+    cache = cachePlan(fields);
+    notes.push(...cache.notes);
+  } catch (thrown) {
+    notes.push(`The cache is not counted: ${LoupeError.from(thrown).message}`);
+  }
+  const text = languageConfig(new ModelConfig(fields));
+  let longestContext: number | undefined;
+  try {
+    longestContext = text.optionalCount(['max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len']);
+  } catch {
+    notes.push('The longest context in the config is no count.');
+  }
+  return { cache, compute: computeShape(text), longestContext, notes };
+}
+
+function languageConfig(config: ModelConfig): ModelConfig {
+  if (config.modelType === 'gemma3') return gemma3Text(config);
+  const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
+  return nested === undefined ? config : config.nested(nested);
+}
+
+/** Undefined for models whose configs speak of something else than a decoder. */
+function computeShape(config: ModelConfig): ComputeShape | undefined {
+  try {
+    const { hidden, heads } = attentionShape(config);
+    const feedForward = config.optionalCount(['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size']);
+    const vocabulary = config.count('vocab_size');
+    return { hidden, heads, vocabulary, feedForward: feedForward ?? 4 * hidden };
+  } catch {
+    return undefined;
+  }
+}
