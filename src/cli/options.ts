@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util';
 import { LoupeError } from '../errors';
 import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
+import type { MemoryRequest } from '../protocol/memoryApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
+import { memoryOptions } from './memoryOptions';
 import { type ViewOptions, viewOptions } from './viewOptions';
 
 /** Words in lines of about a hundred characters. */
@@ -53,6 +55,12 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --metric NAME                ${Object.keys(metrics).join(', ')} (default: sqnr)
       --exact                      read every value instead of samples; --tensor and --pure as above
   compare PATH OTHER               the values of two checkpoints, tensor by tensor; --tensor as above
+  memory PATH | --config FILE      memory of weights, KV cache and buffers, of files or of a config.json alone
+      --context N, --batch N       tokens of a sequence (default: 4096 at most), sequences at once
+      --runtime NAME               transformers (default), llama.cpp, vllm
+      --kv-dtype T, --value-dtype T, --no-flash-attention
+                                   type of the cache: f32, f16, bf16, fp8, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl
+      --dtype T                    load the weights as f32 or under a scheme
   show PATH TENSOR                 values of a tensor as a table
       --rows A:B, --columns C:D    which ones (default: the first)
       --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns
@@ -73,6 +81,7 @@ export type Command =
   | 'error'
   | 'sensitivity'
   | 'compare'
+  | 'memory'
   | 'show'
   | 'save';
 
@@ -97,6 +106,8 @@ export interface CliOptions {
   readonly sensitivity: SensitivityOptions | undefined;
   /** The second checkpoint of compare. */
   readonly other: string | undefined;
+  /** Of memory; `isConfig`: the path is a config.json's. */
+  readonly memory: (MemoryRequest & { readonly isConfig: boolean }) | undefined;
   /** Of show and save. */
   readonly view: ViewOptions | undefined;
 }
@@ -113,6 +124,7 @@ const optionsOf: Record<Command, readonly string[]> = {
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
   compare: ['tensor'],
+  memory: ['config', 'context', 'batch', 'runtime', 'kv-dtype', 'value-dtype', 'dtype', 'no-flash-attention'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
 };
@@ -151,6 +163,14 @@ const specifications = {
   columns: { type: 'string' },
   slice: { type: 'string' },
   element: { type: 'string' },
+  config: { type: 'string' },
+  context: { type: 'string' },
+  batch: { type: 'string' },
+  runtime: { type: 'string' },
+  'kv-dtype': { type: 'string' },
+  'value-dtype': { type: 'string' },
+  dtype: { type: 'string' },
+  'no-flash-attention': { type: 'boolean' },
 } as const;
 
 /** Cells of `--grid` at most, so that a slip of the hand does not print gigabytes. */
@@ -174,9 +194,13 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
   }
   const { values, positionals } = parsed;
   if (values.help || args.length === 0 || positionals[0] === 'help') return 'help';
-  const [name = '', path, ...others] = positionals;
+  const [name = '', given, ...others] = positionals;
   const command = oneOf('COMMAND', name, Object.keys(optionsOf) as Command[]);
+  // A config.json stands for the model that it describes.
+  const path = given ?? (command === 'memory' ? values.config : undefined);
   if (path === undefined) throw new LoupeError('usage', `${command} needs a PATH.`);
+  if (given !== undefined && values.config !== undefined)
+    throw new LoupeError('usage', 'memory takes a PATH or --config, not both.');
   const isView = command === 'show' || command === 'save';
   const [second, ...rest] = isView || command === 'compare' ? others : [undefined, ...others];
   if (rest.length > 0) throw new LoupeError('usage', `Unexpected argument "${rest[0]}".`);
@@ -220,6 +244,10 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
     sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
     other: command === 'compare' ? second : undefined,
+    memory:
+      command === 'memory'
+        ? { ...memoryOptions(values), isConfig: values.config !== undefined }
+        : undefined,
     view: isView ? viewOptions(command, second, values) : undefined,
   };
 }

@@ -18,6 +18,7 @@ import {
   statsJson,
   statsText,
 } from './output';
+import { showMemory } from './memoryCommand';
 import { readRecipeFile } from './recipe';
 import { TerminalProgress } from './terminalProgress';
 import { type Print, saveTensor, showTensor } from './view';
@@ -101,6 +102,10 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
       const tensors = selectTensors(catalogue, options.tensors);
       await showSensitivity(engine, catalogue, tensors, { ...sensitivity, pure }, signal, out);
       return exitCodeOf(catalogue.findings);
+    }
+    case 'memory': {
+      const { isConfig, ...asked } = options.memory!;
+      return showMemory(engine, { ...asked, ...(isConfig ? { config: file } : { path: file }) }, signal, out);
     }
     case 'compare':
       return compare(engine, file, options, signal, out);

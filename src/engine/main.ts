@@ -11,6 +11,7 @@ import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
+import { memoryJob } from './memoryJob';
 import { metadataSliceJob } from './metadataSliceJob';
 import { profileJob } from './profileJob';
 import { cleanJournal } from './quantize/outputJournal';
@@ -89,6 +90,7 @@ const handlers: Handlers<EngineContract> = {
   saveTensor: async (params, context) =>
     tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
+  memory: (params) => memoryJob(cache, params),
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),

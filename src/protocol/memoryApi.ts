@@ -1,7 +1,13 @@
 /** What is asked and told of a model's memory. */
-export type { MemoryEstimate, MemoryRequest } from '../estimate/memoryEstimate';
 
-import type { MemoryRequest } from '../estimate/memoryEstimate';
+import type { MemoryEstimate, MemoryRequest } from '../estimate/memoryEstimate';
+
+export type { MemoryEstimate, MemoryRequest };
 
 /** Files of a model, or a config.json of one that is not there. */
 export type MemoryParams = MemoryRequest & ({ readonly path: string } | { readonly config: string });
+
+export type MemoryContract = {
+  /** From headers, or from a config.json alone: nothing else is read. */
+  memory: { params: MemoryParams; result: MemoryEstimate };
+};
