@@ -42,28 +42,31 @@ export function* divide(block: Block, most: number): Generator<Block> {
   }
 }
 
-/** Blocks that a sample has at most, and the elements of one. */
-const sampleCount = 16;
-const sampleElements = 2 ** 14;
+/** Blocks that a sample has at most, and about how many elements one has. */
+const sampleCount = 64;
+const sampleElements = 1024;
+/** A sample takes at most one value in so many: it must cost little. */
+const sampleShare = 16;
 
 /**
- * Short blocks from evenly spaced places of parts, from at most every second segment: enough to guess mean and
- * sigma, few enough to cost little. A pure function of its argument.
+ * Short blocks from all over a matrix: enough to guess mean and sigma. Many short ones tell more than a few long ones where
+ * rows differ in scale, and multiples of the golden ratio visit all columns alike. A pure function of its argument; blocks
+ * begin at multiples of 1024 columns, hence of every block type's block.
  */
-export function sampleBlocks(all: readonly Block[]): readonly Block[] {
-  const segments = all.reduce(
-    (sum, part) => sum + Math.ceil((part.rows * part.columns) / segmentElements),
-    0,
-  );
-  const wanted = Math.min(sampleCount, Math.max(1, Math.floor(segments / 2)));
-  const blocks: Block[] = [];
-  for (let i = 0; i < wanted; i++) {
-    const position = ((i + 0.5) * all.length) / wanted;
-    const part = all[Math.floor(position)]!;
-    const within = [...divide(part, sampleElements)];
-    blocks.push(within[Math.floor((position % 1) * within.length)]!);
-  }
-  return blocks;
+export function sampleBlocks({ rows, columns }: MatrixShape): readonly Block[] {
+  const elements = rows * columns;
+  if (elements === 0) return [];
+  const wanted = Math.min(sampleCount, Math.max(1, Math.floor(elements / (sampleElements * sampleShare))));
+  return Array.from({ length: wanted }, (_, i) => {
+    const position = Math.floor(((i + ((i * 0.6180339887498949) % 1)) / wanted) * elements);
+    const row = Math.floor(position / columns);
+    if (columns <= sampleElements) {
+      const most = Math.max(1, Math.floor(sampleElements / columns));
+      return { row, rows: Math.min(most, rows - row), column: 0, columns };
+    }
+    const column = (position % columns) - ((position % columns) % sampleElements);
+    return { row, rows: 1, column, columns: Math.min(sampleElements, columns - column) };
+  });
 }
 
 export const wholeBlock = ({ rows, columns }: MatrixShape): Block => ({ row: 0, rows, column: 0, columns });
@@ -83,4 +86,12 @@ export function* rowParts({ rows, columns }: MatrixShape): Generator<Block> {
 /** Values that a scheme encodes at once: whole units, about a segment. Fixed by the unit, so that all tasks agree. */
 export function windowElements(unit: number): number {
   return unit * Math.max(1, Math.floor(segmentElements / unit));
+}
+
+/**
+ * As `windowElements` for kernels, which walk over a window several times: short enough that originals, dequantized values
+ * and codes stay in the second-level cache.
+ */
+export function kernelWindowElements(unit: number): number {
+  return unit * Math.max(1, Math.floor(2 ** 16 / unit));
 }

@@ -202,7 +202,7 @@ class Comparison {
 
   /** The same bins for samples and whole tensors: around what the fixed sample of short blocks suggests. */
   private async binsOf(source: TensorSource): Promise<DivergenceBins> {
-    const blocks = sampleBlocks([...rowParts(source)]);
+    const blocks = sampleBlocks(source);
     const guess = await this.engine.pool.run({ kind: 'sample', source, blocks }, { signal: this.signal });
     return divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
   }

@@ -65,7 +65,7 @@ export async function errorDetailJob(
   const { min, max } = await other.extent();
   const margin = max > min ? 0 : Math.max(Math.abs(min) / 2, 0.5);
   const bins = { min: min - margin, max: max + margin, bins: displayBins };
-  const sample = { kind: 'sample', source, blocks: sampleBlocks([...rowParts(source)]) } as const;
+  const sample = { kind: 'sample', source, blocks: sampleBlocks(source) } as const;
   const guess = await engine.pool.run(sample, options);
   const divergence = divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
 

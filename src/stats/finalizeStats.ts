@@ -17,7 +17,7 @@ export interface SigmaThresholds {
 }
 
 /** 3 and 6 standard deviations; undefined when there is no finite value. */
-export function sigmaThresholds(stats: CountedStats): SigmaThresholds | undefined {
+export function sigmaThresholds(stats: Pick<CountedStats, 'moments'>): SigmaThresholds | undefined {
   const { mean, std } = meanAndStd(stats.moments);
   return stats.moments.n === 0 ? undefined : { mean, sigma3: 3 * std, sigma6: 6 * std };
 }

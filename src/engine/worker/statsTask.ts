@@ -4,6 +4,7 @@ import type { Bands } from '../../kernels/valueFolds';
 import { wideDtypes } from '../../numeric/dtypes';
 import type { TensorStats } from '../../protocol/engineApi';
 import { finalizeStats, type SigmaThresholds, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
+import { centralMoments, mergeMoments, noMoments } from '../../stats/moments';
 import type { CountedStats } from '../../stats/partialStats';
 import { histogramKindOf } from '../../stats/patterns';
 import { SegmentSigmaCounts, SegmentStats } from '../../stats/segmentStats';
@@ -21,7 +22,7 @@ export function runStats(context: WorkerContext, task: StatsTask): PartAnswer | 
   }
   // What is read at once is still there when sigma is known; more is sampled first, so that it need not be read twice.
   const isSmall = part.rows * part.columns <= segmentElements;
-  const bands = isSmall || kindOf(source) !== 'f32' ? undefined : bandsAround(sample(context, source, part));
+  const bands = isSmall || kindOf(source) !== 'f32' ? undefined : bandsAround(sample(context, source));
   const { segment, last } = gather(context, task, bands);
   const whole = segment.finishWhole();
   const counts =
@@ -99,26 +100,31 @@ function feed(
   }
 }
 
+/** 3 and 6 standard deviations of the finite values of some blocks; undefined when there is none. */
 export function runSample(
   context: WorkerContext,
   { source, blocks }: SampleTask,
 ): SigmaThresholds | undefined {
-  const segment = new SegmentStats(context.kernels, {
-    dtype: fedType(source),
-    kind: kindOf(source),
-    startElement: 0,
-    elements: blocks.reduce((sum, { rows, columns }) => sum + rows * columns, 0),
-    // Its bins lie where those of what is sampled will lie.
-    bins: context.bins,
-  });
-  feed(context, source, blocks, ({ pointer, elements }) => segment.add(pointer, elements));
-  return sigmaThresholds(segment.finishWhole());
+  const { kernels, reader, checkCancelled } = context;
+  const isWide = fedType(source) === 'F64';
+  const most = blocks.reduce((longest, { rows, columns }) => Math.max(longest, rows * columns), 0);
+  const pointer = kernels.alloc((isWide ? 8 : 4) * most);
+  let moments = noMoments;
+  for (const block of blocks) {
+    checkCancelled();
+    const elements = block.rows * block.columns;
+    if (isWide) reader.readWide(source, block, pointer);
+    else reader.read(source, block, pointer);
+    const sums = isWide ? kernels.moments64(pointer, elements, 0) : kernels.moments(pointer, elements, 0);
+    moments = mergeMoments(moments, centralMoments(sums, 0));
+  }
+  return sigmaThresholds({ moments });
 }
 
 /** The same for a part, with what it used of the kernels' memory given back. */
-function sample(context: WorkerContext, source: TensorSource, part: Block): SigmaThresholds | undefined {
+function sample(context: WorkerContext, source: TensorSource): SigmaThresholds | undefined {
   const mark = context.kernels.mark();
-  const guess = runSample(context, { kind: 'sample', source, blocks: sampleBlocks([part]) });
+  const guess = runSample(context, { kind: 'sample', source, blocks: sampleBlocks(source) });
   context.kernels.reset(mark);
   return guess;
 }

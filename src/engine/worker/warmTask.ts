@@ -1,5 +1,4 @@
 /** Brings bytes into the system's file cache ahead of the threads that will compute with them. */
-import { open } from 'node:fs/promises';
 import type { FileSpan } from '../tensorSource';
 import type { WorkerContext } from './workerContext';
 
@@ -8,58 +7,59 @@ export interface WarmSpan extends FileSpan {
   readonly bytes: number;
 }
 
-/** Reads spans from one end to the other and forgets what it read. */
+/** Reads a span from one end to the other and forgets what it read. */
 export interface WarmTask {
   readonly kind: 'warm';
-  readonly spans: readonly WarmSpan[];
+  readonly span: WarmSpan;
 }
 
 const probeBytes = 2 ** 20;
-const chunkBytes = 2 ** 22;
+/** Short enough to stay in the second-level cache, where forgetting costs nothing. */
+const chunkBytes = 2 ** 20;
 /** Bytes that come faster than this were in the cache: disks are slower, copies of memory faster. */
 const cachedBytesPerMillisecond = 3e6;
+/** How far behind its end a stream may have made the system read ahead by itself. */
+const readAheadBytes = 2 ** 26;
 
-/** Whether the bytes were in the cache before. Errors are left to whoever needs the bytes. */
-export async function runWarm(context: WorkerContext, { spans }: WarmTask): Promise<boolean> {
-  const [first] = spans;
-  if (spans.length === 1) return readOn(context, first!);
-  if (first) await readTogether(first.file.path, spans);
-  return false;
-}
+/** What this thread read last from end to end, and how much of it in a row came as fast as from the cache. */
+let stream: { path: string; end: number; fastBytes: number } | undefined;
 
-/** From one end to the other. A span whose first bytes come from the cache is taken to be there. */
-function readOn(
-  { kernels, files, checkCancelled }: WorkerContext,
-  { file, byteOffset, bytes }: WarmSpan,
-): boolean {
-  const room = kernels.u8(kernels.alloc(chunkBytes), chunkBytes);
-  for (let done = 0; done < bytes; ) {
-    checkCancelled();
-    const length = Math.min(done === 0 ? probeBytes : chunkBytes, bytes - done);
-    const begin = performance.now();
-    try {
-      files.read(file, byteOffset + done, room.subarray(0, length));
-    } catch {
-      return false;
-    }
-    if (done === 0 && length > (performance.now() - begin) * cachedBytesPerMillisecond) return true;
-    done += length;
-  }
-  return false;
-}
-
-/** Short spans of one file that lie apart, all at once: each by itself would wait for the disk. */
-async function readTogether(path: string, spans: readonly WarmSpan[]): Promise<void> {
+/**
+ * Whether the bytes were in the cache before, judged by the first of them. Where this thread has just read what lies before
+ * them, the system may have read on by itself: then all are read, and only a long run of fast ones tells. Errors are left to
+ * whoever needs the bytes.
+ */
+export function runWarm(context: WorkerContext, { span }: WarmTask): boolean {
+  const { file, byteOffset, bytes } = span;
+  const distance = stream?.path === file.path ? byteOffset - stream.end : -1;
+  const isNear = distance >= 0 && distance < readAheadBytes;
+  const begin = performance.now();
+  const isFast = (length: number) => length > (performance.now() - begin) * cachedBytesPerMillisecond;
   try {
-    const file = await open(path, 'r');
-    try {
-      await Promise.all(
-        spans.map(({ byteOffset, bytes }) => file.read(new Uint8Array(bytes), 0, bytes, byteOffset)),
-      );
-    } finally {
-      await file.close();
-    }
+    const probe = Math.min(probeBytes, bytes);
+    read(context, span, 0, probe);
+    if (!isNear && isFast(probe)) return true;
+    read(context, span, probe, bytes);
   } catch {
-    // As above.
+    context.checkCancelled();
+    return false;
+  }
+  const fastBytes = isNear && isFast(bytes) ? stream!.fastBytes + bytes : 0;
+  stream = { path: file.path, end: byteOffset + bytes, fastBytes };
+  return fastBytes >= readAheadBytes;
+}
+
+function read(
+  { kernels, files, checkCancelled }: WorkerContext,
+  { file, byteOffset }: WarmSpan,
+  from: number,
+  to: number,
+): void {
+  const mark = kernels.mark();
+  const room = kernels.u8(kernels.alloc(chunkBytes), chunkBytes);
+  kernels.reset(mark);
+  for (let at = from; at < to; at += chunkBytes) {
+    checkCancelled();
+    files.read(file, byteOffset + at, room.subarray(0, Math.min(chunkBytes, to - at)));
   }
 }

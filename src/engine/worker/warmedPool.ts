@@ -9,6 +9,7 @@ import type { Block } from '../matrix';
 import type { TensorSource } from '../tensorSource';
 import type { TaskOptions, TaskRunner } from './pool';
 import type { Task, TaskResult } from './task';
+import { touchSpans } from './touchSpans';
 import type { WarmSpan } from './warmTask';
 
 /** Fewer bytes are read sooner than they are asked for. */
@@ -31,18 +32,21 @@ export class WarmedPool implements TaskRunner {
   }
 
   async run<T extends Task>(task: T, options?: TaskOptions): Promise<TaskResult<T>> {
-    const spans = spansOf(task);
-    if (this.trust > 0) this.trust--;
-    else if (spans.length > 1 || (spans[0]?.bytes ?? 0) >= leastBytes) {
-      if (await this.warm(spans, options)) this.trust = trusted;
+    // A sample's places are read beside the stream, while the tensors before it are still at work.
+    if (task.kind === 'sample') {
+      if (this.trust === 0) await touchSpans(task.blocks.flatMap((block) => spanOf(task.source, block)));
+    } else if (this.trust > 0) this.trust--;
+    else {
+      const [span] = spansOf(task);
+      if (span && span.bytes >= leastBytes && (await this.warm(span, options))) this.trust = trusted;
     }
     return this.pool.run(task, options);
   }
 
   /** Whether the bytes were in the cache. Reading ahead may fail: the task itself will tell. */
-  private async warm(spans: readonly WarmSpan[], options: TaskOptions | undefined): Promise<boolean> {
+  private async warm(span: WarmSpan, options: TaskOptions | undefined): Promise<boolean> {
     try {
-      return await this.reader.run({ kind: 'warm', spans }, options);
+      return await this.reader.run({ kind: 'warm', span }, options);
     } catch {
       throwIfAborted(options?.signal);
       return false;
@@ -50,7 +54,7 @@ export class WarmedPool implements TaskRunner {
   }
 }
 
-/** The runs of bytes that a task reads from one end to the other; none where its values lie in several places. */
+/** The run of bytes that a task reads from one end to the other; none where its values lie in several places. */
 function spansOf(task: Task): readonly WarmSpan[] {
   switch (task.kind) {
     case 'statsBatch':
@@ -58,8 +62,6 @@ function spansOf(task: Task): readonly WarmSpan[] {
     case 'stats':
     case 'count':
       return spanOf(task.source, task.part);
-    case 'sample':
-      return task.blocks.flatMap((block) => spanOf(task.source, block));
     default:
       return [];
   }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { divide, partElements, parts, rowParts, segmentElements } from '../../../src/engine/matrix';
+import {
+  divide,
+  partElements,
+  parts,
+  rowParts,
+  sampleBlocks,
+  segmentElements,
+} from '../../../src/engine/matrix';
 import { cellStart } from '../../../src/engine/worker/cellStart';
 import { inOrder } from '../../../src/engine/worker/inOrder';
 import { LoupeError } from '../../../src/errors';
@@ -47,6 +54,36 @@ describe('the division of a matrix', () => {
     const starts = Array.from({ length: 8 }, (_, cell) => cellStart(cell, 7, 100));
     expect([starts[0], starts[7]]).toEqual([0, 100]);
     for (let i = 1; i < 8; i++) expect(starts[i]! - starts[i - 1]!).toBeOneOf([14, 15]);
+  });
+});
+
+describe('a sample', () => {
+  it('is of whole blocks in reach, few enough, in places that differ in rows and columns', () => {
+    for (const [rows, columns] of [
+      [1, 10_000_000],
+      [9_999_999, 1],
+      [3000, 5000],
+      [2048, 4096],
+      [700, 384],
+      [1, 5],
+    ] as const) {
+      const blocks = sampleBlocks({ rows, columns });
+      const elements = blocks.reduce((sum, block) => sum + block.rows * block.columns, 0);
+      expect(elements).toBeLessThanOrEqual(Math.max(2048, (rows * columns) / 15));
+      for (const block of blocks) {
+        expect(block.row + block.rows).toBeLessThanOrEqual(rows);
+        expect(block.column + block.columns).toBeLessThanOrEqual(columns);
+        expect(block.rows === 1 || block.columns === columns).toBe(true);
+        expect(block.column % 256).toBe(0);
+      }
+    }
+    const blocks = sampleBlocks({ rows: 2048, columns: 4096 });
+    expect(blocks.length).toBe(64);
+    expect(new Set(blocks.map(({ row }) => row)).size).toBe(64);
+    // Each quarter of the columns has its share.
+    for (const column of [0, 1024, 2048, 3072])
+      expect(blocks.filter((block) => block.column === column).length).toBeGreaterThan(10);
+    expect(sampleBlocks({ rows: 0, columns: 5 })).toEqual([]);
   });
 });
 
