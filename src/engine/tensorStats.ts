@@ -93,7 +93,9 @@ async function guessBands(
   options: TaskOptions,
 ): Promise<SigmaGuess | undefined> {
   if (all.length === 0 || (!source.packed && histogramKindOf(source.dtype) !== 'f32')) return undefined;
-  const bands = bandsAround(await pool.run({ kind: 'sample', source, blocks: sampleBlocks(source) }, options));
+  const bands = bandsAround(
+    await pool.run({ kind: 'sample', source, blocks: sampleBlocks(source) }, options),
+  );
   return bands && { bands, merged: new SigmaBands(bands) };
 }
 
