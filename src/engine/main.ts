@@ -2,6 +2,7 @@
 import { LoupeError } from '../errors';
 import type { EngineContract, OpenProgress } from '../protocol/engineApi';
 import { type Handlers, Rpc, type RpcMessage } from '../protocol/rpc';
+import { backendHandlers } from './backends/backendHandlers';
 import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
@@ -68,7 +69,7 @@ const handlers: Handlers<EngineContract> = {
   brief: async ({ path }) => toBrief((await cache.get(path)).checkpoint),
   metadataSlice: async (params, context) =>
     metadataSliceJob(await cache.get(params.path, params.generation), params, context),
-  backends: () => engine.backends.reports(),
+  ...backendHandlers(engine.backends, tracked),
   stats: async (params, context) => {
     const opened = await cache.get(params.path, params.generation);
     const known = params.cache && (await statsCaches.at(params.cache).model(opened, params));

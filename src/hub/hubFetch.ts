@@ -1,6 +1,7 @@
 /**
- * The `fetch` that the Hub's client is given. It keeps the token at the endpoint's own origin, follows redirects
- * itself, bounds the time and the size of each answer, and says in plain words what went wrong.
+ * The `fetch` that the clients of the Hub and of the package registry are given, and the only one that sends. It keeps the
+ * token at the endpoint's own origin, follows redirects itself, bounds the time and the size of each answer, and says in
+ * plain words what went wrong.
  */
 import { LoupeError, throwIfAborted } from '../errors';
 import type { HubAccess } from './hubLocation';
@@ -10,12 +11,15 @@ const mostRedirects = 5;
 /** Longest answer of the API that is read: a listing page of 1,000 files has about 300 KB. */
 const mostAnswerBytes = 33_554_432;
 
-const isLoopback = (url: URL): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+/** Whether an address is this machine's own. */
+export const isLoopback = (url: URL): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 
 export interface HubFetchOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long one request may take with its answer; a minute unless a test says otherwise. */
   readonly timeoutMs?: number | undefined;
+  /** Longest answer that is read, in place of that of the API. */
+  readonly mostAnswerBytes?: number | undefined;
 }
 
 /** Makes the guarded `fetch`. What it throws is always a LoupeError. */
@@ -56,8 +60,11 @@ export function hubFetch(access: HubAccess, options: HubFetchOptions = {}): type
         continue;
       }
       if (response.ok && wantedRange) checkRangeAnswer(response, wantedRange, url);
-      const limit = wantedRange && response.ok ? wantedRange.last - wantedRange.first + 1 : mostAnswerBytes;
-      return bounded(response, limit, explain);
+      const limit =
+        wantedRange && response.ok
+          ? wantedRange.last - wantedRange.first + 1
+          : (options.mostAnswerBytes ?? mostAnswerBytes);
+      return bounded(response, limit, url.host, explain);
     }
   };
 }
@@ -97,7 +104,12 @@ function checkRangeAnswer(response: Response, wanted: Range, url: URL): void {
 }
 
 /** The same answer, which fails instead of growing beyond `limit` bytes. */
-function bounded(response: Response, limit: number, explain: (thrown: unknown) => LoupeError): Response {
+function bounded(
+  response: Response,
+  limit: number,
+  host: string,
+  explain: (thrown: unknown) => LoupeError,
+): Response {
   if (!response.body) return response;
   const reader = response.body.getReader();
   let received = 0;
@@ -109,7 +121,7 @@ function bounded(response: Response, limit: number, explain: (thrown: unknown) =
         received += value.length;
         if (received > limit) {
           await reader.cancel().catch(() => undefined);
-          throw new LoupeError('io', `An answer of the Hub is longer than the allowed ${limit} bytes.`);
+          throw new LoupeError('io', `An answer of ${host} is longer than the allowed ${limit} bytes.`);
         }
         controller.enqueue(value);
       } catch (thrown) {

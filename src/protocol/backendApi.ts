@@ -48,7 +48,7 @@ export interface BackendUse {
 }
 
 /** Kinds of numbers that matrix hardware multiplies. */
-export type NumberKind = 'f16' | 'bf16' | 'int8' | 'int4' | 'fp8' | 'fp4';
+export type NumberKind = 'f16' | 'bf16' | 'int8' | 'fp8' | 'fp4';
 
 /** `matrix`: by matrix units; `dot`: by dot-product or packed instructions of the ordinary units; `none`: converted first. */
 export type NativeSupport = 'matrix' | 'dot' | 'none';
@@ -130,4 +130,24 @@ export interface CudaProviderProgress {
 /** The engine's calls about backends. Only those of the CUDA provider that say so send requests. */
 export type BackendContract = {
   backends: { params: Record<string, never>; result: readonly BackendReport[] };
+  /**
+   * Times the known job on the named backends, one after the other; undefined: on all that are available. A backend that
+   * crashes or takes too long ends by itself, with the reason in its report.
+   */
+  measureBackends: {
+    params: { names?: readonly BackendName[] | undefined };
+    result: readonly BackendReport[];
+    progress: { name: BackendName; done: number; total: number };
+  };
+  gpuSpecifications: { params: Record<string, never>; result: GpuSpecifications };
+  cudaProvider: { params: Record<string, never>; result: CudaProviderState };
+  /** Asks the registry for size and hash; to be called after the user's consent. */
+  cudaProviderRecord: { params: Record<string, never>; result: CudaProviderRecord };
+  /** Downloads, checks and installs; to be called after the user's consent to exactly this record. */
+  installCudaProvider: {
+    params: { record: CudaProviderRecord };
+    result: CudaProviderState;
+    progress: CudaProviderProgress;
+  };
+  removeCudaProvider: { params: Record<string, never>; result: CudaProviderState };
 };

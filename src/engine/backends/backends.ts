@@ -2,45 +2,21 @@
  * Which backends there are, and which one a job takes. Candidates stand in order of preference; each
  * failure's reason is kept and shown. Codes are the same on all of them, which the probe checks.
  */
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import * as os from 'node:os';
 import { LoupeError } from '../../errors';
-import type { BackendName, BackendReport, BackendUse } from '../../protocol/engineApi';
+import type { BackendName, BackendReport, BackendSpeed, BackendUse, Gpu } from '../../protocol/backendApi';
 import type { TaskRunner } from '../worker/pool';
-import { onlyGpuName } from './gpuName';
-import type { OrtProvider } from './ortEncoder';
+import { type Candidate, gpuCandidates, judge, ortCpu, type Probed } from './candidates';
+import { hasCudaProvider } from './cudaProviderFiles';
+import { findGpus } from './gpus/findGpus';
+import type { MeasuredProvider, MeasureResult } from './measure';
 import { OrtThread } from './ortThread';
 import type { ProbeResult } from './probe';
+import { type ProviderAnswer, runProviderProcess } from './providerProcess';
 
-/** `notSupported` of the probe, repeated here to keep onnxruntime-node out of the engine's bundle. */
-const notSupported: typeof import('./probe').notSupported = 'not-supported';
-
-interface Candidate {
-  readonly name: Exclude<BackendName, 'cpu'>;
-  readonly label: string;
-  readonly provider: OrtProvider;
-}
-
-const gpuCandidates: readonly Candidate[] = [
-  { name: 'cuda', label: 'CUDA', provider: 'cuda' },
-  { name: 'directml', label: 'DirectML', provider: 'dml' },
-  { name: 'coreml', label: 'CoreML', provider: 'coreml' },
-  { name: 'webgpu', label: 'WebGPU', provider: 'webgpu' },
-];
-const ortCpu: Candidate = { name: 'ort-cpu', label: 'ONNX Runtime CPU', provider: 'cpu' };
-
-/**
- * A software GPU gives itself away by its speed: for the probe's product of matrices SwiftShader takes 250
- * times as long as one CPU thread, a real GPU takes less than that thread. In between lies a busy machine.
- */
-const slowestFactor = 4;
-const probeTimeoutMilliseconds = 30_000;
-
-interface Probed {
-  readonly report: BackendReport;
-  /** Whether `auto` may take it. */
-  readonly preferred: boolean;
-}
+const probeLimitMs = 30_000;
+/** A software driver takes seconds for the job; what takes longer than this is of no use. */
+const measureLimitMs = 60_000;
 
 export interface ChosenBackend {
   readonly use: BackendUse;
@@ -52,7 +28,9 @@ export interface ChosenBackend {
 
 export class Backends {
   private readonly probes = new Map<BackendName, Promise<Probed>>();
+  private readonly speeds = new Map<BackendName, BackendSpeed>();
   private readonly thread: OrtThread;
+  private found: Promise<readonly Gpu[]> | undefined;
 
   constructor(
     private readonly pool: TaskRunner,
@@ -62,16 +40,31 @@ export class Backends {
     this.thread = new OrtThread(ortEntry);
   }
 
+  /** The GPUs that the system tells of, looked for once. */
+  gpus(): Promise<readonly Gpu[]> {
+    this.found ??= findGpus();
+    return this.found;
+  }
+
   /** Every backend, what `auto` takes first. Probes take a second or so, once in the engine's life. */
   async reports(): Promise<readonly BackendReport[]> {
     const probed = await Promise.all([...gpuCandidates, ortCpu].map((candidate) => this.probe(candidate)));
     const gpus = probed.slice(0, -1);
+    const cpu: BackendReport = {
+      name: 'cpu',
+      available: true,
+      reason: this.cpuReason(gpus),
+      adapter: processorName(),
+    };
     return [
       ...gpus.filter(({ preferred }) => preferred).map(({ report }) => report),
-      { name: 'cpu', available: true, reason: this.cpuReason(gpus) },
+      cpu,
       ...gpus.filter(({ preferred }) => !preferred).map(({ report }) => report),
       probed.at(-1)!.report,
-    ];
+    ].map((report) => {
+      const measured = this.speeds.get(report.name);
+      return measured ? { ...report, measured } : report;
+    });
   }
 
   /**
@@ -96,9 +89,55 @@ export class Backends {
     return this.kernels(requested, this.cpuReason(probed));
   }
 
+  /**
+   * Times the known job on the named backends, or on all that are available, one after the other. Each runs in a process of
+   * its own; for the kernels there are as many as workers, whose speeds add up. Throws `cancelled` only.
+   */
+  async measure(
+    names: readonly BackendName[] | undefined,
+    context: {
+      readonly signal: AbortSignal;
+      readonly progress: (state: { name: BackendName; done: number; total: number }) => void;
+    },
+  ): Promise<readonly BackendReport[]> {
+    const reports = await this.reports();
+    const wanted = reports.filter(({ name, available }) => available && (names?.includes(name) ?? true));
+    for (const [done, { name }] of wanted.entries()) {
+      context.progress({ name, done, total: wanted.length });
+      this.speeds.set(name, await this.speedOf(name, context.signal));
+    }
+    return this.reports();
+  }
+
   /** Called when a GPU that had passed its probe failed in a job: `auto` falls through from now on. */
   fellThrough(name: BackendName, reason: string): void {
     this.probes.set(name, Promise.resolve({ report: { name, available: false, reason }, preferred: false }));
+  }
+
+  /** Looks anew at the next question, after something was installed or removed. */
+  forget(name: BackendName): void {
+    this.probes.delete(name);
+    this.speeds.delete(name);
+  }
+
+  private async speedOf(name: BackendName, signal: AbortSignal): Promise<BackendSpeed> {
+    const candidate = [...gpuCandidates, ortCpu].find((each) => each.name === name);
+    const provider: MeasuredProvider = candidate?.provider ?? 'kernels';
+    const processes = Array.from({ length: candidate ? 1 : this.pool.size }, () =>
+      runProviderProcess<MeasureResult>(this.ortEntry, [provider, 'measure'], measureLimitMs, signal),
+    );
+    const settled = await Promise.allSettled(processes);
+    let bytesPerSecond = 0;
+    let runs = 0;
+    for (const each of settled) {
+      if (each.status === 'rejected') throw LoupeError.from(each.reason);
+      if ('failure' in each.value) return { ok: false, reason: each.value.failure };
+      const { result } = each.value;
+      if (result.failure !== undefined) return { ok: false, reason: result.failure };
+      bytesPerSecond += result.bytesPerSecond;
+      runs = Math.max(runs, result.runs);
+    }
+    return { ok: true, bytesPerSecond, runs };
   }
 
   private kernels(requested: BackendName | 'auto', reason: string): ChosenBackend {
@@ -134,72 +173,26 @@ export class Backends {
   private probe(candidate: Candidate): Promise<Probed> {
     let probed = this.probes.get(candidate.name);
     if (!probed) {
-      probed = this.fork(candidate.provider).then((result) => judge(candidate, result));
+      probed = this.probeAnew(candidate);
       this.probes.set(candidate.name, probed);
     }
     return probed;
   }
 
-  private fork(provider: OrtProvider): Promise<ProbeResult | string> {
-    return new Promise((resolve) => {
-      const child = fork(fileURLToPath(this.ortEntry), [provider], {
-        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        timeout: probeTimeoutMilliseconds,
-        killSignal: 'SIGKILL',
-      });
-      let result: ProbeResult | undefined;
-      child.on('message', (message) => {
-        result = message as ProbeResult;
-      });
-      child.on('error', (error) => resolve(error.message));
-      child.on('exit', (code, signal) =>
-        resolve(
-          result ??
-            (signal ? `the driver crashed (${signal})` : `the driver ended the process (code ${code})`),
-        ),
-      );
+  private async probeAnew(candidate: Candidate): Promise<Probed> {
+    const [gpus, answer] = await Promise.all([
+      this.gpus(),
+      runProviderProcess<ProbeResult>(this.ortEntry, [candidate.provider], probeLimitMs).catch(
+        (thrown: unknown): ProviderAnswer<ProbeResult> => ({ failure: LoupeError.from(thrown).message }),
+      ),
+    ]);
+    return judge(candidate, answer, {
+      gpus,
+      processor: processorName(),
+      hasCudaProvider: hasCudaProvider(),
+      environment: process.env,
     });
   }
 }
 
-function judge(candidate: Candidate, result: ProbeResult | string): Probed {
-  const { name, label } = candidate;
-  const unavailable = (reason: string): Probed => ({
-    report: { name, available: false, reason },
-    preferred: false,
-  });
-  if (typeof result === 'string') return unavailable(result);
-  if (result.failure !== undefined) return unavailable(failureReason(candidate, result.failure));
-  if (result.wrongCodes > 0) {
-    return unavailable(`its codes differ from the CPU's in ${result.wrongCodes} values of the known job`);
-  }
-  if (name === 'ort-cpu') {
-    return { report: { name, available: true, reason: `${label} provider` }, preferred: false };
-  }
-  const fast = result.milliseconds <= slowestFactor * result.cpuMilliseconds;
-  const times = `${milliseconds(result.milliseconds)} for what one CPU thread does in ${milliseconds(result.cpuMilliseconds)}`;
-  const reason = fast
-    ? `${label}: ${adapterName() ?? 'GPU adapter'}`
-    : `${label} is a software GPU: ${times}`;
-  return { report: { name, available: true, reason }, preferred: fast };
-}
-
-const milliseconds = (time: number): string => `${Number(time.toPrecision(2))} ms`;
-
-/** A driver that was chosen by environment variable need not belong to the GPU that the system lists. */
-function adapterName(): string | undefined {
-  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
-  return VK_DRIVER_FILES || VK_ICD_FILENAMES ? undefined : onlyGpuName();
-}
-
-/** The provider's failure in few words. */
-function failureReason(candidate: Candidate, failure: string): string {
-  if (failure === notSupported) {
-    return `not part of ONNX Runtime for ${process.platform}-${process.arch}`;
-  }
-  if (/Failed to load shared library|providers_shared/.test(failure)) return 'provider library not installed';
-  const adapter = /Failed to get a WebGPU (?:adapter|device)[^\n]*/.exec(failure)?.[0];
-  if (adapter) return `no GPU adapter: ${adapter.replace(/^Failed to get a WebGPU adapter: /, '').trim()}`;
-  const firstLine = failure.split('\n', 1)[0]!.trim();
-  return `${candidate.label}: ${firstLine.length > 200 ? `${firstLine.slice(0, 200)}…` : firstLine}`;
-}
+const processorName = (): string => os.cpus()[0]?.model.trim() || `${os.availableParallelism()} cores`;

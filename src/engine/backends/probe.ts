@@ -17,6 +17,8 @@ export interface ProbeResult {
   /** Milliseconds for the product on the provider, and on one CPU thread; 0 for the CPU provider itself. */
   readonly milliseconds: number;
   readonly cpuMilliseconds: number;
+  /** Of ONNX Runtime. */
+  readonly version?: string | undefined;
 }
 
 /**
@@ -58,10 +60,11 @@ export async function probeProvider(
     await new OrtEncoder(ort, provider, kernels, reference).encode(call);
     let wrongCodes = 0;
     for (let i = 0; i < expected.length; i++) if (codes[i] !== expected[i]) wrongCodes++;
-    if (provider === 'cpu') return { provider, wrongCodes, milliseconds: 0, cpuMilliseconds: 0 };
+    const version = ort.env.versions.node;
+    if (provider === 'cpu') return { provider, wrongCodes, milliseconds: 0, cpuMilliseconds: 0, version };
     const cpuMilliseconds = await productTime(ort, 'cpu', Number.POSITIVE_INFINITY);
     const milliseconds = await productTime(ort, provider, 20 * cpuMilliseconds);
-    return { provider, wrongCodes, milliseconds, cpuMilliseconds };
+    return { provider, wrongCodes, milliseconds, cpuMilliseconds, version };
   } catch (thrown) {
     return failed(LoupeError.from(thrown).message);
   }

@@ -1,9 +1,8 @@
 /** The choice of a backend, and identical codes on every one that can run here. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { onlyGpuName } from '../../../src/engine/backends/gpuName';
 import type { BackendName, TensorError } from '../../../src/protocol/engineApi';
 import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
 import { failureOf, randomValues, request, startEngine, temporaryFolder, writeModel } from './support';
@@ -179,24 +178,5 @@ describe('the choice', () => {
     }
     const unknown = request(path, join(folder, 'missing'), { backend: 'abacus' as 'cpu' });
     expect((await failureOf(cpu.call('quantize', unknown))).code).toBe('usage');
-  });
-});
-
-describe("a GPU's name", () => {
-  const root = join(folder, 'root');
-  const device = (place: string, file: string, text: string) => {
-    mkdirSync(join(root, place, dirname(file)), { recursive: true });
-    writeFileSync(join(root, place, file), text);
-  };
-
-  it('is given when there is one, and never guessed', () => {
-    expect(onlyGpuName(root)).toBeUndefined();
-    device('proc/driver/nvidia/gpus/0000:01:00.0', 'information', 'Model: \t NVIDIA H100\nIRQ: 1\n');
-    expect(onlyGpuName(root)).toBe('NVIDIA H100');
-    // A server's display chip is no candidate, an Intel GPU is: then it could be either.
-    device('sys/class/drm/card0', 'device/vendor', '0x1a03\n');
-    expect(onlyGpuName(root)).toBe('NVIDIA H100');
-    device('sys/class/drm/card1', 'device/vendor', '0x8086\n');
-    expect(onlyGpuName(root)).toBeUndefined();
   });
 });
