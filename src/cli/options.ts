@@ -6,8 +6,8 @@ import type { MemoryRequest } from '../protocol/memoryApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
-import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { memoryOptions } from './memoryOptions';
+import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
 
 /** Words in lines of about a hundred characters. */
@@ -39,7 +39,8 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --prune METHOD               first set weights to 0: magnitude, nm, rows, columns, heads, layers
       --ratio R                    share to prune (default 0.5); --nm N:M keeps N of every M (default 2:4);
       --head-size N                rows of an attention head
-      --output auto|plain|fake     the scheme's layout, plain tensors only, or dequantized values
+      --output auto|plain|fake|qdq the scheme's layout, plain tensors only, dequantized values, or in an ONNX model
+                                   ONNX's own operators only
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write (an ONNX model: FILE.onnx)
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
@@ -245,9 +246,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
     other: command === 'compare' ? second : undefined,
     memory:
-      command === 'memory'
-        ? { ...memoryOptions(values), isConfig: values.config !== undefined }
-        : undefined,
+      command === 'memory' ? { ...memoryOptions(values), isConfig: values.config !== undefined } : undefined,
     view: isView ? viewOptions(command, second, values) : undefined,
   };
 }
@@ -315,7 +314,7 @@ function parseChoice(
     keep: ratioOfGroups ? Number(ratioOfGroups[1]) : undefined,
     of: ratioOfGroups ? Number(ratioOfGroups[2]) : undefined,
     headSize: number('head-size'),
-    output: choose('output', ['auto', 'plain', 'fake']),
+    output: choose('output', ['auto', 'plain', 'fake', 'qdq']),
   };
   // Options that were not given are left out, so that a report shows what was asked for.
   return Object.fromEntries(

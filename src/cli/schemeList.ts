@@ -15,7 +15,7 @@ const granularities: readonly string[] = ['tensor', 'row', 'column', 'block', 'n
 
 /**
  * "int8-absmax,int4-absmax:32:mse,nf4:64:double-quant": names between commas, and after colons a granularity, the values
- * in a block, `mse` or `hqq`, `double-quant`, `fake`. Throws `usage` for what is none of these or does not fit.
+ * in a block, `mse` or `hqq`, `double-quant`, `fake`, `qdq`. Throws `usage` for what is none of these or does not fit.
  */
 export function parseSchemeList(list: string): NamedChoice[] {
   const choices = list
@@ -36,11 +36,11 @@ function parseScheme(text: string): SchemeChoice {
     else if (/^\d{1,6}$/.test(word)) choice = { ...choice, granularity: 'block', blockSize: Number(word) };
     else if (word === 'mse' || word === 'hqq') choice = { ...choice, clip: word };
     else if (word === 'double-quant') choice = { ...choice, doubleQuant: true };
-    else if (word === 'fake') choice = { ...choice, output: 'fake' };
+    else if (word === 'fake' || word === 'qdq') choice = { ...choice, output: word };
     else {
       throw new LoupeError(
         'usage',
-        `"${word}" in "${text}" is no granularity, block size, mse, hqq, double-quant or fake.`,
+        `"${word}" in "${text}" is no granularity, block size, mse, hqq, double-quant, fake or qdq.`,
       );
     }
   }

@@ -47,7 +47,14 @@ export interface PackedPieces {
  * `outputAxis`, or why it is not known as one.
  */
 export type GraphWeight =
-  | { readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather'; readonly outputAxis: 0 | 1 }
+  | {
+      readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather';
+      readonly outputAxis: 0 | 1;
+      /** Of a Gemm that does more than multiply and add: what that is. */
+      readonly beyondProduct?: string | undefined;
+      /** Why the graph cannot use ONNX's operator set 21, whose DequantizeLinear knows blocks. */
+      readonly withoutBlocks?: string | undefined;
+    }
   | { readonly reason: string };
 
 export interface TensorInfo extends TensorSpan {
@@ -59,6 +66,8 @@ export interface TensorInfo extends TensorSpan {
   readonly packed?: PackedWeight<TensorSpan> | undefined;
   /** Why the values cannot be read (short file, unknown type); absent when they can. */
   readonly unreadable?: string | undefined;
+  /** Set where it is `unreadable` only because its rows share bytes; as a piece of a weight it can be read. */
+  readonly unevenRows?: boolean | undefined;
   /** Of a tensor in a graph. */
   readonly graphWeight?: GraphWeight | undefined;
 }

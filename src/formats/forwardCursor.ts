@@ -109,6 +109,7 @@ export class ForwardCursor {
   u16 = (): number => this.view.getUint16(this.step(2), true);
   u32 = (): number => this.view.getUint32(this.step(4), true);
   i32 = (): number => this.view.getInt32(this.step(4), true);
+  f32 = (): number => this.view.getFloat32(this.step(4), true);
   u64 = (): bigint => this.view.getBigUint64(this.step(8), true);
   f64BigEndian = (): number => this.view.getFloat64(this.step(8), false);
 

@@ -73,7 +73,7 @@ export function resolveChoice(choice: SchemeChoice): ResolvedChoice {
     doubleQuant: choice.doubleQuant ?? false,
     overflow: oneOf(choice.overflow, ['saturate', 'nan'], 'The overflow rule'),
     prune,
-    output: oneOf(choice.output, ['auto', 'plain', 'fake'], 'The output'),
+    output: oneOf(choice.output, ['auto', 'plain', 'fake', 'qdq'], 'The output'),
   };
 }
 

@@ -17,6 +17,6 @@ export function choiceLabel(choice: SchemeChoice): string {
     ...(doubleQuant ? ['scales quantized'] : []),
     ...(clip === 'mse' ? ['least squared error'] : clip === 'hqq' ? ['half-quadratic'] : []),
     ...(prune === undefined || family === 'pruning' ? [] : [`pruned by ${prune === 'nm' ? 'N:M' : prune}`]),
-    ...(output === 'fake' ? ['dequantized'] : []),
+    ...(output === 'fake' ? ['dequantized'] : output === 'qdq' ? ['QDQ'] : []),
   ].join(', ');
 }

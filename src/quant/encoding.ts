@@ -73,6 +73,7 @@ export function storedFormFor(setting: Setting): StoredForm {
     return 'reason' in form ? { layout: 'none', reason: form.reason } : { layout: 'onnx' };
   }
   if (output === 'fake') return { layout: 'plain' };
+  if (output === 'qdq') return { layout: 'none', reason: 'The output "qdq" is for ONNX models.' };
   const form = schemeNamed(scheme).stored(setting);
   if (output === 'plain' && form.layout !== 'plain') {
     return {

@@ -11,13 +11,15 @@ const dtypeBytes: Readonly<Record<string, number>> = {
   I64: 8,
   U8: 1,
   I8: 1,
+  I4: 0.5,
+  U4: 0.5,
   F8_E4M3: 1,
   F8_E5M2: 1,
 };
 
 /** A piece of a plain type. */
 export function piece(suffix: string, dtype: string, shape: readonly number[]): Piece {
-  const bytes = shape.reduce((product, size) => product * size, dtypeBytes[dtype]!);
+  const bytes = Math.ceil(shape.reduce((product, size) => product * size, dtypeBytes[dtype]!));
   return { suffix, dtype, shape, bytes };
 }
 

@@ -91,9 +91,9 @@ export const choiceFields: Readonly<Record<keyof SchemeChoice, ChoiceField>> = {
   },
   output: {
     kind: 'oneOf',
-    values: ['auto', 'plain', 'fake'],
+    values: ['auto', 'plain', 'fake', 'qdq'],
     description:
-      "How it is written: in the scheme's own layout, as plain tensors only, or as dequantized values in the weight's type.",
+      "How it is written: in the scheme's own layout, as plain tensors only, as dequantized values in the weight's type, or in an ONNX model by ONNX's own operators only.",
   },
 };
 

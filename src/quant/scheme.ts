@@ -33,6 +33,10 @@ export interface Setting extends WeightShape {
 export interface GraphPlace {
   readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather';
   readonly outputAxis: 0 | 1;
+  /** Of a Gemm that does more than multiply and add: what that is. */
+  readonly beyondProduct?: string | undefined;
+  /** Why the graph cannot use ONNX's operator set 21, whose DequantizeLinear knows blocks. */
+  readonly withoutBlocks?: string | undefined;
 }
 
 export interface ResolvedChoice extends SchemeChoice {

@@ -27,8 +27,11 @@ export type ScaleDtype = 'F32' | 'BF16' | 'F16';
 export type ClipSearch = 'none' | 'mse' | 'hqq';
 /** What becomes of values beyond an 8-bit float's largest: that largest, or NaN (infinity) as a cast in PyTorch gives. */
 export type Overflow = 'saturate' | 'nan';
-/** `auto`: the scheme's own layout. `plain`: only if that is plain tensors. `fake`: dequantized values in the weight's type. */
-export type OutputForm = 'auto' | 'plain' | 'fake';
+/**
+ * `auto`: the scheme's own layout. `plain`: only if that is plain tensors. `fake`: dequantized values in the weight's type.
+ * `qdq`: in an ONNX model, ONNX's own operators where `auto` would take one of onnxruntime's.
+ */
+export type OutputForm = 'auto' | 'plain' | 'fake' | 'qdq';
 
 /** A scheme and its options. What is undefined is the scheme's default; what a scheme does not know is refused. */
 export interface SchemeChoice {

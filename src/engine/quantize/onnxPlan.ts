@@ -5,6 +5,7 @@ import { LoupeError } from '../../errors';
 import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
 import { editModel, type ModelRun, totalBytes } from '../../formats/onnx/editModel';
 import { graphNames, uniqueName } from '../../formats/onnx/graphNames';
+import { blockOpset } from '../../formats/onnx/opsetChanges';
 import {
   castNode,
   contributedDomain,
@@ -33,6 +34,9 @@ const largestModelBytes = 2 ** 31 - 2 ** 20;
 /** Data files are mapped: on Windows from multiples of this on, elsewhere from pages (onnx docs/ExternalData.md). */
 const largeAlignment = 65_536;
 const smallAlignment = 4096;
+
+/** The version of ONNX's file format that has integers of 4 bits (onnx/onnx.proto, `IR_VERSION_2024_3_25`). */
+const nibbleVersion = 10;
 
 interface Weight {
   readonly tensor: TensorInfo;
@@ -114,11 +118,15 @@ export async function planOnnx(checkpoint: Checkpoint, request: QuantizeRequest)
   const source = await openFileSource(checkpoint.path);
   try {
     const names = await graphNames(source);
-    const edits = new Map(weights.map((weight) => [weight.tensor.name, editOf(weight, names, checkpoint)]));
+    const own = checkpoint.graph?.opsets.find(({ domain }) => domain === 'ai.onnx')?.version ?? 0;
+    const hasBlocks = weights.some(({ form }) => form.kind === 'qdq' && form.scales === 'block');
+    const opset = hasBlocks ? Math.max(own, blockOpset) : own;
+    const edits = new Map(weights.map((weight) => [weight.tensor.name, editOf(weight, names, opset)]));
     const needed =
       checkpoint.files[0]!.bytes +
       [...edits.values()].flatMap(({ tensors }) => tensors).reduce((sum, { bytes }) => sum + bytes, 0);
     const isExternal = checkpoint.files.length > 1 || needed > largestModelBytes;
+    const hasNibbles = weights.some(({ form }) => form.kind === 'qdq' && form.bits === 4);
     const layout = isExternal
       ? await dataLayout(
           checkpoint,
@@ -127,7 +135,12 @@ export async function planOnnx(checkpoint: Checkpoint, request: QuantizeRequest)
           kept.map(({ tensor }) => tensor),
         )
       : undefined;
-    const runs = await editModel(source, { weights: edits, external: layout?.places ?? new Map() });
+    const runs = await editModel(source, {
+      weights: edits,
+      external: layout?.places ?? new Map(),
+      newName: (wanted) => uniqueName(wanted, names),
+      ...{ opset: opset > own ? opset : 0, irVersion: hasNibbles ? nibbleVersion : 0 },
+    });
     const modelBytes = totalBytes(runs);
     if (modelBytes > largestModelBytes)
       throw new LoupeError('refused', 'The model would be larger than a protocol buffer can be.', {
@@ -194,11 +207,7 @@ function targetFor({ path: file }: Checkpoint, request: QuantizeRequest): string
 }
 
 /** Tensors and node that hold a weight; the codes keep its name, so that both models can be compared by names. */
-function editOf(
-  { tensor, setting, form, pieces }: Weight,
-  names: Set<string>,
-  { graph }: Checkpoint,
-): WeightEdit {
+function editOf({ tensor, setting, form, pieces }: Weight, names: Set<string>, opset: number): WeightEdit {
   const { name, dtype, shape } = tensor;
   const tensors = pieces.map((piece): WrittenTensor => {
     const isWhole = form.kind === 'plain' || form.kind === 'cast' || form.kind === 'qdq';
@@ -210,7 +219,9 @@ function editOf(
     };
   });
   const inputs = tensors.map((written) => written.name);
-  const [rows, columns] = [setting.rows, setting.columns];
+  const { outputAxis } = setting.graph!;
+  const [K, N] = outputAxis === 1 ? [setting.rows, setting.columns] : [setting.columns, setting.rows];
+  const block_size = setting.choice.blockSize;
   switch (form.kind) {
     case 'cast': {
       const output = uniqueName(`${name}_cast`, names);
@@ -218,20 +229,26 @@ function editOf(
     }
     case 'qdq': {
       const output = uniqueName(`${name}_dequantized`, names);
-      const axis = form.byChannel ? setting.graph!.outputAxis : undefined;
-      const opset = graph?.opsets.find(({ domain }) => domain === 'ai.onnx')?.version ?? 0;
-      // A newer set would change what other nodes mean; onnxruntime's own operator is the same and needs none.
-      const isOld = opset < dequantizeOpset(form.byChannel, dtype === 'F16');
-      const node = dequantizeNode(inputs, output, axis, isOld ? contributedDomain : undefined);
+      const { bits, scales } = form;
+      const attributes: Record<string, number> = {};
+      if (scales === 'channel') attributes.axis = outputAxis;
+      // Blocks run along the input channels.
+      if (scales === 'block') Object.assign(attributes, { axis: 1 - outputAxis, block_size });
+      // A newer set could change what other nodes mean; onnxruntime's own operator is the same and needs none.
+      const isOld = opset < dequantizeOpset({ bits, byAxis: scales === 'channel', isHalf: dtype === 'F16' });
+      const node = dequantizeNode(inputs, output, attributes, isOld ? contributedDomain : undefined);
       return { name, tensors, action: { kind: 'before', output, node } };
     }
     case 'nbits': {
-      const attributes = { K: rows, N: columns, bits: form.bits, block_size: setting.choice.blockSize };
+      const attributes = { K, N, bits: form.bits, block_size };
       return { name, tensors, action: { kind: 'replace', operator: 'MatMulNBits', attributes } };
     }
+    case 'gather': {
+      const attributes = { gather_axis: 0, quantize_axis: 1, bits: form.bits, block_size };
+      return { name, tensors, action: { kind: 'replace', operator: 'GatherBlockQuantized', attributes } };
+    }
     case 'bnb4': {
-      const quant_type = form.name === 'nf4' ? 1 : 0;
-      const attributes = { K: rows, N: columns, block_size: setting.choice.blockSize, quant_type };
+      const attributes = { K, N, block_size, quant_type: form.name === 'nf4' ? 1 : 0 };
       return { name, tensors, action: { kind: 'replace', operator: 'MatMulBnb4', attributes } };
     }
     default:

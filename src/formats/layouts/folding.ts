@@ -97,7 +97,7 @@ export class Folding {
       bitsPerWeight: elements === 0 ? 0 : (bytes * 8) / elements,
       parts: parts.map(({ role, tensor }) => ({ role, span: toSpan(tensor) })),
     };
-    const broken = parts.find(({ tensor }) => tensor.unreadable !== undefined)?.tensor;
+    const broken = parts.find(({ tensor }) => isLost(tensor))?.tensor;
     const { values } = weight;
     const problem = typeof values === 'string' ? values : packedProblem(values, elements);
     const unreadable = broken
@@ -148,3 +148,7 @@ export function wholeNumber(value: unknown, least: number, most: number): number
     ? value
     : undefined;
 }
+
+/** Whether a piece's bytes cannot be had. Rows of packed zero points may begin anywhere: what reads them knows. */
+export const isLost = ({ unreadable, unevenRows }: TensorInfo): boolean =>
+  unreadable !== undefined && !unevenRows;

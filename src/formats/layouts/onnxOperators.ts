@@ -7,7 +7,7 @@
 import type { TensorInfo, TensorSpan } from '../checkpoint';
 import type { OperatorUse } from '../onnx/quantizedOperators';
 import { type PackedWeight, scaleBytes, type ZeroPoints } from '../packedWeight';
-import { type Folding, product, toSpan, wholeNumber } from './folding';
+import { type Folding, isLost, product, toSpan, wholeNumber } from './folding';
 import { packedProblem } from './packedProblem';
 
 interface Made {
@@ -38,7 +38,7 @@ export function foldOperators(folding: Folding, uses: readonly OperatorUse[]): v
     if (!rule || !codes || folding.isTaken(codes)) continue;
     const made = rule(find, new Attributes(attributes));
     if (!made || packedProblem(made.values, product(made.shape)) !== undefined) continue;
-    if (made.parts.some(([, tensor]) => tensor?.unreadable !== undefined)) continue;
+    if (made.parts.some(([, tensor]) => tensor && isLost(tensor))) continue;
     const { shape, dtype, values } = made;
     // A piece that another weight has is read for this one too, but listed once.
     const parts = made.parts.filter(([, tensor]) => tensor === codes || (tensor && !folding.isTaken(tensor)));

@@ -30,6 +30,11 @@ export interface ModelEdit {
   readonly weights: ReadonlyMap<string, WeightEdit>;
   /** Where written and kept tensors lie in a data file, by their names; what is not here stays in the model. */
   readonly external: ReadonlyMap<string, ExternalPlace>;
+  /** A name that nothing in the model has. */
+  readonly newName: (wanted: string) => string;
+  /** What the model shall say instead of something older: the version of ONNX's operators, and of its file format; 0: its own. */
+  readonly opset: number;
+  readonly irVersion: number;
 }
 
 /** A node is at most this long when a weight is exchanged: those that take weights hold a few numbers. */
@@ -66,13 +71,20 @@ export async function editModel(source: ByteSource, edit: ModelEdit): Promise<re
       const fields = fieldsOf(
         await source.read(field.start, Math.min(longestNameBytes, field.end - field.start)),
       );
-      hasContributed ||= fields.some(
-        ({ number, payload }) => number === 1 && textOf(payload) === contributedDomain,
-      );
+      const named = fields.find(({ number }) => number === 1);
+      const domain = named ? textOf(named.payload) : '';
+      hasContributed ||= domain === contributedDomain;
+      if ((domain === '' || domain === 'ai.onnx') && edit.opset > 0) {
+        const raised = messageField(8, textField(1, domain), integerField(2, edit.opset));
+        push(runs, { kind: 'bytes', bytes: raised });
+        cursor.seek(end);
+        continue;
+      }
     }
-    if (field.number === 1 && field.value < 4) {
-      // From version 4 on initializers need not be inputs too.
-      push(runs, { kind: 'bytes', bytes: integerField(1, 4) });
+    // From version 4 on initializers need not be inputs too.
+    const irVersion = Math.max(4, edit.irVersion);
+    if (field.number === 1 && field.value < irVersion) {
+      push(runs, { kind: 'bytes', bytes: integerField(1, irVersion) });
     } else if (field.number === 7) {
       const graph = await new GraphEdit(source, cursor, edit).run(field);
       push(runs, { kind: 'bytes', bytes: fieldHead(7, totalBytes(graph)) });
@@ -199,7 +211,7 @@ class GraphEdit {
     const { action } = replaced ?? { action: undefined };
     const bytes =
       replaced && action?.kind === 'replace'
-        ? asOperator(message, replaced, action.operator, action.attributes)
+        ? asOperator(message, replaced, action.operator, action.attributes, edit.newName)
         : withInputs(message, renamed);
     push(runs, { kind: 'bytes', bytes });
   }

@@ -166,11 +166,11 @@ export class GraphWalk {
     });
   }
 
-  /** An AttributeProto: integers are kept by name, tensors and graphs are walked. */
+  /** An AttributeProto: integers and floats are kept by name, tensors and graphs are walked. */
   private async attribute(
     field: Field,
     place: { scope: string; depth: number; name: string; output: string },
-    integers: Map<string, number>,
+    numbers: Map<string, number>,
   ): Promise<void> {
     const { cursor } = this;
     const what = 'an attribute';
@@ -183,6 +183,11 @@ export class GraphWalk {
       switch (part.number) {
         case 1:
           name = await readText(cursor, part, what, 200);
+          break;
+        case 2:
+          if (part.wireType !== 5) break;
+          await cursor.fetch(4, what);
+          value = cursor.f32();
           break;
         case 3:
           value = part.value;
@@ -202,7 +207,7 @@ export class GraphWalk {
       }
       if (part.wireType !== 0) cursor.seek(part.end);
     }
-    if (value !== undefined && integers.size < mostNodeInputs) integers.set(name, value);
+    if (value !== undefined && numbers.size < mostNodeInputs) numbers.set(name, value);
   }
 
   /** A SparseTensorProto: listed under the name of its values, in its dense shape. */

@@ -2,6 +2,7 @@
  * The nodes and tensors that take the place of a weight: onnx docs/Operators.md, onnxruntime docs/ContribOperators.md;
  * field numbers of onnx/onnx.proto.
  */
+import { blockOpset } from './opsetChanges';
 import { onnxTypes } from './tensorProto';
 import { concatenated, fieldsOf, integerField, messageField, textField } from './wireWriter';
 
@@ -22,7 +23,7 @@ export interface WeightEdit {
     | { readonly kind: 'none' }
     /** A node before them gives what they take, under a name that is new. */
     | { readonly kind: 'before'; readonly output: string; readonly node: Uint8Array }
-    /** Its MatMul nodes become this operator of onnxruntime, with these tensors as inputs. */
+    /** Its nodes become this operator of onnxruntime, with these tensors as inputs. */
     | {
         readonly kind: 'replace';
         readonly operator: string;
@@ -41,6 +42,8 @@ const integerAttribute = (name: string, value: number): Uint8Array =>
   messageField(5, textField(1, name), integerField(3, value), integerField(20, 2));
 
 interface NodeFields {
+  /** The output's, unless another is given. */
+  readonly name?: string;
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly output: string;
@@ -48,12 +51,12 @@ interface NodeFields {
   readonly attributes: Readonly<Record<string, number>>;
 }
 
-function node({ operator, inputs, output, domain, attributes }: NodeFields): Uint8Array {
+function node({ name, operator, inputs, output, domain, attributes }: NodeFields): Uint8Array {
   return messageField(
     1,
     ...inputs.map((name) => textField(1, name)),
     textField(2, output),
-    textField(3, output),
+    textField(3, name ?? output),
     textField(4, operator),
     ...Object.entries(attributes).map(([name, value]) => integerAttribute(name, value)),
     ...(domain ? [textField(7, domain)] : []),
@@ -64,23 +67,27 @@ function node({ operator, inputs, output, domain, attributes }: NodeFields): Uin
 export const castNode = (input: string, output: string, dtype: string): Uint8Array =>
   node({ operator: 'Cast', inputs: [input], output, attributes: { to: dataTypes.get(dtype)! } });
 
-/** `axis` is left out with one scale for all. `domain` where the model's operator set is too old for ONNX's own. */
+/** `attributes`: none with one scale for all. `domain` where the model's operator set is too old for ONNX's own. */
 export const dequantizeNode = (
   inputs: readonly string[],
   output: string,
-  axis: number | undefined,
+  attributes: Readonly<Record<string, number>>,
   domain: string | undefined,
-): Uint8Array =>
-  node({
-    operator: 'DequantizeLinear',
-    inputs,
-    output,
-    domain,
-    attributes: axis === undefined ? {} : { axis },
-  });
+): Uint8Array => node({ operator: 'DequantizeLinear', inputs, output, domain, attributes });
 
-/** The operator set from which ONNX's own DequantizeLinear takes scales by axis, or in F16; older ones lack it or an axis. */
-export const dequantizeOpset = (byAxis: boolean, isHalf: boolean): number => (isHalf ? 19 : byAxis ? 13 : 10);
+/** The operator set from which ONNX's own DequantizeLinear takes such codes and scales. */
+export function dequantizeOpset({
+  bits,
+  byAxis,
+  isHalf,
+}: {
+  readonly bits: number;
+  readonly byAxis: boolean;
+  readonly isHalf: boolean;
+}): number {
+  if (bits === 4) return blockOpset;
+  return isHalf ? 19 : byAxis ? 13 : 10;
+}
 
 /** NodeProto with other inputs; all else byte for byte. */
 export function withInputs(message: Uint8Array, renamed: ReadonlyMap<string, string>): Uint8Array {
@@ -92,26 +99,46 @@ export function withInputs(message: Uint8Array, renamed: ReadonlyMap<string, str
   return messageField(1, ...parts);
 }
 
-/** A MatMul as another operator with A and the written tensors as inputs; outputs, name and notes stay. */
+/**
+ * A MatMul, Gemm or Gather as another operator with its other input and the written tensors; output, name and notes stay. What
+ * a Gemm adds is added by a node of its own, since not every provider's operator takes it; `newName` names what lies between.
+ */
 export function asOperator(
   message: Uint8Array,
   { tensors }: WeightEdit,
   operator: string,
   attributes: Readonly<Record<string, number>>,
+  newName: (wanted: string) => string,
 ): Uint8Array {
   const fields = fieldsOf(message);
-  const first = fields.find(({ number }) => number === 1)!;
-  // Inputs, operator, attributes and domain are written anew.
-  const kept = fields.filter(({ number }) => ![1, 4, 5, 7].includes(number));
-  return messageField(
+  const inputs = fields.filter(({ number }) => number === 1).map(({ payload }) => textOf(payload));
+  const isGather = operator === 'GatherBlockQuantized';
+  const added = isGather ? '' : (inputs[2] ?? '');
+  const output = textOf(fields.find(({ number }) => number === 2)!.payload);
+  const product = added === '' ? output : newName(`${output}_product`);
+  const written = tensors.map(({ name }) => name);
+  // Codes come first in a Gather, and second in a product.
+  const taken = isGather ? [written[0]!, inputs[1]!, ...written.slice(1)] : [inputs[0]!, ...written];
+  // Inputs, output, operator, attributes and domain are written anew.
+  const kept = fields.filter(({ number }) => ![1, 2, 4, 5, 7].includes(number));
+  const replaced = messageField(
     1,
-    message.subarray(first.tagStart, first.end),
-    ...tensors.map(({ name }) => textField(1, name)),
+    ...taken.map((name) => textField(1, name)),
+    textField(2, product),
     ...kept.map(({ tagStart, end }) => message.subarray(tagStart, end)),
     textField(4, operator),
     ...Object.entries(attributes).map(([name, value]) => integerAttribute(name, value)),
     textField(7, contributedDomain),
   );
+  if (added === '') return replaced;
+  const sum = node({
+    name: `${product}_sum`,
+    operator: 'Add',
+    inputs: [product, added],
+    output,
+    attributes: {},
+  });
+  return concatenated(replaced, sum);
 }
 
 /** A TensorProto but for its data: dims 1, data_type 2, name 8. */

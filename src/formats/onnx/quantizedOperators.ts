@@ -21,7 +21,7 @@ export interface OperatorUse {
   readonly inputs: readonly string[];
   /** The weights' places among the inputs. */
   readonly weights: readonly number[];
-  /** Its integer attributes. */
+  /** Its attributes that are numbers. */
   readonly attributes: ReadonlyMap<string, number>;
 }
 

@@ -15,6 +15,7 @@ import { FindingList } from '../findingList';
 import { EarlyEndError, ForwardCursor } from '../forwardCursor';
 import { ExternalFiles } from './externalData';
 import { GraphWalk, typeName, type WalkedTensor } from './graphWalk';
+import { opsetFault } from './opsetChanges';
 import { onnxStringType, onnxTypes, readEntry } from './tensorProto';
 import { nextField, readText } from './wire';
 
@@ -58,11 +59,14 @@ export async function readOnnx(source: ByteSource, options: ReadOptions = {}): P
   const findings = new FindingList();
   const external = new ExternalFiles(source.path, options.files);
   const tensors: TensorInfo[] = [];
+  const opset = model.opsets.find(({ domain }) => domain === 'ai.onnx')?.version ?? 0;
+  const withoutBlocks = opsetFault(opset, walk.operators.keys());
   for (const tensor of walk.tensors) {
-    const graphWeight: GraphWeight =
+    const use: GraphWeight =
       tensor.place === 'inner'
         ? { reason: 'it is in a subgraph' }
         : walk.weightUses.weight(tensor.name, tensor.shape, tensor.place === 'attribute', model.irVersion);
+    const graphWeight = withoutBlocks === undefined || 'reason' in use ? use : { ...use, withoutBlocks };
     tensors.push({ ...(await place(tensor, source, external, findings)), graphWeight });
   }
   if (model.cut)
@@ -214,7 +218,10 @@ async function place(
     return { ...base, unreadable: indirect[data.kind] };
   const packedRows =
     dtype.blockElements > 1 && shape.length > 1 && (elements / (shape[0] || 1)) % dtype.blockElements !== 0
-      ? { unreadable: `Its rows do not begin on whole bytes: ${dtype.blockElements} values share one.` }
+      ? {
+          unreadable: `Its rows do not begin on whole bytes: ${dtype.blockElements} values share one.`,
+          unevenRows: true,
+        }
       : {};
   if (data.kind === 'external') {
     const run = await external.locate(data.pairs, bytes);

@@ -11,7 +11,7 @@ export class WeightUses {
   private readonly constants = new Set<string>();
   private readonly inputs = new Set<string>();
 
-  /** A node of the main graph; `attributes` are its integers. */
+  /** A node of the main graph; `attributes` are its numbers. */
   node(
     operator: string,
     inputs: readonly string[],
@@ -38,6 +38,7 @@ export class WeightUses {
     else if ('reason' in use) this.uses.set(name, use);
     else if (before.operator !== use.operator || before.outputAxis !== use.outputAxis)
       this.uses.set(name, { reason: mixed });
+    else if (before.beyondProduct === undefined) this.uses.set(name, use);
   }
 
   /** A graph input, which a caller may give in an initializer's place. */
@@ -61,10 +62,23 @@ export class WeightUses {
 /** Inputs that are weights, by onnx docs/Operators.md. MatMul and an untransposed Gemm have B [K, N]. */
 function roleOf(operator: string, input: number, attributes: ReadonlyMap<string, number>): Role | undefined {
   if (operator === 'MatMul' && input === 1) return { operator, outputAxis: 1 };
-  if (operator === 'Gemm' && input === 1)
-    return { operator, outputAxis: (attributes.get('transB') ?? 0) === 0 ? 1 : 0 };
+  if (operator === 'Gemm' && input === 1) {
+    const outputAxis = (attributes.get('transB') ?? 0) === 0 ? 1 : 0;
+    const beyondProduct = gemmBeyondProduct(attributes);
+    return { operator, outputAxis, ...(beyondProduct === undefined ? {} : { beyondProduct }) };
+  }
   if (operator === 'Conv' && input === 1) return { operator, outputAxis: 0 };
   if (operator === 'Gather' && input === 0 && (attributes.get('axis') ?? 0) === 0)
     return { operator, outputAxis: 0 };
+  return undefined;
+}
+
+/** What Gemm (onnx docs/Operators.md: alpha * A' * B' + beta * C) does that a product of matrices and a sum do not. */
+function gemmBeyondProduct(attributes: ReadonlyMap<string, number>): string | undefined {
+  if ((attributes.get('transA') ?? 0) !== 0) return 'transposes its first input';
+  for (const name of ['alpha', 'beta']) {
+    const factor = attributes.get(name) ?? 1;
+    if (factor !== 1) return `has ${name} ${factor}`;
+  }
   return undefined;
 }

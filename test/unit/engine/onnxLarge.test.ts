@@ -55,7 +55,7 @@ describe.each(choices)('%j', (choice) => {
       one.tensors[0]!.maxAbs,
       one.tensors[0]!.cosine,
     ]);
-    const [want] = await run(withValues(path, decodedWeights(one.open)), feeds);
+    const [want] = await run(withValues(path, decodedWeights(one.open, path)), feeds);
     expect(distance(want!, (await run(one.open, feeds))[0]!)).toBeLessThan(1e-5);
   });
 });
@@ -73,7 +73,7 @@ it('follows a recipe, which may also ask for the table of a Gather', async () =>
   const report = await engines[1]!.call('quantize', { ...request(path, out), recipe });
   expect(report.tensors.map(({ to }) => to)).toEqual(['INT4', 'INT8']);
   expect(readdirSync(dirname(out)).sort()).toEqual(['out.onnx', 'out.onnx.loupe-recipe.json']);
-  const [want] = await run(withValues(path, decodedWeights(out)), feeds);
+  const [want] = await run(withValues(path, decodedWeights(out, path)), feeds);
   expect(distance(want!, (await run(out, feeds))[0]!)).toBeLessThan(1e-5);
 });
 

@@ -10,6 +10,7 @@ import {
 } from 'onnx-buf';
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
+import { f16ToNumber } from '../../../src/numeric/floats';
 
 export const parsed = (path: string): ModelProto => fromBinary(ModelProtoSchema, readFileSync(path));
 
@@ -47,80 +48,122 @@ export interface Decoded {
   readonly step: (index: number) => number;
 }
 
-const bytesOf = (tensor: TensorProto): Uint8Array => tensor.rawData;
 export const floatsOf = (tensor: TensorProto): Float32Array =>
   new Float32Array(Uint8Array.from(tensor.rawData).buffer);
+/** F32, or F16 as float32. */
+const scalesOf = (tensor: TensorProto): Float32Array =>
+  tensor.dataType === Type.FLOAT
+    ? floatsOf(tensor)
+    : Float32Array.from(new Uint16Array(Uint8Array.from(tensor.rawData).buffer), f16ToNumber);
 const attributeOf = (node: NodeProto, name: string): number | undefined => {
   const found = node.attribute.find((attribute) => attribute.name === name);
   return found && Number(found.i);
 };
 
-/** All quantized weights of a model, found from its nodes. */
-export function decodedWeights(path: string): Map<string, Decoded> {
+/** Weights that a model holds as [N, K]: those of a Gemm with transB. */
+function heldByChannels(path: string): ReadonlySet<string> {
+  const nodes = parsed(path).graph!.node.filter((node) => attributeOf(node, 'transB') === 1);
+  return new Set(nodes.map((node) => node.input[1]!));
+}
+
+/** The code at a place of a line of packed codes, the first one lowest. */
+const pick = (bytes: Uint8Array, line: number, lineBytes: number, i: number, bits: number): number =>
+  (bytes[line * lineBytes + Math.floor((i * bits) / 8)]! >> ((i * bits) % 8)) & (2 ** bits - 1);
+
+const codeTypes: ReadonlyMap<Type, { bits: number; signed: boolean }> = new Map([
+  [Type.INT8, { bits: 8, signed: true }],
+  [Type.UINT8, { bits: 8, signed: false }],
+  [Type.INT4, { bits: 4, signed: true }],
+  [Type.UINT4, { bits: 4, signed: false }],
+]);
+
+/** Numbers of an ONNX integer type. */
+function integersOf(tensor: TensorProto): Int32Array {
+  const { bits, signed } = codeTypes.get(tensor.dataType)!;
+  const count = tensor.dims.reduce((product, size) => product * Number(size), 1);
+  expect(tensor.rawData.length).toBe(Math.ceil((count * bits) / 8));
+  return Int32Array.from({ length: count }, (_, i) => {
+    const code = pick(tensor.rawData, 0, 0, i, bits);
+    return signed && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
+  });
+}
+
+/** All quantized weights of a model, found from its nodes. `original`: the model it was made from. */
+export function decodedWeights(path: string, original?: string): Map<string, Decoded> {
   const { graph } = parsed(path);
+  const byChannels = original === undefined ? new Set<string>() : heldByChannels(original);
   const tensors = new Map(graph!.initializer.map((tensor) => [tensor.name, tensor]));
   const result = new Map<string, Decoded>();
+  /** Values and steps by channel and input, in the order of the original. */
+  const put = (
+    name: string,
+    [N, K]: readonly [number, number],
+    value: (n: number, k: number) => number,
+    step: (n: number, k: number) => number,
+    ordered = byChannels.has(name),
+  ): void => {
+    const at = (i: number): [number, number] =>
+      ordered ? [Math.floor(i / K), i % K] : [i % N, Math.floor(i / N)];
+    const values = Float32Array.from({ length: N * K }, (_, i) => value(...at(i)));
+    result.set(name, { values, step: (i) => step(...at(i)) });
+  };
   for (const node of graph!.node) {
     const at = (input: number) => tensors.get(node.input[input] ?? '');
+    const integer = (name: string) => attributeOf(node, name)!;
     if (node.opType === 'DequantizeLinear') {
-      const [codes, scale, zero] = [at(0)!, floatsOf(at(1)!), at(2)];
+      const [codes, scale, zero] = [at(0)!, scalesOf(at(1)!), at(2)];
       const shape = codes.dims.map(Number);
       const axis = attributeOf(node, 'axis') ?? 0;
       const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
-      const channel = (i: number) => (scale.length === 1 ? 0 : Math.floor(i / inner) % shape[axis]!);
-      expect([codes.dataType, scale.length]).toEqual([
-        zero ? Type.UINT8 : Type.INT8,
-        at(1)!.dims.length === 0 ? 1 : shape[axis],
+      const block = attributeOf(node, 'block_size') ?? 0;
+      const blocks = Math.ceil(shape[axis]! / block);
+      const scaleShape = block > 0 ? shape.map((size, i) => (i === axis ? blocks : size)) : [shape[axis]];
+      const group = (i: number) => {
+        if (scale.length === 1) return 0;
+        const along = Math.floor(i / inner) % shape[axis]!;
+        if (block === 0) return along;
+        const outer = Math.floor(i / inner / shape[axis]!);
+        return (outer * blocks + Math.floor(along / block)) * inner + (i % inner);
+      };
+      expect([codeTypes.get(codes.dataType)!.signed, at(1)!.dims.map(Number)]).toEqual([
+        zero === undefined,
+        at(1)!.dims.length === 0 ? [] : scaleShape,
       ]);
-      const raw = zero ? bytesOf(codes) : new Int8Array(Uint8Array.from(bytesOf(codes)).buffer);
+      expect(zero?.dims).toEqual(zero && at(1)!.dims);
+      const zeros = zero && integersOf(zero);
       const values = Float32Array.from(
-        raw,
-        (code, i) => (code - (zero ? bytesOf(zero)[channel(i)]! : 0)) * scale[channel(i)]!,
+        integersOf(codes),
+        (code, i) => (code - (zeros ? zeros[group(i)]! : 0)) * scale[group(i)]!,
       );
-      result.set(codes.name, { values, step: (i) => scale[channel(i)]! });
-    } else if (node.opType === 'MatMulNBits') {
-      const [codes, scale, zero] = [at(1)!, floatsOf(at(2)!), at(3)];
-      const [K, N, bits, size] = ['K', 'N', 'bits', 'block_size'].map((name) => attributeOf(node, name)!) as [
-        number,
-        number,
-        number,
-        number,
-      ];
+      result.set(codes.name, { values, step: (i) => scale[group(i)]! });
+    } else if (node.opType === 'MatMulNBits' || node.opType === 'GatherBlockQuantized') {
+      const isGather = node.opType === 'GatherBlockQuantized';
+      const [codes, scale, zero] = [at(isGather ? 0 : 1)!, scalesOf(at(2)!), at(3)];
+      const [bits, size] = [integer('bits'), integer('block_size')];
+      const shape = codes.dims.map(Number);
+      const [K, N] = isGather ? [(shape[1]! * 8) / bits, shape[0]!] : [integer('K'), integer('N')];
       const blocks = Math.ceil(K / size);
-      expect(codes.dims.map(Number)).toEqual([N, blocks, (size * bits) / 8]);
-      const pick = (bytes: Uint8Array, row: number, rowBytes: number, i: number) =>
-        (bytes[row * rowBytes + Math.floor((i * bits) / 8)]! >> ((i * bits) % 8)) & (2 ** bits - 1);
-      const values = new Float32Array(K * N);
-      for (let n = 0; n < N; n++)
-        for (let k = 0; k < K; k++) {
-          const block = Math.floor(k / size);
-          const code = pick(bytesOf(codes), n, (blocks * size * bits) / 8, k);
-          const zeroPoint = zero
-            ? pick(bytesOf(zero), n, Math.ceil((blocks * bits) / 8), block)
-            : 2 ** (bits - 1);
-          values[k * N + n] = (code - zeroPoint) * scale[n * blocks + block]!;
-        }
-      result.set(codes.name, {
-        values,
-        step: (i) => scale[(i % N) * blocks + Math.floor(Math.floor(i / N) / size)]!,
-      });
+      if (!isGather) expect(shape).toEqual([N, blocks, (size * bits) / 8]);
+      const lineBytes = isGather ? shape[1]! : (blocks * size * bits) / 8;
+      const block = (k: number) => Math.floor(k / size);
+      const scaleAt = (n: number, k: number) => scale[n * blocks + block(k)]!;
+      const zeroAt = (n: number, k: number) =>
+        zero ? pick(zero.rawData, n, Math.ceil((blocks * bits) / 8), block(k), bits) : 2 ** (bits - 1);
+      const value = (n: number, k: number) =>
+        (pick(codes.rawData, n, lineBytes, k, bits) - zeroAt(n, k)) * scaleAt(n, k);
+      put(codes.name, [N, K], value, scaleAt, isGather || byChannels.has(codes.name));
     } else if (node.opType === 'MatMulBnb4') {
       const [codes, absmax] = [at(1)!, floatsOf(at(2)!)];
-      const [K, N, size, type] = ['K', 'N', 'block_size', 'quant_type'].map(
-        (name) => attributeOf(node, name)!,
-      ) as [number, number, number, number];
-      const values = new Float32Array(K * N);
-      for (let flat = 0; flat < K * N; flat++) {
-        const code = (bytesOf(codes)[flat >> 1]! >> (flat % 2 === 0 ? 4 : 0)) & 15;
-        values[(flat % K) * N + Math.floor(flat / K)] =
-          (type === 1 ? nf4 : fp4)[code]! * absmax[Math.floor(flat / size)]!;
-      }
+      const [K, N, size, type] = [integer('K'), integer('N'), integer('block_size'), integer('quant_type')];
+      const scaleAt = (n: number, k: number) => absmax[Math.floor((n * K + k) / size)]!;
+      const value = (n: number, k: number) => {
+        const flat = n * K + k;
+        const code = (codes.rawData[flat >> 1]! >> (flat % 2 === 0 ? 4 : 0)) & 15;
+        return (type === 1 ? nf4 : fp4)[code]! * scaleAt(n, k);
+      };
       // The widest gap between two levels, by the largest value of the block.
       const gap = type === 1 ? 0.304 : 0.34;
-      result.set(codes.name, {
-        values,
-        step: (i) => gap * absmax[Math.floor(((i % N) * K + Math.floor(i / N)) / size)]!,
-      });
+      put(codes.name, [N, K], value, (n, k) => gap * scaleAt(n, k));
     }
   }
   return result;
