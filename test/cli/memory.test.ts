@@ -1,0 +1,93 @@
+/** `memory` of the built command line. */
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sharedPath } from '../fixtures/shared';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const demo = path.join(root, 'examples/demo-llama-3m-outliers');
+let work: string;
+beforeAll(() => {
+  work = mkdtempSync(path.join(tmpdir(), 'loupe-memory-'));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+function run(...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), 'memory', ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the document is checked field by field.
+const json = (...args: string[]): any => JSON.parse(run(...args, '--json').stdout);
+
+describe('memory', () => {
+  it("gives a checkpoint's exact bytes, and its cache by the config beside it", () => {
+    const estimate = json(demo, '--context', '1k', '--kv-dtype', 'F16');
+    const file = path.join(demo, 'model.safetensors');
+    // The file but for its header: eight bytes of length and the JSON.
+    expect(estimate.weights.bytes).toBeLessThan(statSync(file).size);
+    expect(estimate.weights.bytes).toBe(estimate.weights.byDtype.BF16);
+    expect(estimate.weights.bytes).toBe(2 * estimate.parameters);
+    const config = json('--config', path.join(demo, 'config.json'), '--context', '1024');
+    expect(estimate.kvCache).toEqual(config.kvCache);
+    expect(estimate.parameters).toBe(config.parameters);
+    expect(estimate.table).toEqual(config.table);
+  });
+
+  it('has every field of the contract', () => {
+    const estimate = json(demo);
+    for (const name of ['weights', 'activations', 'buffers', 'total'])
+      expect(estimate[name].bytes, name).toBeTypeOf('number');
+    expect(estimate.kvCache.bytesPerToken).toBeGreaterThan(0);
+    expect(estimate.table.map(({ scheme }: { scheme: string }) => scheme)).toContain('int8-absmax');
+  });
+
+  it('gives the sizes that quantizing plans, scheme by scheme', () => {
+    const { table } = json(demo);
+    for (const scheme of ['int8-absmax', 'nf4', 'f16', 'mxfp4']) {
+      const args = [
+        path.join(root, 'dist/cli.js'),
+        'quantize',
+        demo,
+        '--scheme',
+        scheme,
+        '--dry-run',
+        '--json',
+      ];
+      const plan = JSON.parse(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout);
+      const planned = plan.tensors.reduce((sum: number, { bytes }: { bytes: number }) => sum + bytes, 0);
+      expect(table.find((row: { scheme: string }) => row.scheme === scheme).bytes, scheme).toBe(planned);
+    }
+  });
+
+  it('prints a table with bounds', () => {
+    const { stdout, status } = run(demo, '--runtime', 'llama.cpp');
+    expect(status).toBe(0);
+    expect(stdout).toContain('llama.cpp, ');
+    expect(stdout).toMatch(/weights +\S+ MiB +exact/);
+    expect(stdout).toMatch(/KV cache +\S+ \S+ +\S+ \S+ to \S+ \S+ +\S+ \S+ a token in f16/);
+  });
+
+  it('names what is wrong with a config or an option', () => {
+    const config = path.join(work, 'config.json');
+    writeFileSync(config, '{"model_type": "llama", "hidden_size": -1}');
+    const { error } = json('--config', config);
+    expect(error).toMatchObject({ code: 'malformed', file: config });
+    expect(error.message).toContain('"hidden_size" should be a whole number');
+    expect(run(demo, '--context', 'long').stderr).toContain('--context takes a whole number');
+    expect(run(demo, '--runtime', 'tgi').stderr).toContain('--runtime takes transformers, llama.cpp, vllm');
+    expect(run(demo, '--config', config).stderr).toContain('not both');
+  });
+
+  const gguf = sharedPath('models/demo-llama-3m.f16.gguf');
+  it.skipIf(!gguf)("takes a GGUF's figures from its metadata", () => {
+    const estimate = json(gguf!, '--runtime', 'llama.cpp');
+    const folder = json(sharedPath('models/demo-llama-3m')!, '--runtime', 'llama.cpp');
+    expect(estimate.kvCache).toEqual(folder.kvCache);
+    expect(estimate.activations).toEqual(folder.activations);
+  });
+});
