@@ -25,7 +25,7 @@ export class JobQueue {
       return await work();
     } finally {
       const next = this.waiting.shift();
-      this.tellAll();
+      this.tellFrom(0);
       if (next) next.begin();
       else this.isBusy = false;
     }
@@ -39,8 +39,9 @@ export class JobQueue {
     }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.waiting.splice(this.waiting.indexOf(entry), 1);
-        this.tellAll();
+        const place = this.waiting.indexOf(entry);
+        this.waiting.splice(place, 1);
+        this.tellFrom(place);
         reject(cancelled());
       };
       const entry: Waiting = {
@@ -56,8 +57,8 @@ export class JobQueue {
     });
   }
 
-  private tellAll(): void {
-    for (const [index, { tell }] of this.waiting.entries()) tell(index + 1);
+  private tellFrom(place: number): void {
+    for (const [index, { tell }] of this.waiting.entries()) if (index >= place) tell(index + 1);
   }
 }
 

@@ -1,0 +1,60 @@
+/** A model of 24 MB that takes long enough to be interrupted, and how tests wait for the middle of a job. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { unfinishedRecordName } from '../../../src/engine/quantize/temporaryOutput';
+import type { QuantizeRequest } from '../../../src/protocol/engineApi';
+import { bf16Data } from '../../fixtures/makeCheckpoint';
+import { randomValues, request, writeModel } from './support';
+
+export const largeTensors = 24;
+
+/** Writes it as `folder`/model.safetensors with a configuration, and returns the file's path. */
+export function writeLarge(folder: string): string {
+  const tensors = Array.from({ length: largeTensors }, (_, i) => ({
+    name: `layers.${i}.proj.weight`,
+    dtype: 'BF16',
+    shape: [512, 1024],
+    data: bf16Data(randomValues(2 ** 19, i + 1)),
+  }));
+  const path = writeModel(join(folder, 'model.safetensors'), tensors);
+  writeFileSync(join(folder, 'config.json'), '{}');
+  return path;
+}
+
+/** A job that takes a second or more: the search of scales runs per block. */
+export const slowRequest = (path: string, out: string, more: Partial<QuantizeRequest> = {}) =>
+  request(path, out, { scheme: 'int4-absmax', granularity: 'block', blockSize: 32, clip: 'mse', ...more });
+
+export const hashOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+/** SHA-256 of each file of a folder, by name. */
+export const hashesOf = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, hashOf(join(folder, name))]),
+  );
+
+export const hiddenIn = (parent: string) => readdirSync(parent).filter((name) => name.startsWith('.'));
+
+export async function until(condition: () => boolean, what: string, stepMs = 5): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (Date.now() < deadline) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, stepMs));
+  }
+  throw new Error(`never happened: ${what}`);
+}
+
+/** Names of the shards that the records of hidden folders beside an output call finished. */
+export function finishedIn(parent: string): string[] {
+  return hiddenIn(parent).flatMap((name) => {
+    try {
+      const record = JSON.parse(readFileSync(join(parent, name, unfinishedRecordName), 'utf8'));
+      return record.shards.map((shard: { name: string }) => shard.name);
+    } catch {
+      return [];
+    }
+  });
+}
