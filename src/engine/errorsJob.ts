@@ -11,7 +11,7 @@ import type { Engine, JobContext } from './jobs';
 import { namingTensor } from './namingTensor';
 import { resolveFor } from './policy';
 import { withLayers } from './pruneLayers';
-import { kernelCode, quantizeTensor, settingOf } from './quantizeTensor';
+import { quantizeTensor, settingOf, takesRows } from './quantizeTensor';
 import { recipeWithLayers } from './recipeLayers';
 import { inOrder } from './worker/inOrder';
 
@@ -48,7 +48,7 @@ export async function errorsJob(
         const source = opened.source(index);
         const setting = settingOf(choice, source);
         const encoding = namingTensor(source, () => encodingFor(setting));
-        const known = kernelCode(setting)
+        const known = takesRows(setting, source, runners)
           ? undefined
           : await surveyTensor(engine.pool, source, setting, { signal });
         const sums = known

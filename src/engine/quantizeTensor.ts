@@ -6,7 +6,7 @@ import { layerOf } from '../quant/pruning/layers';
 import type { Setting } from '../quant/scheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
 import type { SchemeChoice } from '../quant/types';
-import { rowParts } from './matrix';
+import { rowParts, segmentElements } from './matrix';
 import { namingTensor } from './namingTensor';
 import type { TensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
@@ -43,6 +43,18 @@ export function kernelCode({ choice, graph }: Pick<Setting, 'choice' | 'graph'>)
   if (!isPlain || !(granularity === 'row' || granularity === 'tensor')) return undefined;
   const code = linearCodeNamed(choice.scheme);
   return code?.bits === 8 ? code : undefined;
+}
+
+/**
+ * Whether `quantizeTensor` is the way to encode a setting, rather than `encodeTensor`, which does more in one walk: where a graph
+ * makes the codes, of many rows at once, and for rows that are cut into slices.
+ */
+export function takesRows(
+  setting: Pick<Setting, 'choice' | 'graph'>,
+  { columns }: TensorSource,
+  { pool, encoder }: QuantizeRunners,
+): boolean {
+  return kernelCode(setting) !== undefined && (encoder !== pool || columns > segmentElements);
 }
 
 /** Codes go to `output` when it is given. `onPart` hears the elements of each part that is done. */

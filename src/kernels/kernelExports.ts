@@ -1,5 +1,6 @@
 /** What the compiled module exports. */
 import type { PackedExports } from './packedExports';
+import type { PairSumsExports } from './pairSums';
 import type { QuantExports } from './quantExports';
 import type { FoldExports } from './valueFolds';
 
@@ -41,6 +42,7 @@ export interface KernelExports
     Record<`decode${LookupDtype}`, LookupDecoder>,
     PackedExports,
     QuantExports,
+    PairSumsExports,
     FoldExports {
   heapBase(): number;
   decodeByTable: LookupDecoder;
@@ -69,7 +71,6 @@ export interface KernelExports
     low: number,
     high: number,
   ): void;
-  errorSums(x: number, y: number, n: number, out: number): void;
   moments(src: number, n: number, shift: number, out: number): void;
   moments64(src: number, n: number, shift: number, out: number): void;
   histogramF32(src: number, n: number, histogram: number): void;

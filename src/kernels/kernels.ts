@@ -6,22 +6,14 @@ import { LoupeError } from '../errors';
 import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
 import { Lookups } from './lookups';
 import type { PackedExports } from './packedExports';
+import { type ErrorSums, PairSums, pairSumsBytes } from './pairSums';
 import type { QuantExports } from './quantExports';
 import type { ShiftedSums } from './shiftedSums';
 import { ValueFolds } from './valueFolds';
 import { type WasmMemory, wasm } from './webAssembly';
 
+export type { ErrorSums } from './pairSums';
 export type { ShiftedSums } from './shiftedSums';
-
-/** Sums over pairs of an original x and its dequantized y, e = x - y, all in float64. */
-export interface ErrorSums {
-  readonly squaredError: number;
-  readonly absoluteError: number;
-  readonly squaredX: number;
-  readonly productXY: number;
-  readonly squaredY: number;
-  readonly maxAbsError: number;
-}
 
 /** Counts of |x - mean| > 3 std and > 6 std. */
 export interface SigmaCounts {
@@ -37,7 +29,7 @@ const pageBytes = 65536;
 /** What a 32-bit module can address, less one page so that a pointer past the end stays a number. */
 const maximumPages = 65535;
 const alignment = 64;
-const scratchBytes = 128;
+const scratchBytes = 256;
 
 export class Kernels {
   readonly memory: WasmMemory;
@@ -47,6 +39,7 @@ export class Kernels {
   readonly quant: QuantExports;
   readonly folds: ValueFolds;
   readonly #exports: KernelExports;
+  readonly #pairs: PairSums;
   readonly #scratch: number;
   readonly #start: number;
   readonly #decoders: ReadonlyMap<string, Decoder>;
@@ -62,6 +55,7 @@ export class Kernels {
     const lookups = new Lookups(exports, this.#scratch + scratchBytes, (at, bytes) => this.u8(at, bytes));
     this.#start = align(lookups.end);
     this.#top = this.#start;
+    this.#pairs = new PairSums(memory, exports, this.#scratch);
     this.folds = new ValueFolds(memory, exports, this.#scratch);
     const decoders = new Map<string, Decoder>(kernelDtypes.map((name) => [name, exports[`decode${name}`]]));
     for (const [name, decoder] of lookups.decoders) decoders.set(name, decoder);
@@ -205,16 +199,12 @@ export class Kernels {
 
   /** Error sums over n float32 pairs, in one fixed order of additions for a given n. */
   errorSums(xPtr: number, yPtr: number, n: number): ErrorSums {
-    this.#exports.errorSums(xPtr, yPtr, n, this.#scratch);
-    const out = this.f64(this.#scratch, 6);
-    return {
-      squaredError: out[0]!,
-      absoluteError: out[1]!,
-      squaredX: out[2]!,
-      productXY: out[3]!,
-      squaredY: out[4]!,
-      maxAbsError: out[5]!,
-    };
+    return this.#pairs.begin(n).add(xPtr, yPtr, n).end();
+  }
+
+  /** Reserves memory for error sums of pairs that come in pieces. */
+  pairSums(): PairSums {
+    return new PairSums(this.memory, this.#exports, this.alloc(pairSumsBytes));
   }
 
   /** Shifted sums of n float32 values. */

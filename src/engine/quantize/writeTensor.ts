@@ -11,7 +11,7 @@ import { packZeroPoints } from '../../quant/zeroPoints';
 import type { ChosenBackend } from '../backends/backends';
 import { encodeTensor, surveyTensor } from '../encodeTensor';
 import type { Engine } from '../jobs';
-import { kernelCode, type QuantizedTensor, quantizeTensor } from '../quantizeTensor';
+import { type QuantizedTensor, quantizeTensor, takesRows } from '../quantizeTensor';
 import { inOrder } from '../worker/inOrder';
 import type { PlannedTensor, QuantizePlan } from './plan';
 import type { ProgressMeter } from './progressMeter';
@@ -63,10 +63,11 @@ export async function writeTensor(
   const bytesPerElement = tensor.bytes / tensor.elements;
   const onPart = (elements: number) => meter.advance(tensor.name, elements * bytesPerElement);
   const { setting, pieces } = planned;
+  const runners = { pool: engine.pool, encoder: backend.runner };
   let sums: ErrorSums;
-  if (kernelCode(setting)) {
+  if (takesRows(setting, source, runners)) {
     const quantized = await quantizeTensor(
-      { pool: engine.pool, encoder: backend.runner },
+      runners,
       source,
       setting.choice,
       { path: file, byteOffset: pieces.get('_packed')!, strideBytes: 4 * Math.ceil(source.columns / 4) },

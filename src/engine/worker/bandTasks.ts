@@ -1,5 +1,6 @@
 /** Passes over a tensor and its encoding by any scheme, window by window. */
 import { closeSync, openSync } from 'node:fs';
+import type { ErrorSums } from '../../kernels/pairSums';
 import { surveyKernelFor } from '../../quant/bandKernels/surveyKernels';
 import type { Chunk } from '../../quant/scheme';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
@@ -8,7 +9,7 @@ import { namingTensor } from '../namingTensor';
 import { BandWindow } from './bandWindow';
 import { nonFinite, writeAll } from './encodeTask';
 import { readFlatTo } from './flatValues';
-import { KernelWindow, type ValuePair } from './kernelWindow';
+import { KernelWindow } from './kernelWindow';
 import type { BandsTask, SurveyTask, TaskResult } from './task';
 import type { WorkerContext } from './workerContext';
 
@@ -52,7 +53,6 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
 
 /** Error sums are taken in the same segments as by `runCompare`, so that a written file compares equal in all bits. */
 export async function runBands(context: WorkerContext, task: BandsTask): Promise<TaskResult<BandsTask>> {
-  const { kernels } = context;
   const { source, part, setting, known, output } = task;
   const start = part.row * source.columns;
   const file = output && openSync(output.path, 'r+');
@@ -64,18 +64,14 @@ export async function runBands(context: WorkerContext, task: BandsTask): Promise
     }
   };
   try {
-    const most = Math.min(segmentElements, part.rows * part.columns);
     const window =
-      KernelWindow.for(context, source, setting, known, most, write) ??
-      new PlainPairs(context, task, most, write);
+      KernelWindow.for(context, source, setting, known, write) ?? new PlainPairs(context, task, write);
     let sums = noErrorSums;
     for (const block of divide(part, segmentElements)) {
       context.checkCancelled();
       const count = block.rows * block.columns;
       const first = block.row * source.columns + block.column;
-      const { x, y } =
-        window instanceof KernelWindow ? await window.valuesLater(first, count) : window.values(first, count);
-      sums = addErrorSums(sums, kernels.errorSums(x, y, count));
+      sums = addErrorSums(sums, await window.errorSumsLater(first, count));
     }
     return { sums };
   } finally {
@@ -86,27 +82,30 @@ export async function runBands(context: WorkerContext, task: BandsTask): Promise
 /** As `KernelWindow` by the plain code. */
 class PlainPairs {
   private readonly window: BandWindow;
-  private readonly pair: ValuePair;
 
   constructor(
     private readonly context: WorkerContext,
     private readonly task: BandsTask,
-    most: number,
     onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
   ) {
-    const { kernels } = context;
-    this.pair = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
     this.window = new BandWindow(context, task.source, task.setting, task.known, (first, encoded) =>
       onEncoded(first, () => encoded.chunks()),
     );
   }
 
-  values(first: number, count: number): ValuePair {
-    const { x, y } = this.pair;
+  errorSumsLater(first: number, count: number): ErrorSums {
+    const { kernels } = this.context;
     const dequantized = new Float32Array(count);
     this.window.copyTo(dequantized, first);
-    readFlatTo(this.context, this.task.source, first, count, x);
-    this.context.kernels.f32(y, count).set(dequantized);
-    return this.pair;
+    const mark = kernels.mark();
+    try {
+      const x = kernels.alloc(4 * count);
+      const y = kernels.alloc(4 * count);
+      readFlatTo(this.context, this.task.source, first, count, x);
+      kernels.f32(y, count).set(dequantized);
+      return kernels.errorSums(x, y, count);
+    } finally {
+      kernels.reset(mark);
+    }
   }
 }

@@ -1,21 +1,16 @@
 /** Encodes a tensor piece by piece where it lies in the kernels' memory, for settings that have a kernel. */
+import type { ErrorSums, PairSums } from '../../kernels/pairSums';
 import type { BandKernel, GraphKernel, KernelEncoded } from '../../quant/bandKernels/bandKernel';
 import { bandKernelFor, graphKernelFor } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import type { Chunk, Encoding, Knowledge, Setting } from '../../quant/scheme';
-import { windowElements } from '../matrix';
+import { kernelWindowElements, windowElements } from '../matrix';
 import { namingTensor, namingTensorLater } from '../namingTensor';
 import type { TensorSource } from '../tensorSource';
 import { overflow } from './bandWindow';
 import { nonFinite } from './encodeTask';
 import { type FlatValues, readFlatTo } from './flatValues';
 import type { WorkerContext } from './workerContext';
-
-/** Originals and dequantized values, each `count` float32. */
-export interface ValuePair {
-  readonly x: number;
-  readonly y: number;
-}
 
 /** A window that is being encoded, and the top of the kernels' memory before that. */
 interface Run {
@@ -24,25 +19,28 @@ interface Run {
   readonly mark: number;
 }
 
-/** Windows are those of `BandWindow`, so that all tasks agree on which part writes what. */
+/** Hears of dequantized values, in their order. */
+type HearValues = (values: Float32Array) => void;
+
+/** All tasks over a tensor cut it into the same windows, so that they agree on which part writes what. */
 export class KernelWindow {
   private readonly encoding: Encoding;
   private readonly size: number;
   private readonly elements: number;
-  private readonly window: ValuePair;
-  /** Where a run goes that lies in several windows. */
-  private readonly joined: ValuePair;
+  /** Where originals and dequantized values lie. */
+  private readonly x: number;
+  private readonly y: number;
+  private readonly pairs: PairSums;
   private copied: Float32Array | undefined;
   private first = -1;
   private count = 0;
 
-  /** undefined where the setting has no kernel. `most` values are asked for at once. */
+  /** undefined where the setting has no kernel. */
   static for(
     context: WorkerContext,
     source: TensorSource,
     setting: Setting,
     known: Knowledge,
-    most: number,
     onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void = () => {},
     shared?: FlatValues | undefined,
   ): KernelWindow | undefined {
@@ -52,7 +50,7 @@ export class KernelWindow {
       : undefined;
     const kernel = bandKernelFor(kernels, setting);
     if (!kernel) return undefined;
-    return new KernelWindow(context, source, setting, known, kernel, graph, most, onEncoded, shared);
+    return new KernelWindow(context, source, setting, known, kernel, graph, onEncoded, shared);
   }
 
   private constructor(
@@ -61,9 +59,8 @@ export class KernelWindow {
     setting: Setting,
     private readonly known: Knowledge,
     private readonly kernel: BandKernel,
-    /** What `valuesLater` asks instead. */
+    /** What `errorSumsLater` asks instead. */
     private readonly graph: GraphKernel | undefined,
-    most: number,
     /** Hears of each window that is encoded; its chunks are good only while it listens. */
     private readonly onEncoded: (first: number, chunks: () => Iterable<Chunk>) => void,
     /** Values that several schemes look at; undefined: they are read. */
@@ -72,58 +69,55 @@ export class KernelWindow {
     const { kernels } = context;
     this.encoding = namingTensor(source, () => encodingFor(setting));
     this.elements = source.rows * source.columns;
-    this.size = windowElements(this.encoding.unit);
+    // A graph has a price a call.
+    this.size = (graph ? windowElements : kernelWindowElements)(this.encoding.unit);
     const room = Math.min(this.size, this.elements);
-    this.window = { x: kernels.alloc(4 * room), y: kernels.alloc(4 * room) };
-    this.joined = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
+    this.x = kernels.alloc(4 * room);
+    this.y = kernels.alloc(4 * room);
+    this.pairs = kernels.pairSums();
   }
 
-  /** `count` values of the flattened tensor from `first` on, and what they become; good until the next call. */
-  values(first: number, count: number): ValuePair {
-    const walk = this.walk(first, count);
+  /** Error sums of `count` values of the flattened tensor from `first` on: the bits of `Kernels.errorSums` of them. */
+  errorSums(first: number, count: number, hear?: HearValues): ErrorSums {
+    const walk = this.walk(first, count, hear);
     for (;;) {
       const { done, value } = walk.next();
-      if (done) return value;
+      if (done) return this.checked(first, count, value);
       const run = this.begin(value);
       if (run) this.finish(run, this.encode(run));
     }
   }
 
   /** The same by a graph where there is one. */
-  async valuesLater(first: number, count: number): Promise<ValuePair> {
-    const { graph } = this;
-    if (!graph) return this.values(first, count);
+  async errorSumsLater(first: number, count: number): Promise<ErrorSums> {
+    const { graph, x, y } = this;
+    if (!graph) return this.errorSums(first, count);
     const walk = this.walk(first, count);
     for (;;) {
       const { done, value } = walk.next();
-      if (done) return value;
+      if (done) return this.checked(first, count, value);
       const run = this.begin(value);
       if (!run) continue;
-      const band = { first: run.first, count: run.count, ...this.window };
+      const band = { first: run.first, count: run.count, x, y };
+      this.assertFinite(run);
       const encoded = await namingTensorLater(this.source, () => graph(band, this.known));
       this.finish(run, encoded ?? this.encodePlainly(run));
     }
   }
 
-  /** Yields the elements that the window must hold next, and returns where the values lie. */
-  private *walk(first: number, count: number): Generator<number, ValuePair, void> {
-    yield first;
-    if (first + count <= this.first + this.count) return this.within(first);
-    const { kernels } = this.context;
+  /** Yields the elements that the window must hold next, and returns the sums. */
+  private *walk(first: number, count: number, hear?: HearValues): Generator<number, ErrorSums, void> {
+    const { pairs } = this;
+    pairs.begin(count);
     for (let done = 0; done < count; ) {
       yield first + done;
-      const { x, y } = this.within(first + done);
-      const part = Math.min(count - done, this.first + this.count - (first + done));
-      kernels.f32(this.joined.x + 4 * done, part).set(kernels.f32(x, part));
-      kernels.f32(this.joined.y + 4 * done, part).set(kernels.f32(y, part));
+      const at = first + done - this.first;
+      const part = Math.min(count - done, this.count - at);
+      pairs.add(this.x + 4 * at, this.y + 4 * at, part);
+      hear?.(this.context.kernels.f32(this.y + 4 * at, part));
       done += part;
     }
-    return this.joined;
-  }
-
-  private within(element: number): ValuePair {
-    const at = 4 * (element - this.first);
-    return { x: this.window.x + at, y: this.window.y + at };
+    return pairs.end();
   }
 
   /** Reads the window of an element; undefined when that is the one at hand. */
@@ -132,7 +126,7 @@ export class KernelWindow {
     if (first === this.first) return undefined;
     const { context, source } = this;
     const { kernels } = context;
-    const { x } = this.window;
+    const { x } = this;
     context.checkCancelled();
     const count = Math.min(this.size, this.elements - first);
     this.first = -1;
@@ -143,40 +137,65 @@ export class KernelWindow {
       this.shared.copyTo(values, first);
       kernels.f32(x, count).set(values);
     } else readFlatTo(context, source, first, count, x);
-    const bad = this.firstNonFinite(x, count);
-    if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
     return { first, count, mark: kernels.mark() };
   }
 
-  /** Checks and tells what the window became, and frees what that took. */
+  /** Tells what the window became, and frees what that took. */
   private finish({ first, count, mark }: Run, encoded: Pick<KernelEncoded, 'chunks'>): void {
-    const { kernels } = this.context;
-    const { x, y } = this.window;
-    const lost = this.firstNonFinite(y, count);
-    if (lost >= 0) {
-      const [value, became] = [kernels.f32(x, count)[lost]!, kernels.f32(y, count)[lost]!];
-      throw overflow(this.source, first + lost, value, became, this.encoding.to);
-    }
     this.onEncoded(first, () => encoded.chunks());
-    kernels.reset(mark);
+    this.context.kernels.reset(mark);
     this.first = first;
     this.count = count;
   }
 
   private encode(run: Run): Pick<KernelEncoded, 'chunks'> {
     const { first, count } = run;
-    const { x, y } = this.window;
-    const encoded = namingTensor(this.source, () => this.kernel({ first, count, x, y }, this.known));
-    return encoded ?? this.encodePlainly(run);
+    const { x, y } = this;
+    try {
+      const encoded = namingTensor(this.source, () => this.kernel({ first, count, x, y }, this.known));
+      return encoded ?? this.encodePlainly(run);
+    } catch (thrown) {
+      this.assertFinite(run);
+      throw thrown;
+    }
   }
 
-  private encodePlainly({ first, count }: Run): Pick<KernelEncoded, 'chunks'> {
+  private encodePlainly(run: Run): Pick<KernelEncoded, 'chunks'> {
     const { kernels } = this.context;
-    const { x, y } = this.window;
-    const values = kernels.f32(x, count).slice();
+    const { first, count } = run;
+    this.assertFinite(run);
+    const values = kernels.f32(this.x, count).slice();
     const plain = namingTensor(this.source, () => this.encoding.encode({ first, values }, this.known));
-    kernels.f32(y, count).set(plain.dequantized);
+    kernels.f32(this.y, count).set(plain.dequantized);
     return plain;
+  }
+
+  /** Sums that are finite prove that all values are; else the first that is not is looked for, and thrown. */
+  private checked(first: number, count: number, sums: ErrorSums): ErrorSums {
+    if (Number.isFinite(sums.squaredX) && Number.isFinite(sums.squaredY)) return sums;
+    const { kernels } = this.context;
+    for (let at = first; at < first + count; at = this.first + this.count) {
+      this.first = -1;
+      const run = this.begin(at)!;
+      this.assertFinite(run);
+      this.encode(run);
+      const lost = this.firstNonFinite(this.y, run.count);
+      if (lost >= 0) {
+        const value = kernels.f32(this.x, run.count)[lost]!;
+        const became = kernels.f32(this.y, run.count)[lost]!;
+        throw overflow(this.source, run.first + lost, value, became, this.encoding.to);
+      }
+      kernels.reset(run.mark);
+      this.first = run.first;
+      this.count = run.count;
+    }
+    return sums;
+  }
+
+  /** Throws `non-finite` where the window holds such a value. */
+  private assertFinite({ first, count }: Run): void {
+    const bad = this.firstNonFinite(this.x, count);
+    if (bad >= 0) throw nonFinite(this.source, first + bad, this.context.kernels.f32(this.x, count)[bad]!);
   }
 
   private firstNonFinite(pointer: number, count: number): number {

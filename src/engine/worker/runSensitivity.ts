@@ -14,7 +14,7 @@ import type { TensorSource } from '../tensorSource';
 import { BandWindow, overflow } from './bandWindow';
 import { nonFinite } from './encodeTask';
 import { FlatValues, readFlat } from './flatValues';
-import { KernelWindow, type ValuePair } from './kernelWindow';
+import { KernelWindow } from './kernelWindow';
 import type {
   Outcome,
   SampleErrors,
@@ -56,16 +56,16 @@ function errorsOf(
   let sums = noErrorSums;
   const mark = kernels.mark();
   try {
-    const most = Math.min(segmentElements, part.rows * part.columns);
     const window =
-      KernelWindow.for(context, source, setting, known, most, undefined, flat) ??
-      new PlainWindow(context, source, { setting, known }, most, flat);
+      KernelWindow.for(context, source, setting, known, undefined, flat) ??
+      new PlainWindow(context, source, { setting, known }, flat);
     for (const block of divide(part, segmentElements)) {
       context.checkCancelled();
-      const count = block.rows * block.columns;
-      const { x, y } = window.values(block.row * source.columns + block.column, count);
-      sums = addErrorSums(sums, kernels.errorSums(x, y, count));
-      countInto(dequantized, kernels.f32(y, count), bins);
+      const first = block.row * source.columns + block.column;
+      const own = window.errorSums(first, block.rows * block.columns, (values) =>
+        countInto(dequantized, values, bins),
+      );
+      sums = addErrorSums(sums, own);
     }
   } finally {
     kernels.reset(mark);
@@ -76,29 +76,32 @@ function errorsOf(
 /** As `KernelWindow` by the plain code. */
 class PlainWindow {
   private readonly window: BandWindow;
-  private readonly pair: ValuePair;
 
   constructor(
     private readonly context: WorkerContext,
     source: TensorSource,
     { setting, known }: SensitivityTask['choices'][number],
-    most: number,
     private readonly flat: FlatValues,
   ) {
-    const { kernels } = context;
-    this.pair = { x: kernels.alloc(4 * most), y: kernels.alloc(4 * most) };
     this.window = new BandWindow(context, source, setting, known, () => {}, flat);
   }
 
-  values(first: number, count: number): ValuePair {
+  errorSums(first: number, count: number, hear: (values: Float32Array) => void): ErrorSums {
     const { kernels } = this.context;
-    const { x, y } = this.pair;
     const dequantized = new Float32Array(count);
     this.window.copyTo(dequantized, first);
     const values = this.flat.get(first, count);
-    kernels.f32(y, count).set(dequantized);
-    kernels.f32(x, count).set(values);
-    return this.pair;
+    const mark = kernels.mark();
+    try {
+      const x = kernels.alloc(4 * count);
+      const y = kernels.alloc(4 * count);
+      kernels.f32(y, count).set(dequantized);
+      kernels.f32(x, count).set(values);
+      hear(dequantized);
+      return kernels.errorSums(x, y, count);
+    } finally {
+      kernels.reset(mark);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ export {
   decodeWideU32,
   decodeWideU64,
 } from './decode';
-export { errorSums } from './errorSums';
+export { errorSumsAdd, errorSumsBegin, errorSumsEnd } from './errorSums';
 export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { foldFinite } from './foldFinite';
 export { histogramF32, histogramF64, histogramU16, specialBins } from './histogram';

@@ -126,6 +126,31 @@ describe('errorSums', () => {
     }
     expect(got.maxAbsError).toBe(want.maxAbsError);
   });
+
+  it.each([1, 2, 3, 5, 64, 1023])('have the same bits in pieces of %i', (step) => {
+    for (const n of lengths) {
+      kernels.reset();
+      const x = place(kernels, randomNormal(n, 2), 4);
+      const y = place(kernels, randomNormal(n, 3));
+      const pairs = kernels.pairSums().begin(n);
+      for (let at = 0; at < n; at += step) pairs.add(x + 4 * at, y + 4 * at, Math.min(step, n - at));
+      expect(pairs.end()).toEqual(kernels.errorSums(x, y, n));
+    }
+  });
+
+  it('are finite if and only if all values are', () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3.4e38, 1e-45]) {
+      for (const at of [0, 5, 4098]) {
+        const values = randomNormal(4099, 4);
+        const odd = values.slice();
+        odd[at] = bad;
+        kernels.reset();
+        const [x, y] = [place(kernels, values), place(kernels, odd)];
+        expect(Number.isFinite(kernels.errorSums(x, y, 4099).squaredY)).toBe(Number.isFinite(bad));
+        expect(Number.isFinite(kernels.errorSums(y, x, 4099).squaredX)).toBe(Number.isFinite(bad));
+      }
+    }
+  });
 });
 
 describe('channels', () => {
