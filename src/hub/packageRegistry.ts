@@ -42,6 +42,10 @@ export async function readPackageRecord(
   wanted: RegistryPackage,
   signal?: AbortSignal,
 ): Promise<PackageRecord> {
+  const address = new URL(wanted.endpoint);
+  if (address.protocol !== 'https:' && !isLoopback(address)) {
+    throw new LoupeError('refused', `${address.host} is not asked: its hash could be changed on the way.`);
+  }
   const leaf = await readJson(wanted, recordUrl(wanted), signal);
   if (typeof leaf.catalogEntry !== 'string') throw invalidRecord(wanted, 'names no catalog entry');
   const details = await readJson(wanted, leaf.catalogEntry, signal);

@@ -250,8 +250,16 @@ async function inflate(
     }
   };
   const bytes = Readable.from(packed(), { objectMode: true });
-  if (entry.method === 0) await pipeline(bytes, consume);
-  else await pipeline(bytes, createInflateRaw({ chunkSize: portionBytes }), consume);
+  try {
+    if (entry.method === 0) await pipeline(bytes, consume);
+    else await pipeline(bytes, createInflateRaw({ chunkSize: portionBytes }), consume);
+  } catch (thrown) {
+    if (!/^Z_/.test(String((thrown as { code?: unknown }).code))) throw thrown;
+    throw new LoupeError(
+      'malformed',
+      `An entry of the package cannot be unpacked (${(thrown as Error).message}).`,
+    );
+  }
 }
 
 interface Marker {
