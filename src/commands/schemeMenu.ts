@@ -68,9 +68,10 @@ export function variantsOf({ name, options }: Scheme): Choice<SchemeChoice>[] {
 const usualBlocks = (sizes: readonly number[]): readonly number[] =>
   sizes.length <= 1 ? sizes : [sizes[0]!, ...sizes.slice(1).filter((size) => size >= 32)].slice(0, 3);
 
-/** Whether a layout holds the weights of usual models so. */
+/** Whether a layout of this output (safetensors or ONNX) holds the weights of usual models so. */
 export function isWritable(choice: SchemeChoice): boolean {
-  return storedFormFor(settingFor(choice, 'BF16', { rows: 4096, columns: 4096 })).layout !== 'none';
+  const { layout } = storedFormFor(settingFor(choice, 'BF16', { rows: 4096, columns: 4096 }));
+  return layout !== 'none' && layout !== 'gguf';
 }
 
 /** The schemes of the first step: to be written, only those that a layout holds. Heads need a size that nobody asks for here. */

@@ -25,6 +25,11 @@ export interface Setting extends WeightShape {
   readonly layer?: number | undefined;
   /** What scales are stored in. */
   readonly scaleDtype: ScaleDtype;
+  /**
+   * How much each column matters, from an importance matrix: one number a column, or one part of so many for each expert of a
+   * stack. Schemes of ggml weigh errors by it.
+   */
+  readonly importance?: Float32Array | undefined;
   /** Set for the weight of an operator in an ONNX graph. */
   readonly graph?: GraphPlace | undefined;
 }
@@ -133,9 +138,19 @@ export type StoredForm =
   | { readonly layout: 'plain'; readonly floatType?: string | undefined }
   /** An operator of an ONNX graph; see onnxForm. */
   | { readonly layout: 'onnx' }
+  /** A tensor of this type of ggml in a GGUF file. */
+  | { readonly layout: 'gguf'; readonly type: string }
   | { readonly layout: 'none'; readonly reason: string };
 
-export type SchemeFamily = 'cast' | 'integer' | 'codebook' | 'microscaling' | 'ternary' | 'mixed' | 'pruning';
+export type SchemeFamily =
+  | 'cast'
+  | 'integer'
+  | 'codebook'
+  | 'microscaling'
+  | 'ternary'
+  | 'mixed'
+  | 'ggml'
+  | 'pruning';
 
 /** The options that a scheme takes; the first of a list is its default. */
 export interface SchemeOptions {
@@ -160,6 +175,8 @@ export interface Scheme {
   /** Which tensors it is made for: the weights of linear layers, or every float tensor. */
   readonly scope: 'linear' | 'floats';
   readonly options: SchemeOptions;
+  /** Rows must be whole blocks of so many columns; undefined: rows of any length. */
+  readonly rowBlock?: number | undefined;
   encoding(setting: Setting): Encoding;
   /** How it is stored, or why it cannot be. */
   stored(setting: Setting): StoredForm;

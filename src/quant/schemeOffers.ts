@@ -26,6 +26,7 @@ const families: Readonly<Record<SchemeFamily, string>> = {
   microscaling: 'Microscaling',
   ternary: 'Ternary',
   mixed: 'Mixed',
+  ggml: 'GGUF',
   pruning: 'Pruning',
 };
 

@@ -4,6 +4,8 @@ import type { Scheme } from './scheme';
 import { fp4, nf4 } from './schemes/blockCodebook';
 import { f8E4m3, f8E5m2 } from './schemes/float8';
 import { bf16, f16 } from './schemes/floatCast';
+import { blockTypes } from './schemes/ggml/blockTypes';
+import { ggmlScheme } from './schemes/ggml/ggmlScheme';
 import { linearInteger } from './schemes/linearInteger';
 import { bnbInt8, llmInt8 } from './schemes/llmInt8';
 import { mxfp4 } from './schemes/mxfp4';
@@ -27,6 +29,7 @@ export const schemes: readonly Scheme[] = [
   bnbInt8,
   llmInt8,
   ternary,
+  ...blockTypes.map(ggmlScheme),
   ...pruneOnly,
 ];
 

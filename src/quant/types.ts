@@ -3,6 +3,16 @@
 export type IntegerBits = 2 | 3 | 4 | 5 | 6 | 7 | 8;
 export type PruneMethod = 'magnitude' | 'nm' | 'rows' | 'columns' | 'heads' | 'layers';
 
+/** ggml's types, which GGUF files hold; the names are ggml's, but for its MXFP4, which rounds ties in a way of its own. */
+export type GgmlSchemeName =
+  | 'q8_0'
+  | `q${4 | 5}_${0 | 1}`
+  | `q${2 | 3 | 4 | 5 | 6}_k`
+  | 'iq4_nl'
+  | 'iq4_xs'
+  | 'mxfp4-ggml'
+  | `tq${1 | 2}_0`;
+
 export type SchemeName =
   | `int${IntegerBits}-absmax`
   | `int${IntegerBits}-zeropoint`
@@ -18,6 +28,7 @@ export type SchemeName =
   | 'mxfp4'
   | 'mxfp8'
   | 'nvfp4'
+  | GgmlSchemeName
   | `prune-${PruneMethod}`;
 
 /** What one scale serves; 'none': there is no scale. */

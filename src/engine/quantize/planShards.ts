@@ -134,6 +134,13 @@ function decide(
   const setting = settingOf(decision.choice, source);
   const encoding = namingTensor(source, () => encodingFor(setting));
   const own = storedFormFor(setting);
+  if (own.layout === 'gguf') {
+    throw new LoupeError(
+      'refused',
+      `${tensor.name}: this cannot be written: ${own.type} is a type of GGUF files; choose GGUF as output. Its error can be previewed.`,
+      { tensor: tensor.name },
+    );
+  }
   const { kind, isLinear } = kindIn(checkpoint, tensor);
   weights.push({ name: tensor.name, isLinear, kind, form: own });
   const pieces = encoding.pieces();

@@ -25,15 +25,17 @@ import {
 const engine = startEngine();
 const folder = temporaryFolder();
 
-/** The default choice of every scheme, and variants that know something of the whole tensor or prune first. */
+/** The default choice of every scheme that takes rows of any length, and variants that know something of the whole tensor or prune first. */
 const choices: readonly SchemeChoice[] = [
-  ...schemes.map(
-    ({ name, options }): SchemeChoice => ({
-      scheme: name,
-      granularity: options.granularities[0]!,
-      ...(name === 'prune-heads' ? { headSize: 1 } : {}),
-    }),
-  ),
+  ...schemes
+    .filter(({ rowBlock }) => rowBlock === undefined)
+    .map(
+      ({ name, options }): SchemeChoice => ({
+        scheme: name,
+        granularity: options.granularities[0]!,
+        ...(name === 'prune-heads' ? { headSize: 1 } : {}),
+      }),
+    ),
   { scheme: 'int8-absmax', granularity: 'tensor' },
   { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
   { scheme: 'int4-absmax', granularity: 'tensor', clip: 'mse' },

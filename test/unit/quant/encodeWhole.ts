@@ -1,6 +1,6 @@
 import { settingFor } from '../../../src/quant/choice';
 import { encodingFor } from '../../../src/quant/encoding';
-import type { Piece } from '../../../src/quant/scheme';
+import type { Piece, Scheme } from '../../../src/quant/scheme';
 import type { SchemeChoice } from '../../../src/quant/types';
 
 export interface WholeEncoding {
@@ -69,4 +69,22 @@ export function encodeWhole(
 /** Bytes as float32 values. */
 export function floats(bytes: Uint8Array): Float32Array {
   return new Float32Array(bytes.slice().buffer);
+}
+
+/** A matrix whose rows a scheme takes: each is filled up to whole blocks with its own values once more. */
+export function inWholeBlocks(
+  { rowBlock = 1 }: Scheme,
+  values: Float32Array,
+  rows: number,
+): { readonly values: Float32Array; readonly columns: number } {
+  const given = values.length / rows;
+  const columns = Math.ceil(given / rowBlock) * rowBlock;
+  const row = (i: number) => Math.floor(i / columns) * given;
+  return {
+    values: Float32Array.from(
+      { length: rows * columns },
+      (_, i) => values[row(i) + ((i % columns) % given)]!,
+    ),
+    columns,
+  };
 }

@@ -42,6 +42,7 @@ describe('docs/schemes.md', () => {
       const expected = {
         'compressed-tensors': 'compressed-tensors `',
         bitsandbytes: 'Output: bitsandbytes|output: as NF4',
+        gguf: 'Output: GGUF',
         plain: 'plain tensors',
         none: 'Output: none',
         onnx: 'ONNX',
