@@ -125,7 +125,8 @@ describe('codes and errors', () => {
       const reports = await engine.call('backends', {});
       expect(reports[0]!.name).toBe('cpu');
       const report = reports.find(({ name }) => name === 'webgpu')!;
-      expect(report.available).toBe(true);
+      expect(report).toMatchObject({ available: true, isSoftware: true, adapter: 'software GPU' });
+      expect(report.runtime).toMatch(/^ONNX Runtime \d+\.\d+\.\d+$/);
       expect(report.reason).toMatch(
         /^WebGPU is a software GPU: \d+ ms for what one CPU thread does in [\d.]+ ms$/,
       );
@@ -178,5 +179,47 @@ describe('the choice', () => {
     }
     const unknown = request(path, join(folder, 'missing'), { backend: 'abacus' as 'cpu' });
     expect((await failureOf(cpu.call('quantize', unknown))).code).toBe('usage');
+  });
+});
+
+describe('measuring', () => {
+  it(
+    'times the known job on what is available, one after the other, and keeps the speeds',
+    async () => {
+      const engine = startEngine();
+      const before = await engine.call('backends', {});
+      expect(before.every(({ measured }) => measured === undefined)).toBe(true);
+      const told: string[] = [];
+      const reports = await engine.call(
+        'measureBackends',
+        {},
+        { progress: ({ name, done, total }) => told.push(`${name} ${done} of ${total}`) },
+      );
+      const available = reports.filter((report) => report.available).map(({ name }) => name);
+      expect(told).toEqual(available.map((name, i) => `${name} ${i} of ${available.length}`));
+      for (const { name, available, measured } of reports) {
+        if (!available) expect(measured, name).toBeUndefined();
+        else expect(measured?.ok && measured.bytesPerSecond > 1e6 && measured.runs >= 1, name).toBe(true);
+      }
+      const gigabytes = reports.flatMap(({ name, measured }) =>
+        measured?.ok ? [`${name} ${(measured.bytesPerSecond / 1e9).toFixed(2)} GB/s`] : [],
+      );
+      console.log(`INT8 per row of the known matrix: ${gigabytes.join(', ')}`);
+      expect(await engine.call('backends', {})).toEqual(reports);
+    },
+    limitMilliseconds,
+  );
+
+  it('stops when cancelled, without a speed', async () => {
+    const engine = startEngine();
+    const controller = new AbortController();
+    const job = engine.call(
+      'measureBackends',
+      { names: ['ort-cpu'] },
+      { signal: controller.signal, progress: () => setTimeout(() => controller.abort(), 100) },
+    );
+    expect((await failureOf(job)).code).toBe('cancelled');
+    const report = (await engine.call('backends', {})).find(({ name }) => name === 'ort-cpu');
+    expect(report?.measured).toBeUndefined();
   });
 });
