@@ -6,6 +6,7 @@ import type { MemoryRequest } from '../protocol/memoryApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
+import { parseByteSize } from './byteSize';
 import { memoryOptions } from './memoryOptions';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
@@ -43,6 +44,8 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
                                    ONNX's own operators only
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write (an ONNX model: FILE.onnx)
+      --max-shard-size SIZE        cut safetensors files anew, such as 2GB (default: the source's shards)
+      --resume                     keep finished shards when interrupted, and go on from those of an earlier run
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
       --dry-run                    write nothing; show what each tensor becomes, with exact sizes
@@ -103,6 +106,9 @@ export interface CliOptions {
   readonly dryRun: boolean;
   readonly overwrite: boolean;
   readonly pure: boolean;
+  readonly maxShardBytes: number | undefined;
+  /** Keep finished shards when interrupted, and go on from kept ones. */
+  readonly resume: boolean;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
   readonly sensitivity: SensitivityOptions | undefined;
   /** The second checkpoint of compare. */
@@ -121,7 +127,16 @@ const schemeOptions = [
 const optionsOf: Record<Command, readonly string[]> = {
   inspect: [],
   stats: ['tensor', 'channels', 'cache'],
-  quantize: [...schemeOptions, 'recipe', 'out', 'backend', 'dry-run', 'overwrite'],
+  quantize: [
+    ...schemeOptions,
+    'recipe',
+    'out',
+    'backend',
+    'dry-run',
+    'overwrite',
+    'max-shard-size',
+    'resume',
+  ],
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
   compare: ['tensor'],
@@ -158,6 +173,8 @@ const specifications = {
   out: { type: 'string' },
   'dry-run': { type: 'boolean' },
   overwrite: { type: 'boolean' },
+  'max-shard-size': { type: 'string' },
+  resume: { type: 'boolean' },
   pure: { type: 'boolean' },
   grid: { type: 'string' },
   rows: { type: 'string' },
@@ -242,6 +259,11 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     dryRun: values['dry-run'] ?? false,
     overwrite: values.overwrite ?? false,
     pure: values.pure ?? false,
+    maxShardBytes:
+      values['max-shard-size'] === undefined
+        ? undefined
+        : parseByteSize('max-shard-size', values['max-shard-size']),
+    resume: values.resume ?? false,
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
     sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
     other: command === 'compare' ? second : undefined,

@@ -283,7 +283,15 @@ export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
     '',
     ...(report.warnings ?? []).map((warning) => `warning: ${printable(warning)}`),
     `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} (${ratio} %)`,
-    dryRun ? 'Dry run: nothing was written.' : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,
+    dryRun
+      ? `Dry run: nothing was written.${spaceText(report)}`
+      : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,
     ...report.outputs.map((output) => `  ${printable(output)}`),
   ].join('\n');
+}
+
+function spaceText({ space }: QuantizeReport): string {
+  if (!space) return '';
+  const free = space.freeBytes === undefined ? '' : `; ${binarySize(space.freeBytes)} are free there`;
+  return ` Writing needs ${binarySize(space.neededBytes)}${free}.`;
 }

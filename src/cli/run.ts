@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { EngineClient } from '../engine/client';
 import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { Catalogue, Finding, TensorStats } from '../protocol/engineApi';
+import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { showComparison, showSensitivity } from './compareCommands';
+import { showMemory } from './memoryCommand';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
 import {
   errorsJson,
@@ -18,7 +19,6 @@ import {
   statsJson,
   statsText,
 } from './output';
-import { showMemory } from './memoryCommand';
 import { readRecipeFile } from './recipe';
 import { TerminalProgress } from './terminalProgress';
 import { type Print, saveTensor, showTensor } from './view';
@@ -236,27 +236,33 @@ async function quantize(
   const recipe = await readRecipeFile(options.recipe);
   const progress = new TerminalProgress('Quantizing');
   try {
-    const report = await engine.call(
-      'quantize',
-      {
-        path: file,
-        ...options.choice,
-        recipe,
-        out: options.out === undefined ? undefined : path.resolve(options.out),
-        backend: options.backend,
-        overwrite: options.overwrite,
-        pure: options.pure,
-        dryRun: options.dryRun,
-      },
-      {
-        signal,
-        progress: (state) =>
-          progress.update(
-            state.bytesDone / Math.max(1, state.bytesTotal),
-            `${binarySize(state.bytesDone)} of ${binarySize(state.bytesTotal)}  ${state.tensor}`,
-          ),
-      },
-    );
+    const request: QuantizeRequest = {
+      path: file,
+      ...options.choice,
+      recipe,
+      out: options.out === undefined ? undefined : path.resolve(options.out),
+      backend: options.backend,
+      overwrite: options.overwrite,
+      pure: options.pure,
+      dryRun: options.dryRun,
+      maxShardBytes: options.maxShardBytes,
+      keepFinished: options.resume,
+      resume: options.resume,
+    };
+    if (options.resume) {
+      const { unfinished } = await engine.call('quantize', { ...request, dryRun: true }, { signal });
+      // What cannot be gone on with is refused below, with the reason.
+      if (unfinished && unfinished.mismatch === undefined)
+        progress.message(`Going on from ${unfinished.shardsDone} of ${unfinished.shardsTotal} shards.`);
+    }
+    const report = await engine.call('quantize', request, {
+      signal,
+      progress: (state) =>
+        progress.update(
+          state.bytesDone / Math.max(1, state.bytesTotal),
+          `${binarySize(state.bytesDone)} of ${binarySize(state.bytesTotal)}  ${state.tensor}`,
+        ),
+    });
     progress.end();
     print(options, report, quantizeText(report, options.dryRun));
     return 0;
