@@ -1,9 +1,10 @@
 /** What a model keeps of each token that it has read, layer by layer, from its config.json. */
+
+import { ModelConfig } from '../formats/modelConfig';
 import { attentionShape } from './families/decoder';
 import { latentShape } from './families/deepseek';
 import { familyOf, gemma3Text } from './families/families';
 import { mambaShape } from './families/stateSpace';
-import { ModelConfig } from './modelConfig';
 
 /** Layers that keep the same. Elements are of one token and layer, or of one sequence and layer for `state`. */
 export type CacheGroup =

@@ -1,5 +1,5 @@
 /** What transformers' get_memory_footprint reports of a loaded model: parameters and buffers, without scales. */
-import { ModelConfig } from './modelConfig';
+import { ModelConfig } from '../formats/modelConfig';
 import { elementsOf, type ParameterGroup } from './parameterList';
 
 export type LoadMode = 'f32' | 'f16' | 'int8' | 'int4';

@@ -1,12 +1,12 @@
 /** What an estimate starts from: a model's files, or its config.json alone. */
 import { LoupeError } from '../errors';
 import type { Checkpoint } from '../formats/checkpoint';
+import { ModelConfig } from '../formats/modelConfig';
 import { type CachePlan, cachePlan } from './cachePlan';
 import type { ComputeShape } from './computeBuffers';
 import { attentionShape } from './families/decoder';
 import { gemma3Text } from './families/families';
 import { configFromGguf } from './ggufConfig';
-import { ModelConfig } from './modelConfig';
 import { modelParameters } from './modelParameters';
 import type { SizedTensor } from './schemeSizes';
 

@@ -1,8 +1,8 @@
 /** How many parameters a config.json describes, tensor by tensor. */
 import { LoupeError } from '../errors';
+import { ModelConfig } from '../formats/modelConfig';
 import { decoder } from './families/decoder';
 import { familyNames, familyOf } from './families/families';
-import { ModelConfig } from './modelConfig';
 import { elementsOf, type ParameterGroup, type ParameterList } from './parameterList';
 
 export interface ModelParameters {

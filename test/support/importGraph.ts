@@ -96,6 +96,7 @@ const heights: Readonly<Record<string, number>> = {
   stats: 3,
   quant: 3,
   estimate: 3,
+  convert: 3,
   protocol: 4,
   engine: 5,
   editor: 6,

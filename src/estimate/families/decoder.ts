@@ -1,5 +1,5 @@
 /** Decoders built like Llama: RMS norms, rotary positions, gated feed-forward, perhaps experts. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { addHead, headKind } from './heads';
 

@@ -1,5 +1,5 @@
 /** DeepSeek V2 and V3: latent attention (MLA), and experts behind the first layers. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { addGated } from './decoder';
 import { addHead } from './heads';

@@ -1,5 +1,5 @@
 /** BERT and its kin. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { type HeadKind, headKind, labelCount } from './heads';
 

@@ -1,5 +1,5 @@
 /** Mixtures of experts in place of a layer's feed-forward. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { addGated, type Experts } from './decoder';
 
 /** Every layer has experts: Mixtral. */

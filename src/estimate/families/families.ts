@@ -1,5 +1,5 @@
 /** Model families by config.json's `model_type`, and the parameters that each one's figures imply. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { addDecoder, type DecoderTraits, decoder } from './decoder';
 import { deepseek } from './deepseek';

@@ -1,5 +1,5 @@
 /** Decoders of the older kinds: LayerNorms with bias, plain feed-forwards, each family in its own way. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { attentionShape } from './decoder';
 import { addHead, headKind } from './heads';

@@ -1,5 +1,5 @@
 /** What stands on top of a model: a language model's head, a classifier, or nothing. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import type { ParameterList } from '../parameterList';
 
 export type HeadKind =

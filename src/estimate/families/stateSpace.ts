@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { addHead } from './heads';
 

@@ -1,5 +1,5 @@
 /** T5, v1.0 and v1.1, mT5 and Flan: an encoder and a decoder with attention across. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { headKind } from './heads';
 

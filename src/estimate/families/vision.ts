@@ -1,5 +1,5 @@
 /** Vision transformers, CLIP, and the vision tower of Gemma 3. */
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { headKind, labelCount } from './heads';
 

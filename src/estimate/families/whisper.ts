@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../modelConfig';
+import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 
 /** Whisper: convolutions over a spectrogram, an encoder, and a decoder. Source: modeling_whisper.py of transformers. */

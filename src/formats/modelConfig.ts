@@ -1,6 +1,6 @@
 /** Typed looks into a config.json, which is as untrusted as any file. */
 import { LoupeError } from '../errors';
-import { asRecord } from '../formats/jsonSidecar';
+import { asRecord } from './jsonSidecar';
 
 /** No published model reaches this in any one figure; products of several stay within 2^53 or are refused. */
 const largestFigure = 2 ** 31;
@@ -22,6 +22,7 @@ export class ModelConfig {
     return undefined;
   }
 
+  /** Whether the field is there and not null. */
   has(name: string): boolean {
     return this.value(name) !== undefined;
   }
@@ -49,6 +50,28 @@ export class ModelConfig {
     return this.value(names) ? this.count(names) : undefined;
   }
 
+  /** A number of any kind. Without a fallback a missing field throws `malformed`, as does any other value. */
+  number(names: string | readonly string[], fallback?: number): number {
+    const found = this.value(names);
+    if (!found) return this.count(names, fallback);
+    if (typeof found.value === 'number' && Number.isFinite(found.value)) return found.value;
+    throw new LoupeError(
+      'malformed',
+      `"${this.place}${found.name}" should be a number, and is ${brief(found.value)}.`,
+    );
+  }
+
+  /** As `number`, where null or nothing means that the model has none of it. */
+  optionalNumber(names: string | readonly string[]): number | undefined {
+    return this.value(names) ? this.number(names) : undefined;
+  }
+
+  /** A list of numbers; undefined where there is none. */
+  numbers(name: string): readonly number[] | undefined {
+    const found = this.value(name)?.value;
+    return Array.isArray(found) && found.every((entry) => typeof entry === 'number') ? found : undefined;
+  }
+
   flag(names: string | readonly string[], fallback: boolean): boolean {
     const found = this.value(names);
     if (!found) return fallback;
@@ -59,16 +82,19 @@ export class ModelConfig {
     );
   }
 
+  /** A text; undefined for anything else. */
   text(name: string): string | undefined {
     const found = this.value(name)?.value;
     return typeof found === 'string' ? found : undefined;
   }
 
+  /** A list of texts; undefined for anything else. */
   texts(name: string): readonly string[] | undefined {
     const found = this.value(name)?.value;
     return Array.isArray(found) && found.every((entry) => typeof entry === 'string') ? found : undefined;
   }
 
+  /** A list of whole numbers; undefined for anything else. */
   counts(name: string): readonly number[] | undefined {
     const found = this.value(name)?.value;
     return Array.isArray(found) && found.every((entry) => Number.isInteger(entry)) ? found : undefined;
