@@ -71,6 +71,9 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --element R,C                one element: bits, exact digits, and what other types make of it
   save PATH TENSOR --out FILE      write values to a .npy or .csv file
       --rows, --columns, --slice, --overwrite as above
+  backends                         what can compute codes here, and what the GPUs run natively
+      --measure                    time INT8 per row of a fixed matrix on each
+      --gpu NAME                   what another GPU runs natively, and the scheme that follows
 
 PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.index.json, or a model folder.
 --json prints one JSON document. Exit: 0 fine, 2 wrong usage, 3 input refused or faulty,
@@ -87,7 +90,8 @@ export type Command =
   | 'compare'
   | 'memory'
   | 'show'
-  | 'save';
+  | 'save'
+  | 'backends';
 
 export interface CliOptions {
   readonly command: Command;
@@ -115,6 +119,8 @@ export interface CliOptions {
   readonly other: string | undefined;
   /** Of memory; `isConfig`: the path is a config.json's. */
   readonly memory: (MemoryRequest & { readonly isConfig: boolean }) | undefined;
+  /** Of backends. */
+  readonly backends: { readonly measure: boolean; readonly gpu: string | undefined } | undefined;
   /** Of show and save. */
   readonly view: ViewOptions | undefined;
 }
@@ -143,10 +149,13 @@ const optionsOf: Record<Command, readonly string[]> = {
   memory: ['config', 'context', 'batch', 'runtime', 'kv-dtype', 'value-dtype', 'dtype', 'no-flash-attention'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
+  backends: ['measure', 'gpu'],
 };
 
 const specifications = {
   json: { type: 'boolean' },
+  measure: { type: 'boolean' },
+  gpu: { type: 'string' },
   help: { type: 'boolean' },
   tensor: { type: 'string', multiple: true },
   channels: { type: 'boolean' },
@@ -215,7 +224,9 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
   const [name = '', given, ...others] = positionals;
   const command = oneOf('COMMAND', name, Object.keys(optionsOf) as Command[]);
   // A config.json stands for the model that it describes.
-  const path = given ?? (command === 'memory' ? values.config : undefined);
+  const path = given ?? (command === 'memory' ? values.config : command === 'backends' ? '' : undefined);
+  if (command === 'backends' && given !== undefined)
+    throw new LoupeError('usage', `Unexpected argument "${given}".`);
   if (path === undefined) throw new LoupeError('usage', `${command} needs a PATH.`);
   if (given !== undefined && values.config !== undefined)
     throw new LoupeError('usage', 'memory takes a PATH or --config, not both.');
@@ -269,6 +280,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     other: command === 'compare' ? second : undefined,
     memory:
       command === 'memory' ? { ...memoryOptions(values), isConfig: values.config !== undefined } : undefined,
+    backends: command === 'backends' ? { measure: values.measure ?? false, gpu: values.gpu } : undefined,
     view: isView ? viewOptions(command, second, values) : undefined,
   };
 }

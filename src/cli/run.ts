@@ -7,6 +7,7 @@ import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protocol/engineApi';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
 import { showMemory } from './memoryCommand';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
@@ -80,6 +81,10 @@ function print(options: CliOptions, document: unknown, text: string): void {
 }
 
 async function runCommand(engine: EngineClient, options: CliOptions, signal: AbortSignal): Promise<number> {
+  if (options.command === 'backends') {
+    await showBackends(engine, options.backends, signal, (document, text) => print(options, document, text));
+    return 0;
+  }
   const file = path.resolve(options.path);
   if (!existsSync(file)) throw new LoupeError('not-found', `There is no ${file}.`, { file });
   const out: Print = (document, text) => print(options, document, text);

@@ -54,7 +54,7 @@ export class Backends {
       name: 'cpu',
       available: true,
       reason: this.cpuReason(gpus),
-      adapter: processorName(),
+      adapter: `${processorName()}, ${this.workersText()}`,
     };
     return [
       ...gpus.filter(({ preferred }) => preferred).map(({ report }) => report),
@@ -158,7 +158,11 @@ export class Backends {
   }
 
   private kernelsText(): string {
-    return `WebAssembly kernels, ${this.pool.size} worker${this.pool.size === 1 ? '' : 's'}`;
+    return `WebAssembly kernels, ${this.workersText()}`;
+  }
+
+  private workersText(): string {
+    return `${this.pool.size} worker${this.pool.size === 1 ? '' : 's'}`;
   }
 
   /** Why it is the CPU: the reason of the last candidate that this platform could have had. */
