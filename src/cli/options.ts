@@ -4,9 +4,11 @@ import { LoupeError } from '../errors';
 import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
 import type { MemoryRequest } from '../protocol/memoryApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
+import type { GgufOptions } from '../quant/gguf/options';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
 import { parseByteSize } from './byteSize';
+import { ggufOptionNames, ggufOptions, mixNames, schemeOfFileType } from './ggufOptions';
 import { memoryOptions } from './memoryOptions';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
@@ -43,14 +45,20 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --output auto|plain|fake|qdq the scheme's layout, plain tensors only, dequantized values, or in an ONNX model
                                    ONNX's own operators only
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
-      --out FOLDER                 where to write (an ONNX model: FILE.onnx)
+      --out FOLDER                 where to write (an ONNX or GGUF model: a FILE of that ending)
       --max-shard-size SIZE        cut safetensors files anew, such as 2GB (default: the source's shards)
       --resume                     keep finished shards when interrupted, and go on from those of an earlier run
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
       --dry-run                    write nothing; show what each tensor becomes, with exact sizes
       --overwrite                  replace an older output
-      --pure                       also quantize the output head
+      --pure                       also quantize the output head; a GGUF model: every weight in the one type
+                                   of a GGUF model, whose mixes choose a type for each tensor:
+      --imatrix FILE               weigh errors by an importance matrix (GGUF or .dat)
+      --tensor-type PATTERN=TYPE   another type for tensors whose name matches (may be repeated)
+      --output-tensor-type TYPE, --token-embedding-type TYPE, --leave-output-tensor
+      --allow-requantize           also quantize what is quantized already
+      --keep-split                 write as many files as the source has
   error PATH --scheme NAME         the errors that quantizing would make, without writing
       the scheme's options, --recipe, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
@@ -79,7 +87,8 @@ PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.i
 --json prints one JSON document. Exit: 0 fine, 2 wrong usage, 3 input refused or faulty,
 4 cancelled, 5 reading, writing or computing failed.
 
-Schemes: ${wrapped(schemes.map(({ name }) => name))}`;
+Schemes: ${wrapped(schemes.map(({ name }) => name))}
+Mixes of GGUF models: ${wrapped(mixNames)}`;
 
 export type Command =
   | 'inspect'
@@ -103,6 +112,8 @@ export interface CliOptions {
   readonly cache: string | undefined;
   /** Checked by the engine but for what numbers are; made for commands that take a scheme. */
   readonly choice: SchemeChoice;
+  /** What a GGUF output takes beside the scheme; undefined where nothing of it was given. */
+  readonly gguf: GgufOptions | undefined;
   /** Path of a recipe, which stands for the choice. */
   readonly recipe: string | undefined;
   readonly backend: BackendName | 'auto';
@@ -135,6 +146,7 @@ const optionsOf: Record<Command, readonly string[]> = {
   stats: ['tensor', 'channels', 'cache'],
   quantize: [
     ...schemeOptions,
+    ...ggufOptionNames,
     'recipe',
     'out',
     'backend',
@@ -181,6 +193,13 @@ const specifications = {
   backend: { type: 'string' },
   out: { type: 'string' },
   'dry-run': { type: 'boolean' },
+  imatrix: { type: 'string' },
+  'tensor-type': { type: 'string', multiple: true },
+  'output-tensor-type': { type: 'string' },
+  'token-embedding-type': { type: 'string' },
+  'leave-output-tensor': { type: 'boolean' },
+  'allow-requantize': { type: 'boolean' },
+  'keep-split': { type: 'boolean' },
   overwrite: { type: 'boolean' },
   'max-shard-size': { type: 'string' },
   resume: { type: 'boolean' },
@@ -255,7 +274,8 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     tensors: values.tensor ?? [],
     channels: values.channels ?? false,
     cache: values.cache,
-    choice: parseChoice(values),
+    choice: parseChoice(values, command),
+    gguf: command === 'quantize' ? ggufOptions(values) : undefined,
     recipe: values.recipe,
     backend: oneOf('backend', values.backend ?? 'auto', [
       'auto',
@@ -305,6 +325,7 @@ function sensitivityOptions({
 /** The scheme and its options; which of them a scheme takes is the engine's matter. */
 function parseChoice(
   values: Partial<Record<keyof typeof specifications, string | boolean | string[]>>,
+  command: Command,
 ): SchemeChoice {
   const text = (name: keyof typeof specifications): string | undefined => {
     const value = values[name];
@@ -320,11 +341,16 @@ function parseChoice(
     if (value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
     throw new LoupeError('usage', `--${name} takes a number; "${value}" is none.`);
   };
-  const scheme: SchemeName = oneOf(
-    'scheme',
-    text('scheme') ?? 'int8-absmax',
-    schemes.map(({ name }) => name),
-  );
+  const asked = text('scheme') ?? 'int8-absmax';
+  // A mix of GGUF's stands for several schemes, so it can only be written.
+  const mix = command === 'quantize' ? schemeOfFileType(asked) : undefined;
+  const scheme: SchemeName =
+    mix ??
+    oneOf(
+      'scheme',
+      asked,
+      schemes.map(({ name }) => name),
+    );
   const nm = text('nm');
   const ratioOfGroups = /^(\d{1,4}):(\d{1,4})$/.exec(nm ?? '');
   if (nm !== undefined && !ratioOfGroups) {

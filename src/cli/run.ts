@@ -250,6 +250,7 @@ async function quantize(
       overwrite: options.overwrite,
       pure: options.pure,
       dryRun: options.dryRun,
+      gguf: options.gguf,
       maxShardBytes: options.maxShardBytes,
       keepFinished: options.resume,
       resume: options.resume,
@@ -269,7 +270,9 @@ async function quantize(
         ),
     });
     progress.end();
-    print(options, report, quantizeText(report, options.dryRun));
+    // Of a GGUF output the mix is what was asked for.
+    const scheme = report.fileType?.toLowerCase() ?? report.scheme;
+    print(options, { ...report, scheme }, quantizeText(report, options.dryRun));
     return 0;
   } finally {
     progress.end();

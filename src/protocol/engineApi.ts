@@ -14,6 +14,7 @@ import type { OpenProgress } from '../formats/openProgress';
 import type { WeightMemory } from '../formats/weightMemory';
 import type { HubChoice } from '../hub/hubChoices';
 import type { HubAccess, HubFileLocation, HubRepository } from '../hub/hubLocation';
+import type { GgufOptions } from '../quant/gguf/options';
 import type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
@@ -38,6 +39,7 @@ export type {
   Sidecar,
   TensorSpan,
 } from '../formats/checkpoint';
+export type { GgufOptions } from '../quant/gguf/options';
 export type { Granularity, ScaleDtype, SchemeChoice, SchemeName, TensorError } from '../quant/types';
 export type { CountBeyond } from '../stats/sigmaCounts';
 export type {
@@ -173,6 +175,8 @@ export interface QuantizeRequest extends SchemeChoice {
   readonly keepFinished?: boolean | undefined;
   /** Go on from what an interrupted job kept for this target; without it that is removed. */
   readonly resume?: boolean | undefined;
+  /** Of a GGUF model: the mix and what goes with it, in place of the scheme. */
+  readonly gguf?: GgufOptions | undefined;
 }
 
 /** What an interrupted job kept. */
@@ -207,6 +211,8 @@ export interface QuantizeReport {
   /** All options, and what people call them: "NF4 per block of 64". Reports of earlier versions lack both. */
   readonly choice?: SchemeChoice | undefined;
   readonly label?: string | undefined;
+  /** Of a GGUF output: its file type, "Q4_K_M"; `scheme` is the one of its commonest type then. */
+  readonly fileType?: string | undefined;
   /** What was asked for, where that was a recipe. */
   readonly recipe?: Recipe | undefined;
   /** Two checkpoints were compared, and nothing was quantized: `open` is the second one. */

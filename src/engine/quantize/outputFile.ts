@@ -118,6 +118,8 @@ async function assertFree(target: string, overwrite: boolean): Promise<void> {
     throw new LoupeError('exists', 'The target exists already; overwriting was not asked for.', {
       file: target,
     });
-  if (!target.toLowerCase().endsWith('.onnx'))
-    throw new LoupeError('refused', 'The target is no ONNX model, and is left alone.', { file: target });
+  if (!/\.(onnx|gguf)$/i.test(target))
+    throw new LoupeError('refused', 'The target is no ONNX or GGUF model, and is left alone.', {
+      file: target,
+    });
 }

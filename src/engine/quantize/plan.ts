@@ -38,6 +38,8 @@ export interface QuantizePlan {
   /** Weight files before and after, headers included. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Of a GGUF output. */
+  readonly fileType?: string | undefined;
 }
 
 /**

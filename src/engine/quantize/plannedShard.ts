@@ -19,7 +19,7 @@ export type PlannedTensor =
       readonly tensor: TensorInfo;
       readonly source: TensorSource;
       readonly setting: Setting;
-      readonly about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes'>;
+      readonly about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes' | 'note'>;
       /** Names of the stored tensors. */
       readonly names: readonly string[];
       /** Where each piece begins in the file, by its suffix. */

@@ -14,6 +14,7 @@ import { withLayers } from '../pruneLayers';
 import { kernelCode } from '../quantizeTensor';
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { assertRoom, freeBytes, neededBytes } from './diskSpace';
+import { planGguf } from './ggufPlan';
 import { planOnnx } from './onnxPlan';
 import { assertReplaceable } from './outputFolder';
 import { planQuantization, type QuantizePlan } from './plan';
@@ -78,13 +79,21 @@ export async function sizesPlan(
 
 /** Everything that is decided before anything is written. Throws what `planOnnx` and `planQuantization` throw. */
 async function planFor({ checkpoint }: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
-  if (checkpoint.format !== 'onnx') return planQuantization(checkpoint, request);
+  if (request.gguf && checkpoint.format !== 'gguf') {
+    throw new LoupeError(
+      'unsupported',
+      `${request.gguf.fileType} is a file type of GGUF, and only GGUF models are written so yet; llama.cpp's convert_hf_to_gguf.py makes one of this model.`,
+      { file: checkpoint.path },
+    );
+  }
+  if (checkpoint.format !== 'onnx' && checkpoint.format !== 'gguf')
+    return planQuantization(checkpoint, request);
   if (request.maxShardBytes !== undefined) {
     throw new LoupeError('usage', 'Only safetensors models are cut into shards; leave the size out.', {
       file: checkpoint.path,
     });
   }
-  return planOnnx(checkpoint, request);
+  return checkpoint.format === 'gguf' ? planGguf(checkpoint, request) : planOnnx(checkpoint, request);
 }
 
 /** What the output records: a size of shards that was asked for beside a recipe belongs to what made it. */
@@ -128,6 +137,8 @@ async function filledRequest(
         : await recipeWithLayers(engine, opened, recipe, { signal }),
     };
   }
+  // A GGUF file is never pruned.
+  if (opened.checkpoint.format === 'gguf') return asked;
   if (!asked.dryRun) return withLayers(engine, opened, asked, asked.pure, { signal });
   return { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) };
 }

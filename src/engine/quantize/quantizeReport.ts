@@ -3,6 +3,8 @@ import * as path from 'node:path';
 import type { BackendUse, QuantizeReport, TensorError } from '../../protocol/engineApi';
 import { chosenOptions } from '../../quant/choice';
 import { choiceLabel } from '../../quant/choiceLabel';
+import { fileTypeNamed } from '../../quant/gguf/fileTypes';
+import { schemeOfType } from '../../quant/gguf/ggmlSchemes';
 import type { Recipe } from '../../quant/recipe';
 import type { SchemeChoice } from '../../quant/types';
 import type { QuantizePlan } from './plan';
@@ -24,7 +26,7 @@ export function dryRows(plan: QuantizePlan): TensorError[] {
             maxAbs: 0,
             cosine: 1,
             meanAbs: 0,
-            note: 'not computed: dry run',
+            note: [planned.about.note, 'not computed: dry run'].filter(Boolean).join('; '),
           },
     ),
   );
@@ -63,7 +65,18 @@ function whatOf({
   request,
   asked,
   shards,
-}: AskedPlan): Pick<QuantizeReport, 'scheme' | 'granularity' | 'scaleDtype' | 'choice' | 'label' | 'recipe'> {
+  fileType,
+}: AskedPlan): Pick<
+  QuantizeReport,
+  'scheme' | 'granularity' | 'scaleDtype' | 'choice' | 'label' | 'recipe' | 'fileType'
+> {
+  if (!asked && fileType !== undefined) {
+    const scheme = schemeOfType(fileTypeNamed(fileType).type) ?? request.scheme;
+    return {
+      ...{ scheme, granularity: 'none', choice: { scheme, granularity: 'none' } },
+      ...{ label: `GGUF ${fileType}`, fileType },
+    };
+  }
   if (!asked) {
     const { scheme, granularity, scaleDtype } = request;
     return { scheme, granularity, scaleDtype, choice: chosenOptions(request), label: choiceLabel(request) };
@@ -85,6 +98,7 @@ function whatOf({
     granularity,
     scaleDtype,
     label: `recipe ${asked.name ?? 'without a name'}`,
+    ...(fileType === undefined ? {} : { fileType }),
     recipe: asked,
   };
 }

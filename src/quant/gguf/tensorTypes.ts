@@ -1,11 +1,11 @@
 /** Plans a GGUF quantization: the type of every tensor, as llama-quantize decides (llama.cpp, llama-quant.cpp). */
-import { Buffer } from 'node:buffer';
 import { LoupeError } from '../../errors';
 import { byteSize, dtypes } from '../../numeric/dtypes';
 import { compilePattern } from '../namePattern';
 import type { GgufFileType } from './fileTypes';
 import { blockOf, type MixContext, mixType } from './mixRules';
 import type { ModelFacts } from './modelFacts';
+import type { TypeRule } from './options';
 import { categoryOf, holdsAttentionValues, keptBecause } from './tensorCategory';
 
 export interface GgufTensor {
@@ -13,12 +13,6 @@ export interface GgufTensor {
   readonly dtype: string;
   /** Outermost first. */
   readonly shape: readonly number[];
-}
-
-/** A type for tensors whose names match. */
-export interface TypeRule {
-  readonly pattern: string;
-  readonly type: string;
 }
 
 export interface MixOptions {
@@ -52,9 +46,9 @@ export function inGgufOrder<T extends { readonly name: string }>(tensors: readon
   const keyed = tensors.map((tensor) => ({
     tensor,
     block: blockOf(tensor.name) ?? -1,
-    bytes: Buffer.from(tensor.name),
+    bytes: encoder.encode(tensor.name),
   }));
-  keyed.sort((a, b) => a.block - b.block || Buffer.compare(a.bytes, b.bytes));
+  keyed.sort((a, b) => a.block - b.block || compareBytes(a.bytes, b.bytes));
   return keyed.map(({ tensor }) => tensor);
 }
 
@@ -119,6 +113,14 @@ export function planTypes(
     const fitting = fittingType(name, columns, wanted);
     return type(fitting, fitting === wanted ? undefined : wanted);
   });
+}
+
+const encoder = new TextEncoder();
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let at = 0; at < shared; at++) if (a[at] !== b[at]) return a[at]! - b[at]!;
+  return a.length - b.length;
 }
 
 /** Bytes of a tensor in a type; throws `refused` where its rows do not fill whole blocks. */
