@@ -10,10 +10,10 @@ type Encode = [src: number, codes: number, dst: number];
 type Rows = [rows: number, columns: number, width: number];
 
 export interface QuantExports {
-  /** Smallest and largest value of each group, float32. Returns the index of the first NaN or infinity, or -1. */
-  groupRanges(src: number, ...rest: [...Rows, minimum: number, maximum: number]): number;
-  /** max(|minimum|, |maximum|) of `count` groups. */
-  largestMagnitudes(minimum: number, maximum: number, count: number, dst: number): void;
+  /** Smallest and largest value of each group or 0, what lies further out: what parameters are made from. Float32. */
+  groupRanges(src: number, ...rest: [...Rows, lowest: number, highest: number]): void;
+  /** Largest magnitude of each group, float32. */
+  groupMagnitudes(src: number, ...rest: [...Rows, dst: number]): void;
   /** What NVFP4 rounds to scales: divisor * (absmax / 6). */
   nvfpScales(absmax: number, count: number, divisor: number, dst: number): void;
   /** Scales divided by `divisor` and their reciprocals, finite and 0 for 0; all float32. */

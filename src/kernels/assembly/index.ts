@@ -45,14 +45,13 @@ export {
   packedTimes,
 } from './packedValues';
 export { encodeCodebook } from './quantCodebooks';
+export { groupMagnitudes, groupRanges } from './quantExtremes';
 export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
 export { encodeColumns, encodeGroups } from './quantIntegers';
 export { packDense, packHighNibbles } from './quantPacking';
 export {
   dividedScales,
-  groupRanges,
   integerScales,
-  largestMagnitudes,
   leastErrorScales,
   nvfpScales,
   rowMagnitudes,

@@ -1,62 +1,5 @@
-/** Extremes of groups of values and the scales that follow from them; rows are cut into groups of `width` columns. */
-import { firstNonFinite, isSpecial } from './rowRange';
-
-const exponentBits: u32 = 0x7f800000;
+/** Scales that follow from the extremes of groups of values; rows are cut into groups of `width` columns. */
 const magic: f32 = 12582912;
-
-export function groupRanges(
-  src: usize,
-  rows: i32,
-  columns: i32,
-  width: i32,
-  minimum: usize,
-  maximum: usize,
-): i32 {
-  for (let row = 0; row < rows; row++) {
-    const start = src;
-    let special = i32x4.splat(0);
-    let odd = false;
-    for (let column = 0; column < columns; ) {
-      const stop = min<i32>(column + width, columns);
-      let low = v128.load32_splat(src);
-      let high = low;
-      for (; column + 8 <= stop; column += 8) {
-        const a = v128.load(src);
-        const b = v128.load(src, 16);
-        low = f32x4.pmin(low, f32x4.pmin(a, b));
-        high = f32x4.pmax(high, f32x4.pmax(a, b));
-        special = v128.or(special, v128.or(isSpecial(a), isSpecial(b)));
-        src += 32;
-      }
-      low = f32x4.pmin(low, v128.shuffle<u32>(low, low, 2, 3, 0, 1));
-      low = f32x4.pmin(low, v128.shuffle<u32>(low, low, 1, 0, 3, 2));
-      high = f32x4.pmax(high, v128.shuffle<u32>(high, high, 2, 3, 0, 1));
-      high = f32x4.pmax(high, v128.shuffle<u32>(high, high, 1, 0, 3, 2));
-      let smallest = f32x4.extract_lane(low, 0);
-      let largest = f32x4.extract_lane(high, 0);
-      for (; column < stop; column++) {
-        const value = load<f32>(src);
-        if ((reinterpret<u32>(value) & exponentBits) === exponentBits) odd = true;
-        smallest = min<f32>(smallest, value);
-        largest = max<f32>(largest, value);
-        src += 4;
-      }
-      store<f32>(minimum, smallest);
-      store<f32>(maximum, largest);
-      minimum += 4;
-      maximum += 4;
-    }
-    if (odd || v128.any_true(special)) return row * columns + firstNonFinite(start, columns);
-  }
-  return -1;
-}
-
-export function largestMagnitudes(minimum: usize, maximum: usize, count: i32, dst: usize): void {
-  for (let i = 0; i < count; i++) {
-    const at = (<usize>i) << 2;
-    store<f32>(dst + at, max<f32>(abs<f32>(load<f32>(minimum + at)), abs<f32>(load<f32>(maximum + at))));
-  }
-}
 
 export function rowMagnitudes(src: usize, rows: i32, columns: i32, dst: usize): void {
   for (let row = 0; row < rows; row++) {
@@ -230,6 +173,86 @@ export function leastErrorScales(
   return -1;
 }
 
+/** `roundTo` of four. */
+function roundFour(values: v128, dtype: i32): v128 {
+  if (dtype === 0) return values;
+  const one = i32x4.splat(1);
+  if (dtype === 1) {
+    const odd = v128.and(i32x4.shr_u(values, 16), one);
+    return v128.and(i32x4.add(i32x4.add(values, i32x4.splat(0x7fff)), odd), i32x4.splat(0xffff0000));
+  }
+  const odd = v128.and(i32x4.shr_u(values, 13), one);
+  const rounded = v128.and(i32x4.add(i32x4.add(values, i32x4.splat(0xfff)), odd), i32x4.splat(0xffffe000));
+  const fits = f32x4.le(rounded, f32x4.splat(65504));
+  const normal = v128.bitselect(rounded, f32x4.splat(f32.POSITIVE_INFINITY), fits);
+  const half = f32x4.splat(0.5);
+  const isSmall = i32x4.lt_s(values, i32x4.splat(0x38800000));
+  return v128.bitselect(f32x4.sub(f32x4.add(values, half), half), normal, isSmall);
+}
+
+/** The upper two lanes. */
+function upperPair(lanes: v128): v128 {
+  return v128.shuffle<u32>(lanes, lanes, 2, 3, 2, 3);
+}
+
+/** Four float64 to float32. */
+function demoted(low: v128, high: v128): v128 {
+  return v128.shuffle<u32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+}
+
+/** `parametersOf` of four groups without a shrink; false, and nothing stored, where one of them needs a closer look. */
+function fourScales(
+  lows: v128,
+  highs: v128,
+  half: f64,
+  symmetric: i32,
+  dtype: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+): bool {
+  const steps = symmetric ? half - 1 : 2 * half - 1;
+  const none = f32x4.splat(0);
+  const bottom = f32x4.pmin(none, lows);
+  let extent0: v128;
+  let extent1: v128;
+  if (symmetric) {
+    const extents = f32x4.pmax(f32x4.abs(lows), f32x4.abs(highs));
+    extent0 = f64x2.promote_low_f32x4(extents);
+    extent1 = f64x2.promote_low_f32x4(upperPair(extents));
+  } else {
+    const top = f32x4.pmax(none, highs);
+    extent0 = f64x2.sub(f64x2.promote_low_f32x4(top), f64x2.promote_low_f32x4(bottom));
+    extent1 = f64x2.sub(f64x2.promote_low_f32x4(upperPair(top)), f64x2.promote_low_f32x4(upperPair(bottom)));
+  }
+  const divisor = f64x2.splat(steps);
+  const scale = roundFour(demoted(f64x2.div(extent0, divisor), f64x2.div(extent1, divisor)), dtype);
+  const inverse = f32x4.div(f32x4.splat(1), scale);
+  const infinity = f32x4.splat(f32.POSITIVE_INFINITY);
+  if (!i32x4.all_true(v128.and(f32x4.lt(scale, infinity), f32x4.lt(inverse, infinity)))) return false;
+  const most = f64x2.splat(steps + 0.5);
+  const inverse0 = f64x2.promote_low_f32x4(inverse);
+  const inverse1 = f64x2.promote_low_f32x4(upperPair(inverse));
+  const beyond0 = f64x2.gt(f64x2.mul(extent0, inverse0), most);
+  const beyond1 = f64x2.gt(f64x2.mul(extent1, inverse1), most);
+  if (v128.any_true(v128.or(beyond0, beyond1))) return false;
+  let zero = f32x4.splat(<f32>half);
+  if (!symmetric) {
+    const offset = demoted(
+      f64x2.mul(f64x2.neg(f64x2.promote_low_f32x4(bottom)), inverse0),
+      f64x2.mul(f64x2.neg(f64x2.promote_low_f32x4(upperPair(bottom))), inverse1),
+    );
+    const lift = f32x4.splat(magic);
+    const rounded = f32x4.sub(f32x4.add(f32x4.sub(offset, zero), lift), lift);
+    const bounded = f32x4.pmin(f32x4.splat(<f32>(half - 1)), f32x4.pmax(f32x4.splat(<f32>-half), rounded));
+    zero = f32x4.add(bounded, zero);
+  }
+  v128.store(scales, scale);
+  v128.store(inverses, inverse);
+  v128.store(zeros, zero);
+  return true;
+}
+
 export function integerScales(
   minimum: usize,
   maximum: usize,
@@ -242,15 +265,26 @@ export function integerScales(
   zeros: usize,
 ): i32 {
   const half = <f64>(1 << (bits - 1));
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count; ) {
     const at = (<usize>i) << 2;
-    const smallest = <f64>load<f32>(minimum + at);
-    const largest = <f64>load<f32>(maximum + at);
-    const found = parametersOf(smallest, largest, half, symmetric, dtype, 1);
-    if (!found) return i;
-    store<f32>(scales + at, foundScale);
-    store<f32>(inverses + at, foundInverse);
-    store<f32>(zeros + at, foundZero);
+    if (i + 4 <= count) {
+      const lows = v128.load(minimum + at);
+      const highs = v128.load(maximum + at);
+      if (fourScales(lows, highs, half, symmetric, dtype, scales + at, inverses + at, zeros + at)) {
+        i += 4;
+        continue;
+      }
+    }
+    const stop = min<i32>(i + 4, count);
+    for (; i < stop; i++) {
+      const place = (<usize>i) << 2;
+      const smallest = <f64>load<f32>(minimum + place);
+      const largest = <f64>load<f32>(maximum + place);
+      if (!parametersOf(smallest, largest, half, symmetric, dtype, 1)) return i;
+      store<f32>(scales + place, foundScale);
+      store<f32>(inverses + place, foundInverse);
+      store<f32>(zeros + place, foundZero);
+    }
   }
   return -1;
 }

@@ -2,6 +2,7 @@
 import type { Kernels } from '../../kernels/kernels';
 import type { Chunk, Knowledge } from '../scheme';
 import type { ScaleDtype } from '../types';
+import type { LevelName } from './groupKernel';
 
 /** Consecutive values of the flattened weight, all finite: a `Band` in the kernels' memory. */
 export interface KernelBand {
@@ -40,6 +41,10 @@ export type EncodeRows = (call: {
   readonly zeros: number;
   readonly low: number;
   readonly high: number;
+  /** Inverses and zeros hold one a column instead. */
+  readonly byColumn?: boolean;
+  /** Codes are places among the levels of this name instead, of floats without the sign. */
+  readonly level?: LevelName;
 }) => void | Promise<void>;
 
 /** A `BandKernel` part of whose work is done elsewhere. */
@@ -54,11 +59,9 @@ export function groupMagnitudes(
   width: number,
 ): { readonly pointer: number; readonly groups: number } {
   const groups = rows * Math.ceil(columns / width);
-  const minimum = kernels.alloc(4 * groups);
-  const maximum = kernels.alloc(4 * groups);
-  kernels.quant.groupRanges(x, rows, columns, width, minimum, maximum);
-  kernels.quant.largestMagnitudes(minimum, maximum, groups, minimum);
-  return { pointer: minimum, groups };
+  const pointer = kernels.alloc(4 * groups);
+  kernels.quant.groupMagnitudes(x, rows, columns, width, pointer);
+  return { pointer, groups };
 }
 
 /** Copies numbers into the kernels' memory as float32. */

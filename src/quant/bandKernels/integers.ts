@@ -8,16 +8,8 @@ import type { Chunk, Knowledge, Setting } from '../scheme';
 import { groupWidth, sharedParametersOf, tablesOf } from '../schemes/linearInteger';
 import { perStep, rowInverse, scbSuffix } from '../schemes/llmInt8';
 import { ternaryScale, ternaryTensorScale } from '../schemes/ternary';
-import {
-  type BandKernel,
-  type EncodeRows,
-  type GraphKernel,
-  groupMagnitudes,
-  packedRows,
-  placeDoubles,
-  placeFloats,
-  scaleBytes,
-} from './bandKernel';
+import { groupMagnitudes, packedRows, placeDoubles, placeFloats, scaleBytes } from './bandKernel';
+import type { PrepareBand } from './groupKernel';
 
 const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
 
@@ -61,10 +53,13 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
 
   function own(x: number, rows: number): Parameters | undefined {
     const count = rows * groups;
-    const [minimum, maximum, scales, inverses, zeros] = Array.from({ length: 5 }, () =>
+    const [lowest, largest, scales, inverses, zeros] = Array.from({ length: 5 }, () =>
       kernels.alloc(4 * count),
     ) as [number, number, number, number, number];
-    quant.groupRanges(x, rows, columns, width, minimum, maximum);
+    // Symmetric codes look at magnitudes alone.
+    const highest = symmetric ? lowest : largest;
+    if (symmetric) quant.groupMagnitudes(x, rows, columns, width, lowest);
+    else quant.groupRanges(x, rows, columns, width, lowest, highest);
     const form = [bits, symmetric ? 1 : 0, scaleTypes[scaleDtype]] as const;
     const refused =
       clip === 'mse'
@@ -73,8 +68,8 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
             rows,
             columns,
             width,
-            minimum,
-            maximum,
+            lowest,
+            highest,
             ...form,
             placeDoubles(kernels, clipShrinks),
             clipShrinks.length,
@@ -82,7 +77,7 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
             inverses,
             zeros,
           )
-        : quant.integerScales(minimum, maximum, count, ...form, scales, inverses, zeros);
+        : quant.integerScales(lowest, highest, count, ...form, scales, inverses, zeros);
     if (refused >= 0) return undefined;
     return { scales, inverses, zeros, step: 4 };
   }
@@ -113,98 +108,61 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
 }
 
 /** See src/quant/schemes/linearInteger.ts; not for half-quadratic zero points, which are no integers. */
-export function integerKernel(kernels: Kernels, code: LinearCode, setting: Setting): BandKernel {
+export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Setting): PrepareBand {
   const { columns, choice } = setting;
   const { low, high } = code;
   const { quant } = kernels;
   const steps = integerSteps(kernels, code, setting);
+  const { width } = steps;
+  const byColumn = choice.granularity === 'column';
   return ({ first, count, x, y }, known) => {
     const rows = count / columns;
     const parameters = steps.parameters(x, rows, known);
     if (!parameters) return undefined;
     const { scales, inverses, zeros, step } = parameters;
-    const codes = kernels.alloc(count);
-    if (choice.granularity === 'column')
-      quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
-    else
-      quant.encodeGroups(
-        x,
-        codes,
-        y,
-        rows,
-        columns,
-        steps.width,
-        scales,
-        inverses,
-        zeros,
-        step,
-        1,
-        low,
-        high,
-      );
-    return { codes, chunks: () => steps.chunks(codes, first, rows, parameters) };
-  };
-}
-
-/**
- * The same with codes made elsewhere: a matrix whose rows are the groups, with an inverse and a zero point each. undefined
- * where groups are no such rows: for scales of columns, and where the last group of a row is shorter.
- */
-export function integerGraphKernel(
-  kernels: Kernels,
-  code: LinearCode,
-  setting: Setting,
-  encode: EncodeRows,
-): GraphKernel | undefined {
-  const { columns, choice } = setting;
-  const { low, high } = code;
-  const steps = integerSteps(kernels, code, setting);
-  const { width } = steps;
-  if (choice.granularity === 'column' || columns % width !== 0) return undefined;
-  return async ({ first, count, x, y }, known) => {
-    const rows = count / columns;
-    const parameters = steps.parameters(x, rows, known);
-    if (!parameters) return undefined;
-    const groups = count / width;
-    const each = (pointer: number) =>
-      parameters.step === 4
-        ? pointer
-        : placeFloats(kernels, new Float32Array(groups).fill(kernels.f32(pointer, 1)[0]!));
-    const [scales, inverses, zeros] = [parameters.scales, parameters.inverses, parameters.zeros].map(
-      each,
-    ) as [number, number, number];
-    const codes = kernels.alloc(count);
-    await encode({ x, codes, rows: groups, columns: width, strideBytes: width, inverses, zeros, low, high });
-    kernels.decodeCodes8(codes, y, groups, width, width, scales, zeros);
-    return { codes, chunks: () => steps.chunks(codes, first, rows, parameters) };
+    return {
+      ...{ columns, width, scales, step, byColumn, inverses: () => inverses },
+      code: { kind: 'integer', low, high, zeros, factor: 1 },
+      encode(codes) {
+        if (byColumn) quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
+        else
+          quant.encodeGroups(
+            ...([x, codes, y, rows, columns, width, scales, inverses, zeros, step, 1, low, high] as const),
+          );
+      },
+      chunks: (codes) => steps.chunks(codes, first, rows, parameters),
+    };
   };
 }
 
 /** See src/quant/schemes/ternary.ts. */
-export function ternaryKernel(kernels: Kernels, { columns, choice, scaleDtype }: Setting): BandKernel {
+export function prepareTernary(kernels: Kernels, { columns, choice, scaleDtype }: Setting): PrepareBand {
   const byRow = choice.granularity === 'row';
   const tensorScale = ternaryTensorScale(scaleDtype);
   const stride = Math.ceil(columns / 4);
   return ({ first, count, x, y }, known) => {
     const rows = count / columns;
-    const codes = kernels.alloc(count);
     const sums = kernels.alloc(8 * rows);
     if (byRow) kernels.quant.rowMagnitudes(x, rows, columns, sums);
-    const scales = byRow
+    const own = byRow
       ? Array.from(kernels.f64(sums, rows), (sum) => ternaryScale(sum, columns, scaleDtype))
       : [tensorScale(known)];
-    const scale = scales.map((one) => one.scale);
+    const scale = own.map((one) => one.scale);
     const step = byRow ? 4 : 0;
-    const scalesAt = placeFloats(kernels, scale);
+    const scales = placeFloats(kernels, scale);
     const inverses = placeFloats(
       kernels,
-      scales.map(({ inverse }) => inverse),
+      own.map(({ inverse }) => inverse),
     );
-    const zeros = placeFloats(kernels, new Float32Array(scales.length).fill(1));
-    kernels.quant.encodeGroups(x, codes, y, rows, columns, columns, scalesAt, inverses, zeros, step, 1, 0, 2);
+    const zeros = placeFloats(kernels, new Float32Array(own.length).fill(1));
     return {
-      codes,
-      chunks: () => {
+      ...{ columns, width: columns, scales, step, inverses: () => inverses },
+      code: { kind: 'integer', low: 0, high: 2, zeros, factor: 1 },
+      encode: (codes) =>
+        kernels.quant.encodeGroups(
+          ...([x, codes, y, rows, columns, columns, scales, inverses, zeros, step, 1, 0, 2] as const),
+        ),
+      chunks: (codes) => {
         const row = first / columns;
         const bytes = packedRows(kernels, codes, rows, columns, 2, stride);
         const packed = { suffix: '_packed', byteOffset: row * stride, bytes };
@@ -217,37 +175,26 @@ export function ternaryKernel(kernels: Kernels, { columns, choice, scaleDtype }:
 }
 
 /** See src/quant/schemes/llmInt8.ts, without outlier columns. */
-export function bnbInt8Kernel(kernels: Kernels, { columns }: Setting): BandKernel {
+export function prepareBnbInt8(kernels: Kernels, { columns }: Setting): PrepareBand {
   return ({ first, count, x, y }) => {
     const rows = count / columns;
-    const { pointer } = groupMagnitudes(kernels, x, rows, columns, columns);
-    const inverses = placeFloats(kernels, Array.from(kernels.f32(pointer, rows), rowInverse));
+    const { pointer: scales } = groupMagnitudes(kernels, x, rows, columns, columns);
+    const inverses = placeFloats(kernels, Array.from(kernels.f32(scales, rows), rowInverse));
     const zeros = placeFloats(kernels, new Float32Array(rows).fill(128));
-    const codes = kernels.alloc(count);
-    kernels.quant.encodeGroups(
-      x,
-      codes,
-      y,
-      rows,
-      columns,
-      columns,
-      pointer,
-      inverses,
-      zeros,
-      4,
-      perStep,
-      0,
-      255,
-    );
     return {
-      codes,
-      chunks: () => {
+      ...{ columns, width: columns, scales, step: 4, inverses: () => inverses },
+      code: { kind: 'integer', low: 0, high: 255, zeros, factor: perStep },
+      encode: (codes) =>
+        kernels.quant.encodeGroups(
+          ...([x, codes, y, rows, columns, columns, scales, inverses, zeros, 4, perStep, 0, 255] as const),
+        ),
+      chunks: (codes) => {
         const signed = kernels.alloc(count);
         kernels.u8(signed, count).set(kernels.u8(codes, count));
         kernels.packed.flipBits(signed, count, 0x80);
         return [
           { suffix: '', byteOffset: first, bytes: kernels.u8(signed, count) },
-          { suffix: scbSuffix, byteOffset: (4 * first) / columns, bytes: kernels.u8(pointer, 4 * rows) },
+          { suffix: scbSuffix, byteOffset: (4 * first) / columns, bytes: kernels.u8(scales, 4 * rows) },
         ];
       },
     };
