@@ -1,5 +1,5 @@
 import type { CountedStats } from './partialStats';
-import { forEachPattern, patternCell } from './patterns';
+import { finiteCounts, patternCell } from './patterns';
 import type { DisplayHistogram } from './types';
 
 /** Bins of the histogram that is drawn. */
@@ -21,14 +21,15 @@ export function displayHistogram(
   const counts = new Float64Array(bins);
   const perUnit = bins / (max - min);
   const position = (value: number) => Math.min(Math.max((value - min) * perUnit, 0), bins);
-  forEachPattern(stats.histogram, stats.kind, (pattern, count) => {
-    const cell = patternCell(pattern, stats.kind);
+  const finite = finiteCounts(stats.histogram, stats.kind);
+  for (let i = 0; i < finite.patterns.length; i++) {
+    const cell = patternCell(finite.patterns[i]!, stats.kind);
     // No value of the cell lies beyond the extremes, so neither do its counts.
     const low = Math.max(cell.low, stats.min);
     const high = Math.min(cell.high, stats.max);
-    if (high < min || low > max) return;
-    spread(counts, position(low), position(high), count * insideShare(low, high, min, max));
-  });
+    if (high < min || low > max) continue;
+    spread(counts, position(low), position(high), finite.counts[i]! * insideShare(low, high, min, max));
+  }
   return { min, max, counts };
 }
 

@@ -1,8 +1,8 @@
-import { type CentralMoments, noMoments, twoSum } from './moments';
+import { type CentralMoments, noMoments, sumError } from './moments';
 import type { CountedStats } from './partialStats';
 import {
+  finiteCounts,
   forEachCount,
-  forEachPattern,
   type HistogramKind,
   isFinitePattern,
   type PatternCounts,
@@ -18,12 +18,7 @@ export function statsOfPatterns<Counts extends PatternCounts>(
   histogram: Counts,
   kind: HistogramKind,
 ): Omit<CountedStats, 'histogram' | 'top'> & { readonly histogram: Counts } {
-  const values: number[] = [];
-  const counts: number[] = [];
-  forEachPattern(histogram, kind, (pattern, count) => {
-    values.push(patternValue(pattern, kind) + 0);
-    counts.push(count);
-  });
+  const { values, counts } = finiteCounts(histogram, kind);
   let [nan, posInf, negInf, zeros] = [0, 0, 0, 0];
   forEachCount(histogram, (pattern, count) => {
     if ((pattern & 0x7fff) === 0) zeros += count;
@@ -35,8 +30,9 @@ export function statsOfPatterns<Counts extends PatternCounts>(
   return {
     kind,
     moments: momentsOfCounts(values, counts),
-    min: values[0] ?? Number.POSITIVE_INFINITY,
-    max: values.at(-1) ?? Number.NEGATIVE_INFINITY,
+    // Adding 0 turns -0 into 0.
+    min: (values[0] ?? Number.POSITIVE_INFINITY) + 0,
+    max: (values.at(-1) ?? Number.NEGATIVE_INFINITY) + 0,
     zeros,
     nan,
     posInf,
@@ -55,26 +51,29 @@ export function completeStats(merged: CountedStats): CountedStats {
   return stats.kind === 'f32' ? stats : { ...stats, ...statsOfPatterns(stats.histogram, stats.kind) };
 }
 
-function momentsOfCounts(values: readonly number[], counts: readonly number[]): CentralMoments {
+/** Plain loops: with functions called for each value they take most of the time of a tensor. */
+function momentsOfCounts(values: Float64Array, counts: Float64Array): CentralMoments {
   let [n, sum, low] = [0, 0, 0];
-  values.forEach((value, i) => {
+  for (let i = 0; i < values.length; i++) {
     n += counts[i]!;
     // The product is exact: a value has at most 11 bits and a count fewer than 42.
-    const [next, error] = twoSum(sum, value * counts[i]!);
+    const term = values[i]! * counts[i]!;
+    const next = sum + term;
+    low += sumError(sum, term, next);
     sum = next;
-    low += error;
-  });
+  }
   if (n === 0) return noMoments;
   const mean = (sum + low) / n;
   let [m2, m2Low, m3, m4] = [0, 0, 0, 0];
-  values.forEach((value, i) => {
-    const d = value - mean;
+  for (let i = 0; i < values.length; i++) {
+    const d = values[i]! - mean;
     const squared = d * d;
-    const [next, error] = twoSum(m2, counts[i]! * squared);
+    const term = counts[i]! * squared;
+    const next = m2 + term;
+    m2Low += sumError(m2, term, next);
     m2 = next;
-    m2Low += error;
-    m3 += counts[i]! * squared * d;
-    m4 += counts[i]! * squared * squared;
-  });
+    m3 += term * d;
+    m4 += term * squared;
+  }
   return { n, mean, meanLow: 0, m2, m2Low, m3, m4 };
 }

@@ -30,11 +30,16 @@ export interface CentralMoments {
 
 export const noMoments: CentralMoments = { n: 0, mean: 0, meanLow: 0, m2: 0, m2Low: 0, m3: 0, m4: 0 };
 
-/** a + b as a number and its rounding error (Knuth, TAOCP 2, 4.2.2, theorem B). */
+/** What `sum`, a + b as a number, lacks (Knuth, TAOCP 2, 4.2.2, theorem B). */
+export function sumError(a: number, b: number, sum: number): number {
+  const part = sum - a;
+  return a - (sum - part) + (b - part);
+}
+
+/** a + b as a number and its rounding error. */
 export function twoSum(a: number, b: number): readonly [sum: number, error: number] {
   const sum = a + b;
-  const part = sum - a;
-  return [sum, a - (sum - part) + (b - part)];
+  return [sum, sumError(a, b, sum)];
 }
 
 /** Turns sums around a shift into central ones: binomial expansion of (d - mean d)^k, d = x - shift. */

@@ -1,3 +1,4 @@
+import { f32FromBits } from '../numeric/floats';
 import type { AxisStats } from './types';
 
 /**
@@ -56,11 +57,32 @@ export function reaching(absmax: Float32Array, threshold: number): number[] {
 /** Middle one of some magnitudes, or the mean of the two middle ones; 0 for none. */
 export function medianOf(values: Float32Array): number {
   if (values.length === 0) return 0;
-  // Patterns of numbers that are not negative sort as the numbers do, and faster. Adding 0 turns -0 into 0.
+  // Patterns of numbers that are not negative sort as the numbers do. Adding 0 turns -0 into 0.
   const numbers = values.slice();
   for (let i = 0; i < numbers.length; i++) numbers[i]! += 0;
-  const sorted = new Float32Array(new Uint32Array(numbers.buffer).sort().buffer);
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle]!;
-  return (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const patterns = new Uint32Array(numbers.buffer);
+  const middle = values.length >> 1;
+  if (values.length < 512) {
+    const sorted = new Float32Array(patterns.sort().buffer);
+    return values.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  }
+  const upper = ranked(patterns, middle);
+  if (values.length % 2 === 1) return f32FromBits(upper);
+  return (f32FromBits(ranked(patterns, middle - 1)) + f32FromBits(upper)) / 2;
+}
+
+/** Patterns by their upper 11 bits. */
+const digitShift = 21;
+const digitCounts = new Uint32Array(2 ** (32 - digitShift));
+
+/** The pattern that sorting would put at `rank`: only those that share their upper bits with it are sorted. */
+function ranked(patterns: Uint32Array, rank: number): number {
+  digitCounts.fill(0);
+  for (let i = 0; i < patterns.length; i++) digitCounts[patterns[i]! >>> digitShift]!++;
+  let [digit, left] = [0, rank];
+  while (left >= digitCounts[digit]!) left -= digitCounts[digit++]!;
+  const near = new Uint32Array(digitCounts[digit]!);
+  for (let i = 0, found = 0; i < patterns.length; i++)
+    if (patterns[i]! >>> digitShift === digit) near[found++] = patterns[i]!;
+  return near.sort()[left]!;
 }

@@ -1,6 +1,6 @@
 /** Figures that follow from the counts of 16-bit patterns alone. */
 import type { CountedStats } from './partialStats';
-import { forEachCount, forEachPattern, type PatternCounts, patternValue } from './patterns';
+import { finiteCounts, forEachCount, type PatternCounts } from './patterns';
 
 /** Shannon entropy of the patterns in bits, between 0 (one pattern) and 16 (all equally often); 0 when nothing was counted. */
 export function patternEntropy(histogram: PatternCounts): number {
@@ -22,9 +22,8 @@ export function denormalPatterns(
   smallest: number,
 ): number {
   if (smallest === 0) return 0;
+  const { values, counts } = finiteCounts(histogram, kind);
   let below = 0;
-  forEachPattern(histogram, kind, (pattern, count) => {
-    if (Math.abs(patternValue(pattern, kind)) < smallest) below += count;
-  });
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]!) < smallest) below += counts[i]!;
   return below - zeros;
 }

@@ -16,9 +16,23 @@ export function histogramKindOf(dtype: string): HistogramKind {
   return /^(BOOL|[IU][248])$/.test(dtype) ? 'int' : 'f32';
 }
 
+/** The values of all patterns without a sign, made when they are first asked for. */
+const magnitudes = new Map<(pattern: number) => number, Float64Array>();
+
+function magnitudesOf(kind: HistogramKind): Float64Array {
+  const toNumber = kind === 'f16' ? f16ToNumber : bf16ToNumber;
+  let values = magnitudes.get(toNumber);
+  if (!values) {
+    values = Float64Array.from({ length: patternBins / 2 }, (_, pattern) => toNumber(pattern));
+    magnitudes.set(toNumber, values);
+  }
+  return values;
+}
+
 /** The value of a pattern; for `f32` the one of smallest magnitude. NaN and infinity as they are. */
 export function patternValue(pattern: number, kind: HistogramKind): number {
-  return kind === 'f16' ? f16ToNumber(pattern) : bf16ToNumber(pattern);
+  const magnitude = magnitudesOf(kind)[pattern & 0x7fff]!;
+  return pattern & 0x8000 ? -magnitude : magnitude;
 }
 
 /** Lower and upper end of what a pattern covers on the number line. */
@@ -96,9 +110,71 @@ function countsOf(histogram: Uint32Array | Float64Array, patterns: Uint16Array):
 export function sparsePatterns(histogram: PatternCounts): SparseCounts {
   if (!(histogram instanceof Float64Array)) return histogram;
   let found = 0;
-  for (let pattern = 0; pattern < patternBins; pattern++)
-    if (histogram[pattern] !== 0) room[found++] = pattern;
+  for (let first = 0; first < patternBins; first += 4) {
+    // Most bins hold nothing; no count is negative, so that sums cannot cancel.
+    if (histogram[first]! + histogram[first + 1]! + histogram[first + 2]! + histogram[first + 3]! === 0)
+      continue;
+    for (let pattern = first; pattern < first + 4; pattern++)
+      if (histogram[pattern] !== 0) room[found++] = pattern;
+  }
   return countsOf(histogram, room.slice(0, found));
+}
+
+/** The finite patterns that were counted, from the smallest value to the largest: -0 comes before 0. */
+export interface FiniteCounts {
+  readonly patterns: Uint16Array;
+  /** As `patternValue` gives them. */
+  readonly values: Float64Array;
+  readonly counts: Float64Array;
+  /** The sum of the counts. */
+  readonly total: number;
+}
+
+/** Each figure of a tensor goes over them: they are listed once. */
+const listed = new WeakMap<PatternCounts, { readonly kind: HistogramKind; readonly finite: FiniteCounts }>();
+
+export function finiteCounts(histogram: PatternCounts, kind: HistogramKind): FiniteCounts {
+  const known = listed.get(histogram);
+  // Counts that are all there can still grow; those of a finished tensor do not.
+  if (known?.kind === kind) return known.finite;
+  const sparse = sparsePatterns(histogram);
+  const finite = listFinite(sparse, kind);
+  if (sparse === histogram) listed.set(histogram, { kind, finite });
+  return finite;
+}
+
+function listFinite({ patterns, counts }: SparseCounts, kind: HistogramKind): FiniteCounts {
+  const table = magnitudesOf(kind);
+  const last = kind === 'f16' ? 0x7bff : 0x7f7f;
+  const size = patterns.length;
+  const into = {
+    patterns: new Uint16Array(size),
+    values: new Float64Array(size),
+    counts: new Float64Array(size),
+  };
+  let [length, total] = [0, 0];
+  const take = (i: number) => {
+    const pattern = patterns[i]!;
+    const magnitude = pattern & 0x7fff;
+    if (magnitude > last) return;
+    into.patterns[length] = pattern;
+    into.values[length] = pattern === magnitude ? table[magnitude]! : -table[magnitude]!;
+    into.counts[length] = counts[i]!;
+    total += counts[i]!;
+    length++;
+  };
+  // Among negative numbers the larger pattern is the smaller value.
+  let i = size - 1;
+  for (; i >= 0 && patterns[i]! >= 0x8000; i--) take(i);
+  const positive = i + 1;
+  for (i = 0; i < positive; i++) take(i);
+  if (length === size) return { ...into, total };
+  return {
+    patterns: into.patterns.subarray(0, length),
+    values: into.values.subarray(0, length),
+    counts: into.counts.subarray(0, length),
+    total,
+  };
 }
 
 /** Calls back for every finite pattern that was counted, from the smallest value to the largest. */
@@ -107,25 +183,8 @@ export function forEachPattern(
   kind: HistogramKind,
   visit: (pattern: number, count: number) => void,
 ): void {
-  const last = kind === 'f16' ? 0x7bff : 0x7f7f;
-  if (!(histogram instanceof Float64Array)) {
-    const { patterns, counts } = histogram;
-    // Among negative numbers the larger pattern is the smaller value.
-    let i = patterns.length - 1;
-    for (; i >= 0 && patterns[i]! >= 0x8000; i--)
-      if ((patterns[i]! & 0x7fff) <= last) visit(patterns[i]!, counts[i]!);
-    const positive = i + 1;
-    for (i = 0; i < positive && patterns[i]! <= last; i++) visit(patterns[i]!, counts[i]!);
-    return;
-  }
-  for (let magnitude = last; magnitude >= 0; magnitude--) {
-    const count = histogram[0x8000 | magnitude]!;
-    if (count > 0) visit(0x8000 | magnitude, count);
-  }
-  for (let magnitude = 0; magnitude <= last; magnitude++) {
-    const count = histogram[magnitude]!;
-    if (count > 0) visit(magnitude, count);
-  }
+  const { patterns, counts } = finiteCounts(histogram, kind);
+  for (let i = 0; i < patterns.length; i++) visit(patterns[i]!, counts[i]!);
 }
 
 /** Calls back for every pattern that was counted, whatever it stands for, ascending. */

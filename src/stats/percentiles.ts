@@ -1,10 +1,4 @@
-import {
-  forEachPattern,
-  type HistogramKind,
-  type PatternCounts,
-  patternCell,
-  patternValue,
-} from './patterns';
+import { finiteCounts, type HistogramKind, type PatternCounts, patternCell, patternValue } from './patterns';
 
 /**
  * Percentiles by linear interpolation at rank p / 100 * (n - 1) of the sorted values (numpy's default).
@@ -20,10 +14,7 @@ export function percentiles(
   ranks: readonly number[],
   range: { readonly min: number; readonly max: number },
 ): number[] {
-  let n = 0;
-  forEachPattern(histogram, kind, (_, count) => {
-    n += count;
-  });
+  const n = finiteCounts(histogram, kind).total;
   const wanted = ranks.flatMap((p) => {
     const rank = (p / 100) * (n - 1);
     return [Math.floor(rank), Math.ceil(rank)];
@@ -45,14 +36,16 @@ function sortedValues(
   range: { readonly min: number; readonly max: number },
 ): number[] {
   const found: number[] = [];
+  const { patterns, counts } = finiteCounts(histogram, kind);
   let before = 0;
-  forEachPattern(histogram, kind, (pattern, count) => {
+  for (let i = 0; i < patterns.length && found.length < positions.length; i++) {
+    const count = counts[i]!;
     while (found.length < positions.length && positions[found.length]! < before + count) {
       const share = (positions[found.length]! - before + 0.5) / count;
-      found.push(valueWithin(pattern, kind, share, range));
+      found.push(valueWithin(patterns[i]!, kind, share, range));
     }
     before += count;
-  });
+  }
   return found;
 }
 
