@@ -1,0 +1,32 @@
+/** What is to be said of a model family for it to become a GGUF file. */
+import type { ModelConfig } from '../../formats/modelConfig';
+import type { MetadataList } from '../metadataList';
+
+/** Where a source's tensor goes. */
+export interface TensorTarget {
+  /** GGUF's name, with the number of the layer in it and its ending. */
+  readonly name: string;
+  /** Rows are put in pairs, this many heads. */
+  readonly pairedHeads?: number | undefined;
+  readonly addend?: number | undefined;
+  readonly isTransposed?: boolean | undefined;
+  /** Place among the experts whose tensors become one. */
+  readonly expert?: number | undefined;
+  /** Rows beyond the vocabulary are left out. */
+  readonly isEmbedding?: boolean | undefined;
+}
+
+export interface GgufFamily {
+  /** GGUF's name of the architecture, before its keys. */
+  readonly architecture: string;
+  /** 'skip' for what llama.cpp does not read; undefined for a tensor that is not known. */
+  target(name: string, config: ModelConfig): TensorTarget | 'skip' | undefined;
+  /** Keys behind "<architecture>."; throws `malformed` where the config lacks a figure. */
+  hyperparameters(list: MetadataList, config: ModelConfig): void;
+  /** Keys under "tokenizer.ggml" that the family adds. */
+  tokenizer?(list: MetadataList): void;
+  /** Tensors that the config implies. */
+  extra?(config: ModelConfig): readonly { readonly name: string; readonly values: Float32Array }[];
+  /** Embedding rows without a token are cut off. */
+  readonly cutsEmbedding?: boolean | undefined;
+}

@@ -1,0 +1,18 @@
+/** What lies beside a model's weights and tells how text becomes tokens, parsed but not yet believed. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface TokenizerFiles {
+  /** config.json. */
+  readonly config: JsonObject;
+  readonly tokenizerJson?: JsonObject | undefined;
+  readonly tokenizerConfig?: JsonObject | undefined;
+  /** added_tokens.json. */
+  readonly addedTokens?: JsonObject | undefined;
+  /** tokenizer.model, as sentencepiece writes it. */
+  readonly sentencePiece?: Uint8Array | undefined;
+  /** chat_template.jinja. */
+  readonly chatTemplate?: string | undefined;
+  /** Whole path of tokenizer.model, for messages. */
+  readonly sentencePiecePath?: string | undefined;
+}

@@ -1,0 +1,41 @@
+/** All that a GGUF file says of its tokenizer. */
+import { LoupeError } from '../../errors';
+import { asRecord } from '../../formats/jsonSidecar';
+import type { GgufMetadataEntry, MetadataList } from '../metadataList';
+import { bytePairMetadata } from './bytePair';
+import { isByteFallback, sentencePieceMetadata } from './sentencePiece';
+import { chatTemplateMetadata, specialTokenMetadata } from './specialTokens';
+import type { TokenizerFiles } from './tokenizerFiles';
+import { wordPieceMetadata } from './wordPiece';
+
+/**
+ * `rows` are the embedding's. Throws `unsupported` where a tokenizer is missing or of no known kind, naming what was looked
+ * for, and `malformed` where its files contradict the model.
+ */
+export async function tokenizerMetadata(
+  files: TokenizerFiles,
+  rows: number,
+): Promise<readonly GgufMetadataEntry[]> {
+  const vocabulary = await vocabularyMetadata(files, rows);
+  const addsSpace = files.tokenizerConfig?.add_prefix_space;
+  if (files.sentencePiece && typeof addsSpace === 'boolean') vocabulary.flag('add_space_prefix', addsSpace);
+  return [
+    ...vocabulary.entries,
+    ...specialTokenMetadata(files, rows).entries,
+    ...chatTemplateMetadata(files).entries,
+  ];
+}
+
+async function vocabularyMetadata(files: TokenizerFiles, rows: number): Promise<MetadataList> {
+  const { tokenizerJson, sentencePiece } = files;
+  const model = asRecord(tokenizerJson?.model)?.type;
+  if (model === 'WordPiece') return wordPieceMetadata(files, rows);
+  if (sentencePiece || isByteFallback(tokenizerJson)) return sentencePieceMetadata(files, rows);
+  if (model === 'BPE') return bytePairMetadata(files, rows);
+  throw new LoupeError(
+    'unsupported',
+    tokenizerJson
+      ? `tokenizer.json holds a tokenizer of the kind ${JSON.stringify(model ?? null)}; byte-pair merges, WordPiece and sentencepiece's tokenizer.model can be converted.`
+      : 'There is neither a tokenizer.json nor a tokenizer.model beside the weights.',
+  );
+}
