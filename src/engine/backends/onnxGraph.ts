@@ -9,6 +9,7 @@ import { roundingLimit, roundingMagic } from '../../numeric/floats';
 /** TensorProto.DataType. */
 export const onnxFloat = 1;
 export const onnxUint8 = 2;
+export const onnxInt32 = 6;
 
 /** Named dimensions stay open until the session runs. */
 export type OnnxDimension = number | string;
@@ -31,8 +32,8 @@ export interface OnnxGraph {
   readonly name: string;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** Float scalars by name. */
-  readonly constants: Readonly<Record<string, number>>;
+  /** Float scalars and vectors by name. */
+  readonly constants: Readonly<Record<string, number | readonly number[]>>;
   readonly nodes: readonly OnnxNode[];
 }
 
@@ -79,11 +80,14 @@ function node(item: OnnxNode): number[] {
   ];
 }
 
-function scalar(name: string, value: number): number[] {
-  // TensorProto without dims is a scalar: data_type 2, name 8, raw_data 9 (little-endian).
-  const raw = new Uint8Array(4);
-  new DataView(raw.buffer).setFloat32(0, value, true);
-  return [...integer(2, onnxFloat), ...string(8, name), ...bytes(9, raw)];
+function constant(name: string, value: number | readonly number[]): number[] {
+  // TensorProto: dims 1, none of which a scalar has, data_type 2, name 8, raw_data 9 (little-endian).
+  const values = typeof value === 'number' ? [value] : value;
+  const raw = new Uint8Array(4 * values.length);
+  const view = new DataView(raw.buffer);
+  for (const [i, one] of values.entries()) view.setFloat32(4 * i, one, true);
+  const dims = typeof value === 'number' ? [] : integer(1, value.length);
+  return [...dims, ...integer(2, onnxFloat), ...string(8, name), ...bytes(9, raw)];
 }
 
 /** Serializes a model of IR version 8 and opset 17, which every onnxruntime since 1.12 reads. */
@@ -91,7 +95,7 @@ export function writeOnnxModel(graph: OnnxGraph): Uint8Array {
   const graphBytes = [
     ...graph.nodes.flatMap((item) => bytes(1, node(item))),
     ...string(2, graph.name),
-    ...Object.entries(graph.constants).flatMap(([name, value]) => bytes(5, scalar(name, value))),
+    ...Object.entries(graph.constants).flatMap(([name, value]) => bytes(5, constant(name, value))),
     ...graph.inputs.flatMap((value) => bytes(11, valueInfo(value))),
     ...graph.outputs.flatMap((value) => bytes(12, valueInfo(value))),
   ];
@@ -104,20 +108,21 @@ export function writeOnnxModel(graph: OnnxGraph): Uint8Array {
 }
 
 /**
- * The encoder of 8-bit schemes as a graph:
+ * The encoder of linear integers as a graph:
  * codes = clamp(round(x * inverse) + zero, low, high), all in float32, rounding half to even.
- * Inputs: x [rows, columns], inverse [rows, 1], zero [rows, 1]; output: codes U8 [rows, columns].
+ * Inputs: x [rows, columns], inverse and zero [rows, 1], or [1, columns] with `byColumn`; output: codes U8 [rows, columns].
  * One operator a step, so that no compiler fuses the product into the sum; no Round and no
  * QuantizeLinear, which the WebGPU provider leaves to the CPU. `low` and `high` are baked in, since Clip wants
  * constants there.
  */
-export function encodeGraph(low: number, high: number): Uint8Array {
+export function encodeGraph(low: number, high: number, byColumn = false): Uint8Array {
+  const shape = byColumn ? [1, 'columns'] : ['rows', 1];
   return writeOnnxModel({
     name: 'encode8',
     inputs: [
       { name: 'x', elementType: onnxFloat, shape: ['rows', 'columns'] },
-      { name: 'inverse', elementType: onnxFloat, shape: ['rows', 1] },
-      { name: 'zero', elementType: onnxFloat, shape: ['rows', 1] },
+      { name: 'inverse', elementType: onnxFloat, shape },
+      { name: 'zero', elementType: onnxFloat, shape },
     ],
     outputs: [{ name: 'codes', elementType: onnxUint8, shape: ['rows', 'columns'] }],
     constants: { magic: roundingMagic, limitLow: -roundingLimit, limitHigh: roundingLimit, low, high },

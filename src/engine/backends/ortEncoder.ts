@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
 import type { EncodeCall, Encoder } from '../worker/workerContext';
+import { levelGraph } from './levelGraphs';
 import { encodeGraph } from './onnxGraph';
 
 export type OrtProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
@@ -37,18 +38,22 @@ export class OrtEncoder implements Encoder {
   async encode(call: EncodeCall): Promise<void> {
     const { kernels, ort } = this;
     const { rows, columns, strideBytes } = call;
-    if (kernels.f32(call.inverses, rows).some((inverse) => inverse > largestInverse)) {
+    // What only graphs make comes with reciprocals that were looked at.
+    const isRows = !call.level && !call.byColumn;
+    if (isRows && kernels.f32(call.inverses, rows).some((inverse) => inverse > largestInverse)) {
       await this.kernelEncoder.encode(call);
       return;
     }
-    const session = await this.session(call.low, call.high);
+    const session = await this.session(call);
     // ONNX Runtime reads the kernels' memory in place: it is no SharedArrayBuffer.
-    const tensor = (pointer: number, width: number): Tensor =>
-      new ort.Tensor('float32', kernels.f32(pointer, rows * width), [rows, width]);
+    const tensor = (pointer: number, height: number, width: number): Tensor =>
+      new ort.Tensor('float32', kernels.f32(pointer, height * width), [height, width]);
+    const parameter = (pointer: number): Tensor =>
+      call.byColumn ? tensor(pointer, 1, columns) : tensor(pointer, rows, 1);
     const { codes } = await session.run({
-      x: tensor(call.x, columns),
-      inverse: tensor(call.inverses, 1),
-      zero: tensor(call.zeros, 1),
+      x: tensor(call.x, rows, columns),
+      inverse: parameter(call.inverses),
+      ...(call.level ? {} : { zero: parameter(call.zeros) }),
     });
     const from = codes?.data;
     if (!(from instanceof Uint8Array) || from.length !== rows * columns) {
@@ -65,11 +70,12 @@ export class OrtEncoder implements Encoder {
     codes?.dispose();
   }
 
-  private session(low: number, high: number): Promise<InferenceSession> {
-    const key = `${low} ${high}`;
+  private session({ low, high, byColumn, level }: EncodeCall): Promise<InferenceSession> {
+    const key = level ?? `${low} ${high}${byColumn ? ' by column' : ''}`;
     let session = this.sessions.get(key);
     if (!session) {
-      session = this.ort.InferenceSession.create(encodeGraph(low, high), {
+      const graph = level ? levelGraph(level) : encodeGraph(low, high, byColumn);
+      session = this.ort.InferenceSession.create(graph, {
         executionProviders: [this.provider],
         graphOptimizationLevel: 'all',
         logSeverityLevel: 4,

@@ -1,5 +1,6 @@
 /** What tasks work with inside a thread. */
 import type { Kernels } from '../../kernels/kernels';
+import type { LevelName } from '../../quant/bandKernels/groupKernel';
 import type { BinState } from '../../stats/segmentStats';
 import type { FileCache } from './fileCache';
 import type { SegmentReader } from './segmentReader';
@@ -27,6 +28,9 @@ export interface EncodeCall {
   readonly zeros: number;
   readonly low: number;
   readonly high: number;
+  /** Inverses and zeros hold one a column; a graph's, as the next. */
+  readonly byColumn?: boolean;
+  readonly level?: LevelName;
 }
 
 export interface WorkerContext {

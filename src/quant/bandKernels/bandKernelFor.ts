@@ -3,49 +3,72 @@ import type { Kernels } from '../../kernels/kernels';
 import { linearCodeNamed } from '../linearCode';
 import { graphEncoding } from '../onnx/graphEncoding';
 import type { Chunk, EncodedBand, Encoding, Setting } from '../scheme';
+import type { SchemeName } from '../types';
 import type { BandKernel, EncodeRows, GraphKernel } from './bandKernel';
-import { codebookKernel } from './codebooks';
-import { castKernel, float8Kernel, microscalingKernel } from './floats';
-import { bnbInt8Kernel, integerGraphKernel, integerKernel, ternaryKernel } from './integers';
+import { prepareCodebook } from './codebooks';
+import { castKernel, prepareFloat8, prepareMicroscaling } from './floats';
+import { groupGraphKernel, groupKernel, type PrepareBand } from './groupKernel';
+import { prepareBnbInt8, prepareInteger, prepareTernary } from './integers';
 
 /** The kernel of a setting; undefined where its plain code is run. */
 export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | undefined {
-  const { scheme, prune, output, clip, overflow } = setting.choice;
-  if (prune !== undefined || output === 'fake' || clip === 'hqq') return undefined;
+  const { scheme } = setting.choice;
+  if (!isKernelSetting(setting)) return undefined;
+  if (scheme === 'f16' || scheme === 'bf16') return castKernel(kernels, scheme);
   // Weights of graphs have layouts of their own, but for casts.
-  if (setting.graph && scheme !== 'f16' && scheme !== 'bf16') return undefined;
+  const prepare = setting.graph ? undefined : prepareFor(kernels, setting);
+  return prepare && groupKernel(kernels, prepare);
+}
+
+/** Values as they are, and codes that follow from a scale alone. */
+function isKernelSetting({ choice }: Setting): boolean {
+  const { prune, output, clip } = choice;
+  return prune === undefined && output !== 'fake' && clip !== 'hqq';
+}
+
+/** The parameters of groups by the kernels, for schemes that have such. */
+function prepareFor(kernels: Kernels, setting: Setting): PrepareBand | undefined {
+  const { scheme, overflow } = setting.choice;
   const code = linearCodeNamed(scheme);
-  if (code) return integerKernel(kernels, code, setting);
+  if (code) return prepareInteger(kernels, code, setting);
   switch (scheme) {
     case 'nf4':
     case 'fp4':
-      return codebookKernel(kernels, setting, scheme);
+      return prepareCodebook(kernels, setting, scheme);
     case 'f8-e4m3':
     case 'f8-e5m2':
-      return overflow === 'saturate' ? float8Kernel(kernels, setting, scheme) : undefined;
+      return overflow === 'saturate' ? prepareFloat8(kernels, setting, scheme) : undefined;
     case 'mxfp4':
     case 'mxfp8':
     case 'nvfp4':
-      return microscalingKernel(kernels, setting, scheme);
-    case 'f16':
-    case 'bf16':
-      return castKernel(kernels, scheme);
+      return prepareMicroscaling(kernels, setting, scheme);
     case 'ternary':
-      return ternaryKernel(kernels, setting);
+      return prepareTernary(kernels, setting);
     case 'bnb-int8':
-      return bnbInt8Kernel(kernels, setting);
+      return prepareBnbInt8(kernels, setting);
     default:
       return undefined;
   }
 }
 
-/** Whether a graph of ONNX Runtime can make the codes of a setting: linear integers whose groups are rows of a matrix. */
-export function runsAsGraph({ choice, columns, graph }: Setting): boolean {
-  const { scheme, granularity, blockSize, prune, output, clip } = choice;
-  const isPlain = prune === undefined && output !== 'fake' && clip !== 'hqq' && graph === undefined;
-  const areRows =
-    granularity === 'block' ? columns % Math.min(blockSize, columns) === 0 : granularity !== 'column';
-  return isPlain && areRows && linearCodeNamed(scheme) !== undefined;
+/** Schemes whose codes a graph makes, besides linear integers. */
+const graphSchemes: ReadonlySet<string> = new Set([
+  'nf4',
+  'fp4',
+  'f8-e4m3',
+  'f8-e5m2',
+  'mxfp4',
+  'mxfp8',
+  'nvfp4',
+  'ternary',
+  'bnb-int8',
+] satisfies SchemeName[]);
+
+/** Whether a graph of ONNX Runtime can make the codes of a setting: where each follows from x times a number by few operators. */
+export function runsAsGraph(setting: Setting): boolean {
+  const { scheme, overflow } = setting.choice;
+  if (setting.graph || !isKernelSetting(setting) || overflow !== 'saturate') return false;
+  return linearCodeNamed(scheme) !== undefined || graphSchemes.has(scheme);
 }
 
 /** The kernel of a setting whose codes are made by `encode`; undefined where `runsAsGraph` is false. */
@@ -54,8 +77,8 @@ export function graphKernelFor(
   setting: Setting,
   encode: EncodeRows,
 ): GraphKernel | undefined {
-  const code = linearCodeNamed(setting.choice.scheme);
-  return code && runsAsGraph(setting) ? integerGraphKernel(kernels, code, setting, encode) : undefined;
+  const prepare = runsAsGraph(setting) ? prepareFor(kernels, setting) : undefined;
+  return prepare && groupGraphKernel(kernels, prepare, encode);
 }
 
 /**

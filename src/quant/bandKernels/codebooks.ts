@@ -15,7 +15,8 @@ import {
   nf4Values,
   smallestAbsmax,
 } from '../schemes/blockCodebook';
-import { type BandKernel, groupMagnitudes, placeBytes, placeFloats } from './bandKernel';
+import { groupMagnitudes, placeBytes, placeFloats } from './bandKernel';
+import type { PrepareBand } from './groupKernel';
 
 /** Four planes of bytes of 16 float32, those that are missing infinite. */
 function planes(values: Float32Array): number[] {
@@ -43,7 +44,7 @@ const tables = {
   fp4: codebookTables(fp4Thresholds, fp4Codes, fp4Values),
 };
 
-export function codebookKernel(kernels: Kernels, { choice }: Setting, name: 'nf4' | 'fp4'): BandKernel {
+export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf4' | 'fp4'): PrepareBand {
   const { blockSize, doubleQuant } = choice;
   const { quant } = kernels;
   const offsetOf = nestedOffset();
@@ -52,25 +53,39 @@ export function codebookKernel(kernels: Kernels, { choice }: Setting, name: 'nf4
     const { pointer: absmax, groups } = groupMagnitudes(kernels, x, 1, count, blockSize);
     const nested = doubleQuant ? nest(kernels.f32(absmax, groups), offsetOf(known), map) : undefined;
     const scales = nested ? placeFloats(kernels, nested.absmax) : absmax;
-    const codes = kernels.alloc(count);
-    const place = placeBytes(kernels, tables[name]);
-    const bySign = name === 'fp4' ? 1 : 0;
-    quant.encodeCodebook(x, codes, y, count, blockSize, absmax, scales, place, smallestAbsmax, bySign);
-    const chunks = (): Chunk[] => {
-      const block = first / blockSize;
-      const bytes = Math.ceil(count / 2);
-      const packed = kernels.alloc(bytes);
-      quant.packHighNibbles(codes, count, packed);
-      const weight = { suffix: '', byteOffset: first / 2, bytes: kernels.u8(packed, bytes) };
-      if (!nested)
-        return [weight, { suffix: '.absmax', byteOffset: 4 * block, bytes: kernels.u8(absmax, 4 * groups) }];
-      const nestedBytes = floatBytes(nested.scales, 'F32');
-      return [
-        weight,
-        { suffix: '.absmax', byteOffset: block, bytes: nested.codes },
-        { suffix: '.nested_absmax', byteOffset: (4 * block) / nestedBlock, bytes: nestedBytes },
-      ];
+    return {
+      // Blocks are runs of the flattened weight.
+      ...{ columns: count, width: blockSize, scales, step: 4, code: { kind: 'level', name } },
+      inverses: () => {
+        const inverses = kernels.f32(absmax, groups).map((value) =>
+          // A block of zeros has the code of 0 whatever it is multiplied by.
+          value === 0 ? 0 : 1 / Math.max(value, smallestAbsmax),
+        );
+        return placeFloats(kernels, inverses);
+      },
+      encode: (codes) => {
+        const place = placeBytes(kernels, tables[name]);
+        const bySign = name === 'fp4' ? 1 : 0;
+        quant.encodeCodebook(x, codes, y, count, blockSize, absmax, scales, place, smallestAbsmax, bySign);
+      },
+      chunks: (codes): Chunk[] => {
+        const block = first / blockSize;
+        const bytes = Math.ceil(count / 2);
+        const packed = kernels.alloc(bytes);
+        quant.packHighNibbles(codes, count, packed);
+        const weight = { suffix: '', byteOffset: first / 2, bytes: kernels.u8(packed, bytes) };
+        if (!nested)
+          return [
+            weight,
+            { suffix: '.absmax', byteOffset: 4 * block, bytes: kernels.u8(absmax, 4 * groups) },
+          ];
+        const nestedBytes = floatBytes(nested.scales, 'F32');
+        return [
+          weight,
+          { suffix: '.absmax', byteOffset: block, bytes: nested.codes },
+          { suffix: '.nested_absmax', byteOffset: (4 * block) / nestedBlock, bytes: nestedBytes },
+        ];
+      },
     };
-    return { codes, chunks };
   };
 }

@@ -8,6 +8,7 @@ import { sharedExponent } from '../schemes/microscaling';
 import { tensorDivisor } from '../schemes/nvfp4';
 import { type StoredScale, storedScale } from '../storedScale';
 import { type BandKernel, groupMagnitudes, packedRows, placeFloats } from './bandKernel';
+import type { PrepareBand } from './groupKernel';
 
 interface Target {
   readonly x: number;
@@ -34,14 +35,14 @@ function placeScales(kernels: Kernels, all: readonly StoredScale[], step: 0 | 4)
   return { scales, inverses, step };
 }
 
-/** Encodes groups by given scales; returns where the codes lie. */
+/** Encodes groups by given scales. */
 function encodeSmall(
   kernels: Kernels,
   format: Minifloat,
   { x, y, rows, columns, width }: Target,
   { scales, inverses, step }: Scales,
-): number {
-  const codes = kernels.alloc(rows * columns);
+  codes: number,
+): void {
   kernels.quant.encodeSmallFloats(
     x,
     codes,
@@ -57,15 +58,14 @@ function encodeSmall(
     format.values[format.largestCode]!,
     format.sign,
   );
-  return codes;
 }
 
 /** For values that saturate. */
-export function float8Kernel(
+export function prepareFloat8(
   kernels: Kernels,
   { columns, choice, scaleDtype }: Setting,
   name: 'f8-e4m3' | 'f8-e5m2',
-): BandKernel {
+): PrepareBand {
   const format = name === 'f8-e4m3' ? e4m3 : e5m2;
   const largest = format.values[format.largestCode]!;
   const tensorScale = tensorScaleOf(format, scaleDtype);
@@ -79,10 +79,11 @@ export function float8Kernel(
       : [choice.granularity === 'tensor' ? tensorScale(known) : unscaled];
     const scale = scales.map((one) => one.scale);
     const placed = placeScales(kernels, scales, byRow ? 4 : 0);
-    const codes = encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed);
     return {
-      codes,
-      chunks: () => {
+      ...{ columns: width, width, scales: placed.scales, step: placed.step, inverses: () => placed.inverses },
+      code: { kind: 'level', name: name === 'f8-e4m3' ? 'e4m3' : 'e5m2' },
+      encode: (codes) => encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed, codes),
+      chunks: (codes) => {
         const weight = { suffix: '', byteOffset: first, bytes: kernels.u8(codes, count) };
         if (!byRow) return [weight];
         const byteOffset = (first / columns) * (scaleDtype === 'F32' ? 4 : 2);
@@ -132,7 +133,8 @@ function dividedScales(kernels: Kernels, absmax: number, count: number, divisor:
   ];
   kernels.quant.nvfpScales(absmax, count, divisor, x);
   const target = { x, y, rows: 1, columns: count, width: count };
-  const codes = encodeSmall(kernels, e4m3, target, placeScales(kernels, [unscaled], 0));
+  const codes = kernels.alloc(count);
+  encodeSmall(kernels, e4m3, target, placeScales(kernels, [unscaled], 0), codes);
   kernels.quant.dividedScales(y, count, divisor, scales, inverses);
   return { codes, scales, inverses, step: 4 };
 }
@@ -143,11 +145,11 @@ const microscaled = {
   nvfp4: { format: e2m1, width: 16, elementExponent: 0 },
 } as const;
 
-export function microscalingKernel(
+export function prepareMicroscaling(
   kernels: Kernels,
   { columns }: Setting,
   name: keyof typeof microscaled,
-): BandKernel {
+): PrepareBand {
   const { format, width, elementExponent } = microscaled[name];
   const groups = Math.ceil(columns / width);
   const divisorOf = tensorDivisor();
@@ -162,16 +164,26 @@ export function microscalingKernel(
         ? dividedScales(kernels, pointer, count, divisorOf(known))
         : powersOfTwo(kernels, pointer, count, elementExponent);
     const target = { x, y, rows, columns, width };
-    const codes = encodeSmall(kernels, format, target, blocks);
-    const chunks = (): Chunk[] => {
-      const row = first / columns;
-      const bytes = packedRows(kernels, codes, rows, columns, isByte ? 8 : 4, stride);
-      return [
-        { suffix: isByte ? '' : '_packed', byteOffset: row * stride, bytes },
-        { suffix: '_scale', byteOffset: row * groups, bytes: kernels.u8(blocks.codes, count) },
-      ];
+    return {
+      ...{ columns, width, scales: blocks.scales, step: blocks.step },
+      code: { kind: 'level', name: isByte ? 'e4m3' : 'e2m1' },
+      inverses: () => {
+        // A block of zeros has the code of 0 whatever it is multiplied by.
+        const inverses = kernels.f32(blocks.inverses, count).slice();
+        for (const [block, largest] of kernels.f32(pointer, count).entries())
+          if (largest === 0) inverses[block] = 0;
+        return placeFloats(kernels, inverses);
+      },
+      encode: (codes) => encodeSmall(kernels, format, target, blocks, codes),
+      chunks: (codes): Chunk[] => {
+        const row = first / columns;
+        const bytes = packedRows(kernels, codes, rows, columns, isByte ? 8 : 4, stride);
+        return [
+          { suffix: isByte ? '' : '_packed', byteOffset: row * stride, bytes },
+          { suffix: '_scale', byteOffset: row * groups, bytes: kernels.u8(blocks.codes, count) },
+        ];
+      },
     };
-    return { codes, chunks };
   };
 }
 

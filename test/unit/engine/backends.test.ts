@@ -1,10 +1,11 @@
 /** The choice of a backend, and identical codes on every one that can run here. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BackendName, TensorError } from '../../../src/protocol/engineApi';
 import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import { softwareVulkan } from './softwareVulkan';
 import { failureOf, randomValues, request, startEngine, temporaryFolder, writeModel } from './support';
 
 const folder = temporaryFolder();
@@ -54,12 +55,19 @@ const choices = [
   { scheme: 'int8-zeropoint', granularity: 'row' },
   { scheme: 'int8-zeropoint', granularity: 'tensor' },
   { scheme: 'int4-absmax', granularity: 'block', blockSize: 32, path: blocks },
+  { scheme: 'nf4', granularity: 'block', blockSize: 64, path: blocks },
+  { scheme: 'nvfp4', granularity: 'block', blockSize: 16, path: blocks },
 ] as const;
 /** On one provider only: each takes seconds. */
 const moreChoices = [
   { scheme: 'int4-absmax', granularity: 'tensor', path: blocks },
   { scheme: 'int4-zeropoint', granularity: 'row', path: blocks },
   { scheme: 'int8-zeropoint', granularity: 'block', blockSize: 64, path: blocks },
+  { scheme: 'nf4', granularity: 'block', blockSize: 64, doubleQuant: true, path: blocks },
+  { scheme: 'fp4', granularity: 'block', blockSize: 128 },
+  { scheme: 'f8-e4m3', granularity: 'row' },
+  { scheme: 'mxfp4', granularity: 'block', blockSize: 32, path: blocks },
+  { scheme: 'bnb-int8', granularity: 'row' },
 ] as const;
 const limitMilliseconds = 180_000;
 
@@ -81,28 +89,8 @@ async function outputsOf(
   return results;
 }
 
-/** What makes Dawn find SwiftShader, the software Vulkan driver that comes inside of chromium. */
-function softwareVulkan(): Record<string, string> | undefined {
-  const candidates = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
-  if (process.env.CHROME_PATH) candidates.unshift(dirname(process.env.CHROME_PATH));
-  const found = candidates.find(
-    (place) => existsSync(join(place, 'libvk_swiftshader.so')) && existsSync(join(place, 'libvulkan.so.1')),
-  );
-  if (!found || process.platform !== 'linux' || process.arch !== 'x64') {
-    console.log('Skipped: no software Vulkan driver (libvk_swiftshader.so beside chromium) for WebGPU.');
-    return undefined;
-  }
-  const driver = {
-    file_format_version: '1.0.0',
-    ICD: { library_path: join(found, 'libvk_swiftshader.so'), api_version: '1.1.0' },
-  };
-  const manifest = join(folder, 'swiftshader.json');
-  writeFileSync(manifest, JSON.stringify(driver));
-  return { VK_DRIVER_FILES: manifest, LD_LIBRARY_PATH: found };
-}
-
 const cpu = startEngine();
-const software = softwareVulkan();
+const software = softwareVulkan(folder);
 
 describe('codes and errors', () => {
   it(
