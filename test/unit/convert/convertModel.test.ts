@@ -81,7 +81,7 @@ describe('a Hugging Face model as GGUF', () => {
     const tensors = sourceTensors(path.join(folder, 'model.safetensors'));
     const made = plain(await convertModel({ name: 'stories', files, tensors }));
     const parsed = await gguf(path.join(stories!, 'stories260K.gguf'), { allowLocalFile: true });
-    const metadata: Record<string, unknown> = parsed.metadata;
+    const metadata = parsed.metadata as unknown as Record<string, unknown>;
     expect(made.get('tokenizer.ggml.model')).toBe('llama');
     const tokens = metadata['tokenizer.ggml.tokens'] as string[];
     // That file's maker wrote spaces for sentencepiece's marks; the pieces are the same.
