@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { analyzeAll } from './commands/analyzeAll';
+import { cleanOutputs } from './commands/cleanOutputs';
 import { clearStatsCache } from './commands/clearStatsCache';
 import { type CompareArguments, compareWith } from './commands/compareWith';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
@@ -13,6 +14,7 @@ import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCom
 import { type RecipeArguments, RecipeCommands } from './commands/recipeCommands';
 import { showBackends } from './commands/showBackends';
 import { showFailure } from './commands/showFailure';
+import { showJobs } from './commands/showJobs';
 import { type ViewTensorArguments, viewTensor } from './commands/viewTensor';
 import { readAnalysisSettings } from './editor/analysisSettings';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
@@ -20,6 +22,7 @@ import { CheckpointSession } from './editor/checkpointSession';
 import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
+import { JobStatusItem } from './editor/jobStatusItem';
 import { originOf } from './editor/originOf';
 import { RecipeDocuments } from './editor/recipeDocuments';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
@@ -44,9 +47,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   const headerLimit = vscode.workspace.getConfiguration('tensorLoupe').get<number>('headerLimitMB', 0);
   let provider: CheckpointEditorProvider | undefined;
   let viewers: TensorPanels | undefined;
+  const journalFolder = path.join(context.globalStorageUri.fsPath, 'outputs');
   const engine = new EngineClient({
     enginePath: path.join(context.extensionPath, 'dist', 'engine.js'),
     env: {
+      TENSOR_LOUPE_JOURNAL: journalFolder,
       ...(workers > 0 ? { TENSOR_LOUPE_WORKERS: String(workers) } : {}),
       ...(headerLimit > 100 ? { TENSOR_LOUPE_HEADER_CAP_MB: String(headerLimit) } : {}),
     },
@@ -189,12 +194,17 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   });
   command('showBackends', () => showBackends(engine));
   command('showLog', () => log.show());
+  command('showJobs', () => showJobs(quantize.jobs, (id) => quantize.show(id), log));
+  command('runInBackground', (id?: number) => {
+    for (const job of quantize.jobs.jobs) if (id === undefined || job.id === id) job.sendToBackground();
+  });
 
   const editorOptions = { supportsMultipleEditorsPerDocument: true };
   context.subscriptions.push(
     log,
     engine,
     copies,
+    new JobStatusItem(quantize.jobs, 'tensorLoupe.showJobs'),
     diagnostics,
     recipes,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
@@ -203,6 +213,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),
   );
 
+  void cleanOutputs(engine, journalFolder, log);
   // `npm start` names a checkpoint that should be open when the window comes up.
   const toOpen = process.env.TENSOR_LOUPE_OPEN;
   if (toOpen) void openCheckpointCommand.open(toOpen);

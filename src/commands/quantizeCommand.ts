@@ -2,11 +2,14 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { checkpointViewType } from '../editor/checkpointEditor';
+import { showJob } from '../editor/jobNotification';
+import { linkless } from '../editor/jobText';
+import { JobTracker } from '../editor/jobTracker';
 import type { ReportPanels } from '../editor/reportPanel';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { QuantizeReport, TensorError } from '../protocol/engineApi';
+import type { QuantizeReport, QuantizeRequest, TensorError, UnfinishedOutput } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
 import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeDialog';
 import { showFailure } from './showFailure';
@@ -16,9 +19,35 @@ export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly overwrite?: boolean;
   /** Without a given folder, ask for one instead of writing beside the model. */
   readonly mustAskFolder?: boolean;
+  /** Cut the output's shards anew. */
+  readonly maxShardBytes?: number;
+  /** Keep finished shards when the job ends early; left out: as the setting says. */
+  readonly keepFinished?: boolean;
+  /** Go on from what an interrupted job kept, or start over; left out: ask where there is something. */
+  readonly resume?: boolean;
+}
+
+/** What is written, and how. */
+interface QuantizeOrder extends QuantizeChoice {
+  readonly overwrite: boolean;
+  readonly maxShardBytes: number | undefined;
+  readonly keepFinished: boolean;
+  readonly resume: boolean;
+  /** What is made of the model, for people. */
+  readonly label: string;
+}
+
+/** A job that ended well, and whether anybody looked. */
+interface Ended {
+  readonly report: QuantizeReport;
+  readonly wasInBackground: boolean;
 }
 
 export class QuantizeCommands {
+  /** The jobs of this window. */
+  readonly jobs = new JobTracker();
+  private readonly results = new Map<number, Promise<unknown>>();
+
   constructor(
     private readonly engine: EngineClient,
     private readonly reports: ReportPanels,
@@ -44,22 +73,84 @@ export class QuantizeCommands {
       let choice = await this.choose(uri, given, 'quantize');
       if (choice && choice.out === undefined && given.mustAskFolder)
         choice = await askFolder(this.engine, uri, choice);
-      if (!choice) return undefined;
-      const report = await this.runWithOverwriteQuestion(uri, choice, given.overwrite ?? false);
-      if (!report) return undefined;
-      this.onReport(report);
-      await vscode.commands.executeCommand(
-        'vscode.openWith',
-        vscode.Uri.file(report.open),
-        checkpointViewType,
-      );
-      for (const warning of report.warnings ?? []) this.log.warn(warning);
-      void this.announce(report);
-      return report;
+      return choice && (await this.write(uri, choice, given));
     } catch (thrown) {
       await showFailure(LoupeError.from(thrown), this.log);
       return undefined;
     }
+  }
+
+  /** Brings back the notification of a job that was sent to the background. */
+  show(id: number): void {
+    const job = this.jobs.job(id);
+    const result = this.results.get(id);
+    if (!job?.isInBackground || !result) return;
+    job.bringToFront();
+    void showJob(this.jobs, job, result);
+  }
+
+  private async write(
+    uri: vscode.Uri,
+    choice: QuantizeChoice,
+    given: QuantizeArguments,
+  ): Promise<QuantizeReport | undefined> {
+    const setting = vscode.workspace.getConfiguration('tensorLoupe').get('keepFinishedShards', false);
+    const asked: QuantizeOrder = {
+      ...choice,
+      overwrite: given.overwrite ?? false,
+      maxShardBytes: given.maxShardBytes,
+      keepFinished: given.keepFinished ?? setting,
+      resume: given.resume ?? false,
+      label: '',
+    };
+    const { unfinished: found, label = '' } = await this.plan(uri, asked);
+    const resume = given.resume ?? (await askResume(found));
+    if (resume === undefined) return undefined;
+    const order = { ...asked, resume, label };
+    try {
+      const ended = await this.runWithOverwriteQuestion(uri, order);
+      if (!ended) return undefined;
+      const { report, wasInBackground } = ended;
+      this.onReport(report);
+      for (const warning of report.warnings ?? []) this.log.warn(warning);
+      // Who sent it to the background is at something else, which no editor may cover.
+      if (!wasInBackground) await openReport(report);
+      void this.announce(report, wasInBackground);
+      return report;
+    } catch (thrown) {
+      const error = LoupeError.from(thrown);
+      const { unfinished } = order.keepFinished ? await this.plan(uri, order) : {};
+      if (!unfinished || unfinished.mismatch !== undefined) throw error;
+      const again = () => this.write(uri, choice, { ...given, resume: true });
+      return this.offerResume(uri, order, again, error, unfinished);
+    }
+  }
+
+  /** What would be written, without writing. */
+  private plan(uri: vscode.Uri, order: QuantizeOrder): Promise<QuantizeReport> {
+    return this.engine.call('quantize', { ...requestOf(uri, order), dryRun: true });
+  }
+
+  /** Tells why a job ended early and what it kept. Resolves to the report of the job that goes on, if one does. */
+  private async offerResume(
+    uri: vscode.Uri,
+    order: QuantizeOrder,
+    again: () => Promise<QuantizeReport | undefined>,
+    error: LoupeError,
+    unfinished: UnfinishedOutput,
+  ): Promise<QuantizeReport | undefined> {
+    this.log.error(`${error.code}: ${error.message}`);
+    const resume = 'Resume';
+    const discard = 'Discard';
+    const kept = error.message.includes('are finished and kept') ? '' : ` ${keptText(unfinished)}.`;
+    const answer = await vscode.window.showWarningMessage(
+      linkless(`${modelName(uri.fsPath)}: ${error.message}${kept}`),
+      resume,
+      discard,
+    );
+    if (answer === resume) return again();
+    if (answer === discard) await this.engine.call('discardUnfinished', requestOf(uri, order));
+    return undefined;
   }
 
   /** Computes the errors of a scheme without writing anything, and shows the report. */
@@ -105,13 +196,9 @@ export class QuantizeCommands {
     return askQuantizeChoice(this.engine, uri.fsPath, mode);
   }
 
-  private async runWithOverwriteQuestion(
-    uri: vscode.Uri,
-    choice: QuantizeChoice,
-    overwrite: boolean,
-  ): Promise<QuantizeReport | undefined> {
+  private async runWithOverwriteQuestion(uri: vscode.Uri, order: QuantizeOrder): Promise<Ended | undefined> {
     try {
-      return await this.run(uri, choice, overwrite);
+      return await this.run(uri, order);
     } catch (thrown) {
       const error = LoupeError.from(thrown);
       if (error.code !== 'exists') throw error;
@@ -121,45 +208,25 @@ export class QuantizeCommands {
         { modal: true, detail: 'The old output stays untouched until the new one is complete.' },
         replace,
       );
-      return answer === replace ? this.run(uri, choice, true) : undefined;
+      return answer === replace ? this.run(uri, { ...order, overwrite: true }) : undefined;
     }
   }
 
-  private async run(uri: vscode.Uri, choice: QuantizeChoice, overwrite: boolean): Promise<QuantizeReport> {
-    return vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: `Quantizing ${modelName(uri.fsPath)}`,
-        cancellable: true,
-      },
-      async (progress, token) => {
-        let shown = 0;
-        return this.engine.call(
-          'quantize',
-          {
-            path: uri.fsPath,
-            ...chosenOptions(choice),
-            recipe: choice.recipe,
-            backend: choice.backend,
-            out: choice.out,
-            overwrite,
-            pure: false,
-            dryRun: false,
-          },
-          {
-            signal: signalOf(token),
-            progress: (state) => {
-              const percent = (100 * state.bytesDone) / Math.max(1, state.bytesTotal);
-              progress.report({
-                message: `${state.tensor} · ${binarySize(state.bytesDone)} of ${binarySize(state.bytesTotal)}`,
-                increment: percent - shown,
-              });
-              shown = percent;
-            },
-          },
-        );
-      },
+  /** Runs as a job: in a notification until it is sent to the background, and in the status bar all the time. */
+  private async run(uri: vscode.Uri, order: QuantizeOrder): Promise<Ended> {
+    const { job, result } = this.jobs.start(modelName(uri.fsPath), order.label, (own) =>
+      this.engine.call('quantize', requestOf(uri, order), {
+        signal: own.signal,
+        progress: (told) => own.tell(told, performance.now()),
+      }),
     );
+    this.results.set(job.id, result);
+    try {
+      void showJob(this.jobs, job, result);
+      return { report: await result, wasInBackground: job.isInBackground };
+    } finally {
+      this.results.delete(job.id);
+    }
   }
 
   private async previewReport(
@@ -203,18 +270,58 @@ export class QuantizeCommands {
     };
   }
 
-  private async announce(report: QuantizeReport): Promise<void> {
+  private async announce(report: QuantizeReport, withOpen: boolean): Promise<void> {
+    const open = 'Open';
     const showError = 'Show Error Report';
     const reveal = 'Reveal in Explorer';
     const answer = await vscode.window.showInformationMessage(
-      `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.`,
-      showError,
-      reveal,
+      linkless(
+        `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.`,
+      ),
+      ...(withOpen ? [open, showError] : [showError, reveal]),
     );
+    if (answer === open) await openReport(report);
     if (answer === showError) await this.reports.show(report, { kind: 'file', path: report.open });
     if (answer === reveal)
       await vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(report.open));
   }
+}
+
+/** Whether to go on from what was kept; false where there is nothing, undefined when left. */
+async function askResume(found: UnfinishedOutput | undefined): Promise<boolean | undefined> {
+  if (!found) return false;
+  const resume = 'Resume';
+  const over = 'Start Over';
+  const answer = await vscode.window.showInformationMessage(
+    `An earlier run for this target was interrupted: ${keptText(found)}.`,
+    {
+      modal: true,
+      detail:
+        found.mismatch === undefined
+          ? 'Resuming gives the same files as a run without an interruption. Starting over removes what was kept.'
+          : `It cannot be resumed: ${found.mismatch} Starting over removes what was kept.`,
+    },
+    ...(found.mismatch === undefined ? [resume, over] : [over]),
+  );
+  return answer === undefined ? undefined : answer === resume;
+}
+
+const openReport = (report: QuantizeReport) =>
+  vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(report.open), checkpointViewType);
+
+/** "3 of 8 shards (1.20 GiB) are finished". */
+const keptText = ({ shardsDone, shardsTotal, bytesDone }: UnfinishedOutput): string =>
+  `${shardsDone} of ${shardsTotal} shards (${binarySize(bytesDone)}) are finished`;
+
+function requestOf(uri: vscode.Uri, order: QuantizeOrder): QuantizeRequest {
+  const { recipe, backend, out, overwrite, maxShardBytes, keepFinished, resume } = order;
+  return {
+    path: uri.fsPath,
+    ...chosenOptions(order),
+    ...{ recipe, backend, out, overwrite, maxShardBytes, keepFinished, resume },
+    pure: false,
+    dryRun: false,
+  };
 }
 
 /** The choice with a new folder in one that the user picks; undefined when left. */

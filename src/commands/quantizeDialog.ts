@@ -9,6 +9,7 @@ import { chosenOptions } from '../quant/choice';
 import type { Recipe } from '../quant/recipe';
 import type { Scheme } from '../quant/scheme';
 import type { SchemeChoice } from '../quant/types';
+import { roomText } from './roomText';
 import { type Choice, isWritable, type Mode, schemeItems, variantsOf } from './schemeMenu';
 
 export interface QuantizeChoice extends SchemeChoice {
@@ -213,7 +214,7 @@ async function askTarget(
       value: 'default',
       label: path.basename(target),
       description: path.dirname(target),
-      detail: `A new ${isFile ? 'file' : 'folder'} beside the model`,
+      detail: `A new ${isFile ? 'file' : 'folder'} beside the model${roomText(plan)}`,
     },
     {
       value: 'other',

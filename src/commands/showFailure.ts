@@ -1,6 +1,7 @@
 /** Tells a failure in a notification: the sentence, where it lies, and the way to the log. */
 import type * as vscodeTypes from 'vscode';
 import * as vscode from 'vscode';
+import { linkless } from '../editor/jobText';
 import type { LoupeError } from '../errors';
 
 /** Cancelled work is told in the status bar only: the user knows. */
@@ -17,6 +18,6 @@ export async function showFailure(error: LoupeError, log: vscodeTypes.LogOutputC
   const text = where.length === 0 ? error.message : `${error.message} (${where.join(', ')})`;
   log.error(`${error.code}: ${text}`);
   const showLog = 'Show Log';
-  const answer = await vscode.window.showErrorMessage(text, showLog);
+  const answer = await vscode.window.showErrorMessage(linkless(text), showLog);
   if (answer === showLog) log.show();
 }

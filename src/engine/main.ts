@@ -101,6 +101,10 @@ const handlers: Handlers<EngineContract> = {
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),
   quantize: (params, context) => tracked(quantizations.run(params, context)),
+  discardUnfinished: async (params, context) => {
+    await quantizations.discardUnfinished(params, context);
+    return {};
+  },
   cleanOutputs: async () => ({ removed: await cleanJournal(removeLeftovers) }),
   hubChoices: (params, { signal }) => listHubChoices(params, signal),
   hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),

@@ -213,6 +213,8 @@ export interface QuantizeReport {
   readonly label?: string | undefined;
   /** Of a GGUF output: its file type, "Q4_K_M"; `scheme` is the one of its commonest type then. */
   readonly fileType?: string | undefined;
+  /** Of a GGUF output: bits of all tensors' data by the number of values. */
+  readonly bitsPerWeight?: number | undefined;
   /** What was asked for, where that was a recipe. */
   readonly recipe?: Recipe | undefined;
   /** Two checkpoints were compared, and nothing was quantized: `open` is the second one. */
@@ -339,6 +341,8 @@ export type EngineContract = CompareContract &
     errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
     /** Jobs of one engine are done one after the other, in the order in which they were asked for. */
     quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
+    /** Removes what an interrupted job kept for the request's target. */
+    discardUnfinished: { params: QuantizeRequest; result: Record<string, never> };
     /** Removes what dead processes left of outputs that the journal names. */
     cleanOutputs: { params: Record<string, never>; result: { readonly removed: readonly string[] } };
     /** The checkpoints that a repository on the Hugging Face Hub offers. */

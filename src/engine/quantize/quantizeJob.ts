@@ -44,7 +44,7 @@ export async function quantizeJob(
       reason: 'nothing was computed',
     };
     const report = quantizeReport({ ...plan, request: asked }, use, [], dryRows(plan), started);
-    return request.sizesOnly ? report : { ...report, ...(await prospect(plan)) };
+    return request.sizesOnly ? report : { ...report, ...(await prospect(plan, leavesLayersOpen(asked))) };
   }
   // Probing backends takes a second, so what is bound to fail fails first.
   if (!plan.asFiles) await assertReplaceable(plan.out, request.overwrite);
@@ -102,14 +102,27 @@ function recordedRecipe({ recipe, maxShardBytes }: QuantizeRequest): Recipe | un
 }
 
 /** What a dry run tells of the target's disk, and of an earlier job for the target. */
-async function prospect(plan: QuantizePlan): Promise<Pick<QuantizeReport, 'space' | 'unfinished'>> {
+async function prospect(
+  plan: QuantizePlan,
+  isOpen: boolean,
+): Promise<Pick<QuantizeReport, 'space' | 'unfinished'>> {
   const kept = await findKept(plan);
   // What cannot be told now is refused, if need be, when it is to be written.
   const free = await freeBytes(plan.out).catch(() => undefined);
   return {
     space: { neededBytes: neededBytes(plan), freeBytes: free },
-    ...(kept ? { unfinished: await describeKept(kept, plan) } : {}),
+    ...(kept ? { unfinished: await describeKept(kept, plan, isOpen) } : {}),
   };
+}
+
+/** Whether layers that are pruned are still to be chosen by their values, which a dry run does not read. */
+function leavesLayersOpen(asked: QuantizeRequest): boolean {
+  const choices = asked.recipe
+    ? [asked.recipe.default, ...asked.recipe.rules.map(({ choice }) => choice)]
+    : [asked];
+  return choices.some(
+    (choice) => choice !== 'keep' && resolveChoice(choice).prune === 'layers' && choice.layers === undefined,
+  );
 }
 
 /** What an interrupted job kept, if anything. Throws `refused` where it belongs to another source, recipe or version. */

@@ -5,6 +5,7 @@ import { JobQueue } from '../jobQueue';
 import type { Engine, JobContext } from '../jobs';
 import { assertReplaceable } from './outputFolder';
 import { quantizeJob, sizesPlan } from './quantizeJob';
+import { removeKept } from './unfinishedOutput';
 
 export class QuantizeQueue {
   private readonly queue = new JobQueue();
@@ -29,6 +30,13 @@ export class QuantizeQueue {
     } finally {
       this.targets.delete(target);
     }
+  }
+
+  /** Removes what an interrupted job kept for a request's target. */
+  async discardUnfinished(request: QuantizeRequest, { signal }: JobContext<unknown>): Promise<void> {
+    const opened = await this.engine.cache.get(request.path);
+    const { out } = await sizesPlan(this.engine, opened, request, signal);
+    await removeKept(out);
   }
 
   /** Where a request writes; throws what speaks against it already. */

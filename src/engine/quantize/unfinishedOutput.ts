@@ -56,13 +56,17 @@ export async function findKept(plan: QuantizePlan): Promise<KeptShards | undefin
   return best;
 }
 
-/** What people are told of kept shards. */
-export async function describeKept({ record }: KeptShards, plan: QuantizePlan): Promise<UnfinishedOutput> {
+/** What people are told of kept shards. `isOpen`: the plan is not final, so the settings are compared when the job runs. */
+export async function describeKept(
+  { record }: KeptShards,
+  plan: QuantizePlan,
+  isOpen = false,
+): Promise<UnfinishedOutput> {
   return {
     shardsDone: record.shards.length,
     shardsTotal: plan.shards.length,
     bytesDone: record.shards.reduce((sum, { bytes }) => sum + bytes, 0),
-    mismatch: await mismatchOf(record, plan),
+    mismatch: await mismatchOf(record, plan, isOpen),
   };
 }
 
@@ -86,7 +90,11 @@ export async function removeKept(target: string, except?: string): Promise<void>
 }
 
 /** Why kept shards are of no use to a plan, as a sentence. */
-async function mismatchOf(record: UnfinishedRecord, plan: QuantizePlan): Promise<string | undefined> {
+async function mismatchOf(
+  record: UnfinishedRecord,
+  plan: QuantizePlan,
+  isOpen = false,
+): Promise<string | undefined> {
   const version = await productVersion();
   if (record.product !== version) return `it was begun by version ${record.product}, and this is ${version}.`;
   const now = await sourceOf(plan.checkpoint);
@@ -97,7 +105,9 @@ async function mismatchOf(record: UnfinishedRecord, plan: QuantizePlan): Promise
       return `${path.basename(file.path)} has changed since.`;
   }
   if (record.source.length !== now.length) return 'it was made of other files.';
-  return record.plan === planHash(plan) ? undefined : 'it was made with other settings or another recipe.';
+  return isOpen || record.plan === planHash(plan)
+    ? undefined
+    : 'it was made with other settings or another recipe.';
 }
 
 /** Notes the finished shards of a running job. */

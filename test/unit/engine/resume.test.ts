@@ -153,6 +153,8 @@ describe('a job that is cancelled', () => {
     } finally {
       utimesSync(model, atimeMs / 1000, mtimeMs / 1000);
     }
+    await engine.call('discardUnfinished', job('changed'));
+    expect(hiddenIn(parent)).toEqual([]);
   }, 60_000);
 
   it('keeps nothing unless told to', async () => {
