@@ -276,13 +276,19 @@ function planTable(rows: readonly TensorError[]): string {
   );
 }
 
+/** Of a GGUF output, as llama.cpp counts: all tensors' bits by all values. */
+function bitsText({ fileType, bitsPerWeight }: QuantizeReport): string {
+  if (fileType === undefined || bitsPerWeight === undefined) return '';
+  return `, ${bitsPerWeight.toFixed(2)} bits per weight in ${fileType}`;
+}
+
 export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
   const ratio = Math.round((100 * report.bytesAfter) / Math.max(1, report.bytesBefore));
   return [
     dryRun ? planTable(report.tensors) : errorTable(report.tensors),
     '',
     ...(report.warnings ?? []).map((warning) => `warning: ${printable(warning)}`),
-    `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} (${ratio} %)`,
+    `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} (${ratio} %)${bitsText(report)}`,
     dryRun
       ? `Dry run: nothing was written.${spaceText(report)}`
       : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,

@@ -152,7 +152,7 @@ function withoutOuterOnes(shape: readonly number[]): readonly number[] {
 
 function planTensor(
   checkpoint: Checkpoint,
-  { tensor, type, note }: DecidedTensor,
+  { tensor, type, note, needsImportance }: DecidedTensor,
   byteOffset: number,
   request: QuantizeRequest,
   importance: TensorImportance | undefined,
@@ -177,6 +177,12 @@ function planTensor(
   }
   const source = rowsOf(checkpoint, tensor);
   const weights = importance?.of(tensor);
+  if (importance && !weights && needsImportance && !request.dryRun)
+    throw new LoupeError(
+      'refused',
+      `The importance matrix lacks ${name}, which would be garbage in ${type} without.`,
+      { tensor: name },
+    );
   const setting = {
     ...settingOf({ scheme, granularity: 'none' }, source),
     ...(weights ? { importance: weights } : {}),

@@ -7,7 +7,8 @@ import { resolveChoice } from '../../quant/choice';
 import { fileTypeNamed, findFileType, type GgufFileType } from '../../quant/gguf/fileTypes';
 import { typeOfScheme, writableFileTypes } from '../../quant/gguf/ggmlSchemes';
 import { type FactValue, modelFacts } from '../../quant/gguf/modelFacts';
-import { type PlannedType, planTypes } from '../../quant/gguf/tensorTypes';
+import { matchingSteps, type PlannedType, planTypes } from '../../quant/gguf/tensorTypes';
+import { compilePattern } from '../../quant/namePattern';
 import type { ResolvedRecipe } from '../../quant/recipe';
 import { schemeNamed } from '../../quant/schemes';
 import { resolveFor } from '../policy';
@@ -16,6 +17,8 @@ export interface DecidedTensor {
   readonly tensor: TensorInfo;
   readonly type: string;
   readonly note?: string | undefined;
+  /** Its type makes garbage without importance. */
+  readonly needsImportance?: boolean | undefined;
 }
 
 export interface TypeDecision {
@@ -42,10 +45,10 @@ export function decideTypes(
     tokenEmbeddingType: tokenEmbeddingType?.toUpperCase(),
   });
   const byTensor = new Map(
-    tensors.map((tensor, i) => [
-      tensor,
-      { tensor, type: planned[i]!.type, note: noteOf(planned[i]!, tensor) },
-    ]),
+    tensors.map((tensor, i): [TensorInfo, DecidedTensor] => {
+      const { type, needsImportance } = planned[i]!;
+      return [tensor, { tensor, type, needsImportance, note: noteOf(planned[i]!, tensor) }];
+    }),
   );
   assertRequantizable([...byTensor.values()], request);
   const blind = tensors.find((tensor, i) => planned[i]!.needsImportance && planned[i]!.type !== tensor.dtype);
@@ -54,6 +57,12 @@ export function decideTypes(
     const message = `${fileType.name} needs an importance matrix (${blind.name} would be garbage without): make one with llama-imatrix.`;
     if (!request.dryRun) throw new LoupeError('refused', message, { tensor: blind.name });
     warnings.push(message);
+  }
+  for (const { pattern } of rules ?? []) {
+    const matches = compilePattern(pattern);
+    const work = { steps: matchingSteps };
+    if (!tensors.some(({ name }) => matches.test(name, work)))
+      warnings.push(`No tensor's name matches ${pattern}.`);
   }
   const fallbacks = planned.filter(({ insteadOf }) => insteadOf !== undefined).length;
   if (fallbacks > 0)

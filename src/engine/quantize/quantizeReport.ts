@@ -52,9 +52,20 @@ export function quantizeReport(
     backend,
     bytesBefore: plan.bytesBefore,
     bytesAfter: plan.bytesAfter,
+    ...(plan.fileType === undefined ? {} : { bitsPerWeight: bitsPerWeight(plan) }),
     seconds: (performance.now() - started) / 1000,
     tensors: inCatalogueOrder(checkpoint, rows),
   };
+}
+
+function bitsPerWeight({ shards }: QuantizePlan): number {
+  let bytes = 0;
+  let elements = 0;
+  for (const planned of shards.flatMap(({ tensors }) => tensors)) {
+    bytes += planned.kind === 'copy' ? planned.row.bytes : planned.about.bytes;
+    elements += planned.tensor.elements;
+  }
+  return elements === 0 ? 0 : (8 * bytes) / elements;
 }
 
 /** Folder that the output's files lie in. */

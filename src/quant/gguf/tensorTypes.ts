@@ -39,7 +39,7 @@ export interface PlannedType {
 }
 
 /** Steps of pattern matching for a whole model: far beyond any that is meant. */
-const matchingSteps = 50_000_000;
+export const matchingSteps = 50_000_000;
 
 /** The order in which llama.cpp writes and counts tensors: those outside of blocks first, then block by block, by bytes. */
 export function inGgufOrder<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
