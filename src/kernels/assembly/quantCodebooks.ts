@@ -1,18 +1,22 @@
 /**
  * Codebooks of 16 values over blocks of a flattened weight. A code follows from how many of ascending thresholds lie below the
- * scaled value. Rounded to sixteenths the value lies in a cell with at most one threshold, so that a table gives the number
- * but for one comparison. Tables of float32 lie as four planes of 16 bytes, so that 16 codes are looked up at once.
+ * scaled value. Value and thresholds are rounded to whole 2^-14, which keeps their order but for those that become equal: those
+ * are looked at one by one. In sixteen bits a value lies in one of 32 cells with at most one threshold, so that a table gives the
+ * number but for one comparison. Tables of float32 lie as four planes of 16 bytes, so that 16 codes are looked up at once.
  */
 
-/** 1.5 * 2^19: adding it leaves four fraction bits, rounded half to even. */
-const magic: f32 = 786432;
-/** The pattern of `magic`, less the 16 cells below 0. */
-const firstCell: i32 = 0x49400000 - 16;
+/** 1.5 * 2^23: adding it leaves no fraction bits, rounded half to even. */
+const magic: f32 = 12582912;
+const magicBits: i32 = 0x4b400000;
+/** What values are rounded in, and where a reciprocal times that is still finite. */
+const unitsInOne: f32 = 16384;
+const largestInverse: f32 = 1e33;
 
 /** Places in the tables. */
 const orderAt: usize = 32;
 const thresholdsAt: usize = 48;
 const levelsAt: usize = 112;
+const roundedAt: usize = 176;
 
 /** The float32 of an index, from planes. */
 function planed(table: usize, index: i32): f32 {
@@ -41,7 +45,51 @@ function narrowed(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
 }
 
-export function encodeCodebook(
+/** Scaled values that are compared: magnitudes (`T` is signed) where the thresholds are of magnitudes. */
+function compared<T>(src: usize, inverse: v128): v128 {
+  const scaled = f32x4.mul(v128.load(src), inverse);
+  return isSigned<T>() ? f32x4.abs(scaled) : scaled;
+}
+
+/** Eight of them in units. */
+function units<T>(src: usize, inverse: v128): v128 {
+  const lift = f32x4.splat(magic);
+  const bits = i32x4.splat(magicBits);
+  const a = f32x4.add(compared<T>(src, inverse), lift);
+  const b = f32x4.add(compared<T>(src + 16, inverse), lift);
+  return i16x8.narrow_i32x4_s(i32x4.sub(a, bits), i32x4.sub(b, bits));
+}
+
+/** Which of sixteen values are above the thresholds of given places. */
+function exactlyBeyond<T>(src: usize, inverse: v128, place: v128, tables: usize): v128 {
+  const p0 = i8x16.swizzle(v128.load(tables + thresholdsAt), place);
+  const p1 = i8x16.swizzle(v128.load(tables + thresholdsAt, 16), place);
+  const p2 = i8x16.swizzle(v128.load(tables + thresholdsAt, 32), place);
+  const p3 = i8x16.swizzle(v128.load(tables + thresholdsAt, 48), place);
+  const low01 = lower8(p0, p1);
+  const low23 = lower8(p2, p3);
+  const high01 = upper8(p0, p1);
+  const high23 = upper8(p2, p3);
+  return narrowed(
+    f32x4.gt(compared<T>(src, inverse), lower16(low01, low23)),
+    f32x4.gt(compared<T>(src + 16, inverse), upper16(low01, low23)),
+    f32x4.gt(compared<T>(src + 32, inverse), lower16(high01, high23)),
+    f32x4.gt(compared<T>(src + 48, inverse), upper16(high01, high23)),
+  );
+}
+
+/** Which of sixteen scaled values are negative. */
+function negatives(src: usize, inverse: v128): v128 {
+  const zero = f32x4.splat(0);
+  return narrowed(
+    f32x4.lt(f32x4.mul(v128.load(src), inverse), zero),
+    f32x4.lt(f32x4.mul(v128.load(src, 16), inverse), zero),
+    f32x4.lt(f32x4.mul(v128.load(src, 32), inverse), zero),
+    f32x4.lt(f32x4.mul(v128.load(src, 48), inverse), zero),
+  );
+}
+
+function encodeBlocks<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -51,46 +99,27 @@ export function encodeCodebook(
   scales: usize,
   tables: usize,
   smallest: f32,
-  bySign: i32,
 ): void {
   const below0 = v128.load(tables);
   const below1 = v128.load(tables, 16);
-  const order = v128.load(tables + orderAt);
-  const t0 = v128.load(tables + thresholdsAt);
-  const t1 = v128.load(tables + thresholdsAt, 16);
-  const t2 = v128.load(tables + thresholdsAt, 32);
-  const t3 = v128.load(tables + thresholdsAt, 48);
+  const rounded0 = v128.load(tables + roundedAt);
+  const rounded1 = v128.load(tables + roundedAt, 16);
   const l0 = v128.load(tables + levelsAt);
   const l1 = v128.load(tables + levelsAt, 16);
   const l2 = v128.load(tables + levelsAt, 32);
   const l3 = v128.load(tables + levelsAt, 48);
-  const lift = f32x4.splat(magic);
-  const cell = i32x4.splat(firstCell);
-  // Signs are looked at where the thresholds are of magnitudes.
-  const kept = i32x4.splat(bySign ? 0x7fffffff : -1);
-  const signCode = i8x16.splat(bySign ? 8 : 0);
   for (let i = 0; i < count; ) {
     const stop = min<i32>(i + width, count);
     const inverse = <f32>1 / max<f32>(load<f32>(absmax), smallest);
-    const inverseLanes = f32x4.splat(inverse);
     const scale = load<f32>(scales);
     const scaleLanes = f32x4.splat(scale);
-    for (; i + 16 <= stop; i += 16) {
-      const a = f32x4.mul(v128.load(src), inverseLanes);
-      const b = f32x4.mul(v128.load(src, 16), inverseLanes);
-      const c = f32x4.mul(v128.load(src, 32), inverseLanes);
-      const d = f32x4.mul(v128.load(src, 48), inverseLanes);
-      const ka = v128.and(a, kept);
-      const kb = v128.and(b, kept);
-      const kc = v128.and(c, kept);
-      const kd = v128.and(d, kept);
+    // A product with a power of two is exact.
+    const unitLanes = f32x4.splat(inverse * unitsInOne);
+    for (; inverse < largestInverse && i + 16 <= stop; i += 16) {
+      const low = units<T>(src, unitLanes);
+      const high = units<T>(src + 32, unitLanes);
       const cells = i8x16.min_u(
-        narrowed(
-          i32x4.sub(f32x4.add(ka, lift), cell),
-          i32x4.sub(f32x4.add(kb, lift), cell),
-          i32x4.sub(f32x4.add(kc, lift), cell),
-          i32x4.sub(f32x4.add(kd, lift), cell),
-        ),
+        i8x16.add(i8x16.narrow_i16x8_s(i16x8.shr_s(low, 10), i16x8.shr_s(high, 10)), i8x16.splat(16)),
         i8x16.splat(31),
       );
       // An index of 16 and more gives 0.
@@ -98,23 +127,18 @@ export function encodeCodebook(
         i8x16.swizzle(below0, cells),
         i8x16.swizzle(below1, i8x16.sub(cells, i8x16.splat(16))),
       );
-      const p0 = i8x16.swizzle(t0, place);
-      const p1 = i8x16.swizzle(t1, place);
-      const p2 = i8x16.swizzle(t2, place);
-      const p3 = i8x16.swizzle(t3, place);
-      const low01 = lower8(p0, p1);
-      const low23 = lower8(p2, p3);
-      const high01 = upper8(p0, p1);
-      const high23 = upper8(p2, p3);
-      const beyond = narrowed(
-        f32x4.gt(ka, lower16(low01, low23)),
-        f32x4.gt(kb, upper16(low01, low23)),
-        f32x4.gt(kc, lower16(high01, high23)),
-        f32x4.gt(kd, upper16(high01, high23)),
-      );
-      const zero = f32x4.splat(0);
-      const negative = narrowed(f32x4.lt(a, zero), f32x4.lt(b, zero), f32x4.lt(c, zero), f32x4.lt(d, zero));
-      const code = v128.or(i8x16.swizzle(order, i8x16.sub(place, beyond)), v128.and(negative, signCode));
+      const p0 = i8x16.swizzle(rounded0, place);
+      const p1 = i8x16.swizzle(rounded1, place);
+      const lowThreshold = lower8(p0, p1);
+      const highThreshold = upper8(p0, p1);
+      let beyond = i8x16.narrow_i16x8_s(i16x8.gt_s(low, lowThreshold), i16x8.gt_s(high, highThreshold));
+      if (v128.any_true(v128.or(i16x8.eq(low, lowThreshold), i16x8.eq(high, highThreshold))))
+        beyond = exactlyBeyond<T>(src, f32x4.splat(inverse), place, tables);
+      let code = i8x16.sub(place, beyond);
+      if (isSigned<T>()) {
+        const sign = v128.and(negatives(src, f32x4.splat(inverse)), i8x16.splat(8));
+        code = v128.or(i8x16.swizzle(v128.load(tables + orderAt), code), sign);
+      }
       v128.store(codes, code);
       const q0 = i8x16.swizzle(l0, code);
       const q1 = i8x16.swizzle(l1, code);
@@ -133,11 +157,12 @@ export function encodeCodebook(
       codes += 16;
     }
     for (; i < stop; i++) {
-      const x = load<f32>(src) * inverse;
-      const compared = bySign ? abs<f32>(x) : x;
+      const scaled = load<f32>(src) * inverse;
+      const magnitude = isSigned<T>() ? abs<f32>(scaled) : scaled;
       let place = 0;
-      while (place < 15 && compared > planed(tables + thresholdsAt, place)) place++;
-      const code = <i32>load<u8>(tables + orderAt + <usize>place) + (bySign && x < 0 ? 8 : 0);
+      while (place < 15 && magnitude > planed(tables + thresholdsAt, place)) place++;
+      const sign = isSigned<T>() && scaled < 0 ? 8 : 0;
+      const code = (isSigned<T>() ? <i32>load<u8>(tables + orderAt + <usize>place) : place) + sign;
       store<u8>(codes, <u8>code);
       store<f32>(dst, planed(tables + levelsAt, code) * scale);
       src += 4;
@@ -147,4 +172,20 @@ export function encodeCodebook(
     absmax += 4;
     scales += 4;
   }
+}
+
+export function encodeCodebook(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  count: i32,
+  width: i32,
+  absmax: usize,
+  scales: usize,
+  tables: usize,
+  smallest: f32,
+  bySign: i32,
+): void {
+  if (bySign) encodeBlocks<i32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
+  else encodeBlocks<u32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
 }

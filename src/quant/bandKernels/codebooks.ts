@@ -32,11 +32,25 @@ function codebookTables(
   order: readonly number[],
   levels: Float32Array,
 ): Uint8Array {
-  const cells = Array.from(thresholds, (threshold) => roundHalfEven(16 * threshold));
-  if (new Set(cells).size < cells.length) throw new RangeError('Thresholds lie too close to one another.');
-  const below = Array.from({ length: 32 }, (_, i) => cells.filter((cell) => cell < i - 16).length);
-  const codes = Array.from({ length: 16 }, (_, place) => order[place] ?? 0);
-  return Uint8Array.from([...below, ...codes, ...planes(thresholds), ...planes(levels)]);
+  // Units of 2^-14, a cell being 2^10 of them; beyond the last threshold is no other.
+  const units = Array.from(thresholds, (threshold) => roundHalfEven(2 ** 14 * threshold));
+  if (new Set(units.map((unit) => unit >> 10)).size < units.length)
+    throw new RangeError('Thresholds lie too close to one another.');
+  const below = Array.from(
+    { length: 32 },
+    (_, i) => units.filter((unit) => unit < (i - 16) * 2 ** 10).length,
+  );
+  const places = Array.from({ length: 16 }, (_, place) => place);
+  const codes = places.map((place) => order[place] ?? 0);
+  const rounded = places.map((place) => units[place] ?? 0x7fff);
+  return Uint8Array.from([
+    ...below,
+    ...codes,
+    ...planes(thresholds),
+    ...planes(levels),
+    ...rounded.map((unit) => unit & 0xff),
+    ...rounded.map((unit) => (unit >> 8) & 0xff),
+  ]);
 }
 
 const tables = {
