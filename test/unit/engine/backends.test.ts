@@ -43,7 +43,8 @@ function blockModel(): string {
   });
   return writeModel(join(folder, 'blocks/model.safetensors'), [
     { name: 'blocks.weight', dtype: 'F32', shape: [rows, columns], data: f32Data(values) },
-    { name: 'plain.weight', dtype: 'BF16', shape: [96, 4096], data: bf16Data(randomValues(393_216, 6)) },
+    // bitsandbytes wants one type in a model.
+    { name: 'plain.weight', dtype: 'F32', shape: [96, 4096], data: f32Data(randomValues(393_216, 6)) },
   ]);
 }
 
@@ -64,10 +65,10 @@ const moreChoices = [
   { scheme: 'int4-zeropoint', granularity: 'row', path: blocks },
   { scheme: 'int8-zeropoint', granularity: 'block', blockSize: 64, path: blocks },
   { scheme: 'nf4', granularity: 'block', blockSize: 64, doubleQuant: true, path: blocks },
-  { scheme: 'fp4', granularity: 'block', blockSize: 128 },
+  { scheme: 'fp4', granularity: 'block', blockSize: 128, path: blocks },
   { scheme: 'f8-e4m3', granularity: 'row' },
   { scheme: 'mxfp4', granularity: 'block', blockSize: 32, path: blocks },
-  { scheme: 'bnb-int8', granularity: 'row' },
+  { scheme: 'bnb-int8', granularity: 'row', path: blocks },
 ] as const;
 const limitMilliseconds = 180_000;
 
