@@ -11,6 +11,7 @@ import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, QuantizeRequest, TensorError, UnfinishedOutput } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
+import { anyScheme, askGgufChoice } from './ggufDialog';
 import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeDialog';
 import { showFailure } from './showFailure';
 
@@ -186,6 +187,7 @@ export class QuantizeCommands {
     const { recipe, backend = 'auto', out } = given;
     // A request names a scheme in any case; beside a recipe it counts for nothing.
     if (recipe) return { scheme: 'int8-absmax', granularity: 'row', recipe, backend, out };
+    if (given.gguf) return { ...anyScheme, gguf: given.gguf, backend, out };
     if (given.scheme && given.granularity) {
       return {
         ...chosenOptions({ ...given, scheme: given.scheme, granularity: given.granularity }),
@@ -193,6 +195,7 @@ export class QuantizeCommands {
         out,
       };
     }
+    if (mode === 'quantize' && /\.gguf$/i.test(uri.fsPath)) return askGgufChoice(this.engine, uri.fsPath);
     return askQuantizeChoice(this.engine, uri.fsPath, mode);
   }
 
@@ -314,11 +317,11 @@ const keptText = ({ shardsDone, shardsTotal, bytesDone }: UnfinishedOutput): str
   `${shardsDone} of ${shardsTotal} shards (${binarySize(bytesDone)}) are finished`;
 
 function requestOf(uri: vscode.Uri, order: QuantizeOrder): QuantizeRequest {
-  const { recipe, backend, out, overwrite, maxShardBytes, keepFinished, resume } = order;
+  const { recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume } = order;
   return {
     path: uri.fsPath,
     ...chosenOptions(order),
-    ...{ recipe, backend, out, overwrite, maxShardBytes, keepFinished, resume },
+    ...{ recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume },
     pure: false,
     dryRun: false,
   };

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { BackendName, BackendReport, QuantizeReport } from '../protocol/engineApi';
+import type { BackendName, BackendReport, GgufOptions, QuantizeReport } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
 import type { Recipe } from '../quant/recipe';
 import type { Scheme } from '../quant/scheme';
@@ -16,6 +16,8 @@ export interface QuantizeChoice extends SchemeChoice {
   readonly backend: BackendName | 'auto';
   /** Instead of the scheme: what each tensor gets. */
   readonly recipe?: Recipe | undefined;
+  /** Of a GGUF model, instead of the scheme: the file type and what goes with it. */
+  readonly gguf?: GgufOptions | undefined;
   /** Absolute folder to write; undefined: the default beside the model. */
   readonly out: string | undefined;
 }
@@ -23,7 +25,7 @@ export interface QuantizeChoice extends SchemeChoice {
 type Answer<T> = { kind: 'value'; value: T } | { kind: 'back' } | { kind: 'escape' };
 
 /** One step of the dialog. */
-function pick<T>(
+export function pick<T>(
   options: {
     title: string;
     step: number;
@@ -137,15 +139,20 @@ export function modelName(file: string): string {
     : base.replace(/\.(safetensors|gguf|onnx)$/, '');
 }
 
-/** What a planned quantization writes: an ONNX file, or the folder of what is opened then. */
+/** What a planned quantization writes: an ONNX or GGUF file, or the folder of what is opened then. */
 export const targetOf = ({ open }: Pick<QuantizeReport, 'open'>): string =>
-  /\.onnx$/i.test(open) ? open : path.dirname(open);
+  /\.(onnx|gguf)$/i.test(open) ? open : path.dirname(open);
 
 /** The exact plan of a quantization: sizes and the default target, nothing computed or written. */
-export function dryRun(engine: EngineClient, file: string, choice: SchemeChoice): Promise<QuantizeReport> {
+export function dryRun(
+  engine: EngineClient,
+  file: string,
+  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf'>,
+): Promise<QuantizeReport> {
   return engine.call('quantize', {
     path: file,
     ...chosenOptions(choice),
+    gguf: choice.gguf,
     backend: 'cpu',
     overwrite: true,
     pure: false,

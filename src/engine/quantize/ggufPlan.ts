@@ -18,6 +18,7 @@ import { settingOf } from '../quantizeTensor';
 import { type TensorSource, tensorSource } from '../tensorSource';
 import { ggufImportance, type TensorImportance } from './ggufImportance';
 import { fileTypeMetadata, keptMetadata, splitMetadata } from './ggufMetadata';
+import { ggufSizes } from './ggufSizes';
 import { assertGgufTarget, ggufTarget } from './ggufTarget';
 import { type DecidedTensor, decideTypes } from './ggufTypes';
 import type { QuantizePlan } from './plan';
@@ -28,6 +29,7 @@ import type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
  * cannot be stored or was quantized before; `unsupported` for types that are not written yet; `usage` for unknown names.
  */
 export async function planGguf(checkpoint: Checkpoint, request: QuantizeRequest): Promise<QuantizePlan> {
+  if (request.dryRun && request.sizesOnly && !request.gguf) return ggufSizes(checkpoint, request);
   assertSound(checkpoint);
   const layouts = await Promise.all(checkpoint.files.map(({ path: file }) => layoutOf(file)));
   const first = layouts[0]!;

@@ -73,7 +73,8 @@ export async function sizesPlan(
   asked: QuantizeRequest,
   signal: AbortSignal,
 ): Promise<QuantizePlan> {
-  const request = { ...asked, dryRun: true, sizesOnly: true };
+  // GGUF's sizes follow from the types that are written, and its target from them.
+  const request = { ...asked, dryRun: true, sizesOnly: opened.checkpoint.format !== 'gguf' };
   return planFor(opened, await filledRequest(engine, opened, request, signal));
 }
 

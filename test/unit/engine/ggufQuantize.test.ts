@@ -289,3 +289,34 @@ describe('refusals name what is wrong and leave nothing', () => {
     expect(await failureOf(quantize(file, 'q4_k_m'))).toMatchObject({ tensor: 'blk.1.ffn_up.weight' });
   });
 });
+
+describe('the error of a written file', () => {
+  it('is shown against its source, tensor by tensor', async () => {
+    const source = place('experts.gguf');
+    const { open, tensors } = await quantize(source, 'q4_k_m');
+    const catalogue = await engine.call('open', { path: source });
+    for (const name of ['blk.0.attn_q.weight', 'blk.0.ffn_down_exps.weight']) {
+      const tensor = catalogue.tensors.names.indexOf(name);
+      const detail = await engine.call('errorDetail', {
+        path: source,
+        tensor,
+        against: { kind: 'file', path: open },
+      });
+      const row = tensors.find((each) => each.name === name)!;
+      expect(detail.tensor.mse).toBeCloseTo(row.mse, 12);
+      expect(row.mse).toBeGreaterThan(0);
+    }
+  });
+
+  it('can be previewed with schemes that GGUF has no type for, with their sizes', async () => {
+    const path = place('dense.gguf');
+    const asked = { ...request(path, ''), out: undefined, dryRun: true, sizesOnly: true };
+    const plan = await engine.call('quantize', asked);
+    const row = plan.tensors.find(({ name }) => name === 'blk.0.attn_q.weight');
+    // One byte a value, an F16 scale a row, and the shape.
+    expect(row).toMatchObject({ from: 'F16', to: 'INT8', bytes: 65536 + 2 * 256 + 16 });
+    expect(plan.tensors.find(({ name }) => name === 'token_embd.weight')).toMatchObject({ to: 'F16' });
+    const errors = await engine.call('errors', { path, choice: { scheme: 'q5_k', granularity: 'none' } });
+    expect(errors.find(({ name }) => name === 'blk.0.attn_q.weight')?.sqnr).toBeGreaterThan(20);
+  });
+});
