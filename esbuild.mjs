@@ -43,6 +43,7 @@ export const entries = {
     ...node,
     external: ['onnxruntime-node'],
   },
+  'webview/backends.js': { source: 'webview-ui/backends.ts', ...webview },
   'webview/checkpoint.js': { source: 'webview-ui/checkpoint.ts', ...webview },
   'webview/report.js': { source: 'webview-ui/report.ts', ...webview },
   'webview/tensor.js': { source: 'webview-ui/tensor.ts', ...webview },

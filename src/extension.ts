@@ -5,6 +5,7 @@ import { analyzeAll } from './commands/analyzeAll';
 import { cleanOutputs } from './commands/cleanOutputs';
 import { clearStatsCache } from './commands/clearStatsCache';
 import { type CompareArguments, compareWith } from './commands/compareWith';
+import { installCudaProvider, removeCudaProvider } from './commands/cudaProviderCommands';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
@@ -12,11 +13,12 @@ import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewher
 import { openFromHub, setHubToken } from './commands/openFromHub';
 import { type QuantizeArguments, QuantizeCommands } from './commands/quantizeCommand';
 import { type RecipeArguments, RecipeCommands } from './commands/recipeCommands';
-import { showBackends } from './commands/showBackends';
+import { selectBackend } from './commands/selectBackend';
 import { showFailure } from './commands/showFailure';
 import { showJobs } from './commands/showJobs';
 import { type ViewTensorArguments, viewTensor } from './commands/viewTensor';
 import { readAnalysisSettings } from './editor/analysisSettings';
+import { BackendPanel, backendsViewType } from './editor/backendPanel';
 import { CheckpointEditorProvider, checkpointViewType, indexViewType } from './editor/checkpointEditor';
 import { CheckpointSession } from './editor/checkpointSession';
 import { FileCopies } from './editor/fileCopies';
@@ -31,6 +33,7 @@ import { EngineClient } from './engine/client';
 import { LoupeError } from './errors';
 import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
 import { hubScheme } from './hub/hubLocation';
+import type { BackendSetting } from './protocol/backendPageApi';
 import type { Catalogue } from './protocol/engineApi';
 import type { SchemeName } from './quant/types';
 
@@ -192,7 +195,16 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     if (report) await reports.show(report, { kind: 'file', path: report.open });
     else void vscode.window.showInformationMessage('No quantization was done in this workspace yet.');
   });
-  command('showBackends', () => showBackends(engine));
+  const backendPanel = new BackendPanel(context.extensionUri, engine, (error) => showFailure(error, log));
+  command('selectBackend', (given?: BackendSetting) => selectBackend(engine, log, given));
+  command('showBackends', () => backendPanel.show());
+  for (const [name, run] of Object.entries({ installCudaProvider, removeCudaProvider })) {
+    command(name, async () => {
+      const isDone = await run(engine, log);
+      if (isDone) backendPanel.reload();
+      return isDone;
+    });
+  }
   command('showLog', () => log.show());
   command('showJobs', () => showJobs(quantize.jobs, (id) => quantize.show(id), log));
   command('runInBackground', (id?: number) => {
@@ -210,6 +222,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
     vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),
+    vscode.window.registerWebviewPanelSerializer(backendsViewType, backendPanel),
     vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),
   );
 

@@ -2,25 +2,11 @@
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type {
-  BackendReport,
-  GpuSpecification,
-  GpuSpecifications,
-  NativeSupport,
-  NumberKind,
-} from '../protocol/backendApi';
+import type { BackendReport, GpuSpecification, GpuSpecifications } from '../protocol/backendApi';
+import { gigabytes, numberKinds, sentences, supportWords } from '../protocol/backendTexts';
 import { TerminalProgress } from './terminalProgress';
 import { textTable } from './textTable';
 import type { Print } from './view';
-
-const kinds: Readonly<Record<NumberKind, string>> = {
-  f16: 'F16',
-  bf16: 'BF16',
-  int8: 'INT8',
-  fp8: 'FP8',
-  fp4: 'FP4',
-};
-const supports: Readonly<Record<NativeSupport, string>> = { matrix: 'matrix', dot: 'dot', none: 'no' };
 
 export async function showBackends(
   engine: EngineClient,
@@ -74,10 +60,10 @@ export function backendTable(reports: readonly BackendReport[]): string {
     ],
     reports.map(({ name, available, reason, advice, adapter, gpu, runtime, measured: speed }) => [
       name,
-      speed === undefined ? '' : speed.ok ? (speed.bytesPerSecond / 1e9).toPrecision(3) : 'failed',
+      speed === undefined ? '' : speed.ok ? gigabytes(speed.bytesPerSecond) : 'failed',
       available
         ? [adapter ?? reason, speed?.ok === false ? speed.reason : ''].filter(Boolean).join(': ')
-        : [`no: ${reason}`, advice].filter(Boolean).join('. '),
+        : `no: ${sentences({ reason, advice })}`,
       gpu?.memoryBytes === undefined ? '' : binarySize(gpu.memoryBytes),
       [gpu?.driver, runtime].filter(Boolean).join(', '),
     ]),
@@ -88,15 +74,12 @@ export function backendTable(reports: readonly BackendReport[]): string {
 export function specificationText({ name, memoryBytes, architecture, schemes }: GpuSpecification): string {
   const title = [name, architecture?.name, memoryBytes === undefined ? undefined : binarySize(memoryBytes)];
   if (!architecture) return `${name}: unknown to this version; nothing is said of what it runs natively.`;
-  const rows = (Object.keys(kinds) as NumberKind[]).map((kind) => [
-    `  ${kinds[kind]}`,
-    supports[architecture.support[kind]],
-  ]);
+  const rows = numberKinds.map(([kind, label]) => [`  ${label}`, supportWords[architecture.support[kind]]]);
   return [
     title.filter((part) => part !== undefined).join(', '),
     textTable([{ title: '  kind' }, { title: 'multiplied natively' }], rows),
     ...(architecture.note === undefined ? [] : [`  ${architecture.note}`]),
-    ...schemes.map(({ scheme, label, why }) => `  ${scheme} (${label}): ${why}`),
+    ...schemes.map(({ choice, label, why }) => `  ${choice.scheme} (${label}): ${why}`),
   ].join('\n');
 }
 

@@ -10,6 +10,7 @@ import type { Recipe } from '../quant/recipe';
 import type { Scheme } from '../quant/scheme';
 import type { SchemeChoice } from '../quant/types';
 import { roomText } from './roomText';
+import { backendItems } from './backendItems';
 import { type Choice, isWritable, type Mode, schemeItems, variantsOf } from './schemeMenu';
 
 export interface QuantizeChoice extends SchemeChoice {
@@ -117,7 +118,7 @@ export async function askQuantizeChoice(
       const reports = engine.call('backends', {});
       const chosen: Answer<BackendName | 'auto'> = await pick(
         { title, step, totalSteps, placeholder: 'Backend', active: backend },
-        reports.then(backendChoices),
+        reports.then(backendItems),
       );
       if (chosen.kind === 'value') backend = chosen.value;
       answer = chosen;
@@ -179,30 +180,6 @@ async function withSizes(
     }
   });
   return Promise.all(planned);
-}
-
-const backendLabels: Record<BackendName, string> = {
-  cpu: 'CPU kernels',
-  'ort-cpu': 'ONNX Runtime on the CPU',
-  webgpu: 'ONNX Runtime on WebGPU',
-  cuda: 'ONNX Runtime on CUDA',
-  directml: 'ONNX Runtime on DirectML',
-  coreml: 'ONNX Runtime on CoreML',
-};
-
-/** Automatic first with what it would take, then what is there, then what is not with the reason. */
-export function backendChoices(reports: readonly BackendReport[]): Choice<BackendName | 'auto'>[] {
-  const automatic = reports.find((report) => report.available);
-  const sorted = [...reports].sort((a, b) => Number(b.available) - Number(a.available));
-  return [
-    { value: 'auto', label: 'Automatic', detail: automatic?.reason ?? 'CPU kernels' },
-    ...sorted.map((report) => ({
-      value: report.name,
-      label: backendLabels[report.name],
-      description: report.available ? '' : 'not available',
-      detail: report.reason,
-    })),
-  ];
 }
 
 async function askTarget(

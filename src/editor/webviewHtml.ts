@@ -16,6 +16,8 @@ export function webviewHtml(
   extensionUri: vscode.Uri,
   bundle: string,
   title: string,
+  /** What the page says until its script runs. */
+  loading = 'Reading the header…',
 ): string {
   const nonce = randomBytes(16).toString('base64');
   const file = (name: string) =>
@@ -38,7 +40,7 @@ export function webviewHtml(
 <title>${title}</title>
 </head>
 <body>
-<main id="app" data-testid="${bundle}"><p class="loading" role="status">Reading the header…</p></main>
+<main id="app" data-testid="${bundle}"><p class="loading" role="status">${loading}</p></main>
 <script nonce="${nonce}" src="${file(`${bundle}.js`)}"></script>
 </body>
 </html>`;

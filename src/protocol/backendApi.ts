@@ -1,4 +1,5 @@
 /** What can compute here, what was found of it, and what a GPU runs natively. */
+import type { SchemeChoice } from '../quant/types';
 
 export type BackendName = 'cpu' | 'ort-cpu' | 'webgpu' | 'cuda' | 'directml' | 'coreml';
 
@@ -70,8 +71,7 @@ export interface GpuArchitecture {
 
 /** A scheme that follows from what a GPU runs natively; the first of a list is the advised one. */
 export interface SchemeAdvice {
-  /** Name in the registry of schemes. */
-  readonly scheme: string;
+  readonly choice: SchemeChoice;
   /** "F8 E4M3 per row". */
   readonly label: string;
   /** Why, in a sentence. */

@@ -52,7 +52,7 @@ describe('backends', () => {
       fp8: 'matrix',
       fp4: 'none',
     });
-    expect(gpu.schemes[0].scheme).toBe('f8-e4m3');
+    expect(gpu.schemes[0].choice.scheme).toBe('f8-e4m3');
     expect(run('--gpu', 'RTX 4090').stdout).toContain('GeForce RTX 4090, Ada Lovelace, 24.0 GiB');
   });
 

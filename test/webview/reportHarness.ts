@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { type Handlers, Rpc, type RpcMessage } from '../../src/protocol/rpc';
+import { type Contract, type Handlers, Rpc, type RpcMessage } from '../../src/protocol/rpc';
 import type { ReportHostContract, ReportPageContract } from '../../src/protocol/webviewApi';
 import { type HostTheme, themes } from './reportThemes';
 
@@ -22,12 +22,12 @@ export interface Bundle {
   readonly styles: string;
 }
 
-/** Bundles the page into a temporary folder, so that nothing depends on what lies in dist/. */
-export async function bundleReport(): Promise<Bundle> {
+/** Bundles the page, or another one, into a temporary folder, so that nothing depends on what lies in dist/. */
+export async function bundleReport(entry = 'report'): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), 'tensor-loupe-report-'));
   try {
     await build({
-      entryPoints: [join(root, 'webview-ui/report.ts')],
+      entryPoints: [join(root, `webview-ui/${entry}.ts`)],
       outfile: join(folder, 'report.js'),
       bundle: true,
       format: 'iife',
@@ -45,9 +45,12 @@ export async function bundleReport(): Promise<Bundle> {
   }
 }
 
-export interface OpenedReport {
+export interface OpenedReport<
+  Host extends Contract = ReportHostContract,
+  Asked extends Contract = ReportPageContract,
+> {
   readonly page: Page;
-  readonly rpc: Rpc<ReportHostContract, ReportPageContract>;
+  readonly rpc: Rpc<Host, Asked>;
   /** Errors and policy violations that the page reported. */
   readonly complaints: string[];
   /** What the page last gave to setState. */
@@ -55,10 +58,13 @@ export interface OpenedReport {
 }
 
 /** Opens the page in a fresh tab. */
-export async function openReport(
+export async function openReport<
+  Host extends Contract = ReportHostContract,
+  Asked extends Contract = ReportPageContract,
+>(
   browser: Browser,
   bundle: Bundle,
-  handlers: Handlers<ReportHostContract>,
+  handlers: Handlers<Host>,
   options: {
     width?: number;
     height?: number;
@@ -66,7 +72,7 @@ export async function openReport(
     scale?: number;
     state?: unknown;
   } = {},
-): Promise<OpenedReport> {
+): Promise<OpenedReport<Host, Asked>> {
   const page = await browser.newPage({
     viewport: { width: options.width ?? 1180, height: options.height ?? 860 },
     deviceScaleFactor: options.scale ?? 1,
@@ -79,7 +85,7 @@ export async function openReport(
 
   let receive: (message: RpcMessage) => void = () => undefined;
   let state = options.state;
-  const rpc = new Rpc<ReportHostContract, ReportPageContract>(
+  const rpc = new Rpc<Host, Asked>(
     {
       post: (message) => {
         const text = JSON.stringify(message, encodeArrays);

@@ -84,7 +84,7 @@ export function gpuSpecifications(gpus: readonly Gpu[]): GpuSpecifications {
 }
 
 const advice = (choice: SchemeChoice, why: string): SchemeAdvice => ({
-  scheme: choice.scheme,
+  choice,
   label: choiceLabel(choice),
   why,
 });
