@@ -1,4 +1,5 @@
 /** What the compiled module exports. */
+import type { GgmlExports } from './ggmlExports';
 import type { PackedExports } from './packedExports';
 import type { PairSumsExports } from './pairSums';
 import type { QuantExports } from './quantExports';
@@ -42,6 +43,7 @@ export interface KernelExports
     Record<`decode${LookupDtype}`, LookupDecoder>,
     PackedExports,
     QuantExports,
+    GgmlExports,
     PairSumsExports,
     FoldExports {
   heapBase(): number;

@@ -3,6 +3,7 @@
  * The sources are in assembly/, the same arithmetic in plain TypeScript is in reference/.
  */
 import { LoupeError } from '../errors';
+import { type BlockEncoder, encodedTypes } from './ggmlExports';
 import { type Decoder, type KernelExports, kernelDtypes } from './kernelExports';
 import { Lookups } from './lookups';
 import type { PackedExports } from './packedExports';
@@ -144,6 +145,12 @@ export class Kernels {
       throw new LoupeError('unsupported', `Values of type ${dtype} cannot be decoded to float32.`);
     }
     decoder(srcPtr, dstPtr, elements);
+  }
+
+  /** The encoder of one of ggml's block types; undefined for types without one. */
+  blockEncoder(type: string): BlockEncoder | undefined {
+    const name = encodedTypes.find((known) => known === type);
+    return name && this.#exports[`encode${name}`];
   }
 
   /** Decodes values of one of `wideDtypes` at `srcPtr` to float64 at `dstPtr`, which must not overlap. */

@@ -22,6 +22,17 @@ export {
 export { errorSumsAdd, errorSumsBegin, errorSumsEnd } from './errorSums';
 export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { foldFinite } from './foldFinite';
+export { encodeQ2_K, encodeQ3_K, encodeQ4_K, encodeQ5_K, encodeQ6_K } from './ggmlKTypes';
+export {
+  encodeQ4_0,
+  encodeQ4_1,
+  encodeQ5_0,
+  encodeQ5_1,
+  encodeQ8_0,
+  encodeTQ1_0,
+  encodeTQ2_0,
+} from './ggmlLegacyTypes';
+export { encodeIQ4_NL, encodeIQ4_XS, encodeMXFP4 } from './ggmlLevelTypes';
 export { histogramF32, histogramF64, histogramU16, specialBins } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
 export {

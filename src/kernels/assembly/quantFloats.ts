@@ -127,7 +127,7 @@ export function castF16(src: usize, out: usize, dst: usize, count: i32): void {
 }
 
 /** `f32BitsToF16` of src/numeric/floats.ts, for finite values. */
-function halfLanes(bits: v128): v128 {
+export function halfLanes(bits: v128): v128 {
   const magnitude = v128.and(bits, i32x4.splat(0x7fffffff));
   const sign = v128.and(i32x4.shr_u(bits, 16), i32x4.splat(0x8000));
   // Below 2^-14 the result counts units of 2^-24, to which adding 0.5 rounds.

@@ -3,10 +3,12 @@ import type { Kernels } from '../../kernels/kernels';
 import { linearCodeNamed } from '../linearCode';
 import { graphEncoding } from '../onnx/graphEncoding';
 import type { Chunk, EncodedBand, Encoding, Setting } from '../scheme';
+import { blockTypeNamed } from '../schemes/ggml/blockTypes';
 import type { SchemeName } from '../types';
 import type { BandKernel, EncodeRows, GraphKernel } from './bandKernel';
 import { prepareCodebook } from './codebooks';
 import { castKernel, prepareFloat8, prepareMicroscaling } from './floats';
+import { ggmlKernel } from './ggml';
 import { groupGraphKernel, groupKernel, type PrepareBand } from './groupKernel';
 import { prepareBnbInt8, prepareInteger, prepareTernary } from './integers';
 
@@ -15,6 +17,8 @@ export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | 
   const { scheme } = setting.choice;
   if (!isKernelSetting(setting)) return undefined;
   if (scheme === 'f16' || scheme === 'bf16') return castKernel(kernels, scheme);
+  const blockType = setting.graph ? undefined : blockTypeNamed(scheme);
+  if (blockType) return ggmlKernel(kernels, setting, blockType);
   // Weights of graphs have layouts of their own, but for casts.
   const prepare = setting.graph ? undefined : prepareFor(kernels, setting);
   return prepare && groupKernel(kernels, prepare);

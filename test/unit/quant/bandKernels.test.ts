@@ -171,9 +171,7 @@ const withKernel = schemes.filter((scheme) => {
 });
 
 it('has kernels for every scheme but those that prune or keep outliers', () => {
-  const without = schemes
-    .filter((scheme) => !withKernel.includes(scheme) && scheme.family !== 'ggml')
-    .map(({ name }) => name);
+  const without = schemes.filter((scheme) => !withKernel.includes(scheme)).map(({ name }) => name);
   expect(without).toEqual([
     'llm-int8',
     ...['magnitude', 'nm', 'rows', 'columns', 'heads', 'layers'].map((method) => `prune-${method}`),

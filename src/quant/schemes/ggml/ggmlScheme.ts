@@ -108,4 +108,4 @@ function encodingOf(blockType: BlockType, setting: Setting): Encoding {
  * No type with an F16 scale reaches 65,504 * 128 * 32 = 2^28. Where values are much larger than this, sums of their products may
  * overflow before a scale does, and then a search would find nothing.
  */
-const unreachable = 2 ** 30;
+export const unreachable = 2 ** 30;
