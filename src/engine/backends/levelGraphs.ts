@@ -5,7 +5,7 @@
  */
 import { roundHalfEven, roundingMagic } from '../../numeric/floats';
 import { e4m3, e5m2, type Minifloat } from '../../numeric/minifloats';
-import type { LevelName } from '../../quant/bandKernels/groupKernel';
+import type { LevelName } from '../../quant/bandKernels/bandKernel';
 import { fp4Thresholds, nf4Thresholds } from '../../quant/schemes/blockCodebook';
 import { type OnnxNode, onnxFloat, onnxInt32, onnxUint8, writeOnnxModel } from './onnxGraph';
 

@@ -1,6 +1,6 @@
 /** What tasks work with inside a thread. */
 import type { Kernels } from '../../kernels/kernels';
-import type { LevelName } from '../../quant/bandKernels/groupKernel';
+import type { LevelName } from '../../quant/bandKernels/bandKernel';
 import type { BinState } from '../../stats/segmentStats';
 import type { FileCache } from './fileCache';
 import type { SegmentReader } from './segmentReader';

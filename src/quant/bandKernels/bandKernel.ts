@@ -2,7 +2,6 @@
 import type { Kernels } from '../../kernels/kernels';
 import type { Chunk, Knowledge } from '../scheme';
 import type { ScaleDtype } from '../types';
-import type { LevelName } from './groupKernel';
 
 /** Consecutive values of the flattened weight, all finite: a `Band` in the kernels' memory. */
 export interface KernelBand {
@@ -26,6 +25,9 @@ export interface KernelEncoded {
  * free. undefined where the plain code decides: where a scale does not fit its type.
  */
 export type BandKernel = (band: KernelBand, known: Knowledge) => KernelEncoded | undefined;
+
+/** Codebooks, and floats of 4 and 8 bits. */
+export type LevelName = 'nf4' | 'fp4' | 'e2m1' | 'e4m3' | 'e5m2';
 
 /**
  * Codes of rows x columns float32 at `x`, clamp(rne(x * inverse) + zero, low, high), one byte each, go to `codes`; inverses and

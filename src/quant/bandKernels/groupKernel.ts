@@ -11,11 +11,9 @@ import {
   type EncodeRows,
   type GraphKernel,
   type KernelBand,
+  type LevelName,
   placeFloats,
 } from './bandKernel';
-
-/** Floats of 4 and 8 bits, and codebooks. */
-export type LevelName = 'nf4' | 'fp4' | 'e2m1' | 'e4m3' | 'e5m2';
 
 /** What becomes of x * inverse. */
 export type ElementCode =
