@@ -1,0 +1,95 @@
+/** A GGUF model on the packed extension in a real VS Code: its types with sizes, the plan, writing, the result, and its errors. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { denseModel } from '../unit/engine/ggufModels';
+import {
+  type Host,
+  launchBrowser,
+  notifications,
+  openFile,
+  openWorkbench,
+  pick,
+  quickInput,
+  quickRows,
+  runCommand,
+  scratchWorkspace,
+  screenshot,
+  setTheme,
+  startHost,
+  tab,
+  webviewFrame,
+} from './fixtures/vscodeHost';
+
+const workspace = scratchWorkspace();
+let host: Host;
+let browser: Browser;
+const inWorkspace = (name: string) => path.join(workspace.folder, name);
+
+beforeAll(async () => {
+  writeFileSync(inWorkspace('small.F16.gguf'), denseModel());
+  host = await startHost({ workspace: workspace.folder, settings: { 'tensorLoupe.backend': 'cpu' } });
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.stop();
+  await workspace.remove();
+});
+
+it('becomes a smaller one in a few keystrokes, as llama-quantize would write it', async () => {
+  const page = await openWorkbench(browser, host);
+  await openFile(page, 'small.F16.gguf');
+  await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  await quickRows(page)
+    .filter({ hasText: 'Q4_K_M' })
+    .filter({ hasText: 'bits per weight' })
+    .first()
+    .waitFor();
+  await screenshot(page, 'gguf-types-dark');
+  await pick(page, /^Q4_K_M/);
+  await quickRows(page).filter({ hasText: 'small.Q4_K_M.gguf' }).first().waitFor();
+  await screenshot(page, 'gguf-target-dark');
+  await pick(page, /Show what each tensor becomes/);
+  await quickRows(page).filter({ hasText: 'blk.0.attn_v.weight' }).first().waitFor();
+  await screenshot(page, 'gguf-plan-dark');
+  await page.keyboard.press('Enter');
+  await quickRows(page).filter({ hasText: 'small.Q4_K_M.gguf' }).first().waitFor();
+  expect(await quickInput(page).isVisible()).toBe(true);
+  await page.keyboard.press('Enter');
+
+  const show = notifications(page).getByRole('button', { name: 'Show Error Report' });
+  await show.waitFor();
+  const written = readFileSync(inWorkspace('small.Q4_K_M.gguf'));
+  // What llama-quantize makes of the same model; see ggufQuantize.test.ts.
+  expect(createHash('sha256').update(written).digest('hex')).toBe(
+    '4ce647c6503885919e9a61cdcfc7555c048a98d143da1233a8c79a3f72c9af17',
+  );
+  expect(await tab(page, 'small.Q4_K_M.gguf').count()).toBe(1);
+  await screenshot(page, 'gguf-result-dark');
+  await show.click();
+  await webviewFrame(page).locator('[data-testid="error-map"] [data-value]').first().waitFor();
+  await screenshot(page, 'gguf-report-dark');
+  await page.close();
+});
+
+it('that is quantized already asks first, and nothing is left when one says no', async () => {
+  const page = await openWorkbench(browser, host);
+  await setTheme(page, 'light');
+  const before = readdirSync(workspace.folder);
+  await openFile(page, 'small.Q4_K_M.gguf');
+  await webviewFrame(page).locator('[data-testid="dtypes"]').first().waitFor();
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  const dialog = page.getByRole('dialog').filter({ hasText: 'is quantized already' });
+  await dialog.waitFor();
+  await screenshot(page, 'gguf-again-light');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  expect(existsSync(inWorkspace('small.Q4_K_M.gguf'))).toBe(true);
+  expect(readdirSync(workspace.folder)).toEqual(before);
+  await page.close();
+});
