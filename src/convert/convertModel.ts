@@ -11,7 +11,7 @@ import { tokenizerMetadata } from './tokenizer/tokenizerMetadata';
 
 export interface ConvertedModel {
   readonly architecture: string;
-  /** Without general.file_type, which is the types' matter. */
+  /** Without general.file_type and general.quantization_version, which tell of the types. */
   readonly metadata: readonly GgufMetadataEntry[];
   readonly tensors: readonly ConvertedTensor[];
   /** Names of tensors that llama.cpp does not read. */
@@ -73,7 +73,6 @@ function general(
     0,
   );
   list.text('size_label', sizeLabel(parameters));
-  list.u32('quantization_version', 2);
   return list.entries;
 }
 

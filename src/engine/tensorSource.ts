@@ -20,12 +20,23 @@ export interface PieceSpan extends FileSpan {
 /** A logical weight of codes and scales, checked against its pieces' sizes. */
 export type PackedSource = PackedWeight<PieceSpan>;
 
+/** How values that are written otherwise than they are stored come from the stored ones. */
+export type Rearrangement =
+  /** Each head's rows in pairs, one of its first half beside one of its second. */
+  | { readonly kind: 'pair-rows'; readonly heads: number }
+  | { readonly kind: 'add'; readonly addend: number }
+  /** The stored matrix has the source's rows as its columns. */
+  | { readonly kind: 'transpose' }
+  /** Matrices of the same shape below each other. */
+  | { readonly kind: 'stack'; readonly parts: readonly TensorSource[] };
+
 export interface TensorSource extends MatrixShape, FileSpan {
   readonly name: string;
   readonly dtype: string;
   /** Column ranges are read in multiples of this: the block of a block type. */
   readonly columnUnit: number;
   readonly packed?: PackedSource | undefined;
+  readonly rearranged?: Rearrangement | undefined;
   /** Set for the weight of an operator in an ONNX graph. */
   readonly graph?: GraphPlace | undefined;
 }

@@ -3,7 +3,7 @@ import { linearCodes } from './linearCode';
 import type { Scheme } from './scheme';
 import { fp4, nf4 } from './schemes/blockCodebook';
 import { f8E4m3, f8E5m2 } from './schemes/float8';
-import { bf16, f16 } from './schemes/floatCast';
+import { bf16, f16, f32 } from './schemes/floatCast';
 import { blockTypes } from './schemes/ggml/blockTypes';
 import { ggmlScheme } from './schemes/ggml/ggmlScheme';
 import { linearInteger } from './schemes/linearInteger';
@@ -33,7 +33,10 @@ export const schemes: readonly Scheme[] = [
   ...pruneOnly,
 ];
 
-const byName = new Map<string, Scheme>(schemes.map((scheme) => [scheme.name, scheme]));
+/** Conversions widen with it; as a choice for a model it would only make it larger. */
+const unlisted: readonly Scheme[] = [f32];
+
+const byName = new Map<string, Scheme>([...schemes, ...unlisted].map((scheme) => [scheme.name, scheme]));
 
 /** The scheme of a name; throws `usage` and lists the names for an unknown one. */
 export function schemeNamed(name: string): Scheme {

@@ -18,6 +18,7 @@ export type SchemeName =
   | `int${IntegerBits}-zeropoint`
   | 'f16'
   | 'bf16'
+  | 'f32'
   | 'f8-e4m3'
   | 'f8-e5m2'
   | 'nf4'

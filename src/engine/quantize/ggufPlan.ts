@@ -1,9 +1,7 @@
 /** Plans the quantization of a GGUF model: the type of every tensor, the new header, and where every byte of the output lies. */
 import * as path from 'node:path';
-import { openFileSource } from '../../bytes/byteSource';
 import { LoupeError } from '../../errors';
 import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
-import { type GgufLayout, readGgufLayout } from '../../formats/gguf/reader';
 import { type GgufMetadataItem, partBytes, planGgufFile } from '../../formats/gguf/writer';
 import type { QuantizeRequest } from '../../protocol/engineApi';
 import { chosenOptions } from '../../quant/choice';
@@ -15,43 +13,44 @@ import { recipeOf } from '../../quant/recipe';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
 import { namingTensor } from '../namingTensor';
 import { settingOf } from '../quantizeTensor';
-import { type TensorSource, tensorSource } from '../tensorSource';
 import { ggufImportance, type TensorImportance } from './ggufImportance';
-import { fileTypeMetadata, keptMetadata, splitMetadata } from './ggufMetadata';
+import { fileTypeMetadata, splitMetadata } from './ggufMetadata';
 import { ggufSizes } from './ggufSizes';
+import { type GgufSource, ggufSource } from './ggufSource';
 import { assertGgufTarget, ggufTarget } from './ggufTarget';
 import { type DecidedTensor, decideTypes } from './ggufTypes';
 import type { QuantizePlan } from './plan';
 import type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
 
 /**
- * The output is one file, or as many as the source has. Throws `refused` before anything is written, naming the tensor, for what
- * cannot be stored or was quantized before; `unsupported` for types that are not written yet; `usage` for unknown names.
+ * Of a GGUF model, or of a safetensors model that becomes one. The output is one file, or as many as a GGUF source has. Throws
+ * `refused` before anything is written, naming the tensor, for what cannot be stored or was quantized before; `unsupported` for
+ * types and models that are not known; `usage` for unknown names.
  */
-export async function planGguf(checkpoint: Checkpoint, request: QuantizeRequest): Promise<QuantizePlan> {
-  if (request.dryRun && request.sizesOnly && !request.gguf) return ggufSizes(checkpoint, request);
-  assertSound(checkpoint);
-  const layouts = await Promise.all(checkpoint.files.map(({ path: file }) => layoutOf(file)));
-  const first = layouts[0]!;
+export async function planGguf(given: Checkpoint, request: QuantizeRequest): Promise<QuantizePlan> {
+  if (request.dryRun && request.sizesOnly && !request.gguf) return ggufSizes(given, request);
+  assertSound(given);
+  const model = await ggufSource(given);
+  const { checkpoint } = model;
   const options: GgufOptions | undefined = request.gguf;
   const importance = await ggufImportance(options);
   const ordered = inOutputOrder(checkpoint, options);
   const decision = decideTypes(checkpoint, ordered, request, importance !== undefined);
-  const out = ggufTarget(checkpoint, request, decision.fileType.name);
-  const isSplit = options?.keepSplit === true && checkpoint.files.length > 1;
+  const out = ggufTarget(checkpoint, request, decision.fileType.name, model.name);
+  const isSplit = options?.keepSplit === true && given.format === 'gguf' && checkpoint.files.length > 1;
   const parts = isSplit
     ? checkpoint.files.map((_, file) => ordered.filter((tensor) => tensor.file === file))
     : [ordered];
   const names = isSplit ? parts.map((_, no) => partName(out, no, parts.length)) : [path.basename(out)];
   if (!request.dryRun) await assertGgufTarget(out, names, checkpoint, request.overwrite);
 
-  const own = [...keptMetadata(first), ...fileTypeMetadata(decision.fileType.number, options, importance)];
+  const own = [...model.metadata, ...fileTypeMetadata(decision.fileType.number, options, importance)];
   const shards = parts.map((tensors, no): PlannedShard => {
     const metadata = isSplit
       ? [...(no === 0 ? own : []), ...splitMetadata(no, parts.length, ordered.length)]
       : own;
-    const decided = tensors.map((tensor) => decision.byTensor.get(tensor)!);
-    return planFile(checkpoint, names[no]!, metadata, first.alignment, decided, request, importance);
+    const decided = tensors.map((tensor) => asRead(decision.byTensor.get(tensor)!, model));
+    return planFile(model, names[no]!, metadata, decided, request, importance);
   });
   const target = path.join(path.dirname(out), names[0]!);
   return {
@@ -59,7 +58,7 @@ export async function planGguf(checkpoint: Checkpoint, request: QuantizeRequest)
     request,
     recipe: request.recipe ?? recipeOf(chosenOptions(request), request.pure),
     rules: decision.recipeRules,
-    warnings: [...decision.warnings, ...unusedImportance(importance, ordered)],
+    warnings: [...model.warnings, ...decision.warnings, ...unusedImportance(importance, ordered)],
     out: target,
     asFiles: true,
     shards,
@@ -72,20 +71,9 @@ export async function planGguf(checkpoint: Checkpoint, request: QuantizeRequest)
   };
 }
 
-async function layoutOf(file: string): Promise<GgufLayout> {
-  const source = await openFileSource(file);
-  try {
-    const layout = await readGgufLayout(source);
-    if (layout.isBigEndian || layout.version === 1)
-      throw new LoupeError(
-        'unsupported',
-        `${layout.isBigEndian ? 'Big-endian files' : 'Files of GGUF version 1'} are shown, but not written anew; llama.cpp's tools convert them.`,
-        { file, byteOffset: 4 },
-      );
-    return layout;
-  } finally {
-    await source.close();
-  }
+/** Vectors, norms and routers of a converted model are F32, which GGUF models have them in already. */
+function asRead(decided: DecidedTensor, model: GgufSource): DecidedTensor {
+  return model.isAlwaysF32(decided.tensor) ? { ...decided, type: 'F32', note: undefined } : decided;
 }
 
 /** Refuses a model with faults, naming the first. */
@@ -116,14 +104,14 @@ function partName(out: string, no: number, count: number): string {
 }
 
 function planFile(
-  checkpoint: Checkpoint,
+  model: GgufSource,
   name: string,
   metadata: readonly GgufMetadataItem[],
-  alignment: number,
   decided: readonly DecidedTensor[],
   request: QuantizeRequest,
   importance: TensorImportance | undefined,
 ): PlannedShard {
+  const { checkpoint, alignment } = model;
   const plan = planGgufFile({
     metadata,
     alignment,
@@ -140,9 +128,12 @@ function planFile(
     else runs.push({ byteOffset, file: checkpoint.files[0]!, from: part.start, bytes: part.bytes });
     byteOffset += partBytes(part);
   }
-  const tensors = decided.map((each, i) =>
-    planTensor(checkpoint, each, plan.tensors[i]!.byteOffset, request, importance),
-  );
+  const tensors = decided.map((each, i) => {
+    const at = plan.tensors[i]!.byteOffset;
+    const bytes = model.given(each.tensor);
+    if (bytes) runs.push({ byteOffset: at, given: bytes });
+    return planTensor(model, each, at, request, importance);
+  });
   return { name, headerBytes: new Uint8Array(0), runs, totalBytes: plan.totalBytes, tensors };
 }
 
@@ -153,16 +144,17 @@ function withoutOuterOnes(shape: readonly number[]): readonly number[] {
 }
 
 function planTensor(
-  checkpoint: Checkpoint,
+  model: GgufSource,
   { tensor, type, note, needsImportance }: DecidedTensor,
   byteOffset: number,
   request: QuantizeRequest,
   importance: TensorImportance | undefined,
 ): PlannedTensor {
   const { name, dtype, bytes, elements } = tensor;
-  if (type === dtype) {
+  const isGiven = model.given(tensor) !== undefined;
+  if (type === dtype && (isGiven || model.copiesBytes(tensor))) {
     const row = tensorError(noErrorSums, elements, { name, from: dtype, to: dtype, bytes, note });
-    return { kind: 'copy', tensor, row, byteOffset };
+    return { kind: 'copy', tensor, row, byteOffset, isCarried: isGiven };
   }
   const about = { name, from: dtype, to: type, bytes: bytesIn(type, tensor), note };
   const scheme = schemeOfType(type);
@@ -177,7 +169,7 @@ function planTensor(
     const row = tensorError(noErrorSums, elements, { ...about, note: 'not computed: dry run' });
     return { kind: 'copy', tensor, row, byteOffset, isCarried: true };
   }
-  const source = rowsOf(checkpoint, tensor);
+  const source = model.sourceOf(tensor);
   const weights = importance?.of(tensor);
   if (importance && !weights && needsImportance && !request.dryRun)
     throw new LoupeError(
@@ -201,15 +193,6 @@ function planTensor(
     names: [],
     pieces: new Map([['', byteOffset]]),
   };
-}
-
-/** The tensor as a matrix of its innermost rows: stacks of experts are quantized row by row. */
-function rowsOf(checkpoint: Checkpoint, tensor: TensorInfo): TensorSource {
-  const source = tensorSource(checkpoint, tensor);
-  if (typeof source === 'string')
-    throw new LoupeError('refused', `${tensor.name} cannot be read: ${source}`, { tensor: tensor.name });
-  const columns = tensor.shape.at(-1) ?? 1;
-  return { ...source, columns, rows: columns === 0 ? 0 : tensor.elements / columns };
 }
 
 /** Entries of a matrix that no tensor has are most likely those of another model. */

@@ -13,8 +13,14 @@ const partEnding = /-\d{5}-of-\d{5}$/;
  * A file beside the source, the file that was asked for, or one of the source's name in the folder that was; a name that ends in
  * another type gets the new one in its place.
  */
-export function ggufTarget({ files }: Checkpoint, request: QuantizeRequest, fileType: string): string {
-  const source = files[0]!.path;
+export function ggufTarget(
+  { files, folder }: Checkpoint,
+  request: QuantizeRequest,
+  fileType: string,
+  modelName?: string,
+): string {
+  // A model of several files is called as its folder is, and its GGUF file lies beside that.
+  const source = modelName === undefined ? files[0]!.path : `${folder}.gguf`;
   const stem = path
     .basename(source)
     .replace(/\.gguf$/i, '')

@@ -80,13 +80,7 @@ export async function sizesPlan(
 
 /** Everything that is decided before anything is written. Throws what `planOnnx` and `planQuantization` throw. */
 async function planFor({ checkpoint }: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
-  if (request.gguf && checkpoint.format !== 'gguf') {
-    throw new LoupeError(
-      'unsupported',
-      `${request.gguf.fileType} is a file type of GGUF, and only GGUF models are written so yet; llama.cpp's convert_hf_to_gguf.py makes one of this model.`,
-      { file: checkpoint.path },
-    );
-  }
+  if (request.gguf) return planGguf(checkpoint, request);
   if (checkpoint.format !== 'onnx' && checkpoint.format !== 'gguf')
     return planQuantization(checkpoint, request);
   if (request.maxShardBytes !== undefined) {

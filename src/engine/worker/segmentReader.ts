@@ -5,6 +5,7 @@ import { type Block, segmentElements } from '../matrix';
 import type { FileSpan, TensorSource } from '../tensorSource';
 import type { FileCache } from './fileCache';
 import { type PackedElement, PackedReader } from './packed/packedReader';
+import { readRearranged } from './rearranged';
 
 export class SegmentReader {
   private readonly packed: PackedReader;
@@ -38,7 +39,8 @@ export class SegmentReader {
     if (elements === 0) return;
     const mark = this.kernels.mark();
     try {
-      if (source.packed) this.packed.read(source, source.packed, block, pointer);
+      if (source.rearranged) readRearranged(this.kernels, this, source, source.rearranged, block, pointer);
+      else if (source.packed) this.packed.read(source, source.packed, block, pointer);
       else if (source.dtype === 'F32') this.readRaw(source, block, pointer);
       else {
         const raw = this.kernels.alloc(this.rawBytes(source, elements));
@@ -81,7 +83,7 @@ export class SegmentReader {
       this.read(source, block, pointer);
       return;
     }
-    if (source.packed && this.packed.takesRegions(source, source.packed)) {
+    if (source.packed && !source.rearranged && this.packed.takesRegions(source, source.packed)) {
       this.packed.readRegion(source.packed, block, pointer);
       return;
     }

@@ -7,6 +7,7 @@ const byType: ReadonlyMap<string, SchemeName> = new Map([
   ...blockTypes.map(({ name, type }): [string, SchemeName] => [type, name]),
   ['F16', 'f16'],
   ['BF16', 'bf16'],
+  ['F32', 'f32'],
 ]);
 const byScheme: ReadonlyMap<string, string> = new Map([...byType].map(([type, name]) => [name, type]));
 

@@ -44,6 +44,7 @@ describe('a Hugging Face model as GGUF', () => {
     const made = plain(model);
     // What depends on the types that are written, or is told of the file as such.
     const aside = [
+      'general.quantization_version',
       'version',
       'tensor_count',
       'kv_count',

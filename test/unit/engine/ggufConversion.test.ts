@@ -1,0 +1,178 @@
+/** Hugging Face models that become GGUF files, through the real engine. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineClient } from '../../../src/engine/client';
+import type { QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
+import { f32Data, makeSafetensors } from '../../fixtures/makeCheckpoint';
+import { sharedPath } from '../../fixtures/shared';
+
+const root = path.resolve(import.meta.dirname, '../../..');
+let work: string;
+let engine: EngineClient;
+beforeAll(() => {
+  work = mkdtempSync(path.join(tmpdir(), 'loupe-convert-'));
+  engine = new EngineClient({ enginePath: path.join(root, 'dist/engine.js') });
+});
+afterAll(() => {
+  engine.dispose();
+  rmSync(work, { recursive: true, force: true });
+});
+
+function convert(
+  model: string,
+  fileType: string,
+  more: Partial<QuantizeRequest> = {},
+): Promise<QuantizeReport> {
+  return engine.call('quantize', {
+    path: model,
+    scheme: 'f16',
+    granularity: 'none',
+    gguf: { fileType },
+    backend: 'cpu',
+    overwrite: true,
+    pure: false,
+    dryRun: false,
+    ...more,
+  });
+}
+
+/** Bytes of each tensor of a GGUF file, by name. */
+async function tensorBytes(file: string): Promise<Map<string, Buffer>> {
+  const { tensors } = await engine.call('open', { path: file });
+  const bytes = readFileSync(file);
+  return new Map(
+    tensors.names.map((name, i) => [
+      name,
+      bytes.subarray(tensors.byteOffset[i]!, tensors.byteOffset[i]! + tensors.bytes[i]!),
+    ]),
+  );
+}
+
+describe('the demo model', () => {
+  // The F16 file was made of the float32 weights.
+  const stored = sharedPath('models/demo-llama-3m-f32');
+  const reference = sharedPath('models/demo-llama-3m.f16.gguf');
+  const folder = () => path.join(work, 'demo');
+  beforeAll(() => {
+    if (stored) cpSync(stored, folder(), { recursive: true });
+  });
+
+  it.skipIf(!stored || !reference)("has the tensors of llama.cpp's own file, byte for byte", async () => {
+    const { outputs } = await convert(folder(), 'F16');
+    expect(outputs).toEqual([path.join(work, 'demo-F16.gguf')]);
+    const [made, expected] = [await tensorBytes(outputs[0]!), await tensorBytes(reference!)];
+    expect([...made.keys()].sort()).toEqual([...expected.keys()].sort());
+    for (const [name, bytes] of expected) expect(made.get(name)!.equals(bytes), name).toBe(true);
+  });
+
+  it.skipIf(!stored)('becomes Q4_K_M in one step, as in two through F32', async () => {
+    const direct = await convert(folder(), 'Q4_K_M');
+    const whole = await convert(folder(), 'F32');
+    const through = await convert(whole.outputs[0]!, 'Q4_K_M', { out: path.join(work, 'through.gguf') });
+    const made = await tensorBytes(direct.outputs[0]!);
+    for (const [name, bytes] of await tensorBytes(through.outputs[0]!))
+      expect(made.get(name)!.equals(bytes), name).toBe(true);
+    expect(direct.bytesAfter).toBeLessThan(0.2 * direct.bytesBefore);
+  });
+});
+
+/** A folder with weights of counted values and a tokenizer of five tokens. */
+function makeModel(
+  name: string,
+  config: Record<string, unknown>,
+  tensors: Readonly<Record<string, readonly number[]>>,
+): { folder: string; values: Map<string, Float32Array> } {
+  const folder = path.join(work, name);
+  cpSync(
+    path.join(root, 'examples/demo-llama-3m-outliers/tokenizer_config.json'),
+    path.join(folder, 'tokenizer_config.json'),
+  );
+  const vocab = { a: 0, b: 1, c: 2, d: 3, e: 4 };
+  const tokenizer = { pre_tokenizer: { type: 'ByteLevel' }, model: { type: 'BPE', vocab, merges: [] } };
+  writeFileSync(path.join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+  writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
+  const values = new Map(
+    Object.entries(tensors).map(([tensor, shape], no) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      return [tensor, Float32Array.from({ length: count }, (_, i) => 100 * no + i / 8)];
+    }),
+  );
+  writeFileSync(
+    path.join(folder, 'model.safetensors'),
+    makeSafetensors(
+      Object.entries(tensors).map(([tensor, shape]) => ({
+        name: tensor,
+        dtype: 'F32',
+        shape: [...shape],
+        data: f32Data([...values.get(tensor)!]),
+      })),
+    ),
+  );
+  return { folder, values };
+}
+
+const floats = (bytes: Buffer): number[] =>
+  Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
+
+describe('tensors that are written otherwise than they are stored', () => {
+  const common = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, rms_norm_eps: 1e-5 };
+
+  it('turn, stack, shift and widen', async () => {
+    const { folder, values } = makeModel(
+      'moe',
+      { ...common, model_type: 'mixtral', intermediate_size: 6, num_local_experts: 2, vocab_size: 5 },
+      {
+        'model.embed_tokens.weight': [5, 8],
+        'model.layers.0.self_attn.q_proj.weight': [8, 8],
+        'model.layers.0.block_sparse_moe.experts.1.w1.weight': [6, 8],
+        'model.layers.0.block_sparse_moe.experts.0.w1.weight': [6, 8],
+      },
+    );
+    const { outputs } = await convert(folder, 'F32');
+    const made = await tensorBytes(outputs[0]!);
+    const q = values.get('model.layers.0.self_attn.q_proj.weight')!;
+    // Heads of four rows: 0 2 1 3, as rows 0 and 2 are a pair.
+    const order = [0, 2, 1, 3, 4, 6, 5, 7];
+    expect(floats(made.get('blk.0.attn_q.weight')!)).toEqual(
+      order.flatMap((row) => [...q.subarray(8 * row, 8 * row + 8)]),
+    );
+    expect(floats(made.get('blk.0.ffn_gate_exps.weight')!)).toEqual([
+      ...values.get('model.layers.0.block_sparse_moe.experts.0.w1.weight')!,
+      ...values.get('model.layers.0.block_sparse_moe.experts.1.w1.weight')!,
+    ]);
+  });
+
+  it("transpose GPT-2's projections", async () => {
+    const { folder, values } = makeModel(
+      'gpt2',
+      { model_type: 'gpt2', n_embd: 8, n_layer: 1, n_head: 2, n_ctx: 16, vocab_size: 5 },
+      { 'wte.weight': [5, 8], 'wpe.weight': [16, 8], 'h.0.attn.c_attn.weight': [8, 24] },
+    );
+    const { outputs } = await convert(folder, 'F32');
+    const made = floats((await tensorBytes(outputs[0]!)).get('blk.0.attn_qkv.weight')!);
+    const stored = values.get('h.0.attn.c_attn.weight')!;
+    expect(made).toEqual(Array.from({ length: 24 * 8 }, (_, i) => stored[(i % 8) * 24 + Math.floor(i / 8)]!));
+  });
+
+  it("add the 1 of Gemma's norms", async () => {
+    const { folder, values } = makeModel(
+      'gemma',
+      { ...common, model_type: 'gemma2', intermediate_size: 6, max_position_embeddings: 64, vocab_size: 5 },
+      { 'model.embed_tokens.weight': [5, 8], 'model.norm.weight': [8] },
+    );
+    const { outputs } = await convert(folder, 'BF16');
+    const made = await tensorBytes(outputs[0]!);
+    expect(floats(made.get('output_norm.weight')!)).toEqual(
+      [...values.get('model.norm.weight')!].map((value) => value + 1),
+    );
+  });
+
+  it('refuse a model without a tokenizer before anything is written', async () => {
+    const folder = path.join(work, 'bare');
+    cpSync(path.join(work, 'moe'), folder, { recursive: true });
+    rmSync(path.join(folder, 'tokenizer.json'));
+    await expect(convert(folder, 'F16')).rejects.toThrow('neither a tokenizer.json nor a tokenizer.model');
+  });
+});
