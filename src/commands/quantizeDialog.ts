@@ -4,14 +4,16 @@ import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { BackendName, BackendReport, GgufOptions, QuantizeReport } from '../protocol/engineApi';
+import type { BackendName, GgufOptions, QuantizeReport } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
 import type { Recipe } from '../quant/recipe';
 import type { Scheme } from '../quant/scheme';
+import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
-import { roomText } from './roomText';
+import { isWritable, mediumOf } from '../quant/writable';
 import { backendItems } from './backendItems';
-import { type Choice, isWritable, type Mode, schemeItems, variantsOf } from './schemeMenu';
+import { roomText } from './roomText';
+import { type Choice, type Mode, refusedItems, schemeItems, variantsOf } from './schemeMenu';
 
 export interface QuantizeChoice extends SchemeChoice {
   readonly backend: BackendName | 'auto';
@@ -62,7 +64,8 @@ export function pick<T>(
     quickPick.onDidTriggerButton(() => finish({ kind: 'back' }));
     quickPick.onDidAccept(() => {
       const item = quickPick.selectedItems[0];
-      if (item) finish({ kind: 'value', value: item.value });
+      // A line that only gives a reason stays where it is.
+      if (item && !item.refused) finish({ kind: 'value', value: item.value });
     });
     quickPick.onDidHide(() => finish({ kind: 'escape' }));
     const finish = (answer: Answer<T>) => {
@@ -72,6 +75,13 @@ export function pick<T>(
     quickPick.show();
   });
 }
+
+/** Above the schemes that are only previewed. Never chosen, so its value does not matter. */
+const refusedHead: Choice<Scheme> = {
+  label: 'Can be previewed, not written',
+  kind: vscode.QuickPickItemKind.Separator,
+  value: schemeNamed('int8-absmax'),
+};
 
 /**
  * Asks for everything that a quantization needs. `preview` asks only for the scheme and its variant.
@@ -87,7 +97,9 @@ export async function askQuantizeChoice(
   const configured = vscode.workspace
     .getConfiguration('tensorLoupe')
     .get<BackendName | 'auto'>('backend', 'auto');
-  const items = schemeItems(mode);
+  const medium = mediumOf(file);
+  const items = schemeItems(mode, medium);
+  const refused = refusedItems(mode, medium);
   let scheme = items[0]!.value;
   let variants: Choice<SchemeChoice>[] = [];
   let variant: SchemeChoice | undefined;
@@ -98,11 +110,13 @@ export async function askQuantizeChoice(
     if (step === 1) {
       const chosen: Answer<Scheme> = await pick(
         { title, step, totalSteps, placeholder: 'Scheme', active: scheme },
-        items,
+        refused.length === 0 ? items : [...items, refusedHead, ...refused],
       );
       if (chosen.kind === 'value') {
         if (chosen.value !== scheme || variants.length === 0)
-          variants = variantsOf(chosen.value).filter(({ value }) => mode === 'preview' || isWritable(value));
+          variants = variantsOf(chosen.value).filter(
+            ({ value }) => mode === 'preview' || isWritable(value, medium),
+          );
         scheme = chosen.value;
       }
       answer = chosen;

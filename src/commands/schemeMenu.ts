@@ -1,15 +1,16 @@
 /** What the dialogs offer of each scheme: labels, granularities and block sizes. Nothing here talks to VS Code. */
 import type { QuickPickItem } from 'vscode';
 import type { Granularity } from '../protocol/engineApi';
-import { settingFor } from '../quant/choice';
-import { storedFormFor } from '../quant/encoding';
 import type { Scheme } from '../quant/scheme';
 import { schemes } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
+import { isWritable, type Medium, whyUnwritable } from '../quant/writable';
 
 /** A line of a quick pick. */
 export interface Choice<T> extends QuickPickItem {
   readonly value: T;
+  /** It only says why it cannot be chosen. */
+  readonly refused?: boolean;
 }
 
 /** What the dialog leads to. */
@@ -68,16 +69,27 @@ export function variantsOf({ name, options }: Scheme): Choice<SchemeChoice>[] {
 const usualBlocks = (sizes: readonly number[]): readonly number[] =>
   sizes.length <= 1 ? sizes : [sizes[0]!, ...sizes.slice(1).filter((size) => size >= 32)].slice(0, 3);
 
-/** Whether a layout of this output (safetensors or ONNX) holds the weights of usual models so. */
-export function isWritable(choice: SchemeChoice): boolean {
-  const { layout } = storedFormFor(settingFor(choice, 'BF16', { rows: 4096, columns: 4096 }));
-  return layout !== 'none' && layout !== 'gguf';
-}
+/** Heads need a size that nobody asks for here. */
+const offered = schemes.filter((scheme) => scheme.name !== 'prune-heads');
+const isHeld = (scheme: Scheme, medium: Medium): boolean =>
+  variantsOf(scheme).some(({ value }) => isWritable(value, medium));
 
-/** The schemes of the first step: to be written, only those that a layout holds. Heads need a size that nobody asks for here. */
-export function schemeItems(mode: Mode): Choice<Scheme>[] {
-  return schemes
-    .filter((scheme) => scheme.name !== 'prune-heads')
-    .filter((scheme) => mode === 'preview' || variantsOf(scheme).some(({ value }) => isWritable(value)))
+/** The schemes of the first step: to be written, only those that the medium holds. */
+export function schemeItems(mode: Mode, medium: Medium = 'safetensors'): Choice<Scheme>[] {
+  return offered
+    .filter((scheme) => mode === 'preview' || isHeld(scheme, medium))
     .map((scheme) => ({ value: scheme, label: scheme.label, detail: scheme.detail }));
 }
+
+/** The schemes that can only be previewed, with the reason why they cannot be written. */
+export function refusedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
+  if (mode === 'preview') return [];
+  return offered
+    .filter((scheme) => !isHeld(scheme, medium))
+    .map((scheme) => {
+      const reason = whyUnwritable(variantsOf(scheme)[0]!.value, medium)!;
+      return { value: scheme, label: scheme.label, detail: sentence(reason), refused: true };
+    });
+}
+
+const sentence = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

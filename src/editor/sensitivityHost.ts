@@ -4,7 +4,8 @@ import type { EngineClient } from '../engine/client';
 import type { Catalogue } from '../protocol/engineApi';
 import type { Handlers } from '../protocol/rpc';
 import type { SensitivityPageContract } from '../protocol/sensitivityPageApi';
-import { schemeOffers, usualOffers } from '../quant/schemeOffers';
+import { usualOffers } from '../quant/schemeOffers';
+import { schemeOffersFor } from '../quant/writable';
 import { quantizeWith, saveRecipe } from './saveRecipe';
 
 /** What of a checkpoint the tab works on. */
@@ -25,7 +26,11 @@ export function sensitivityHandlers(
     return { path, generation };
   };
   return {
-    schemes: async () => ({ offers: schemeOffers, usual: usualOffers(usualColumns(await catalogue())) }),
+    schemes: async () => {
+      const opened = await catalogue();
+      const offers = schemeOffersFor(opened.format === 'onnx' ? 'onnx' : 'safetensors');
+      return { offers, usual: usualOffers(usualColumns(opened)) };
+    },
     sensitivity: async (params, { signal, progress }) => {
       const { cells } = await engine.call(
         'sensitivity',

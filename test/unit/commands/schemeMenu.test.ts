@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { isWritable, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
+import { refusedItems, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
 import { resolveChoice } from '../../../src/quant/choice';
 import { schemeNamed } from '../../../src/quant/schemes';
+import { isWritable, mediumOf } from '../../../src/quant/writable';
 
 const names = (mode: 'quantize' | 'preview') => schemeItems(mode).map(({ value }) => value.name);
 
@@ -59,5 +60,26 @@ describe('the menus of schemes', () => {
       'Per block of 32',
       'Per block of 64',
     ]);
+  });
+
+  it('offer for an ONNX model what its graph can hold, and say of the others why it cannot', () => {
+    expect([mediumOf('/a/net.onnx'), mediumOf('/a/model.safetensors')]).toEqual(['onnx', 'safetensors']);
+    const onnx = schemeItems('quantize', 'onnx').map(({ value }) => value.name);
+    expect(onnx).toEqual(
+      expect.arrayContaining(['int8-absmax', 'int4-zeropoint', 'int2-absmax', 'nf4', 'f16']),
+    );
+    for (const name of ['int3-absmax', 'f8-e4m3', 'mxfp4', 'nvfp4', 'bnb-int8', 'ternary'])
+      expect(onnx).not.toContain(name);
+    const refused = refusedItems('quantize', 'onnx');
+    expect([...onnx, ...refused.map(({ value }) => value.name)].sort()).toEqual([...names('preview')].sort());
+    for (const { refused: isRefused, detail } of refused) {
+      expect(isRefused).toBe(true);
+      expect(detail).toMatch(/^[A-Z].{15,}\.$/);
+    }
+    expect(refused.find(({ value }) => value.name === 'mxfp4')!.detail).toContain('no operator for MXFP4');
+    expect(refusedItems('preview', 'onnx')).toEqual([]);
+    // Double quantization has no operator, so its variants are left out.
+    const nf4 = variantsOf(schemeNamed('nf4')).filter(({ value }) => isWritable(value, 'onnx'));
+    expect(nf4.map(({ label }) => label)).toEqual(['Per block of 64', 'Per block of 32', 'Per block of 128']);
   });
 });
