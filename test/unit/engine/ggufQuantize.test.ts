@@ -15,7 +15,7 @@ import {
   oldMatrix,
   splitModel,
 } from './ggufModels';
-import { demoModel, failureOf, request, startEngine, temporaryFolder } from './support';
+import { failureOf, request, startEngine, temporaryFolder } from './support';
 
 const engine = startEngine();
 const folder = temporaryFolder();
@@ -216,12 +216,6 @@ describe('refusals name what is wrong and leave nothing', () => {
       'INT8 absmax is none of them',
     ],
     ['of an unknown file type', () => quantize(place('dense.gguf'), 'q9'), { code: 'usage' }, '"q9"'],
-    [
-      'of a safetensors model',
-      () => quantize(demoModel, 'q4_k_m'),
-      { code: 'unsupported' },
-      'only GGUF models',
-    ],
     [
       'of a matrix of another model',
       () => quantize(place('experts.gguf'), 'q4_0', { imatrix: place('wrong.dat') }),
