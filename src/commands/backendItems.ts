@@ -28,10 +28,16 @@ export function backendItems(reports: readonly BackendReport[]): BackendItem[] {
       value: report.name,
       label: backendLabels[report.name],
       description: report.available ? facts(report) : 'not available',
-      detail: report.available ? report.reason : sentences(report),
+      detail: detailOf(report),
       available: report.available,
     })),
   ];
+}
+
+function detailOf(report: BackendReport): string {
+  if (!report.available) return sentences(report);
+  // The reason of the kernels says why nothing else is taken, which stands at Automatic.
+  return report.name === 'cpu' ? 'WebAssembly kernels, on which every scheme runs' : report.reason;
 }
 
 /** "12.3 GB/s · NVIDIA L4 · 24.0 GiB · NVIDIA 550.54": what is known of one that is there. */

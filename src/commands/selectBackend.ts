@@ -47,7 +47,8 @@ export async function selectBackend(
       return chosen.value;
     }
   } catch (thrown) {
-    await showFailure(LoupeError.from(thrown), log);
+    // A notification waits for its reader; who called does not.
+    void showFailure(LoupeError.from(thrown), log);
     return undefined;
   }
 }

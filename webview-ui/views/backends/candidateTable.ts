@@ -21,6 +21,7 @@ const share = (value: number) =>
 export function candidateTable(table: CandidateTable): TemplateResult {
   const { reports } = table;
   const automatic = reports.find(({ available }) => available);
+  const sorted = [...reports].sort((a, b) => Number(b.available) - Number(a.available));
   const fastest = Math.max(0, ...reports.map(({ measured }) => (measured?.ok ? measured.bytesPerSecond : 0)));
   return html`<table class="sheet candidates" data-testid="candidates">
     <thead>
@@ -41,7 +42,7 @@ export function candidateTable(table: CandidateTable): TemplateResult {
         </td>
         <td class="choice">${choiceCell(table, 'auto', 'Automatic', true)}</td>
       </tr>
-      ${reports.map((report) => candidateRow(table, report, fastest))}
+      ${sorted.map((report) => candidateRow(table, report, fastest))}
     </tbody>
   </table>`;
 }
