@@ -189,6 +189,18 @@ describe('a Gather', () => {
     }
   });
 
+  it.each([
+    { scheme: 'int4-zeropoint', granularity: 'row' },
+    { scheme: 'int8-absmax', granularity: 'block', blockSize: 32, output: 'qdq' },
+  ] as const)('takes DequantizeLinear before it for %j', async (choice) => {
+    const path = save(table(K));
+    const { out, decoded } = await quantized(path, choice);
+    expect(operators(out)).toEqual(['DequantizeLinear', 'Gather']);
+    const [got] = await run(out, ids);
+    const at = (i: number) => Number(rows[Math.floor(i / K)]) * K + (i % K);
+    expect(got).toEqual(Float32Array.from(got!, (_, i) => decoded.values[at(i)]!));
+  });
+
   it('of F16 gives F16', async () => {
     const path = save(table(K, 'F16'));
     const choice: SchemeChoice = { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 32 };
@@ -208,6 +220,20 @@ describe('a Gather', () => {
     expect(error).toMatchObject({ code: 'refused', tensor: 'w' });
     expect(error.message).toContain('91 codes of 4 bits');
   });
+});
+
+it('a convolution takes 4-bit codes by channels where these fill bytes', async () => {
+  const path = save({
+    nodes: [{ opType: 'Conv', input: ['x', 'w'], output: ['y'], lists: { kernel_shape: [3, 3] } }],
+    weights: [weight('w', [6, 4, 3, 3], 8)],
+    inputs: [{ name: 'x', shape: [1, 4, 5, 5] }],
+    outputs: ['y'],
+  });
+  const image: Feeds = { x: new ort.Tensor('float32', randomValues(100, 9), [1, 4, 5, 5]) };
+  const { out, decoded } = await quantized(path, { scheme: 'int4-zeropoint', granularity: 'row' });
+  expect(operators(out)).toEqual(['DequantizeLinear', 'Conv']);
+  const [dense] = await run(withValues(path, new Map([['w', decoded]])), image);
+  expect(distance(dense!, (await run(out, image))[0]!)).toBeLessThan(1e-5);
 });
 
 describe('F16', () => {
