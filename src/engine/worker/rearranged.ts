@@ -2,9 +2,12 @@
 import type { Kernels } from '../../kernels/kernels';
 import { type Block, segmentElements } from '../matrix';
 import type { Rearrangement, TensorSource } from '../tensorSource';
-import type { SegmentReader } from './segmentReader';
 
-type Reader = Pick<SegmentReader, 'read' | 'readRegion'>;
+/** What reads stored values; see `SegmentReader`. */
+interface Reader {
+  read(source: TensorSource, block: Block, pointer: number): void;
+  readRegion(source: TensorSource, block: Block, pointer: number): void;
+}
 
 /** As `SegmentReader.read`: whole rows, or a range of one row, to float32 at `pointer`. */
 export function readRearranged(
