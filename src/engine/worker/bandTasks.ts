@@ -1,5 +1,4 @@
 /** Passes over a tensor and its encoding by any scheme, window by window. */
-import { closeSync, openSync } from 'node:fs';
 import type { ErrorSums } from '../../kernels/pairSums';
 import { surveyKernelFor } from '../../quant/bandKernels/surveyKernels';
 import type { Chunk } from '../../quant/scheme';
@@ -7,9 +6,10 @@ import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { divide, segmentElements } from '../matrix';
 import { namingTensor } from '../namingTensor';
 import { BandWindow } from './bandWindow';
-import { nonFinite, writeAll } from './encodeTask';
+import { nonFinite } from './encodeTask';
 import { readFlatTo } from './flatValues';
 import { KernelWindow } from './kernelWindow';
+import { PieceWriter } from './pieceWriter';
 import type { BandsTask, SurveyTask, TaskResult } from './task';
 import type { WorkerContext } from './workerContext';
 
@@ -55,13 +55,11 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
 export async function runBands(context: WorkerContext, task: BandsTask): Promise<TaskResult<BandsTask>> {
   const { source, part, setting, known, output } = task;
   const start = part.row * source.columns;
-  const file = output && openSync(output.path, 'r+');
+  const writer = output && new PieceWriter(output);
   const write = (first: number, chunks: () => Iterable<Chunk>) => {
     // A window that begins before this part is written by the part in which it begins.
-    if (file === undefined || !output || first < start) return;
-    for (const { suffix, byteOffset, bytes } of chunks()) {
-      writeAll(file, bytes, output.pieces.get(suffix)! + byteOffset, output.path);
-    }
+    if (!writer || first < start) return;
+    for (const chunk of chunks()) writer.write(chunk);
   };
   try {
     const window =
@@ -73,9 +71,10 @@ export async function runBands(context: WorkerContext, task: BandsTask): Promise
       const first = block.row * source.columns + block.column;
       sums = addErrorSums(sums, await window.errorSumsLater(first, count));
     }
+    writer?.finish();
     return { sums };
   } finally {
-    if (file !== undefined) closeSync(file);
+    writer?.close();
   }
 }
 
