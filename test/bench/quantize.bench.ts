@@ -1,17 +1,32 @@
 /**
  * Quantizing whole made-up models of about 400 MB from a warm file cache to written, synced files: INT8 by rows, NF4, and
- * INT4 by blocks of 32, beside numpy with the same formula and file writes, and ONNX Runtime's CPU provider. CPU seconds are those of the
- * engine's process with all its threads; they tell more than wall time where others use the machine too.
+ * INT4 by blocks of 32. Beside it a plain copy of the same bytes by two threads, taken in turn with our rounds: what this machine
+ * allows at that moment, so that a goal that it cannot reach is told from one that we miss. Then ONNX Runtime's CPU provider, and
+ * numpy with the same formula and file writes over a few of the tensors, since it would take minutes. CPU seconds are those of the
+ * engine's process with all its threads; they tell more than the clock where others use the machine too.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
 import { planSafetensors } from '../../src/formats/safetensors/writer';
 import type { SchemeChoice } from '../../src/quant/types';
+import { PlainCopy } from './support/plainCopy';
 
-const rounds = 5;
+const rounds = 4;
+/** Those of ONNX Runtime, and tensors that numpy takes. */
+const otherRounds = 1;
+const numpyTensors = 2;
 const rows = 2048;
 const columns = 4096;
 /** Goals of input per second on two cores, in GB. */
@@ -128,6 +143,11 @@ interface Timing {
   readonly cpu: number | undefined;
 }
 
+const medianOf = (timings: readonly Timing[]): Timing => ({
+  seconds: median(timings.map(({ seconds }) => seconds)),
+  cpu: timings.some(({ cpu }) => cpu === undefined) ? undefined : median(timings.map(({ cpu }) => cpu!)),
+});
+
 /** Debian's interpreter where it has numpy, else undefined. */
 function python(): string | undefined {
   return ['/usr/bin/python3', 'python3'].find((name) => spawnSync(name, ['-c', 'import numpy']).status === 0);
@@ -141,7 +161,47 @@ execFileSync(process.execPath, [
 ]);
 const interpreter = python();
 if (interpreter === undefined) console.log('numpy is not installed; its columns stay empty.');
+/** An engine that has the model open, and writes it to `out` again and again. */
+class Writer {
+  private readonly engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
+
+  constructor(
+    private readonly path: string,
+    private readonly out: string,
+    private readonly choice: SchemeChoice,
+    private readonly backend: 'cpu' | 'ort-cpu',
+  ) {}
+
+  async round(): Promise<Timing> {
+    const { engine, path, out, choice, backend } = this;
+    rmSync(out, { recursive: true, force: true });
+    await engine.call('open', { path });
+    const cpu = cpuSeconds(engine.pid);
+    const started = performance.now();
+    const flags = { overwrite: false, pure: false, dryRun: false };
+    await engine.call('quantize', { path, out, ...choice, backend, ...flags });
+    const seconds = (performance.now() - started) / 1000;
+    const used = cpuSeconds(engine.pid);
+    return { seconds, cpu: cpu === undefined || used === undefined ? undefined : used - cpu };
+  }
+
+  /** Bytes of the last output. */
+  get bytes(): number {
+    return readdirSync(this.out).reduce((sum, name) => sum + statSync(join(this.out, name)).size, 0);
+  }
+
+  dispose(): void {
+    this.engine.dispose();
+    rmSync(this.out, { recursive: true, force: true });
+  }
+}
+
+const text = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '';
+const ratio = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined || b === 0 ? undefined : a / b;
+
 const folder = mkdtempSync(join(tmpdir(), 'tensor-loupe-bench-'));
+const copy = await PlainCopy.start();
 try {
   for (const [dtype, tensors] of [
     ['BF16', 24],
@@ -150,69 +210,71 @@ try {
     const path = join(folder, `${dtype}.safetensors`);
     const totalBytes = writeModel(path, dtype, tensors);
     const gigabytes = totalBytes / 1e9;
-    const out = join(folder, 'out');
+    const goal = goals[dtype];
 
-    const quantize = async (choice: SchemeChoice, backend: 'cpu' | 'ort-cpu'): Promise<Timing> => {
-      const engine = new EngineClient({ enginePath: join(process.cwd(), 'dist/engine.js') });
-      await engine.call('open', { path });
-      const timings: Timing[] = [];
-      // The first run starts threads and compiles kernels.
-      for (let round = 0; round <= rounds; round++) {
-        if (existsSync(out)) rmSync(out, { recursive: true });
-        const cpu = cpuSeconds(engine.pid);
-        const started = performance.now();
-        await engine.call('quantize', {
-          path,
-          out,
-          ...choice,
-          backend,
-          overwrite: false,
-          pure: false,
-          dryRun: false,
-        });
-        const seconds = (performance.now() - started) / 1000;
-        const used = cpuSeconds(engine.pid);
-        if (round > 0)
-          timings.push({ seconds, cpu: cpu === undefined || used === undefined ? undefined : used - cpu });
-      }
-      engine.dispose();
-      return {
-        seconds: median(timings.map(({ seconds }) => seconds)),
-        cpu: timings.some(({ cpu }) => cpu === undefined)
-          ? undefined
-          : median(timings.map(({ cpu }) => cpu!)),
-      };
-    };
     const numpy = (formula: string): Timing | undefined => {
       if (interpreter === undefined) return undefined;
-      const timings = Array.from({ length: 2 }, () => {
-        const args = [numpyProgram, path, join(folder, 'numpy.bin'), dtype, tensors, rows, columns, formula];
-        const text = execFileSync(interpreter, ['-c', ...args.map(String)], { encoding: 'utf8' });
-        const [seconds, cpu] = text.trim().split(' ').map(Number) as [number, number];
-        return { seconds, cpu };
-      });
-      return timings.reduce((best, one) => (one.seconds < best.seconds ? one : best));
+      const args = [path, join(folder, 'numpy.bin'), dtype, numpyTensors, rows, columns, formula];
+      const told = execFileSync(interpreter, ['-c', numpyProgram, ...args.map(String)], { encoding: 'utf8' });
+      const [seconds, cpu] = told.trim().split(' ').map(Number) as [number, number];
+      const factor = tensors / numpyTensors;
+      return { seconds: seconds * factor, cpu: cpu * factor };
+    };
+    const graph = async (choice: SchemeChoice): Promise<Timing> => {
+      const writer = new Writer(path, join(folder, 'out'), choice, 'ort-cpu');
+      try {
+        await writer.round();
+        const timings: Timing[] = [];
+        for (let round = 0; round < otherRounds; round++) timings.push(await writer.round());
+        return medianOf(timings);
+      } finally {
+        writer.dispose();
+      }
     };
 
-    console.log(`\n${dtype}, ${Math.round(totalBytes / 1e6)} MB, goal ${goals[dtype]} GB/s of input\n`);
+    console.log(`\n${dtype}, ${Math.round(totalBytes / 1e6)} MB, goal ${goal} GB/s of input\n`);
     console.log(
-      '| job | seconds | GB/s | goal | CPU s | GB a CPU s | times numpy (CPU) | times ONNX Runtime CPU |',
+      '| job | GB/s, median and best | of the goal | plain copy, GB/s, median and best | of the copy | CPU s | times numpy (CPU) | times ONNX Runtime CPU |',
     );
     console.log('|---|---|---|---|---|---|---|---|');
     for (const { name, choice, formula, ort } of jobs) {
-      const own = await quantize(choice, 'cpu');
+      const writer = new Writer(path, join(folder, 'out'), choice, 'cpu');
+      const timings: Timing[] = [];
+      const copies: number[] = [];
+      try {
+        // The first run starts threads and compiles kernels.
+        await writer.round();
+        const { bytes } = writer;
+        for (let round = 0; round < rounds; round++) {
+          copies.push(await copy.run(path, join(folder, 'copy.bin'), totalBytes, bytes));
+          timings.push(await writer.round());
+        }
+      } finally {
+        writer.dispose();
+      }
+      const own = medianOf(timings);
       const other = numpy(formula);
-      const graph = ort ? await quantize(choice, 'ort-cpu') : undefined;
+      const ortTiming = ort ? await graph(choice) : undefined;
       const speed = gigabytes / own.seconds;
-      const ratio = (a: number | undefined, b: number | undefined) =>
-        a === undefined || b === undefined ? '' : (a / b).toFixed(1);
-      const numpyRatio = other ? `${ratio(other.seconds, own.seconds)} (${ratio(other.cpu, own.cpu)})` : '';
-      console.log(
-        `| ${name} | ${own.seconds.toFixed(2)} | ${speed.toFixed(2)} | ${speed >= goals[dtype] ? 'reached' : 'missed'} | ${own.cpu?.toFixed(2) ?? ''} | ${own.cpu === undefined ? '' : (gigabytes / own.cpu).toFixed(2)} | ${numpyRatio} | ${ratio(graph?.seconds, own.seconds)} |`,
-      );
+      const copied = gigabytes / median(copies);
+      const best = gigabytes / Math.min(...timings.map(({ seconds }) => seconds));
+      const bestCopy = gigabytes / Math.min(...copies);
+      const verdict = speed >= goal ? 'reached' : copied < goal ? 'the copy misses it too' : 'missed';
+      const cells = [
+        name,
+        `${speed.toFixed(2)}, ${best.toFixed(2)}`,
+        `${(speed / goal).toFixed(2)}, ${verdict}`,
+        `${copied.toFixed(2)}, ${bestCopy.toFixed(2)}`,
+        (speed / copied).toFixed(2),
+        text(own.cpu, 2),
+        other ? `${text(ratio(other.seconds, own.seconds), 1)} (${text(ratio(other.cpu, own.cpu), 1)})` : '',
+        text(ratio(ortTiming?.seconds, own.seconds), 1),
+      ];
+      console.log(`| ${cells.join(' | ')} |`);
     }
     rmSync(path);
   }
 } finally {
+  await copy.stop();
   rmSync(folder, { recursive: true, force: true });
 }
