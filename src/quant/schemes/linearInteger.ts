@@ -16,8 +16,8 @@ export function linearInteger(code: LinearCode): Scheme {
     name: code.name,
     label: `INT${bits} ${symmetric ? 'absmax' : 'zero-point'}`,
     detail: symmetric
-      ? `scale = ${code.high - 2 ** (bits - 1)} / max|x|. Zero stays zero${bits === 8 ? '; the layout that vLLM runs fastest' : ''}.`
-      : `scale = ${code.high} / (max - min), with a zero point. Better where values lie to one side of zero.`,
+      ? `scale = max|x| / ${code.high - 2 ** (bits - 1)}. Zero stays zero${bits === 8 ? '; the layout that vLLM runs fastest' : ''}.`
+      : `scale = (max - min) / ${code.high}, with a zero point. Better where values lie to one side of zero.`,
     family: 'integer',
     scope: 'linear',
     options: {
