@@ -8,6 +8,7 @@ import type { GgufOptions } from '../quant/gguf/options';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { PruneMethod } from '../quant/types';
 import { parseByteSize } from './byteSize';
+import { type EditOptions, editOptionNames, editOptions } from './editOptions';
 import { ggufOptionNames, ggufOptions, mixNames, schemeOfFileType } from './ggufOptions';
 import { memoryOptions } from './memoryOptions';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
@@ -77,6 +78,10 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --rows A:B, --columns C:D    which ones (default: the first)
       --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns
       --element R,C                one element: bits, exact digits, and what other types make of it
+  edit-metadata FILE.gguf          set and remove keys; the data stay as they are
+      --set KEY=TYPE:VALUE         TYPE as in u32 or [string] (default: the key's own; VALUE of an array: JSON)
+      --set-file KEY=FILE          the text of a file, such as tokenizer.chat_template=template.jinja
+      --name NAME                  the model's name; --remove KEY; --out FILE, --overwrite, --dry-run
   save PATH TENSOR --out FILE      write values to a .npy or .csv file
       --rows, --columns, --slice, --overwrite as above
   backends                         what can compute codes here, and what the GPUs run natively
@@ -98,6 +103,7 @@ export type Command =
   | 'sensitivity'
   | 'compare'
   | 'memory'
+  | 'edit-metadata'
   | 'show'
   | 'save'
   | 'backends';
@@ -132,6 +138,8 @@ export interface CliOptions {
   readonly memory: (MemoryRequest & { readonly isConfig: boolean }) | undefined;
   /** Of backends. */
   readonly backends: { readonly measure: boolean; readonly gpu: string | undefined } | undefined;
+  /** Of edit-metadata. */
+  readonly edit: EditOptions | undefined;
   /** Of show and save. */
   readonly view: ViewOptions | undefined;
 }
@@ -159,6 +167,7 @@ const optionsOf: Record<Command, readonly string[]> = {
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
   compare: ['tensor'],
   memory: ['config', 'context', 'batch', 'runtime', 'kv-dtype', 'value-dtype', 'dtype', 'no-flash-attention'],
+  'edit-metadata': [...editOptionNames, 'out', 'overwrite', 'dry-run'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
   backends: ['measure', 'gpu'],
@@ -200,6 +209,10 @@ const specifications = {
   'leave-output-tensor': { type: 'boolean' },
   'allow-requantize': { type: 'boolean' },
   'keep-split': { type: 'boolean' },
+  set: { type: 'string', multiple: true },
+  'set-file': { type: 'string', multiple: true },
+  remove: { type: 'string', multiple: true },
+  name: { type: 'string' },
   overwrite: { type: 'boolean' },
   'max-shard-size': { type: 'string' },
   resume: { type: 'boolean' },
@@ -298,6 +311,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
     sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
     other: command === 'compare' ? second : undefined,
+    edit: command === 'edit-metadata' ? editOptions(values) : undefined,
     memory:
       command === 'memory' ? { ...memoryOptions(values), isConfig: values.config !== undefined } : undefined,
     backends: command === 'backends' ? { measure: values.measure ?? false, gpu: values.gpu } : undefined,

@@ -9,6 +9,7 @@ import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protoc
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
+import { editMetadata } from './editMetadata';
 import { showMemory } from './memoryCommand';
 import { type CliOptions, globPattern, parseOptions, usage } from './options';
 import {
@@ -111,6 +112,10 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
     case 'memory': {
       const { isConfig, ...asked } = options.memory!;
       return showMemory(engine, { ...asked, ...(isConfig ? { config: file } : { path: file }) }, signal, out);
+    }
+    case 'edit-metadata': {
+      const { edit, out: target, overwrite, dryRun } = options;
+      return editMetadata(engine, file, { edit: edit!, out: target, overwrite, dryRun }, signal, out);
     }
     case 'compare':
       return compare(engine, file, options, signal, out);

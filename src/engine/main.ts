@@ -8,6 +8,7 @@ import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
 import { compareJob } from './compareJob';
 import { distributionJob } from './distributionJob';
+import { editMetadataJob } from './editMetadataJob';
 import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
 import { listHubChoices, openHubModel } from './hubModels';
@@ -101,6 +102,8 @@ const handlers: Handlers<EngineContract> = {
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),
   quantize: (params, context) => tracked(quantizations.run(params, context)),
+  editMetadata: async (params, context) =>
+    tracked(editMetadataJob(await cache.get(params.path, params.generation), params, context)),
   discardUnfinished: async (params, context) => {
     await quantizations.discardUnfinished(params, context);
     return {};

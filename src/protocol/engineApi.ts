@@ -21,6 +21,7 @@ import type { DisplayHistogram } from '../stats/types';
 import type { BackendContract, BackendName, BackendUse } from './backendApi';
 import type { CompareContract } from './compareApi';
 import type { ErrorDetail, ErrorTile } from './errorViews';
+import type { GgufContract } from './ggufApi';
 import type { Region, TensorSlice } from './matrixRegion';
 import type { MemoryContract } from './memoryApi';
 import type { Recipe, RecipeContract } from './recipeApi';
@@ -251,6 +252,7 @@ export type EngineContract = CompareContract &
   SensitivityContract &
   BackendContract &
   MemoryContract &
+  GgufContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
