@@ -1,6 +1,7 @@
 /** "Quantize Checkpoint..." and "Preview Quantization Error...": from the palette, the editor title and the Explorer. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { readBackendSetting } from '../editor/backendSetting';
 import { checkpointViewType } from '../editor/checkpointEditor';
 import { showJob } from '../editor/jobNotification';
 import { linkless } from '../editor/jobText';
@@ -184,7 +185,7 @@ export class QuantizeCommands {
     given: QuantizeArguments,
     mode: 'quantize' | 'preview',
   ): Promise<QuantizeChoice | undefined> {
-    const { recipe, backend = 'auto', out } = given;
+    const { recipe, backend = readBackendSetting(), out } = given;
     // A request names a scheme in any case; beside a recipe it counts for nothing.
     if (recipe) return { scheme: 'int8-absmax', granularity: 'row', recipe, backend, out };
     if (given.gguf) return { ...anyScheme, gguf: given.gguf, backend, out };

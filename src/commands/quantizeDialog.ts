@@ -1,6 +1,7 @@
 /** The quick picks that lead to a quantization: scheme, granularity, backend, target. Escape leaves, Back goes back. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { readBackendSetting } from '../editor/backendSetting';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
@@ -94,16 +95,13 @@ export async function askQuantizeChoice(
 ): Promise<QuantizeChoice | undefined> {
   const title = `${mode === 'quantize' ? 'Quantize' : 'Preview error of'} ${modelName(file)}`;
   const totalSteps = mode === 'quantize' ? 4 : 2;
-  const configured = vscode.workspace
-    .getConfiguration('tensorLoupe')
-    .get<BackendName | 'auto'>('backend', 'auto');
   const medium = mediumOf(file);
   const items = schemeItems(mode, medium);
   const refused = refusedItems(mode, medium);
   let scheme = items[0]!.value;
   let variants: Choice<SchemeChoice>[] = [];
   let variant: SchemeChoice | undefined;
-  let backend: BackendName | 'auto' = configured;
+  let backend = readBackendSetting();
   let step = 1;
   for (;;) {
     let answer: Answer<unknown>;

@@ -42,7 +42,7 @@ export class Backends {
 
   /** The GPUs that the system tells of, looked for once. */
   gpus(): Promise<readonly Gpu[]> {
-    this.found ??= findGpus();
+    this.found ??= findGpus().catch(() => []);
     return this.found;
   }
 
@@ -111,7 +111,11 @@ export class Backends {
 
   /** Called when a GPU that had passed its probe failed in a job: `auto` falls through from now on. */
   fellThrough(name: BackendName, reason: string): void {
-    this.probes.set(name, Promise.resolve({ report: { name, available: false, reason }, preferred: false }));
+    const advice = 'It is tried again when the window is reloaded.';
+    this.probes.set(
+      name,
+      Promise.resolve({ report: { name, available: false, reason, advice }, preferred: false }),
+    );
   }
 
   /** Looks anew at the next question, after something was installed or removed. */

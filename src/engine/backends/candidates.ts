@@ -93,14 +93,18 @@ export function judge(
 const milliseconds = (time: number): string => `${Number(time.toPrecision(2))} ms`;
 
 /**
- * ONNX Runtime does not tell which adapter it took. CUDA takes the first of NVIDIA's; for the others a name is given only
- * when there is a single GPU, and none when an environment variable chose the driver, which need not belong to it.
+ * ONNX Runtime does not tell which adapter it took. CUDA takes one of NVIDIA's, whose order need not be the driver's: where they
+ * differ, none is named. For the others a name is given only when there is a single GPU, and none when an environment
+ * variable chose the driver, which need not belong to it.
  */
 export function adapterOf(
   { name }: Pick<Candidate, 'name'>,
   { gpus, environment }: Pick<Surroundings, 'gpus' | 'environment'>,
 ): Gpu | undefined {
-  if (name === 'cuda') return gpus.find(({ vendor }) => vendor === 'nvidia');
+  if (name === 'cuda') {
+    const [first, ...others] = gpus.filter(({ vendor }) => vendor === 'nvidia');
+    return others.every((gpu) => gpu.name === first?.name) ? first : undefined;
+  }
   if (environment.VK_DRIVER_FILES || environment.VK_ICD_FILENAMES) return undefined;
   return gpus.length === 1 ? gpus[0] : undefined;
 }

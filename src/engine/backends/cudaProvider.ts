@@ -242,11 +242,19 @@ async function inflate(
     }
   }
   let received = 0;
+  let refusedBy: unknown;
   const consume = async (unpacked: AsyncIterable<Uint8Array>) => {
     for await (const portion of unpacked) {
       received += portion.length;
-      if (received > entry.bytes) throw new LoupeError('malformed', 'An entry unpacks to more than it says.');
-      await take(portion);
+      try {
+        if (received > entry.bytes)
+          throw new LoupeError('malformed', 'An entry unpacks to more than it says.');
+        await take(portion);
+      } catch (thrown) {
+        // The pipeline may end with the abort of its other parts in place of the reason.
+        refusedBy = thrown;
+        throw thrown;
+      }
     }
   };
   const bytes = Readable.from(packed(), { objectMode: true });
@@ -254,6 +262,7 @@ async function inflate(
     if (entry.method === 0) await pipeline(bytes, consume);
     else await pipeline(bytes, createInflateRaw({ chunkSize: portionBytes }), consume);
   } catch (thrown) {
+    if (refusedBy !== undefined) throw refusedBy;
     if (!/^Z_/.test(String((thrown as { code?: unknown }).code))) throw thrown;
     throw new LoupeError(
       'malformed',

@@ -21,6 +21,7 @@ import {
 import { downloadPackage, nugetEndpoint, packageUrl } from '../../../src/hub/packageRegistry';
 import type { CudaProviderProgress, CudaProviderRecord } from '../../../src/protocol/backendApi';
 import { makeZip } from '../../fixtures/makeZip';
+import { makeReadOnly, mountObstacle, mountSmall, unmountAll } from '../../support/smallDisk';
 import { failureOf, temporaryFolder } from './support';
 
 const folder = temporaryFolder();
@@ -269,6 +270,36 @@ describe('nothing is left', () => {
     expect(error.file).toBe(join(around.native, cudaFiles[1]));
     expect(existsSync(join(around.native, cudaFiles[0]))).toBe(false);
     expect(readdirSync(around.native).sort()).toEqual([...onlyRuntime, cudaFiles[1]].sort());
+  });
+});
+
+const obstacle = mountObstacle(join(folder, 'probe'));
+if (obstacle) console.log(`Skipped: a full and a read-only disk (${obstacle}).`);
+
+describe.skipIf(obstacle)('a disk', () => {
+  const onDisk = (name: string): CudaSurroundings & { readonly native: string } => {
+    const native = join(folder, name);
+    // The package fits, what it unpacks to does not.
+    mountSmall(native, 2);
+    return { ...surroundings(), native, place: { folder: native, version } };
+  };
+  afterAll(unmountAll);
+
+  it('that fills up while unpacking leaves nothing, and is named', async () => {
+    const around = onDisk('small');
+    const error = await failureOf(installCudaProvider(around, record, context()));
+    expect(error).toMatchObject({ code: 'io', file: join(around.native, cudaFiles[0]) });
+    expect(error.message).toMatch(/ENOSPC|no space|full/i);
+    expect(readdirSync(around.native)).toEqual([]);
+    expect(await cudaProviderState(around)).toMatchObject({ isInstalled: false, isOurs: false });
+  });
+
+  it('that is read-only is refused before anything is sent', async () => {
+    const around = onDisk('readonly');
+    makeReadOnly(around.native);
+    requests.length = 0;
+    expect((await failureOf(cudaProviderRecord(around))).code).toBe('refused');
+    expect(requests).toEqual([]);
   });
 });
 

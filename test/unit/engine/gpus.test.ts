@@ -178,7 +178,11 @@ describe('on Windows', () => {
   });
 
   it("prefers NVIDIA's own tool for its cards", async () => {
-    const tools = { ...reg, 'nvidia-smi': 'NVIDIA GeForce RTX 4090, 560.94, 24564, 8.9\r\n' };
+    const tools = {
+      ...reg,
+      'nvidia-smi': 'a program that lies in the current folder, 1.0, 1, 8.9',
+      'C:\\Windows\\System32\\nvidia-smi.exe': 'NVIDIA GeForce RTX 4090, 560.94, 24564, 8.9\r\n',
+    };
     const gpus = await findGpus(system({ platform: 'win32', tools }).view);
     expect(gpus.map(({ name, code }) => [name, code])).toEqual([
       ['NVIDIA GeForce RTX 4090', 'sm_89'],

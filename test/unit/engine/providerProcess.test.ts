@@ -93,6 +93,9 @@ describe('what is said of a candidate', () => {
     const webgpu = candidate('webgpu');
     expect(adapterOf(webgpu, around({ gpus: [nvidia] }))).toBe(nvidia);
     expect(adapterOf(webgpu, around({ gpus: [nvidia, intel] }))).toBeUndefined();
+    const cuda = candidate('cuda');
+    expect(adapterOf(cuda, around({ gpus: [intel, nvidia, { ...nvidia }] }))).toBe(nvidia);
+    expect(adapterOf(cuda, around({ gpus: [nvidia, { ...nvidia, name: 'Tesla T4' }] }))).toBeUndefined();
     const environment = { VK_DRIVER_FILES: '/swiftshader.json' };
     expect(adapterOf(webgpu, around({ gpus: [nvidia], environment }))).toBeUndefined();
     expect(judge(webgpu, result(), around()).report.reason).toBe('WebGPU: GPU adapter');

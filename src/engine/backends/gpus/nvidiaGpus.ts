@@ -2,17 +2,23 @@
 import type { Gpu } from '../../../protocol/backendApi';
 import type { SystemView } from './systemView';
 
-/** Where the tool lies when it is not on the path: Windows' system folder, and WSL's copy of the host's driver. */
-const otherPlaces: Partial<Record<NodeJS.Platform, readonly string[]>> = {
-  win32: ['C:\\Windows\\System32\\nvidia-smi.exe'],
-  linux: ['/usr/lib/wsl/lib/nvidia-smi'],
+/**
+ * Windows looks for a program in the current folder first, which may be anybody's, so that only the driver's own places
+ * are tried there. On Linux WSL's copy of the host's driver need not be on the path.
+ */
+const places: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  win32: [
+    'C:\\Windows\\System32\\nvidia-smi.exe',
+    'C:\\Program Files\\NVIDIA Corporation\\NVSMI\\nvidia-smi.exe',
+  ],
+  linux: ['nvidia-smi', '/usr/lib/wsl/lib/nvidia-smi'],
 };
 
 const fields = 'name,driver_version,memory.total,compute_cap';
 
 /** In the driver's order, which is CUDA's by default but for mixed models. Empty without a driver. */
 export async function nvidiaGpus(system: SystemView): Promise<Gpu[]> {
-  for (const program of ['nvidia-smi', ...(otherPlaces[system.platform] ?? [])]) {
+  for (const program of places[system.platform] ?? []) {
     const printed = await system.run(program, [`--query-gpu=${fields}`, '--format=csv,noheader,nounits']);
     const gpus = printed === undefined ? [] : parseNvidiaSmi(printed);
     if (gpus.length > 0) return gpus;
