@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { readBackendSetting } from '../editor/backendSetting';
 import { checkpointViewType } from '../editor/checkpointEditor';
 import { showJob } from '../editor/jobNotification';
-import { linkless } from '../editor/jobText';
+import { jobName, linkless } from '../editor/jobText';
 import { JobTracker } from '../editor/jobTracker';
 import type { ReportPanels } from '../editor/reportPanel';
 import type { EngineClient } from '../engine/client';
@@ -280,7 +280,7 @@ export class QuantizeCommands {
     const reveal = 'Reveal in Explorer';
     const answer = await vscode.window.showInformationMessage(
       linkless(
-        `${report.sourceName}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.`,
+        `${jobName({ name: report.sourceName, label: report.label ?? '' })}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.`,
       ),
       ...(withOpen ? [open, showError] : [showError, reveal]),
     );

@@ -1,7 +1,7 @@
 /** "Show Running Jobs": what runs and waits, and what can be done about it. */
 import * as vscode from 'vscode';
-import { jobDetail, jobName } from '../editor/jobText';
-import type { JobTracker } from '../editor/jobTracker';
+import { iconless, jobDetail, jobName } from '../editor/jobText';
+import type { Job, JobTracker } from '../editor/jobTracker';
 
 interface Action extends vscode.QuickPickItem {
   readonly run?: () => void;
@@ -14,20 +14,12 @@ export async function showJobs(
   log: vscode.LogOutputChannel,
 ): Promise<void> {
   const items = tracker.jobs.flatMap((job): Action[] => [
-    { label: `${jobName(job)}: ${jobDetail(job)}`, kind: vscode.QuickPickItemKind.Separator },
-    {
-      label: '$(close) Cancel',
-      description: jobName(job),
-      // The job may have ended meanwhile; cancelling it does nothing then.
-      run: () => job.cancel(),
-    },
+    { label: jobDetail(job), kind: vscode.QuickPickItemKind.Separator },
+    // The job may have ended meanwhile; cancelling it does nothing then.
+    { label: `$(close) Cancel ${plain(job)}`, run: () => job.cancel() },
     job.isInBackground
-      ? { label: '$(eye) Show Progress', description: jobName(job), run: () => show(job.id) }
-      : {
-          label: '$(arrow-down) Run in Background',
-          description: jobName(job),
-          run: () => job.sendToBackground(),
-        },
+      ? { label: `$(eye) Show Progress of ${plain(job)}`, run: () => show(job.id) }
+      : { label: `$(arrow-down) Run ${plain(job)} in Background`, run: () => job.sendToBackground() },
   ]);
   const isIdle = items.length === 0;
   items.push({ label: '', kind: vscode.QuickPickItemKind.Separator });
@@ -35,7 +27,9 @@ export async function showJobs(
   const picked = await vscode.window.showQuickPick(items, {
     title: 'Tensor Loupe: Running Jobs',
     placeHolder: isIdle ? 'Nothing is running.' : 'Jobs are done one after the other, in this order',
-    matchOnDescription: true,
   });
   picked?.run?.();
 }
+
+/** Its name, in which nothing becomes an icon. */
+const plain = (job: Job): string => iconless(jobName(job));

@@ -2,8 +2,9 @@
 import { binarySize } from '../numeric/sizeText';
 import type { Job } from './jobTracker';
 
-/** "tiny-llama to NF4 per block of 64". */
-export const jobName = ({ name, label }: Pick<Job, 'name' | 'label'>): string => `${name} to ${label}`;
+/** "tiny-llama (NF4 per block of 64)". */
+export const jobName = ({ name, label }: Pick<Job, 'name' | 'label'>): string =>
+  label === '' ? name : `${name} (${label})`;
 
 /** "43 %", or what it waits for. */
 export function jobPlace({ state, isCancelled }: Pick<Job, 'state' | 'isCancelled'>): string {
@@ -48,9 +49,11 @@ export function statusBarText(
   const [first, ...others] = jobs;
   if (!first) return undefined;
   const more = others.length === 0 ? '' : ` (+${others.length})`;
-  // "$(name)" would become an icon, in a model's name too.
-  return `$(sync~spin) ${shortened(first.name).replaceAll('$(', '$ (')} ${jobStatus(first)}${more}`;
+  return `$(sync~spin) ${iconless(shortened(first.name))} ${jobStatus(first)}${more}`;
 }
+
+/** Status bar and menus turn "$(name)" into an icon; names of models must not become one. */
+export const iconless = (text: string): string => text.replaceAll('$(', '$ (');
 
 /** Notifications turn "[text](command:...)" into links: names of tensors and files must not. */
 export const linkless = (text: string): string => text.replaceAll('](', '] (');
