@@ -1,6 +1,6 @@
 /**
- * Kernels that fold runs of values into statistics: power sums with channels in one walk, channels of bfloat16, and the few
- * values that need a second look. `Kernels.folds` has them; pointers are offsets into the kernels' memory.
+ * Kernels that fold runs of values into statistics: power sums, counts and channels in one walk, and the few values that need a
+ * second look. `Kernels.folds` has them; pointers are offsets into the kernels' memory.
  */
 import type { ShiftedSums } from './shiftedSums';
 import type { WasmMemory } from './webAssembly';
@@ -16,7 +16,21 @@ export interface FoldExports {
     columnMax: number,
     rowSumSq: number,
     columnSumSq: number,
+    histogram: number,
+    near: number,
+    list: number,
     out: number,
+  ): number;
+  foldPatterns(
+    src: number,
+    n: number,
+    startColumn: number,
+    columns: number,
+    rowMax: number,
+    columnMax: number,
+    rowSumSq: number,
+    columnSumSq: number,
+    histogram: number,
   ): void;
   channelsBF16(
     src: number,
@@ -29,11 +43,21 @@ export interface FoldExports {
     columnSumSq: number,
   ): void;
   largestMagnitude16(src: number, n: number): number;
-  specialBins(histogram: number, out: number): void;
+  largestMagnitude32(src: number, n: number): number;
+  magnitudeRange16(src: number, n: number, out: number): void;
+  extremes32(src: number, n: number, out: number): void;
   countZeros(src: number, n: number): number;
   topCandidates(src: number, n: number, threshold: number, out: number): number;
   tailBands(src: number, n: number, center: number, nearest: number, state: number): void;
   tailBands64(src: number, n: number, state: number): void;
+  tailGroups(
+    list: number,
+    groups: number,
+    strideBytes: number,
+    center: number,
+    nearest: number,
+    state: number,
+  ): void;
 }
 
 /** Where a run lies in a matrix, and the arrays of its channels. Row arrays begin at the run's first row. */
@@ -64,6 +88,9 @@ export interface BandCounts {
   readonly kept: Float64Array | undefined;
 }
 
+/** Patterns of bfloat16 whose squares, and sums of many of them, are normal numbers of float32: 2^-60 to 2^60. */
+export const foldablePatterns = { smallest: 0x2180, largest: 0x5d80 } as const;
+
 /** Bytes of the state of `tailBands` before its list. */
 const bandHeaderBytes = 64;
 
@@ -75,38 +102,61 @@ export class ValueFolds {
   ) {}
 
   /**
-   * Power sums around 0 of n finite float32 values, and their channels, as `moments` and `channels` give them. No sum of
-   * a lane has more than 512 terms before it is added to the total.
+   * Power sums around 0 of n finite float32 values, their channels as `channels` gives them, and their counts as
+   * `histogramF32` does. No sum of a lane has more than 260 terms before it is added, with its rounding error, to the total.
+   * Extremes, zeros and counts of what is not finite are not looked for. With `bands`, whose values `tailBands` would sort,
+   * also sorts them; `listPtr` then has room for n / 4 u32.
    */
-  foldFinite(srcPtr: number, n: number, place: ChannelPlace): ShiftedSums {
-    const [startColumn, columns, rowMax, columnMax, rowSumSq, columnSumSq] = place;
+  foldFinite(
+    srcPtr: number,
+    n: number,
+    place: ChannelPlace,
+    histPtr: number,
+    bands?: { readonly statePtr: number; readonly listPtr: number } | undefined,
+  ): ShiftedSums {
     const { scratch } = this;
-    this.exports.foldFinite(
-      srcPtr,
-      n,
-      startColumn,
-      columns,
-      rowMax,
-      columnMax,
-      rowSumSq,
-      columnSumSq,
-      scratch,
-    );
-    const [s1, s2, s3, s4, min, max] = new Float64Array(this.memory.buffer, scratch, 6);
+    const [startColumn, columns] = place;
+    // Groups of four lie across no row's end, and begin where an address has its lowest bit free.
+    const isGrouped = ((startColumn | columns | n) & 3) === 0 && (srcPtr & 3) === 0;
+    const search = bands && this.search(bands.statePtr);
+    // From the center, |x| says enough while it is not far from 0; else nearly all groups would be listed.
+    const near = search ? search.nearest - Math.abs(search.center) : 0;
+    const isNear = isGrouped && search !== undefined && near > 0.6 * search.nearest;
+    const least = isNear ? near * (1 - 2 ** -22) : Number.POSITIVE_INFINITY;
+    const groups = this.exports.foldFinite(srcPtr, n, ...place, histPtr, least, bands?.listPtr ?? 0, scratch);
+    const [s1, s2, s3, s4] = new Float64Array(this.memory.buffer, scratch, 4);
+    if (search && isNear)
+      this.exports.tailGroups(
+        bands!.listPtr,
+        groups,
+        4 * columns,
+        search.center,
+        search.nearest,
+        bands!.statePtr,
+      );
+    else if (bands) this.tailBands(srcPtr, n, bands.statePtr);
     return {
       finite: n,
       s1: s1!,
       s2: s2!,
       s3: s3!,
       s4: s4!,
-      min: min!,
-      max: max!,
+      min: Number.POSITIVE_INFINITY,
+      max: Number.NEGATIVE_INFINITY,
       zeros: 0,
       nan: 0,
       inf: 0,
       posInf: 0,
       denormals: 0,
     };
+  }
+
+  /**
+   * Channels of n bfloat16 patterns as `channelsBF16` gives them, but sums of squares are off by up to 3e-7 of themselves,
+   * and counts as `histogramU16` does. Patterns without their sign are 0 or lie in `foldablePatterns`.
+   */
+  foldPatterns(srcPtr: number, n: number, place: ChannelPlace, histPtr: number): void {
+    this.exports.foldPatterns(srcPtr, n, ...place, histPtr);
   }
 
   /** As `channels` for n finite bfloat16 patterns; the arrays of maxima take u16 patterns without sign. */
@@ -119,11 +169,23 @@ export class ValueFolds {
     return this.exports.largestMagnitude16(srcPtr, n);
   }
 
-  /** Counts so far of NaN and infinities, and in the bins of both zeros, of a float32 or bfloat16 histogram; modulo 2^32. */
-  specialBins(histPtr: number): { readonly nonFinite: number; readonly zeroBins: number } {
-    this.exports.specialBins(histPtr, this.scratch);
-    const [nonFinite, zeroBins] = new Uint32Array(this.memory.buffer, this.scratch, 2);
-    return { nonFinite: nonFinite!, zeroBins: zeroBins! };
+  /** As `largestMagnitude16` of n float32 patterns. */
+  largestMagnitude32(srcPtr: number, n: number): number {
+    return this.exports.largestMagnitude32(srcPtr, n) >>> 0;
+  }
+
+  /** As `largestMagnitude16`, and the smallest that is not zero: 0x10000 where all are. */
+  magnitudeRange16(srcPtr: number, n: number): { readonly largest: number; readonly smallest: number } {
+    this.exports.magnitudeRange16(srcPtr, n, this.scratch);
+    const [largest, smallest] = new Uint32Array(this.memory.buffer, this.scratch, 2);
+    return { largest: largest!, smallest: smallest! };
+  }
+
+  /** Extremes of n finite float32 values, never -0. Infinity and -Infinity for none. */
+  extremes32(srcPtr: number, n: number): { readonly min: number; readonly max: number } {
+    this.exports.extremes32(srcPtr, n, this.scratch);
+    const [min, max] = new Float64Array(this.memory.buffer, this.scratch, 2);
+    return { min: min!, max: max! };
   }
 
   /** Values among n float32 that equal 0. */
@@ -153,11 +215,16 @@ export class ValueFolds {
 
   /** Sorts n float32 values into bands; non-finite ones are passed over. */
   tailBands(srcPtr: number, n: number, statePtr: number): void {
-    const [center, low3] = new Float64Array(this.memory.buffer, statePtr, 2);
-    const rounded = Math.fround(center!);
-    // Float32 differences decide which values are looked at in float64: allow for their rounding, and that of the center.
-    const slack = 2 ** -22 * low3! + Math.abs(rounded - center!) + 2 ** -149;
-    this.exports.tailBands(srcPtr, n, rounded, Math.max(0, (low3! - slack) * (1 - 2 ** -22)), statePtr);
+    const { center, nearest } = this.search(statePtr);
+    this.exports.tailBands(srcPtr, n, center, nearest, statePtr);
+  }
+
+  /** Float32 differences from the center that are looked at in float64: allows for their rounding, and the center's. */
+  private search(statePtr: number): { readonly center: number; readonly nearest: number } {
+    const [exact, low3] = new Float64Array(this.memory.buffer, statePtr, 2);
+    const center = Math.fround(exact!);
+    const slack = 2 ** -22 * low3! + Math.abs(center - exact!) + 2 ** -149;
+    return { center, nearest: Math.max(0, (low3! - slack) * (1 - 2 ** -22)) };
   }
 
   tailBands64(srcPtr: number, n: number, statePtr: number): void {

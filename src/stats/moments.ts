@@ -1,11 +1,11 @@
 /**
  * Moments and how they merge.
  *
- * Bounds, u = 2^-53, rms around whatever the sums were taken around (0, or the mean of their block): kernels add at most 512
- * terms in a lane and 64 lanes' sums in a block of 16,384 values, so |error of a sum| <= 580 u times the sum of the terms'
- * magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 4.4, first order). Blocks are summed around 0
- * only while mean^2 <= 4 variance, else again around their own mean. Merging keeps the low part of mean and M2, so that
- * its errors do not grow with the number of blocks. Together, for any number of values below 2^45 whose squares neither overflow
+ * Bounds, u = 2^-53, rms around whatever the sums were taken around (0, or the mean of their run): kernels add at most 260
+ * terms in a lane and then at most 256 lanes' sums of a run, or add those with their rounding errors, so |error of a sum| <=
+ * 580 u times the sum of the terms' magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 4.4,
+ * first order). Runs are summed around 0 only while mean^2 <= 4 variance, else again around their own mean. Merging keeps the
+ * low part of mean and M2, so that its errors do not grow with the number of runs. Together, for any number of values below 2^45 whose squares neither overflow
  * nor underflow float64:
  *
  *     |error of mean| <= 1e-12 |mean|  or  <= 1.5e-13 std, whichever is larger

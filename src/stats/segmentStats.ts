@@ -1,7 +1,14 @@
 import { LoupeError } from '../errors';
 import type { Kernels, ShiftedSums, SigmaCounts } from '../kernels/kernels';
-import { type BandCounts, type Bands, ValueFolds } from '../kernels/valueFolds';
+import {
+  type BandCounts,
+  type Bands,
+  type ChannelPlace,
+  foldablePatterns,
+  ValueFolds,
+} from '../kernels/valueFolds';
 import { byteSize, findDtype } from '../numeric/dtypes';
+import { f32FromBits } from '../numeric/floats';
 import { ChannelSpace } from './channelSpace';
 import { completeStats } from './exactMoments';
 import type { SigmaThresholds } from './finalizeStats';
@@ -20,7 +27,11 @@ import { TopValues } from './topValues';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
+/** Values that are folded at a time, a multiple of the above: 1 MB of float32, so that a fold meets several rows of any width. */
+const runElements = 2 ** 18;
 const smallSegmentElements = 4096;
+/** The float32 pattern of infinity; those of NaN are larger. */
+const infinityPattern = 0x7f800000;
 /** A working bin is a u32. */
 const maximumSegmentElements = 2 ** 32 - 1;
 
@@ -67,11 +78,11 @@ export class SegmentStats {
   #posInf = 0;
   #negInf = 0;
   #denormals = 0;
-  /** What the special bins of the histogram held after the last run. */
-  #nonFinite = 0;
+  /** What the bins of both zeros, which denormals share, held after the last run. */
   #zeroBins = 0;
   readonly #candidatesPtr: number;
   readonly #bandsPtr: number | undefined;
+  readonly #groupsPtr: number = 0;
   readonly #top = new TopValues();
 
   constructor(kernels: Kernels, segment: Segment) {
@@ -89,6 +100,7 @@ export class SegmentStats {
     if (segment.bands && this.#kind === 'f32') {
       this.#bandsPtr = kernels.alloc(ValueFolds.bandBytes(bandCapacity));
       kernels.folds.beginBands(this.#bandsPtr, segment.bands, bandCapacity);
+      this.#groupsPtr = kernels.alloc(Math.min(runElements, segment.elements));
     }
     if (segment.columns !== undefined) {
       const { startElement, elements, columns, dtype } = segment;
@@ -99,10 +111,17 @@ export class SegmentStats {
   /** Takes the next `elements` values, encoded at `srcPtr`; whole blocks of a block type. */
   add(srcPtr: number, elements: number): void {
     if (this.#done + elements > this.#segment.elements) throw new RangeError('more values than the segment');
-    forEachBlock(this.#segment.dtype, srcPtr, elements, (blockPtr, count) => {
-      this.#addBlock(blockPtr, count);
-      this.#done += count;
-    });
+    const { dtype } = this.#segment;
+    forEachBlock(
+      dtype,
+      srcPtr,
+      elements,
+      isFolded(dtype) ? runElements : blockElements,
+      (blockPtr, count) => {
+        this.#addBlock(blockPtr, count);
+        this.#done += count;
+      },
+    );
   }
 
   #addBlock(srcPtr: number, n: number): void {
@@ -110,10 +129,10 @@ export class SegmentStats {
     if (n === 0) return;
     if (dtype === 'F64') this.#addWide(srcPtr, n);
     else if (dtype === 'BF16' || dtype === 'F16') this.#addPatterns(dtype, srcPtr, n);
+    else if (dtype === 'F32') this.#addFloats(srcPtr, n);
     else {
-      const values = dtype === 'F32' ? srcPtr : this.#decodedPtr;
-      if (dtype !== 'F32') this.#kernels.decode(dtype, srcPtr, values, n);
-      this.#addFloats(values, n);
+      this.#kernels.decode(dtype, srcPtr, this.#decodedPtr, n);
+      this.#addFloats(this.#decodedPtr, n);
     }
   }
 
@@ -136,54 +155,90 @@ export class SegmentStats {
   #addPatterns(dtype: 'BF16' | 'F16', srcPtr: number, n: number): void {
     const kernels = this.#kernels;
     const { folds } = kernels;
-    kernels.histogramU16(srcPtr, n, this.#histogramPtr);
     this.#met?.set(kernels.u16(srcPtr, n), this.#done);
-    const largest = folds.largestMagnitude16(srcPtr, n);
+    const { largest, smallest } = folds.magnitudeRange16(srcPtr, n);
     const allFinite = isFinitePattern(largest, this.#kind);
-    const reachesTop = !allFinite || patternValue(largest, this.#kind) > this.#top.threshold;
     const place = this.#channels?.place(this.#done);
-    if (place && allFinite && dtype === 'BF16') folds.channelsBF16(srcPtr, n, place);
-    else if (place || reachesTop) {
-      kernels.decode(dtype, srcPtr, this.#decodedPtr, n);
-      const values = kernels.f32(this.#decodedPtr, n);
-      if (place && dtype === 'BF16') this.#channels?.foldPatterns(values, this.#done);
-      else if (place) kernels.channels(this.#decodedPtr, n, ...place);
-      if (!allFinite) this.#channels?.countNonFinite(values, this.#done);
+    const isFoldable = smallest >= foldablePatterns.smallest && largest <= foldablePatterns.largest;
+    if (place && dtype === 'BF16' && isFoldable) folds.foldPatterns(srcPtr, n, place, this.#histogramPtr);
+    else {
+      kernels.histogramU16(srcPtr, n, this.#histogramPtr);
+      if (place && dtype === 'BF16' && allFinite) folds.channelsBF16(srcPtr, n, place);
+      else if (place) this.#addDecodedChannels(dtype, srcPtr, n, allFinite);
     }
-    if (!reachesTop) return;
-    kernels.decode(dtype, srcPtr, this.#decodedPtr, n);
-    this.#offerTop(this.#decodedPtr, n);
+    if (allFinite && patternValue(largest, this.#kind) <= this.#top.threshold) return;
+    inBlocks(n, blockElements, (from, count) => {
+      const blockPtr = srcPtr + 2 * from;
+      const most = folds.largestMagnitude16(blockPtr, count);
+      if (isFinitePattern(most, this.#kind) && patternValue(most, this.#kind) <= this.#top.threshold) return;
+      kernels.decode(dtype, blockPtr, this.#decodedPtr, count);
+      this.#offerTop(this.#decodedPtr, this.#done + from, count);
+    });
+  }
+
+  #addDecodedChannels(dtype: 'BF16' | 'F16', srcPtr: number, n: number, allFinite: boolean): void {
+    const kernels = this.#kernels;
+    const channels = this.#channels!;
+    inBlocks(n, blockElements, (from, count) => {
+      kernels.decode(dtype, srcPtr + 2 * from, this.#decodedPtr, count);
+      const values = kernels.f32(this.#decodedPtr, count);
+      const done = this.#done + from;
+      if (dtype === 'BF16') channels.foldPatterns(values, done);
+      else kernels.channels(this.#decodedPtr, count, ...channels.place(done));
+      if (!allFinite) channels.countNonFinite(values, done);
+    });
   }
 
   #addFloats(srcPtr: number, n: number): void {
     const kernels = this.#kernels;
     const { folds } = kernels;
-    kernels.histogramF32(srcPtr, n, this.#histogramPtr);
     if (this.#met) {
       const halves = kernels.u16(srcPtr, 2 * n);
       for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
     }
-    // The histogram tells cheaply whether the run holds anything unusual.
-    const { nonFinite, zeroBins } = folds.specialBins(this.#histogramPtr);
-    const allFinite = nonFinite === this.#nonFinite;
+    const largest = folds.largestMagnitude32(srcPtr, n);
+    const allFinite = largest < infinityPattern;
     const place = this.#channels?.place(this.#done);
-    const sums = place && allFinite ? folds.foldFinite(srcPtr, n, place) : kernels.moments(srcPtr, n, 0);
-    this.#addSums(sums, (shift) => kernels.moments(srcPtr, n, shift));
+    if (place && allFinite) this.#foldFloats(srcPtr, n, place, f32FromBits(largest));
+    else {
+      kernels.histogramF32(srcPtr, n, this.#histogramPtr);
+      this.#addSums(kernels.moments(srcPtr, n, 0), (shift) => kernels.moments(srcPtr, n, shift));
+      if (place) kernels.channels(srcPtr, n, ...place);
+      if (!allFinite) this.#channels?.countNonFinite(kernels.f32(srcPtr, n), this.#done);
+      if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
+    }
+    const bins = kernels.u32(this.#histogramPtr, patternBins);
+    const zeroBins = bins[0]! + bins[0x8000]!;
     if (zeroBins !== this.#zeroBins) this.#zeros += folds.countZeros(srcPtr, n);
     this.#zeroBins = zeroBins;
-    if (!allFinite) {
-      this.#nonFinite = nonFinite;
-      if (place) kernels.channels(srcPtr, n, ...place);
-      this.#channels?.countNonFinite(kernels.f32(srcPtr, n), this.#done);
-    }
-    if (Math.max(-sums.min, sums.max) > this.#top.threshold) this.#offerTop(srcPtr, n);
-    if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
+    if (allFinite && f32FromBits(largest) <= this.#top.threshold) return;
+    inBlocks(n, blockElements, (from, count) => {
+      const blockPtr = srcPtr + 4 * from;
+      const most = folds.largestMagnitude32(blockPtr, count);
+      if (most < infinityPattern && f32FromBits(most) <= this.#top.threshold) return;
+      this.#offerTop(blockPtr, this.#done + from, count);
+    });
   }
 
-  /** Looks for the largest among n float32 values. */
-  #offerTop(srcPtr: number, n: number): void {
+  /** Finite float32 values with channels, in one walk. */
+  #foldFloats(srcPtr: number, n: number, place: ChannelPlace, largest: number): void {
+    const kernels = this.#kernels;
+    const { folds } = kernels;
+    const statePtr = this.#bandsPtr;
+    const bands = statePtr === undefined ? undefined : { statePtr, listPtr: this.#groupsPtr };
+    const sums = folds.foldFinite(srcPtr, n, place, this.#histogramPtr, bands);
+    this.#addSums(sums, (shift) => kernels.moments(srcPtr, n, shift));
+    if (largest > this.#max || largest > -this.#min) {
+      const { min, max } = folds.extremes32(srcPtr, n);
+      this.#min = Math.min(this.#min, min);
+      this.#max = Math.max(this.#max, max);
+    }
+  }
+
+  /** Looks for the largest among n float32 values that begin `done` elements into the segment. */
+  #offerTop(srcPtr: number, done: number, n: number): void {
     const { folds } = this.#kernels;
-    const first = this.#segment.startElement + this.#done;
+    const first = this.#segment.startElement + done;
     const values = this.#kernels.f32(srcPtr, n);
     for (const i of folds.topCandidates(srcPtr, n, this.#top.threshold, this.#candidatesPtr)) {
       this.#top.offer({ index: first + i, value: values[i]! });
@@ -266,7 +321,7 @@ export class SegmentSigmaCounts {
   add(srcPtr: number, elements: number): void {
     const kernels = this.#kernels;
     const { mean, sigma3, sigma6 } = this.#thresholds;
-    forEachBlock(this.#dtype, srcPtr, elements, (blockPtr, n) => {
+    forEachBlock(this.#dtype, srcPtr, elements, blockElements, (blockPtr, n) => {
       let counts: SigmaCounts;
       if (this.#dtype === 'F64') counts = kernels.countBeyond64(blockPtr, n, mean, sigma3, sigma6);
       else {
@@ -284,19 +339,25 @@ export class SegmentSigmaCounts {
   }
 }
 
-/** Cuts an encoded run into pieces of `blockElements`. */
+/** Types whose kernels take values as they are stored, and many at a time. */
+const isFolded = (dtype: string) => dtype === 'F32' || dtype === 'BF16' || dtype === 'F16';
+
+/** Cuts an encoded run into pieces of `most` elements, a multiple of every block type's block. */
 function forEachBlock(
   dtype: string,
   srcPtr: number,
   elements: number,
+  most: number,
   visit: (srcPtr: number, elements: number) => void,
 ): void {
   const info = findDtype(dtype);
-  const blockBytes = info === undefined ? undefined : byteSize(info, blockElements);
+  const blockBytes = info === undefined ? undefined : byteSize(info, most);
   if (info === undefined || blockBytes === undefined || byteSize(info, elements) === undefined) {
     throw new LoupeError('unsupported', `${elements} values of type ${dtype} cannot be read.`);
   }
-  for (let done = 0, ptr = srcPtr; done < elements; done += blockElements, ptr += blockBytes) {
-    visit(ptr, Math.min(blockElements, elements - done));
-  }
+  inBlocks(elements, most, (from, count) => visit(srcPtr + (from / most) * blockBytes, count));
+}
+
+function inBlocks(elements: number, most: number, visit: (from: number, elements: number) => void): void {
+  for (let from = 0; from < elements; from += most) visit(from, Math.min(most, elements - from));
 }

@@ -143,19 +143,23 @@ compare(
   () => kernels.moments(src, elements, 0),
   () => momentsReference(values, 0),
 );
+const histogram = kernels.alloc(65536 * 4);
 const channelArrays = [4 * rows, 4 * columns, 8 * rows, 8 * columns].map((bytes) => kernels.alloc(bytes));
 const place = [0, columns, ...channelArrays] as unknown as ChannelPlace;
 compare(
-  'moments and channels in one walk',
+  'moments, counts and channels at once',
   elements * 4,
-  () => kernels.folds.foldFinite(src, elements, place),
+  () => kernels.folds.foldFinite(src, elements, place, histogram),
   () => {
     momentsReference(values, 0);
     channelsReference(values, 0, columns);
+    histogramF32Reference(values);
   },
 );
+compare('counts and channels of BF16', elements * 2, () =>
+  kernels.folds.foldPatterns(src16, elements, place, histogram),
+);
 compare('channels of BF16', elements * 2, () => kernels.folds.channelsBF16(src16, elements, place));
-const histogram = kernels.alloc(65536 * 4);
 compare(
   'histogram of F32',
   elements * 4,

@@ -3,16 +3,16 @@
  * magnitude, so that maxima are taken of eight 16-bit integers at once; squares are summed in float64.
  */
 
-function upper(x: v128): v128 {
+export function upper(x: v128): v128 {
   return v128.shuffle<i32>(x, x, 2, 3, 2, 3);
 }
 
 /** The first four patterns as float32: each behind 16 zero bits. */
-function firstFour(patterns: v128): v128 {
+export function firstFour(patterns: v128): v128 {
   return v128.shuffle<i16>(i16x8.splat(0), patterns, 0, 8, 1, 9, 2, 10, 3, 11);
 }
 
-function lastFour(patterns: v128): v128 {
+export function lastFour(patterns: v128): v128 {
   return v128.shuffle<i16>(i16x8.splat(0), patterns, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
@@ -21,17 +21,17 @@ function squareLow(x: v128): v128 {
   return f64x2.mul(wide, wide);
 }
 
-function addTo(address: usize, x: v128): void {
+export function addTo(address: usize, x: v128): void {
   v128.store(address, f64x2.add(v128.load(address), x));
 }
 
-function lanesMax(x: v128): u32 {
+export function lanesMax(x: v128): u32 {
   const four = i16x8.max_u(x, upper(x));
   const two = i16x8.max_u(four, v128.shuffle<i32>(four, four, 1, 0, 1, 0));
   return max<u32>(i16x8.extract_lane_u(two, 0), i16x8.extract_lane_u(two, 1));
 }
 
-function foldRow(rowMax: usize, rowSumSq: usize, magnitude: u32, squares: f64): void {
+export function foldRow(rowMax: usize, rowSumSq: usize, magnitude: u32, squares: f64): void {
   if (<u32>load<u16>(rowMax) < magnitude) store<u16>(rowMax, magnitude);
   store<f64>(rowSumSq, load<f64>(rowSumSq) + squares);
 }
@@ -101,7 +101,7 @@ function foldTwoRows(
 }
 
 /** A run within one row. */
-function foldRun(
+export function foldRun(
   src: usize,
   n: i32,
   rowMax: usize,

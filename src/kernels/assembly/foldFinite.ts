@@ -1,21 +1,31 @@
 /**
- * One walk over finite float32 values that gives power sums, extremes, and the figures of rows and columns: the conversion
- * to float64 and the squares serve all of them.
+ * One walk over finite float32 values that gives power sums, counts of patterns, and the figures of rows and columns: the
+ * conversion to float64 and the squares serve all of them, and counting, which needs no vectors, goes on beside them.
  */
+import { count } from './histogram';
 
-/** Columns that accumulators run over before they are added to the totals: keeps sums short and column arrays in the cache. */
+/** Columns that accumulators run over before they are added to the totals: keeps sums short. */
 const tileColumns: i32 = 512;
 
-/** One thread, one call at a time: plain globals serve. */
+/** One thread, one call at a time: plain globals serve. The low parts are what the sums lack. */
 let sum1: f64 = 0;
 let sum2: f64 = 0;
 let sum3: f64 = 0;
 let sum4: f64 = 0;
-let smallest: f32 = 0;
-let largest: f32 = 0;
+let low1: f64 = 0;
+let low2: f64 = 0;
+let low3: f64 = 0;
+let low4: f64 = 0;
+/** Where the next group of far values is listed. */
+let listEnd: usize = 0;
 
 function upper(x: v128): v128 {
   return v128.shuffle<i32>(x, x, 2, 3, 2, 3);
+}
+
+/** Two float32 as float64: a conversion from memory needs no shuffle. */
+function wide(src: usize): v128 {
+  return f64x2.promote_low_f32x4(v128.load64_zero(src));
 }
 
 function total(x: v128): f64 {
@@ -23,17 +33,29 @@ function total(x: v128): f64 {
 }
 
 function lanesMax(x: v128): f32 {
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
-    max<f32>(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
-  );
+  const two = f32x4.pmax(x, upper(x));
+  return max<f32>(f32x4.extract_lane(two, 0), f32x4.extract_lane(two, 1));
 }
 
-function lanesMin(x: v128): f32 {
-  return min<f32>(
-    min<f32>(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
-    min<f32>(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
-  );
+/** The rounding error of sum = a + b (Knuth, TAOCP 2, 4.2.2, theorem B). */
+function sumError(a: f64, b: f64, sum: f64): f64 {
+  const part = sum - a;
+  return a - (sum - part) + (b - part);
+}
+
+function addTotals(first: f64, second: f64, third: f64, fourth: f64): void {
+  const next1 = sum1 + first;
+  const next2 = sum2 + second;
+  const next3 = sum3 + third;
+  const next4 = sum4 + fourth;
+  low1 += sumError(sum1, first, next1);
+  low2 += sumError(sum2, second, next2);
+  low3 += sumError(sum3, third, next3);
+  low4 += sumError(sum4, fourth, next4);
+  sum1 = next1;
+  sum2 = next2;
+  sum3 = next3;
+  sum4 = next4;
 }
 
 function foldRow(rowMax: usize, rowSumSq: usize, magnitude: f32, squares: f64): void {
@@ -50,10 +72,12 @@ function foldTile(
   rowSumSq: usize,
   columnMax: usize,
   columnSumSq: usize,
+  histogram: usize,
+  near: f32,
 ): void {
   const end = src + ((<usize>n) << 2);
-  let low = f32x4.splat(smallest);
-  let high = f32x4.splat(largest);
+  const far = f32x4.splat(near);
+  let list = listEnd;
   let maxA = f32x4.splat(0);
   let maxB = f32x4.splat(0);
   let first = f64x2.splat(0);
@@ -62,23 +86,32 @@ function foldTile(
   let third = f64x2.splat(0);
   let fourth = f64x2.splat(0);
   while (src < end) {
-    const a = v128.load(src);
-    const b = v128.load(src + stride);
-    low = f32x4.pmin(f32x4.pmin(low, a), b);
-    high = f32x4.pmax(f32x4.pmax(high, a), b);
-    const magnitudeA = f32x4.abs(a);
-    const magnitudeB = f32x4.abs(b);
-    maxA = f32x4.pmax(maxA, magnitudeA);
-    maxB = f32x4.pmax(maxB, magnitudeB);
-    v128.store(columnMax, f32x4.pmax(v128.load(columnMax), f32x4.pmax(magnitudeA, magnitudeB)));
-
-    const a0 = f64x2.promote_low_f32x4(a);
-    const b0 = f64x2.promote_low_f32x4(b);
+    count(histogram, load<u16>(src, 2));
+    count(histogram, load<u16>(src, 6));
+    count(histogram, load<u16>(src, 10));
+    count(histogram, load<u16>(src, 14));
+    const next = src + stride;
+    const a = f32x4.abs(v128.load(src));
+    const b = f32x4.abs(v128.load(next));
+    maxA = f32x4.pmax(maxA, a);
+    maxB = f32x4.pmax(maxB, b);
+    const both = f32x4.pmax(a, b);
+    v128.store(columnMax, f32x4.pmax(v128.load(columnMax), both));
+    if (v128.any_true(f32x4.ge(both, far))) {
+      store<u32>(list, <u32>src);
+      list += 4;
+    }
+    const a0 = wide(src);
+    const b0 = wide(next);
     const squareA0 = f64x2.mul(a0, a0);
     const squareB0 = f64x2.mul(b0, b0);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq), f64x2.add(squareA0, squareB0)));
-    const a1 = f64x2.promote_low_f32x4(upper(a));
-    const b1 = f64x2.promote_low_f32x4(upper(b));
+    count(histogram, load<u16>(next, 2));
+    count(histogram, load<u16>(next, 6));
+    count(histogram, load<u16>(next, 10));
+    count(histogram, load<u16>(next, 14));
+    const a1 = wide(src + 8);
+    const b1 = wide(next + 8);
     const squareA1 = f64x2.mul(a1, a1);
     const squareB1 = f64x2.mul(b1, b1);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq, 16), f64x2.add(squareA1, squareB1)), 16);
@@ -104,19 +137,15 @@ function foldTile(
     columnMax += 16;
     columnSumSq += 32;
   }
-  smallest = lanesMin(low);
-  largest = lanesMax(high);
+  listEnd = list;
   const sumA = total(squaresA);
   const sumB = total(squaresB);
   foldRow(rowMax, rowSumSq, lanesMax(maxA), sumA);
   foldRow(rowMax + 4, rowSumSq + 8, lanesMax(maxB), sumB);
-  sum1 += total(first);
-  sum2 += sumA + sumB;
-  sum3 += total(third);
-  sum4 += total(fourth);
+  addTotals(total(first), sumA + sumB, total(third), total(fourth));
 }
 
-/** A run within one row: four values at a time, then one by one. */
+/** A run within one row: four values at a time, then one by one, of which none is listed. */
 function foldRun(
   src: usize,
   n: i32,
@@ -124,9 +153,10 @@ function foldRun(
   rowSumSq: usize,
   columnMax: usize,
   columnSumSq: usize,
+  histogram: usize,
+  near: f32,
 ): void {
-  let low = f32x4.splat(smallest);
-  let high = f32x4.splat(largest);
+  const far = f32x4.splat(near);
   let top = f32x4.splat(0);
   let first = f64x2.splat(0);
   let second = f64x2.splat(0);
@@ -134,14 +164,20 @@ function foldRun(
   let fourth = f64x2.splat(0);
   let i = 0;
   for (; i + 4 <= n; i += 4) {
-    const x = v128.load(src);
-    low = f32x4.pmin(low, x);
-    high = f32x4.pmax(high, x);
-    const magnitude = f32x4.abs(x);
+    count(histogram, load<u16>(src, 2));
+    count(histogram, load<u16>(src, 6));
+    count(histogram, load<u16>(src, 10));
+    count(histogram, load<u16>(src, 14));
+    const magnitude = f32x4.abs(v128.load(src));
     top = f32x4.pmax(top, magnitude);
     v128.store(columnMax, f32x4.pmax(v128.load(columnMax), magnitude));
-    const x0 = f64x2.promote_low_f32x4(x);
-    const x1 = f64x2.promote_low_f32x4(upper(x));
+    if (v128.any_true(f32x4.ge(magnitude, far))) {
+      // A row by itself: the lowest bit of a place in a row of aligned values is free to say so.
+      store<u32>(listEnd, <u32>src | 1);
+      listEnd += 4;
+    }
+    const x0 = wide(src);
+    const x1 = wide(src + 8);
     const square0 = f64x2.mul(x0, x0);
     const square1 = f64x2.mul(x1, x1);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq), square0));
@@ -154,32 +190,27 @@ function foldRun(
     columnMax += 16;
     columnSumSq += 32;
   }
-  smallest = lanesMin(low);
-  largest = lanesMax(high);
   const squares = total(second);
   foldRow(rowMax, rowSumSq, lanesMax(top), squares);
-  sum1 += total(first);
-  sum2 += squares;
-  sum3 += total(third);
-  sum4 += total(fourth);
+  addTotals(total(first), squares, total(third), total(fourth));
   for (; i < n; i++) {
+    count(histogram, load<u16>(src, 2));
     const x = load<f32>(src);
-    const wide = <f64>x;
-    const square = wide * wide;
-    smallest = min<f32>(smallest, x);
-    largest = max<f32>(largest, x);
+    const value = <f64>x;
+    const square = value * value;
     foldRow(rowMax, rowSumSq, abs<f32>(x), square);
     foldRow(columnMax, columnSumSq, abs<f32>(x), square);
-    sum1 += wide;
-    sum2 += square;
-    sum3 += square * wide;
-    sum4 += square * square;
+    addTotals(value, square, square * value, square * square);
     src += 4;
     columnMax += 4;
     columnSumSq += 8;
   }
 }
 
+/**
+ * Returns how many groups it listed at `list`: u32 addresses of four values of which one is at least `near` in magnitude, the
+ * values of the next row among them or, where the lowest bit is set, not. Room for a group for each four values.
+ */
 export function foldFinite(
   src: usize,
   n: i32,
@@ -189,33 +220,52 @@ export function foldFinite(
   columnMax: usize,
   rowSumSq: usize,
   columnSumSq: usize,
+  histogram: usize,
+  near: f32,
+  list: usize,
   out: usize,
-): void {
+): i32 {
   sum1 = 0;
   sum2 = 0;
   sum3 = 0;
   sum4 = 0;
-  smallest = Infinity;
-  largest = -Infinity;
+  low1 = 0;
+  low2 = 0;
+  low3 = 0;
+  low4 = 0;
+  listEnd = list;
   let column = startColumn;
   while (n > 0) {
-    const at = columnMax + ((<usize>column) << 2);
-    const squaresAt = columnSumSq + ((<usize>column) << 3);
-    if (column === 0 && (columns & 3) === 0 && n / 2 >= columns) {
+    const pairs = column === 0 && (columns & 3) === 0 ? n / columns / 2 : 0;
+    if (pairs > 0) {
       const stride = (<usize>columns) << 2;
-      for (let done = 0; done < columns; done += tileColumns) {
-        const tile = min<i32>(tileColumns, columns - done);
-        const offset = (<usize>done) << 2;
-        foldTile(src + offset, stride, tile, rowMax, rowSumSq, at + offset, squaresAt + 2 * offset);
+      for (let pair = 0; pair < pairs; pair++) {
+        for (let done = 0; done < columns; done += tileColumns) {
+          const tile = min<i32>(tileColumns, columns - done);
+          const offset = (<usize>done) << 2;
+          const at = columnMax + offset;
+          foldTile(
+            src + offset,
+            stride,
+            tile,
+            rowMax,
+            rowSumSq,
+            at,
+            columnSumSq + 2 * offset,
+            histogram,
+            near,
+          );
+        }
+        src += 2 * stride;
+        rowMax += 8;
+        rowSumSq += 16;
       }
-      src += 2 * stride;
-      n -= 2 * columns;
-      rowMax += 8;
-      rowSumSq += 16;
+      n -= 2 * columns * pairs;
       continue;
     }
     const run = min<i32>(min<i32>(n, columns - column), tileColumns);
-    foldRun(src, run, rowMax, rowSumSq, at, squaresAt);
+    const at = columnMax + ((<usize>column) << 2);
+    foldRun(src, run, rowMax, rowSumSq, at, columnSumSq + ((<usize>column) << 3), histogram, near);
     src += (<usize>run) << 2;
     n -= run;
     column += run;
@@ -225,11 +275,9 @@ export function foldFinite(
       rowSumSq += 8;
     }
   }
-  store<f64>(out, sum1);
-  store<f64>(out, sum2, 8);
-  store<f64>(out, sum3, 16);
-  store<f64>(out, sum4, 24);
-  // Adding 0 turns -0 into 0 and changes nothing else.
-  store<f64>(out, <f64>smallest + 0, 32);
-  store<f64>(out, <f64>largest + 0, 40);
+  store<f64>(out, sum1 + low1);
+  store<f64>(out, sum2 + low2, 8);
+  store<f64>(out, sum3 + low3, 16);
+  store<f64>(out, sum4 + low4, 24);
+  return <i32>((listEnd - list) >> 2);
 }

@@ -1,6 +1,6 @@
 /** Counting by 16-bit patterns into 65,536 u32 bins. */
 
-function count(histogram: usize, pattern: u32): void {
+export function count(histogram: usize, pattern: u32): void {
   const bin = histogram + ((<usize>pattern) << 2);
   store<u32>(bin, load<u32>(bin) + 1);
 }
@@ -18,26 +18,6 @@ export function histogramF32(src: usize, n: i32, histogram: usize): void {
     count(histogram, load<u16>(src, 2));
     src += 4;
   }
-}
-
-/** Sums the bins of NaN and infinities of float32 and bfloat16, and those of the two zeros. */
-export function specialBins(histogram: usize, out: usize): void {
-  let lanes = i32x4.splat(0);
-  for (let side: usize = 0; side < 2; side++) {
-    // 128 patterns of an exponent of all ones, with and without the sign.
-    const first = histogram + ((side * 0x8000 + 0x7f80) << 2);
-    for (let at: usize = 0; at < 512; at += 32) {
-      lanes = i32x4.add(lanes, i32x4.add(v128.load(first + at), v128.load(first + at, 16)));
-    }
-  }
-  store<u32>(
-    out,
-    i32x4.extract_lane(lanes, 0) +
-      i32x4.extract_lane(lanes, 1) +
-      i32x4.extract_lane(lanes, 2) +
-      i32x4.extract_lane(lanes, 3),
-  );
-  store<u32>(out, load<u32>(histogram) + load<u32>(histogram + (0x8000 << 2)), 4);
 }
 
 export function histogramU16(src: usize, n: i32, histogram: usize): void {

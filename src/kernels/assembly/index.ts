@@ -21,7 +21,9 @@ export {
 } from './decode';
 export { errorSumsAdd, errorSumsBegin, errorSumsEnd } from './errorSums';
 export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
+export { extremes32, largestMagnitude32, magnitudeRange16 } from './extremes';
 export { foldFinite } from './foldFinite';
+export { foldPatterns } from './foldPatterns';
 export { encodeQ2_K, encodeQ3_K, encodeQ4_K, encodeQ5_K, encodeQ6_K } from './ggmlKTypes';
 export {
   encodeQ4_0,
@@ -33,7 +35,7 @@ export {
   encodeTQ2_0,
 } from './ggmlLegacyTypes';
 export { encodeIQ4_NL, encodeIQ4_XS, encodeMXFP4 } from './ggmlLevelTypes';
-export { histogramF32, histogramF64, histogramU16, specialBins } from './histogram';
+export { histogramF32, histogramF64, histogramU16 } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
 export {
   decodeIQ1_M,
@@ -79,7 +81,7 @@ export {
   decodeF8_E5M2FNUZ,
 } from './smallFloats';
 export { decodeI2, decodeI4, decodeU2, decodeU4 } from './smallInts';
-export { countZeros, tailBands, tailBands64, topCandidates } from './tails';
+export { countZeros, tailBands, tailBands64, tailGroups, topCandidates } from './tails';
 export { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './ternaryBlocks';
 
 /** The first byte behind the module's own data. */

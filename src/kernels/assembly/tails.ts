@@ -137,13 +137,42 @@ export function tailBands(src: usize, n: i32, center: f32, nearest: f32, state: 
       v128.or(f32x4.ge(c, least), f32x4.ge(d, least)),
     );
     if (v128.any_true(far)) {
-      for (let k: usize = 0; k < 64; k += 4) addToBands(<f64>load<f32>(src + k), state);
+      for (let k: usize = 0; k < 64; k += 16) addFour(src + k, centers, least, state);
     }
     src += 64;
   }
   for (; i < n; i++) {
     addToBands(<f64>load<f32>(src), state);
     src += 4;
+  }
+}
+
+/** Sorts those of four values into bands that are at least `nearest` from the center in float32. */
+function addFour(src: usize, centers: v128, least: v128, state: usize): void {
+  let far = i32x4.bitmask(f32x4.ge(f32x4.abs(f32x4.sub(v128.load(src), centers)), least));
+  while (far !== 0) {
+    addToBands(<f64>load<f32>(src + ((<usize>ctz<i32>(far)) << 2)), state);
+    far &= far - 1;
+  }
+}
+
+/** As `tailBands` for the groups that `foldFinite` listed. */
+export function tailGroups(
+  list: usize,
+  groups: i32,
+  stride: usize,
+  center: f32,
+  nearest: f32,
+  state: usize,
+): void {
+  const centers = f32x4.splat(center);
+  const least = f32x4.splat(nearest);
+  for (let i = 0; i < groups; i++) {
+    const group = load<u32>(list);
+    const src = <usize>(group & ~1);
+    addFour(src, centers, least, state);
+    if ((group & 1) === 0) addFour(src + stride, centers, least, state);
+    list += 4;
   }
 }
 

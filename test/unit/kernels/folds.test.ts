@@ -1,9 +1,10 @@
 /** The kernels behind statistics in one walk, against plain references. */
 import { describe, expect, it } from 'vitest';
 import { channelsReference } from '../../../src/kernels/reference/channels';
+import { histogramF32Reference } from '../../../src/kernels/reference/histogram';
 import { momentsReference } from '../../../src/kernels/reference/sums';
 import { largestReference, tailBandsReference } from '../../../src/kernels/reference/tails';
-import { type Bands, ValueFolds } from '../../../src/kernels/valueFolds';
+import { type Bands, foldablePatterns, ValueFolds } from '../../../src/kernels/valueFolds';
 import { bf16ToNumber } from '../../../src/numeric/floats';
 import { loadKernels, place } from './loadKernels';
 import { awkwardValues, randomNormal, randomSource } from './randomValues';
@@ -18,6 +19,12 @@ function channelArrays(rows: number, columns: number) {
     return pointer;
   };
   return [zeroed(4 * rows), zeroed(4 * columns), zeroed(8 * rows), zeroed(8 * columns)] as const;
+}
+
+function zeroedBins(): number {
+  const bins = kernels.alloc(65536 * 4);
+  kernels.u32(bins, 65536).fill(0);
+  return bins;
 }
 
 /** Runs of matrices of every kind of width, beginning anywhere in a row. */
@@ -39,24 +46,89 @@ describe.each(runs)('%i values in rows of %i from column %i', (n, columns, start
   const rows = Math.max(1, Math.ceil((startColumn + n) / columns));
   const values = awkwardValues(n, n + columns).map((v) => (Math.abs(v) > 1e30 ? 7 : v));
 
-  it('power sums and channels of float32', () => {
+  it('power sums, counts and channels of float32', () => {
     kernels.reset();
     const [rowMax, columnMax, rowSumSq, columnSumSq] = channelArrays(rows, columns);
     const at = place(kernels, values, 4);
-    const got = kernels.folds.foldFinite(at, n, [
-      startColumn,
-      columns,
-      rowMax,
-      columnMax,
-      rowSumSq,
-      columnSumSq,
-    ]);
+    const bins = zeroedBins();
+    const run = [startColumn, columns, rowMax, columnMax, rowSumSq, columnSumSq] as const;
+    const got = kernels.folds.foldFinite(at, n, run, bins);
     const want = momentsReference(values, 0);
     const magnitudes = momentsReference(values.map(Math.abs), 0);
     for (const key of ['s1', 's2', 's3', 's4'] as const)
       expect(Math.abs(got[key] - want[key]), key).toBeLessThanOrEqual(1e-13 * magnitudes[key]);
-    if (n > 0) expect([got.min, got.max]).toEqual([want.min, want.max]);
+    expect(kernels.u32(bins, 65536)).toEqual(Uint32Array.from(histogramF32Reference(values)));
     expectChannels(values, kernels.f32(rowMax, rows), kernels.f32(columnMax, columns), rowSumSq, columnSumSq);
+  });
+
+  it('bands of float32 in the same walk', () => {
+    for (const bands of [
+      { center: 0, low3: 0.5, high3: 0.6, low6: 2, high6: 8 },
+      { center: -0.1, low3: 0.9, high3: 1.1, low6: 1.9, high6: 2.1 },
+      { center: 3, low3: 4, high3: 5, low6: 6, high6: 7 },
+    ]) {
+      kernels.reset();
+      const run = [startColumn, columns, ...channelArrays(rows, columns)] as const;
+      const statePtr = kernels.alloc(ValueFolds.bandBytes(2 * n));
+      const listPtr = kernels.alloc(n);
+      const guard = kernels.alloc(64);
+      kernels.u8(guard, 64).fill(7);
+      kernels.folds.beginBands(statePtr, bands, 2 * n);
+      kernels.folds.foldFinite(place(kernels, values, 4), n, run, zeroedBins(), { statePtr, listPtr });
+      const { kept, ...counts } = kernels.folds.endBands(statePtr);
+      const { kept: wanted, ...wantedCounts } = tailBandsReference(values, bands);
+      expect(counts).toEqual(wantedCounts);
+      // In the order of the walk, not in that of the values.
+      expect([...kept!].sort((a, b) => a - b)).toEqual([...wanted!].sort((a, b) => a - b));
+      expect(kernels.u8(guard, 64).every((byte) => byte === 7)).toBe(true);
+    }
+  });
+
+  it('counts and channels of bfloat16 within float32’s squares', () => {
+    kernels.reset();
+    const [rowMax, columnMax, rowSumSq, columnSumSq] = channelArrays(rows, columns);
+    const { smallest, largest } = foldablePatterns;
+    const patterns = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16).map(
+      (pattern) => {
+        const magnitude = pattern & 0x7fff;
+        const isFoldable = magnitude === 0 || (magnitude >= smallest && magnitude <= largest);
+        return isFoldable ? pattern : (pattern & 0x8000) | (magnitude < smallest ? smallest : largest);
+      },
+    );
+    const bins = zeroedBins();
+    const run = [startColumn, columns, rowMax, columnMax, rowSumSq, columnSumSq] as const;
+    kernels.folds.foldPatterns(place(kernels, patterns, 2), n, run, bins);
+    const counts = new Uint32Array(65536);
+    for (const pattern of patterns) counts[pattern]!++;
+    expect(kernels.u32(bins, 65536)).toEqual(counts);
+    const wide = (pointer: number, count: number) =>
+      Float32Array.from(kernels.u16(pointer, count), bf16ToNumber);
+    expectChannels(
+      Float32Array.from(patterns, bf16ToNumber),
+      wide(rowMax, rows),
+      wide(columnMax, columns),
+      rowSumSq,
+      columnSumSq,
+      3e-7,
+    );
+  });
+
+  it('extremes', () => {
+    kernels.reset();
+    const { folds } = kernels;
+    const at = place(kernels, values, 4);
+    const finite = [...values].map((value) => value + 0);
+    expect(folds.extremes32(at, n)).toEqual({ min: Math.min(...finite), max: Math.max(...finite) });
+    const bits = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0]! & 0x7fffffff;
+    expect(folds.largestMagnitude32(at, n)).toBe(
+      values.reduce((most, value) => Math.max(most, bits(value)), 0),
+    );
+    const patterns = Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16);
+    const magnitudes = [...patterns].map((pattern) => pattern & 0x7fff);
+    expect(folds.magnitudeRange16(place(kernels, patterns, 2), n)).toEqual({
+      largest: Math.max(0, ...magnitudes),
+      smallest: Math.min(0x10000, ...magnitudes.filter((magnitude) => magnitude > 0)),
+    });
   });
 
   it('channels of bfloat16', () => {
@@ -80,13 +152,14 @@ describe.each(runs)('%i values in rows of %i from column %i', (n, columns, start
     columnMax: Float32Array,
     rowSumSq: number,
     columnSumSq: number,
+    bound = 1e-13,
   ): void {
     const want = channelsReference(source, startColumn, columns);
     const touched = want.rowMax.length;
     expect(rowMax.subarray(0, touched)).toEqual(want.rowMax);
     expect(columnMax).toEqual(want.columnMax);
     const near = (got: Float64Array, expected: Float64Array) =>
-      expected.every((sum, i) => Math.abs(got[i]! - sum) <= 1e-13 * sum);
+      expected.every((sum, i) => Math.abs(got[i]! - sum) <= bound * sum);
     expect(near(kernels.f64(rowSumSq, touched), want.rowSumSq)).toBe(true);
     expect(near(kernels.f64(columnSumSq, columns), want.columnSumSq)).toBe(true);
   }
@@ -150,16 +223,5 @@ describe.each(inputs)('$name', ({ values }) => {
       kernels.folds.tailBands(place(kernels, values, 4), n, state);
       expect(kernels.folds.endBands(state)).toEqual({ ...want, kept: undefined });
     }
-  });
-
-  it('special bins', () => {
-    kernels.reset();
-    const bins = kernels.alloc(65536 * 4);
-    kernels.u32(bins, 65536).fill(0);
-    kernels.histogramF32(place(kernels, values), n, bins);
-    expect(kernels.folds.specialBins(bins)).toEqual({
-      nonFinite: values.filter((v) => !Number.isFinite(v)).length,
-      zeroBins: values.filter((v) => Math.abs(v) < 2 ** -133).length,
-    });
   });
 });
