@@ -50,6 +50,8 @@ export type GraphWeight =
   | {
       readonly operator: 'MatMul' | 'Gemm' | 'Conv' | 'Gather';
       readonly outputAxis: 0 | 1;
+      /** Version of ONNX's operators that the model says. */
+      readonly opset?: number | undefined;
       /** Of a Gemm that does more than multiply and add: what that is. */
       readonly beyondProduct?: string | undefined;
       /** Why the graph cannot use ONNX's operator set 21, whose DequantizeLinear knows blocks. */

@@ -61,12 +61,13 @@ export async function readOnnx(source: ByteSource, options: ReadOptions = {}): P
   const tensors: TensorInfo[] = [];
   const opset = model.opsets.find(({ domain }) => domain === 'ai.onnx')?.version ?? 0;
   const withoutBlocks = opsetFault(opset, walk.operators.keys());
+  const about = { opset, ...(withoutBlocks === undefined ? {} : { withoutBlocks }) };
   for (const tensor of walk.tensors) {
     const use: GraphWeight =
       tensor.place === 'inner'
         ? { reason: 'it is in a subgraph' }
         : walk.weightUses.weight(tensor.name, tensor.shape, tensor.place === 'attribute', model.irVersion);
-    const graphWeight = withoutBlocks === undefined || 'reason' in use ? use : { ...use, withoutBlocks };
+    const graphWeight = 'reason' in use ? use : { ...use, ...about };
     tensors.push({ ...(await place(tensor, source, external, findings)), graphWeight });
   }
   if (model.cut)

@@ -42,7 +42,7 @@ export function onnxForm(setting: Setting): OnnxForm {
   if (choice.output === 'fake' || family === 'pruning') return { kind: 'plain' };
   if (choice.output === 'plain' && scope !== 'floats')
     return none(`${label} is not stored as plain tensors; the output "fake" writes dequantized values.`);
-  if (scope === 'floats') return { kind: 'cast' };
+  if (scope === 'floats') return castForm(setting);
   const code = linearCodeNamed(choice.scheme);
   const is4Bit = choice.scheme === 'nf4' || choice.scheme === 'fp4';
   if (!code && !is4Bit)
@@ -60,6 +60,15 @@ export function onnxForm(setting: Setting): OnnxForm {
     return none('weights have one scale, or one for each output channel ("row").');
   const scales = choice.granularity === 'row' ? 'channel' : 'tensor';
   return wholeRows(setting, bits, { kind: 'qdq', bits, scales, symmetric });
+}
+
+/** Cast takes BF16 from this operator set on. */
+const bf16Opset = 13;
+
+function castForm({ choice, graph }: Setting): OnnxForm {
+  const opset = graph?.opset ?? bf16Opset;
+  if (choice.scheme !== 'bf16' || opset >= bf16Opset) return { kind: 'cast' };
+  return none(`a Cast from BF16 needs operator set ${bf16Opset}, and the model says ${opset}; F16 fits.`);
 }
 
 /** Rows of 4-bit codes follow each other without gaps, and readers need each to begin on a byte. */

@@ -283,6 +283,17 @@ describe('a model is refused or keeps the weight, with the reason,', () => {
     );
   });
 
+  it('where a Cast does not know BF16 yet', async () => {
+    const bf16: SchemeChoice = { scheme: 'bf16', granularity: 'none' };
+    const error = await failure({ ...matMul, opset: 12 }, bf16);
+    expect(error).toMatchObject({ code: 'refused', tensor: 'w' });
+    expect(error.message).toContain('needs operator set 13, and the model says 12');
+    const path = save({ ...matMul, opset: 13 });
+    const out = join(dirname(path), 'bf16.onnx');
+    await engine.call('quantize', request(path, out, bf16));
+    expect(distance((await run(path, feeds))[0]!, (await run(out, feeds))[0]!)).toBeLessThan(2 ** -7);
+  });
+
   it('where a Gemm does more than a product', async () => {
     const halved = { ...matMul, nodes: [{ ...models1.Gemm!.nodes[0]!, floats: { alpha: 0.5 } }] };
     // DequantizeLinear serves any node, from set 21 on.
