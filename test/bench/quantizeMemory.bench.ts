@@ -19,20 +19,19 @@ const filledBytes = 8 * 2 ** 20;
 
 /** Writes the model and returns its size. */
 function writeSparse(path: string): number {
-  const bytesEach = 2 * rows * columns;
+  const bytesEach = 4 * rows * columns;
   const count = Math.max(1, Math.round((asked * 1e9) / bytesEach));
   const entries = Array.from({ length: count }, (_, i) => ({
     name: `model.layers.${i}.mlp.up_proj.weight`,
-    dtype: 'BF16',
+    dtype: 'F32',
     shape: [rows, columns],
   }));
   const plan = planSafetensors(entries, { format: 'pt' });
-  const values = new Uint16Array(filledBytes / 2);
+  const values = new Float32Array(filledBytes / 4);
   let state = 1;
   for (let i = 0; i < values.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    // Sign and mantissa from the generator, exponents of 2^-8 to 2^-1.
-    values[i] = ((state >>> 16) & 0x807f) | ((119 + ((state >>> 8) & 7)) << 7);
+    values[i] = state / 2 ** 31 - 1;
   }
   const file = openSync(path, 'w');
   ftruncateSync(file, plan.totalBytes);
@@ -59,7 +58,7 @@ try {
     const report = await engine.call('quantize', {
       path,
       out: join(folder, 'out'),
-      scheme: 'int2-absmax',
+      scheme: 'int4-absmax',
       granularity: 'row',
       backend: 'cpu',
       overwrite: false,
