@@ -20,8 +20,8 @@ export {
   decodeWideU64,
 } from './decode';
 export { errorSumsAdd, errorSumsBegin, errorSumsEnd } from './errorSums';
-export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { extremes32, largestMagnitude32, magnitudeRange16 } from './extremes';
+export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { foldFinite } from './foldFinite';
 export { foldPatterns } from './foldPatterns';
 export { encodeQ2_K, encodeQ3_K, encodeQ4_K, encodeQ5_K, encodeQ6_K } from './ggmlKTypes';
