@@ -63,7 +63,31 @@ function memoryText(estimate: MemoryEstimate): string {
   return [
     `${parameterCount(parameters)} parameters; ${setting.runtime}, ${setting.context} tokens, batch ${setting.batch}`,
     parts,
+    ...(estimate.fit ? [fitText(estimate.fit)] : []),
     schemes,
     ...notes,
   ].join('\n\n');
+}
+
+const verdicts = {
+  fits: 'fits',
+  tight: 'fits only just, if the estimate is not too low',
+  no: 'does not fit',
+};
+
+function fitText(fit: NonNullable<MemoryEstimate['fit']>): string {
+  const { gpus, verdict, neededBytes, roomBytes, largestContext, largestBatch, offload } = fit;
+  const names = gpus.map(({ name }) => name).join(' + ');
+  const bound = fit.tokensPerSecondBound;
+  return [
+    `${names}: ${verdicts[verdict]} (${binarySize(neededBytes)} of ${binarySize(roomBytes)} that can be used)`,
+    largestContext > 0
+      ? `at most ${largestContext} tokens a sequence, or ${largestBatch} sequences of the context above`
+      : 'the weights alone are too large',
+    ...(offload ? [`${offload.layers} of ${offload.of} layers fit (--n-gpu-layers ${offload.layers})`] : []),
+    ...(bound === undefined
+      ? []
+      : [`at most ${bound.toPrecision(3)} tokens a second, by the speed of the memory`]),
+    ...fit.notes,
+  ].join('\n');
 }

@@ -1,6 +1,6 @@
 /** What `memory` is asked: by options, checked by the engine but for what numbers are. */
 import { LoupeError } from '../errors';
-import type { MemoryRequest } from '../protocol/memoryApi';
+import type { MemoryParams, MemoryRequest } from '../protocol/memoryApi';
 
 interface Values {
   readonly runtime?: string | undefined;
@@ -10,12 +10,16 @@ interface Values {
   readonly 'value-dtype'?: string | undefined;
   readonly dtype?: string | undefined;
   readonly 'no-flash-attention'?: boolean | undefined;
+  readonly fit?: readonly string[] | undefined;
 }
+
+/** The parameters of the engine's call but for what it is about. */
+export type MemoryOptions = Omit<MemoryRequest, 'gpus'> & Pick<MemoryParams, 'gpus'>;
 
 const runtimes = ['transformers', 'llama.cpp', 'vllm'] as const;
 
 /** Throws `usage` for what is no number or no runtime. */
-export function memoryOptions(values: Values): MemoryRequest {
+export function memoryOptions(values: Values): MemoryOptions {
   const count = (name: 'context' | 'batch'): number | undefined => {
     const text = values[name];
     if (text === undefined) return undefined;
@@ -36,6 +40,7 @@ export function memoryOptions(values: Values): MemoryRequest {
     kvDtype: values['kv-dtype']?.toLowerCase(),
     valueDtype: values['value-dtype']?.toLowerCase(),
     dtype: values.dtype,
+    gpus: values.fit,
     flashAttention: values['no-flash-attention'] === true ? false : undefined,
   };
 }

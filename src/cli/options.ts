@@ -2,7 +2,6 @@
 import { parseArgs } from 'node:util';
 import { LoupeError } from '../errors';
 import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
-import type { MemoryRequest } from '../protocol/memoryApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import type { GgufOptions } from '../quant/gguf/options';
 import { schemeNamed, schemes } from '../quant/schemes';
@@ -10,7 +9,7 @@ import type { PruneMethod } from '../quant/types';
 import { parseByteSize } from './byteSize';
 import { type EditOptions, editOptionNames, editOptions } from './editOptions';
 import { ggufOptionNames, ggufOptions, mixNames, schemeOfFileType } from './ggufOptions';
-import { memoryOptions } from './memoryOptions';
+import { type MemoryOptions, memoryOptions } from './memoryOptions';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
 
@@ -74,6 +73,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --kv-dtype T, --value-dtype T, --no-flash-attention
                                    type of the cache: f32, f16, bf16, fp8, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl
       --dtype T                    load the weights as f32 or under a scheme
+      --fit GPU                    does it fit? 24GB, a model's name, or here (may be repeated)
   show PATH TENSOR                 values of a tensor as a table
       --rows A:B, --columns C:D    which ones (default: the first)
       --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns
@@ -135,7 +135,7 @@ export interface CliOptions {
   /** The second checkpoint of compare. */
   readonly other: string | undefined;
   /** Of memory; `isConfig`: the path is a config.json's. */
-  readonly memory: (MemoryRequest & { readonly isConfig: boolean }) | undefined;
+  readonly memory: (MemoryOptions & { readonly isConfig: boolean }) | undefined;
   /** Of backends. */
   readonly backends: { readonly measure: boolean; readonly gpu: string | undefined } | undefined;
   /** Of edit-metadata. */
@@ -166,7 +166,17 @@ const optionsOf: Record<Command, readonly string[]> = {
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
   compare: ['tensor'],
-  memory: ['config', 'context', 'batch', 'runtime', 'kv-dtype', 'value-dtype', 'dtype', 'no-flash-attention'],
+  memory: [
+    'config',
+    'context',
+    'batch',
+    'runtime',
+    'kv-dtype',
+    'value-dtype',
+    'dtype',
+    'no-flash-attention',
+    'fit',
+  ],
   'edit-metadata': [...editOptionNames, 'out', 'overwrite', 'dry-run'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
@@ -230,6 +240,7 @@ const specifications = {
   'value-dtype': { type: 'string' },
   dtype: { type: 'string' },
   'no-flash-attention': { type: 'boolean' },
+  fit: { type: 'string', multiple: true },
 } as const;
 
 /** Cells of `--grid` at most, so that a slip of the hand does not print gigabytes. */

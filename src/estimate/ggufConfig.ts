@@ -25,6 +25,8 @@ const fieldsByKey: Readonly<Record<string, string>> = {
   'attention.value_length': 'v_head_dim',
   'attention.sliding_window': 'sliding_window',
   'attention.kv_lora_rank': 'kv_lora_rank',
+  expert_count: 'num_experts',
+  expert_used_count: 'num_experts_per_tok',
   'ssm.state_size': 'state_size',
   'ssm.conv_kernel': 'conv_kernel',
   'ssm.inner_size': 'intermediate_size',

@@ -1,10 +1,10 @@
 /** Memory of a model in use: weights, cache, and what computing needs, each with its certainty. */
 import { LoupeError } from '../errors';
-import type { CachePlan } from './cachePlan';
-import { computeMemory } from './computeBuffers';
-import { type CacheMemory, kvCache, type Runtime } from './kvCache';
+import { type FitReport, fitOn, type GpuRoom } from './fit';
+import type { CacheMemory, Runtime } from './kvCache';
 import type { MemorySource } from './memorySource';
 import { type SchemeSize, schemeSizes, sizedBytes, sizedElements } from './schemeSizes';
+import { type MemorySetting, workingMemory } from './workingMemory';
 
 export interface MemoryRequest {
   readonly runtime?: Runtime | undefined;
@@ -19,6 +19,8 @@ export interface MemoryRequest {
   readonly dtype?: string | undefined;
   /** undefined: as the runtime does by itself, on. */
   readonly flashAttention?: boolean | undefined;
+  /** What it is to fit on. */
+  readonly gpus?: readonly GpuRoom[] | undefined;
 }
 
 /** `exact`: counted. `stated`: by a formula that published logs bear out. `approximate`: of the right size. */
@@ -47,11 +49,12 @@ export interface MemoryEstimate {
     readonly batch: number;
     readonly dtype: string | undefined;
   };
+  /** Whether it fits on the GPUs that were asked about. */
+  readonly fit?: FitReport | undefined;
   readonly notes: readonly string[];
 }
 
 const usualContext = 4096;
-const nothingKept: CachePlan = { groups: [], slidesInLlamaCpp: false, notes: [] };
 /** How far off a number may be, as shares of it. */
 const margins: Readonly<Record<Certainty, readonly [low: number, high: number]>> = {
   exact: [0, 0],
@@ -61,47 +64,50 @@ const margins: Readonly<Record<Certainty, readonly [low: number, high: number]>>
 };
 
 /** Throws `usage` for settings that do not exist. */
-export function estimateMemory(source: MemorySource, request: MemoryRequest): MemoryEstimate {
-  const { runtime = 'transformers', batch = 1, kvDtype = 'f16', valueDtype } = request;
+function memorySetting(source: MemorySource, request: MemoryRequest): MemorySetting {
+  const { runtime = 'transformers', batch = 1, kvDtype = 'f16', valueDtype, flashAttention = true } = request;
   const context = request.context ?? Math.min(usualContext, source.longestContext ?? usualContext);
   for (const [name, value] of Object.entries({ context, batch })) {
     if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31)
       throw new LoupeError('usage', `The ${name} should be a whole number from 1 to 2^31, not ${value}.`);
   }
+  return { runtime, context, batch, kvDtype, valueDtype, flashAttention };
+}
+
+/** Throws `usage` for settings that do not exist. */
+export function estimateMemory(source: MemorySource, request: MemoryRequest): MemoryEstimate {
+  const setting = memorySetting(source, request);
+  const { context } = setting;
   const notes = [...source.notes];
   const table = schemeSizes(source.tensors, source.modelType);
   const byDtype = bytesByDtype(source);
   const asIs = Object.values(byDtype).reduce((sum, bytes) => sum + bytes, 0);
   const weights = loadedWeights(source, request.dtype, asIs, table);
-  const setting = { runtime, context, batch, keyDtype: kvDtype, valueDtype };
-  const cache = kvCache(source.cache ?? nothingKept, setting);
-  const compute =
-    source.compute &&
-    computeMemory(source.compute, {
-      runtime,
-      context,
-      batch,
-      flashAttention: request.flashAttention ?? true,
-      elementBytes: 2,
-    });
+  const { cache, compute } = workingMemory(source, setting);
   if (!compute) notes.push('Activations are not counted: the figures of the layers are not known.');
   if (source.longestContext !== undefined && context > source.longestContext)
     notes.push(`The model was made for ${source.longestContext} tokens at most.`);
   const parts = {
     weights: { ...bounded(weights, source.certainty), byDtype },
-    kvCache: { ...bounded(cache.bytes, source.cache ? 'stated' : 'unknown'), ...cache, dtype: kvDtype },
+    kvCache: {
+      ...bounded(cache.bytes, source.cache ? 'stated' : 'unknown'),
+      ...cache,
+      dtype: setting.kvDtype,
+    },
     activations: {
       ...bounded(compute?.activations ?? 0, compute?.certainty ?? 'unknown'),
       ...(compute ? { formula: compute.formula } : {}),
     },
     buffers: bounded(compute?.buffers ?? 0, compute?.certainty ?? 'unknown'),
   };
+  const { gpus } = request;
   return {
     parameters: source.tensors.reduce((sum, tensor) => sum + tensor.copies * sizedElements(tensor), 0),
     ...parts,
     total: together(Object.values(parts)),
     table,
-    setting: { runtime, context, batch, dtype: request.dtype },
+    setting: { runtime: setting.runtime, context, batch: setting.batch, dtype: request.dtype },
+    ...(gpus && gpus.length > 0 ? { fit: fitOn(gpus, source, setting, weights) } : {}),
     notes,
   };
 }

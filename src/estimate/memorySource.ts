@@ -8,7 +8,7 @@ import { attentionShape } from './families/decoder';
 import { gemma3Text } from './families/families';
 import { configFromGguf } from './ggufConfig';
 import { modelParameters } from './modelParameters';
-import type { SizedTensor } from './schemeSizes';
+import { type SizedTensor, sizedBytes } from './schemeSizes';
 
 export interface MemorySource {
   readonly tensors: readonly SizedTensor[];
@@ -18,6 +18,8 @@ export interface MemorySource {
   /** Undefined where nothing says how attention is built. */
   readonly cache: CachePlan | undefined;
   readonly compute: ComputeShape | undefined;
+  /** Share of the weights' bytes that one token goes through: less than 1 for mixtures of experts. */
+  readonly activeShare?: number | undefined;
   /** Longest context that the model was made for. */
   readonly longestContext: number | undefined;
   readonly notes: readonly string[];
@@ -40,15 +42,17 @@ export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): Mem
   const notes = [...counted.notes];
   if (!dtype) notes.push('The config names no type: weights are counted in F32.');
   const figures = attentionFigures(fields);
+  const tensors = counted.groups.map(({ name, shape, copies }) => ({
+    name,
+    shape,
+    copies,
+    dtype: dtype ?? 'F32',
+  }));
   return {
-    tensors: counted.groups.map(({ name, shape, copies }) => ({
-      name,
-      shape,
-      copies,
-      dtype: dtype ?? 'F32',
-    })),
+    tensors,
     certainty: counted.certainty,
     modelType: config.modelType,
+    activeShare: activeShare(tensors, config),
     ...figures,
     notes: [...notes, ...figures.notes],
   };
@@ -63,8 +67,27 @@ export function sourceFromCheckpoint({ tensors, config, metadata, format }: Chec
   if (!fields)
     notes.push('Nothing beside the weights tells how attention is built: the cache is not counted.');
   const figures = fields ? attentionFigures(fields) : nothing;
-  return { tensors: alike(tensors), certainty: 'exact', modelType, ...figures };
+  const sized = alike(tensors);
+  const share = fields && activeShare(sized, languageConfig(new ModelConfig(fields)));
+  return { tensors: sized, certainty: 'exact', modelType, activeShare: share, ...figures };
 }
+
+/** Experts that a token is sent to, of all; 1 for models without. */
+function activeShare(tensors: readonly SizedTensor[], config: ModelConfig): number {
+  const bytes = (of: readonly SizedTensor[]) =>
+    of.reduce((sum, tensor) => sum + tensor.copies * sizedBytes(tensor), 0);
+  const [all, experts] = [bytes(tensors), bytes(tensors.filter(({ name }) => expertNames.test(name)))];
+  if (experts === 0) return 1;
+  try {
+    const total = config.count(['num_local_experts', 'num_experts', 'n_routed_experts']);
+    const used = config.count(['num_experts_per_tok', 'num_experts_per_token', 'experts_per_token']);
+    return total === 0 ? 1 : 1 - (experts / all) * (1 - Math.min(1, used / total));
+  } catch {
+    // Without the figures all of them may be read.
+    return 1;
+  }
+}
+const expertNames = /\.experts\.|_exps\./;
 
 /** Tensors of the same type, shape and place in a layer as one with copies: a thousand layers cost what one does. */
 function alike(tensors: Checkpoint['tensors']): SizedTensor[] {

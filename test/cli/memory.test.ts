@@ -72,6 +72,15 @@ describe('memory', () => {
     expect(stdout).toMatch(/KV cache +\S+ \S+ +\S+ \S+ to \S+ \S+ +\S+ \S+ a token in f16/);
   });
 
+  it('tells whether the model fits, and refuses a GPU that it does not know', () => {
+    const { fit } = json(demo, '--fit', '24GB', '--fit', 'RTX 4090', '--runtime', 'llama.cpp');
+    expect(fit.gpus.map(({ memoryBytes }: { memoryBytes: number }) => memoryBytes / 2 ** 30)).toEqual([
+      24, 24,
+    ]);
+    expect(fit).toMatchObject({ verdict: 'fits', largestContext: 256 });
+    expect(run(demo, '--fit', 'Voodoo 2').stderr).toContain('There is no GPU "Voodoo 2" in the list');
+  });
+
   it('names what is wrong with a config or an option', () => {
     const config = path.join(work, 'config.json');
     writeFileSync(config, '{"model_type": "llama", "hidden_size": -1}');

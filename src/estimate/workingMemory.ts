@@ -1,0 +1,32 @@
+/** What a model needs beside its weights while it is used. */
+import type { CachePlan } from './cachePlan';
+import { type ComputeMemory, computeMemory } from './computeBuffers';
+import { type CacheMemory, kvCache, type Runtime } from './kvCache';
+import type { MemorySource } from './memorySource';
+
+const nothingKept: CachePlan = { groups: [], slidesInLlamaCpp: false, notes: [] };
+
+/** A request with everything filled in that it left open. */
+export interface MemorySetting {
+  readonly runtime: Runtime;
+  readonly context: number;
+  readonly batch: number;
+  readonly kvDtype: string;
+  readonly valueDtype?: string | undefined;
+  readonly flashAttention: boolean;
+}
+
+/** What depends on how the model is used, and not on its weights. */
+export interface WorkingMemory {
+  readonly cache: CacheMemory;
+  /** Undefined where the figures of the layers are not known. */
+  readonly compute: ComputeMemory | undefined;
+}
+
+export function workingMemory(source: MemorySource, setting: MemorySetting): WorkingMemory {
+  const { kvDtype, ...rest } = setting;
+  return {
+    cache: kvCache(source.cache ?? nothingKept, { ...rest, keyDtype: kvDtype }),
+    compute: source.compute && computeMemory(source.compute, { ...rest, elementBytes: 2 }),
+  };
+}
