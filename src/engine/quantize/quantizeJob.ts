@@ -151,10 +151,10 @@ async function filledRequest(
   return { ...asked, ...(resolveChoice(asked).prune === 'layers' ? { layers: asked.layers ?? [] } : {}) };
 }
 
-/** Graphs know linear integers; everything else is computed on the CPU. */
+/** What graphs do not know is computed on the CPU. */
 async function backendFor(
   engine: Engine,
-  { request, shards, asFiles }: QuantizePlan,
+  { request, shards, asFiles, open }: QuantizePlan,
 ): Promise<ChosenBackend> {
   const planned = shards.flatMap(({ tensors }) => tensors);
   const usesKernels =
@@ -164,9 +164,11 @@ async function backendFor(
   const usesGraphs = planned.some((tensor) => tensor.kind === 'quantize' && runsAsGraph(tensor.setting));
   if (usesKernels || usesGraphs) return engine.backends.choose(request.backend);
   if (request.backend !== 'auto' && request.backend !== 'cpu') {
+    const chosen = request.recipe ? 'What the recipe asks for' : schemeNamed(request.scheme).label;
+    const what = asFiles ? `What goes into ${path.extname(open).slice(1).toUpperCase()} files` : chosen;
     throw new LoupeError(
       'unsupported',
-      `${request.recipe ? 'What the recipe asks for' : schemeNamed(request.scheme).label} is computed on the CPU only; choose the backend "cpu" or "auto".`,
+      `${what} is computed on the CPU only; choose the backend "cpu" or "auto".`,
     );
   }
   const chosen = await engine.backends.choose('cpu');

@@ -5,7 +5,14 @@ import { TensorProto_DataType as Type } from 'onnx-buf';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import type { SchemeChoice } from '../../../src/quant/types';
-import { type GraphNode, type SmallModel, smallOnnx, type Weight } from '../../fixtures/onnxModels';
+import { rawTensor } from '../../fixtures/makeOnnx';
+import {
+  type GraphNode,
+  type SmallModel,
+  smallOnnx,
+  type Weight,
+  weightTensor,
+} from '../../fixtures/onnxModels';
 import { type Decoded, decodedWeights, distance, type Feeds, parsed, run, withValues } from './onnxRuns';
 import { failureOf, randomValues, request, startEngine, temporaryFolder } from './support';
 
@@ -250,6 +257,62 @@ describe('F16', () => {
     const { y } = await session.run({ x: new ort.Tensor('float16', halves, [M, K]) });
     expect([y!.type, y!.dims]).toEqual(['float16', [M, N]]);
   });
+});
+
+it('operators mean the same in the raised set, by the same weights in the original set', async () => {
+  const whole = (name: string, values: readonly number[]) =>
+    rawTensor(name, Type.INT64, [values.length], new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
+  const steps: readonly [opType: string, inputs: readonly string[], more?: Partial<GraphNode>][] = [
+    ['MatMul', ['w']],
+    ['Softmax', []],
+    ['Erf', []],
+    ['Unsqueeze', ['axis0']],
+    ['Pad', ['pads']],
+    ['AveragePool', [], { lists: { kernel_shape: [3], strides: [1] } }],
+    ['Transpose', [], { lists: { perm: [0, 2, 1] } }],
+    ['Squeeze', ['axis0']],
+    ['CumSum', ['scalar1']],
+    ['Trilu', []],
+    ['LeakyRelu', []],
+    ['Slice', ['from', 'to']],
+    ['Clip', ['low', 'high']],
+    ['Pow', ['high']],
+    ['Flatten', []],
+    ['Reshape', ['flat']],
+    ['ReduceSum', ['axis0'], { integers: { keepdims: 0 } }],
+    ['Identity', []],
+  ];
+  const small: SmallModel = {
+    nodes: steps.map(([opType, inputs, more], i) => ({
+      ...{ opType, input: [i === 0 ? 'x' : `v${i - 1}`, ...inputs] },
+      ...{ output: [i === steps.length - 1 ? 'y' : `v${i}`], ...more },
+    })),
+    weights: [weight('w', [K, N], 1)],
+    inputs: [{ name: 'x', shape: [M, K] }],
+    outputs: ['y'],
+    opset: 15,
+  };
+  const path = save({
+    ...small,
+    more: {
+      initializer: [
+        ...[
+          ...small.weights,
+          { name: 'low', shape: [], values: [-2] },
+          { name: 'high', shape: [], values: [2] },
+        ].map(weightTensor),
+        whole('axis0', [0]),
+        whole('pads', [0, 0, 1, 0, 0, 1]),
+        rawTensor('scalar1', Type.INT64, [], new Uint8Array(BigInt64Array.of(1n).buffer)),
+        ...[whole('from', [1, 0]), whole('to', [20, 3]), whole('flat', [-1, 3])],
+      ],
+    },
+  });
+  const choice: SchemeChoice = { scheme: 'int8-absmax', granularity: 'block', blockSize: 32, output: 'qdq' };
+  const { out, decoded } = await quantized(path, choice);
+  expect(parsed(out).opsetImport.map(({ version }) => version)).toEqual([21n]);
+  const [dense] = await run(withValues(path, new Map([['w', decoded]])), feeds);
+  expect(distance(dense!, (await run(out, feeds))[0]!)).toBeLessThan(1e-5);
 });
 
 describe('a model is refused or keeps the weight, with the reason,', () => {
