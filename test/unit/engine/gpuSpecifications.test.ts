@@ -28,6 +28,7 @@ describe('what NVIDIA architectures multiply in matrix units', () => {
     ['sm_52', []],
     ['sm_61', []],
     ['sm_70', ['f16']],
+    ['sm_72', ['f16', 'int8']],
     ['sm_75', ['f16', 'int8']],
     ['sm_80', ['f16', 'bf16', 'int8']],
     ['sm_86', ['f16', 'bf16', 'int8']],

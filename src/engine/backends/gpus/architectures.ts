@@ -42,6 +42,13 @@ export const gpuArchitectures: readonly GpuArchitecture[] = [
     'It computes F16 at a small fraction of the speed of F32, so that 16-bit weights are best widened.',
   ),
   architecture('nvidia', 'Volta', 'sm_70', { f16: 'matrix', int8: 'dot' }, nvidiaSources),
+  architecture(
+    'nvidia',
+    'Volta of Xavier',
+    'sm_72',
+    { f16: 'matrix', int8: 'matrix' },
+    'intel-sycl nvidia-guide',
+  ),
   architecture('nvidia', 'Turing', 'sm_75', { f16: 'matrix', int8: 'matrix' }, nvidiaSources),
   architecture('nvidia', 'Ampere', 'sm_80 sm_86 sm_87', usual, nvidiaSources),
   architecture('nvidia', 'Ada Lovelace', 'sm_89', { ...usual, fp8: 'matrix' }, nvidiaSources),
@@ -51,7 +58,7 @@ export const gpuArchitectures: readonly GpuArchitecture[] = [
     'Blackwell',
     'sm_100 sm_103',
     { ...usual, fp8: 'matrix', fp4: 'matrix' },
-    nvidiaSources,
+    `${nvidiaSources} nvidia-hgx`,
     'FP4 comes with a scale for each block, as MXFP4 or NVFP4. B300 and GB300 (sm_103) keep INT8 at much less than the speed of FP8.',
   ),
   architecture(
