@@ -81,14 +81,15 @@ export function schemeItems(mode: Mode, medium: Medium = 'safetensors'): Choice<
     .map((scheme) => ({ value: scheme, label: scheme.label, detail: scheme.detail }));
 }
 
-/** The schemes that can only be previewed, with the reason why they cannot be written. */
+/** The schemes that can only be previewed, with the reason why they cannot be written; GGUF's own have a dialog of their own. */
 export function refusedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
   if (mode === 'preview') return [];
   return offered
-    .filter((scheme) => !isHeld(scheme, medium))
+    .filter((scheme) => scheme.family !== 'ggml' && !isHeld(scheme, medium))
     .map((scheme) => {
       const reason = whyUnwritable(variantsOf(scheme)[0]!.value, medium)!;
-      return { value: scheme, label: scheme.label, detail: sentence(reason), refused: true };
+      const detail = sentence(reason);
+      return { value: scheme, label: scheme.label, description: 'preview only', detail, refused: true };
     });
 }
 

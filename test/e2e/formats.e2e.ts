@@ -15,6 +15,9 @@ import {
   launchBrowser,
   openFile,
   openWorkbench,
+  quickInput,
+  quickRows,
+  runCommand,
   scratchWorkspace,
   screenshot,
   startHost,
@@ -182,6 +185,23 @@ describe('each format opens, and its values are read', () => {
     await view.locator('[data-testid="tab-graph"]').click();
     await view.getByText('MatMul', { exact: true }).first().waitFor();
     await screenshot(page, 'format-onnx-graph');
+  });
+
+  it('an ONNX graph is offered the schemes that it can hold, with the reason why not others', async () => {
+    await open('net.onnx');
+    await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+    const input = quickInput(page).locator('input[type="text"]').first();
+    await quickRows(page).filter({ hasText: 'INT4 absmax' }).first().waitFor();
+    await screenshot(page, 'onnx-schemes');
+    await input.fill('MXFP4');
+    const refused = quickRows(page).filter({ hasText: 'no operator for MXFP4' }).first();
+    await refused.waitFor();
+    await screenshot(page, 'onnx-schemes-refused');
+    // It can be read, not chosen.
+    await page.keyboard.press('Enter');
+    await refused.waitFor();
+    await page.keyboard.press('Escape');
+    await quickInput(page).waitFor({ state: 'hidden' });
   });
 
   it('a GGUF tokenizer has a tab, and its chat template stays text', async () => {
