@@ -1,5 +1,5 @@
 /** Answers the Sensitivity tab: schemes from the registry, comparisons and pictures from the engine, recipes for the commands. */
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import type { Catalogue } from '../protocol/engineApi';
 import type { Handlers } from '../protocol/rpc';
@@ -7,6 +7,9 @@ import type { SensitivityPageContract } from '../protocol/sensitivityPageApi';
 import { usualOffers } from '../quant/schemeOffers';
 import { schemeOffersFor } from '../quant/writable';
 import { quantizeWith, saveRecipe } from './saveRecipe';
+
+/** The command behind a cell's link to its error report; it takes path, tensor and choice. */
+export const showTensorErrors = 'tensorLoupe.showTensorErrors';
 
 /** What of a checkpoint the tab works on. */
 export interface ComparedModel {
@@ -43,6 +46,15 @@ export function sensitivityHandlers(
       const { path } = await opened();
       const against = { kind: 'scheme' as const, choice };
       return engine.call('errorTile', { path, ...params, against }, { signal, again: true });
+    },
+    recipePlan: async ({ recipe }, { signal }) => {
+      const { path } = await opened();
+      return engine.call('recipePlan', { path, recipe }, { signal, again: true });
+    },
+    showErrors: async ({ tensor, choice }) => {
+      const { path } = await opened();
+      await vscode.commands.executeCommand(showTensorErrors, { path, tensor, choice });
+      return undefined;
     },
     recipe: async ({ purpose, recipe }) => {
       if (purpose === 'save') await saveRecipe(uri, recipe);

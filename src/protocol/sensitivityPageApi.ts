@@ -3,9 +3,11 @@ import type { Recipe } from '../quant/recipe';
 import type { SchemeOffer } from '../quant/schemeOffers';
 import type { SchemeChoice } from '../quant/types';
 import type { EngineContract, ErrorTile, Region, SensitivityCell } from './engineApi';
+import type { RecipePlan } from './recipeApi';
 
 export type { Recipe, RecipeChoice, RecipeRule } from '../quant/recipe';
 export type { SchemeOffer } from '../quant/schemeOffers';
+export type { RecipePlan } from './recipeApi';
 
 export interface SchemeOffers {
   readonly offers: readonly SchemeOffer[];
@@ -33,6 +35,10 @@ export type SensitivityPageContract = {
     };
     result: ErrorTile;
   };
+  /** What a recipe makes of the model, from headers alone: the sizes that writing gives, and why it cannot be written. */
+  recipePlan: { params: { recipe: Recipe }; result: RecipePlan };
+  /** Opens the error report of one tensor under a scheme. */
+  showErrors: { params: { tensor: number; choice: SchemeChoice }; result: undefined };
   /** Hands a recipe to the command that saves it, or to the one that quantizes with it. */
   recipe: { params: { purpose: 'save' | 'quantize'; recipe: Recipe }; result: undefined };
 };

@@ -2,7 +2,7 @@
  * A host in the page: gives the page its `acquireVsCodeApi` and answers as the extension would, from
  * made-up checkpoints. Loaded before the page's own script; the address says what to play.
  */
-import type { SensitivityCell } from '../../src/protocol/engineApi';
+import type { Catalogue, SensitivityCell } from '../../src/protocol/engineApi';
 import { LoupeError, Rpc, type RpcMessage } from '../../src/protocol/rpc';
 import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
@@ -16,7 +16,7 @@ import {
   madeUpModel,
   packedModel,
 } from './models';
-import { type PlainTensor, plainCell, plainErrorTile, plainOffers } from './plainSensitivity';
+import { type PlainTensor, plainCell, plainErrorTile, plainOffers, plainPlan } from './plainSensitivity';
 import { plainDistribution, plainStats, plainTile } from './plainStats';
 
 const asked = new URLSearchParams(window.location.search);
@@ -83,9 +83,7 @@ async function statsOf(tensor: number) {
 }
 
 /** A tensor as the comparison of schemes sees it: vectors and embeddings are kept. */
-async function comparedTensor(index: number): Promise<PlainTensor> {
-  const model = await loadOnce();
-  const { tensors } = model.catalogue;
+function comparedShape(index: number, { tensors }: Catalogue): Omit<PlainTensor, 'values'> {
   const start = index === 0 ? 0 : tensors.shapeEnd[index - 1]!;
   const isMatrix = tensors.shapeEnd[index]! - start > 1;
   const columns = isMatrix ? tensors.shapes[start + 1]! : tensors.elements[index]!;
@@ -95,11 +93,15 @@ async function comparedTensor(index: number): Promise<PlainTensor> {
     index,
     dtype: tensors.dtypes[tensors.dtype[index]!]!,
     bytes: tensors.bytes[index]!,
-    values: model.values(index),
     rows: isMatrix ? tensors.shapes[start]! : 1,
     columns: scenario === 'large' ? 64 : columns,
     kept: reason && `kept: ${reason}`,
   };
+}
+
+async function comparedTensor(index: number): Promise<PlainTensor> {
+  const model = await loadOnce();
+  return { ...comparedShape(index, model.catalogue), values: model.values(index) };
 }
 
 const repeated = new Map<string, readonly SensitivityCell[]>();
@@ -250,6 +252,16 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       const offer = plainOffers.find((known) => JSON.stringify(known.choice) === text)!;
       const size = [height, width] as const;
       return plainErrorTile(values!, size, offer, Math.min(rows, height), Math.min(columns, width));
+    },
+    recipePlan: async ({ recipe }) => {
+      const { catalogue } = await loadOnce();
+      return plainPlan(recipe, catalogue.name, catalogue.tensors.names, (tensor) =>
+        comparedShape(tensor, catalogue),
+      );
+    },
+    showErrors: async (request) => {
+      actions.push({ kind: 'showErrors', ...request });
+      return undefined;
     },
     recipe: async (request) => {
       actions.push({ kind: 'recipe', ...request });

@@ -1,6 +1,6 @@
 /** A plain comparison of schemes for the harness: made-up integers of a few bits, per row or block, straight from the formula. */
 import type { ErrorTile, SensitivityCell } from '../../src/protocol/engineApi';
-import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
+import type { Recipe, RecipePlan, SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 
 const offer = (bits: 2 | 3 | 4 | 6 | 8, blockSize: number): SchemeOffer => {
   const isRow = blockSize === 0;
@@ -56,6 +56,16 @@ export interface PlainTensor {
   readonly kept: string | undefined;
 }
 
+/** Codes, and two bytes for each scale. */
+function plainSize(
+  { rows, columns }: Pick<PlainTensor, 'rows' | 'columns'>,
+  { choice }: SchemeOffer,
+): { readonly bits: number; readonly size: number } {
+  const bits = Number(/\d/.exec(choice.scheme)![0]);
+  const scales = choice.blockSize === undefined ? rows : (rows * columns) / choice.blockSize;
+  return { bits, size: (rows * columns * bits) / 8 + scales * 2 };
+}
+
 /** A cell, exact, or with a made-up interval of 1 dB to either side. */
 export function plainCell(
   tensor: PlainTensor,
@@ -89,9 +99,7 @@ export function plainCell(
     sum += Math.abs(e);
     maxAbs = Math.max(maxAbs, Math.abs(e));
   }
-  const bits = Number(/\d/.exec(offer.choice.scheme)![0]);
-  const scales = offer.choice.blockSize === undefined ? rows : elements / offer.choice.blockSize;
-  const size = (elements * bits) / 8 + scales * 2;
+  const { bits, size } = plainSize(tensor, offer);
   const sqnr = error === 0 ? null : 10 * Math.log10(signal / error);
   return {
     tensor: index,
@@ -113,6 +121,41 @@ export function plainCell(
           sampled: { values: Math.min(1024, elements), of: elements, sqnrLow: sqnr - 1, sqnrHigh: sqnr + 1 },
         }),
   };
+}
+
+/** What a recipe comes to; globs without `**` and the expressions that the page writes are understood. */
+export function plainPlan(
+  recipe: Recipe,
+  name: string,
+  names: readonly string[],
+  tensorOf: (index: number) => Omit<PlainTensor, 'values'>,
+): RecipePlan {
+  let [bytesBefore, bytesAfter, elements, quantized] = [0, 0, 0, 0];
+  const decided = recipe.rules.map(() => 0);
+  const patterns = new Map(recipe.rules.map(({ match }) => [match, patternOf(match)]));
+  for (const [index, own] of names.entries()) {
+    const tensor = tensorOf(index);
+    const rule = recipe.rules.findIndex(({ match }) => match === own || patterns.get(match)!.test(own));
+    if (rule >= 0) decided[rule]!++;
+    const choice = rule < 0 ? recipe.default : recipe.rules[rule]!.choice;
+    const offer = plainOffers.find((known) => JSON.stringify(known.choice) === JSON.stringify(choice));
+    const isKept = !offer || (rule < 0 && tensor.kept !== undefined);
+    bytesBefore += tensor.bytes;
+    elements += tensor.rows * tensor.columns;
+    bytesAfter += isKept ? tensor.bytes : plainSize(tensor, offer).size;
+    if (!isKept) quantized++;
+  }
+  const bitsPerWeight = (8 * bytesAfter) / elements;
+  return {
+    ...{ name, file: name, refusals: [], warnings: [] },
+    rules: decided.map((count) => ({ decided: count, matches: count > 0 })),
+    ...{ bytesBefore, bytesAfter, bitsPerWeight, quantized, kept: names.length - quantized },
+  };
+}
+
+function patternOf(match: string): RegExp {
+  if (match.startsWith('/')) return new RegExp(match.slice(1, -1));
+  return new RegExp(`^${match.replaceAll('.', '\\.').replaceAll('*', '[^.]*')}$`);
 }
 
 /** Original, dequantized and mean error of evenly cut cells. */

@@ -70,6 +70,13 @@ export function colourRange(mode: RangeMode, schemes: readonly RangeTiles[]): Co
   };
 }
 
+/** Share of the cells whose magnitude is beyond a range, and which take the colour of its end; 0 where there are none. */
+export function shareBeyond(values: Float32Array, range: number): number {
+  let beyond = 0;
+  for (const value of values) if (Math.abs(value) > range) beyond++;
+  return values.length === 0 ? 0 : beyond / values.length;
+}
+
 function largest(values: Float32Array): number {
   let most = 0;
   for (const value of values) {

@@ -66,6 +66,8 @@ export interface CellActions {
   keep(): void;
   exact(what: 'cell' | 'row'): void;
   view(): void;
+  /** The error report of the tensor under the scheme. */
+  errors(): void;
   announce(text: string): void;
   readonly read: ReadErrorTile;
 }
@@ -79,7 +81,11 @@ export function cellDetails(subject: CellSubject, actions: CellActions): Templat
     <p class="scheme-detail">${offer.detail}</p>
     ${cell ? figuresOf(cell) : html`<p class="quiet">Not compared yet.</p>`} ${useButtons(subject, actions)}
     ${cell?.state === 'quantized' ? pictures(subject, actions) : nothing}
-    <p class="cell-links"><button type="button" class="link" @click=${() => actions.view()}>View all values</button></p>
+    <p class="cell-links">${
+      cell?.state === 'quantized'
+        ? html`<button type="button" class="link" data-testid="open-errors" title="Zoom, codes, histograms, worst values, and another scheme beside it" @click=${() => actions.errors()}>Error in detail</button> `
+        : nothing
+    }<button type="button" class="link" @click=${() => actions.view()}>View all values</button></p>
   </div>`;
 }
 

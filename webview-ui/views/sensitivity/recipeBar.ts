@@ -5,6 +5,7 @@ import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import { formatBits, formatBytes, formatInteger, formatNumber, formatShare } from '../../state/format';
 import type { DraftPlaces, DraftRule, RecipeDraft } from '../../state/recipeDraft';
 import type { ModelTotal, TensorPick } from '../../state/sensitivityTotals';
+import { type PlanState, refusalOf } from './recipePlanning';
 
 export interface RecipeSubject {
   readonly draft: RecipeDraft;
@@ -12,7 +13,10 @@ export interface RecipeSubject {
   /** Schemes that the recipe can start from: those across the map. */
   readonly schemes: readonly SchemeOffer[];
   readonly places: DraftPlaces;
+  /** Errors from the cells; sizes too until the plan is there. */
   readonly total: ModelTotal;
+  /** Undefined: not all cells are known that the recipe depends on. */
+  readonly plan: PlanState | undefined;
   /** Bytes of all tensors as they are. */
   readonly bytes: number;
   readonly trusted: boolean;
@@ -27,12 +31,15 @@ export interface RecipeActions {
 }
 
 export function recipeBar(subject: RecipeSubject, actions: RecipeActions): TemplateResult {
-  const { draft, schemes, total, bytes, trusted, offers } = subject;
+  const { draft, schemes, total, bytes, trusted, offers, plan } = subject;
+  const sizes = plannedSizes(subject);
+  const refusal =
+    plan?.kind === 'known' ? refusalOf(plan.plan) : plan?.kind === 'failed' ? plan.message : undefined;
   const { rules } = draft;
   const isPartial = total.unknown > 0;
   const error = Number.isNaN(total.sqnr)
     ? 'nothing quantized'
-    : html`SQNR <b data-testid="recipe-sqnr">${total.sqnr === Number.POSITIVE_INFINITY ? 'no error' : `${total.sqnr.toFixed(1).replace('-', '−')} dB`}</b>
+    : html`SQNR <b data-testid="recipe-sqnr" data-value=${total.sqnr}>${total.sqnr === Number.POSITIVE_INFINITY ? 'no error' : `${total.sqnr.toFixed(1).replace('-', '−')} dB`}</b>
         · MSE <b>${formatNumber(total.mse, 3)}</b>`;
   return html`<section class="recipe-bar" aria-label="Recipe" data-testid="recipe-bar">
     <div class="recipe-line">
@@ -61,16 +68,43 @@ export function recipeBar(subject: RecipeSubject, actions: RecipeActions): Templ
       }
     </div>
     <div class="recipe-line">
-      <span class="recipe-figures" data-testid="recipe-figures">
-        <span><b data-testid="recipe-bits">${formatBits(total.bitsPerWeight)}</b> bits a weight</span>
-        <span><b data-testid="recipe-size">${formatBytes(total.bytes)}</b> <span class="quiet">(${formatShare(total.bytes / Math.max(1, bytes))})</span></span>
+      <span class="recipe-figures" data-testid="recipe-figures" data-plan=${plan?.kind ?? 'none'}>
+        <span><b data-testid="recipe-bits" data-value=${sizes.bitsPerWeight}>${formatBits(sizes.bitsPerWeight)}</b> bits a weight</span>
+        <span><b data-testid="recipe-size" data-bytes=${sizes.bytes} title="${formatInteger(sizes.bytes)} bytes in tensors">${formatBytes(sizes.bytes)}</b> <span class="quiet">(${formatShare(sizes.bytes / Math.max(1, bytes))})</span></span>
         <span>${total.isSampled ? html`<span title="From samples">≈ </span>` : nothing}${error}</span>
         ${isPartial ? html`<span class="quiet" data-testid="recipe-partial">${formatInteger(total.unknown)} tensors not compared yet</span>` : nothing}
         ${total.failed > 0 ? html`<span class="recipe-failed">${formatInteger(total.failed)} cannot be quantized so</span>` : nothing}
       </span>
       <span class="spring"></span>
       <vscode-button secondary data-testid="save-recipe" ?disabled=${isPartial} title=${isPartial ? 'Compare all tensors first' : 'Save as a *.loupe.json file'} @click=${() => actions.save()}>Save recipe…</vscode-button>
-      <vscode-button data-testid="quantize-recipe" ?disabled=${isPartial || !trusted} title=${trusted ? 'Choose where to write, then quantize' : 'Quantizing writes files, so it waits until this workspace is trusted'} @click=${() => actions.quantize()}>Quantize with this recipe…</vscode-button>
+      <vscode-button data-testid="quantize-recipe" ?disabled=${isPartial || !trusted || refusal !== undefined} title=${refusal !== undefined ? 'It cannot be written so' : trusted ? 'Choose where to write, then quantize' : 'Quantizing writes files, so it waits until this workspace is trusted'} @click=${() => actions.quantize()}>Quantize with this recipe…</vscode-button>
     </div>
+    ${planNotes(plan, refusal)}
   </section>`;
+}
+
+/** The engine's sizes, which are those of the written file; the cells' until they are there, or where values decide them. */
+function plannedSizes({
+  plan,
+  total,
+  draft,
+  offers,
+}: RecipeSubject): Pick<ModelTotal, 'bytes' | 'bitsPerWeight'> {
+  const choices = [draft.base, ...draft.rules.map(({ choice }) => choice)];
+  // How many columns LLM.int8() keeps apart is not in the header.
+  const isOfValues = choices.some((key) => offers.get(key)?.choice.scheme === 'llm-int8');
+  if (plan?.kind !== 'known' || isOfValues) return total;
+  return { bytes: plan.plan.bytesAfter, bitsPerWeight: plan.plan.bitsPerWeight };
+}
+
+/** Why it cannot be written, or what loaders may not take; told before anything is asked. */
+function planNotes(
+  plan: PlanState | undefined,
+  refusal: string | undefined,
+): TemplateResult | typeof nothing {
+  if (refusal !== undefined)
+    return html`<p class="recipe-note recipe-failed" role="status" data-testid="recipe-refusal">It cannot be written so. ${refusal}</p>`;
+  const warnings = plan?.kind === 'known' ? plan.plan.warnings : [];
+  if (warnings.length === 0) return nothing;
+  return html`<p class="recipe-note quiet" role="status" data-testid="recipe-warning">${warnings.join(' ')}</p>`;
 }

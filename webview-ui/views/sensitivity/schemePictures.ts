@@ -7,7 +7,8 @@ import { Heatmap, type HeatmapCell } from '../../draw/heatmap';
 import { cellAfterKey } from '../../state/cellCursor';
 import '../../draw/legend';
 import { readTheme } from '../../draw/theme';
-import { formatInteger, formatNumber } from '../../state/format';
+import { formatInteger, formatNumber, formatShare } from '../../state/format';
+import { type ColourRange, clippedShare, colourRange, shareBeyond } from '../report/colourRange';
 
 export type ReadErrorTile = (rows: number, columns: number, signal: AbortSignal) => Promise<ErrorTile>;
 
@@ -32,6 +33,7 @@ export class SchemePictures extends LitElement {
     tile: { state: true },
     problem: { state: true },
     cursor: { state: true },
+    isWhole: { state: true },
   };
   /** Tells tensor and scheme: another one reads anew. */
   declare subject: string;
@@ -43,9 +45,17 @@ export class SchemePictures extends LitElement {
   declare private tile: ErrorTile | undefined;
   declare private problem: string | undefined;
   declare private cursor: HeatmapCell | undefined;
+  /** Whether colours span all values; else all but the largest few, so that one outlier does not darken the others. */
+  declare private isWhole: boolean;
+  private range: ColourRange | undefined;
   private heatmaps: Partial<Record<Part, Heatmap>> = {};
   private abort: AbortController | undefined;
   private asked = '';
+
+  constructor() {
+    super();
+    this.isWhole = false;
+  }
 
   protected override createRenderRoot(): this {
     return this;
@@ -60,10 +70,16 @@ export class SchemePictures extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    if (!changed.has('subject')) return;
-    this.tile = undefined;
-    this.problem = undefined;
-    this.cursor = undefined;
+    if (changed.has('subject')) {
+      this.tile = undefined;
+      this.problem = undefined;
+      this.cursor = undefined;
+    }
+    const { tile } = this;
+    if (changed.has('subject') || changed.has('tile') || changed.has('isWhole'))
+      this.range =
+        tile &&
+        colourRange(this.isWhole ? 'whole' : 'clipped', [{ overview: tile, shown: tile, maxError: 0 }]);
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -80,7 +96,7 @@ export class SchemePictures extends LitElement {
           if (part === 'original') this.ask(width, pixels);
         },
       });
-      if (changed.has('tile') && this.tile) {
+      if ((changed.has('tile') || changed.has('isWhole')) && this.tile) {
         this.heatmaps[part].setScale(this.scale(part));
         this.heatmaps[part].setGrid(this.tile.rows, this.tile.columns, this.tile[part]);
       }
@@ -102,8 +118,8 @@ export class SchemePictures extends LitElement {
             tile
               ? html`<tl-legend
                   .scale=${this.scale(part)}
-                  .low=${part === 'error' ? '0' : formatNumber(-max, 3)}
-                  .high=${formatNumber(max, 3)}
+                  .low=${part === 'error' ? '0' : `${this.isClipped(part) ? '≤ ' : ''}${formatNumber(-max, 3)}`}
+                  .high=${`${this.isClipped(part) ? '≥ ' : ''}${formatNumber(max, 3)}`}
                   .label=${titles[part]}
                 ></tl-legend>`
               : nothing
@@ -124,16 +140,39 @@ export class SchemePictures extends LitElement {
           @keydown=${this.onKey}
         ></canvas>`;
     })}
+      ${tile ? this.renderRange(tile) : nothing}
       <p class="readout quiet" data-testid="scheme-readout" aria-hidden="true">${tile ? (this.cursor ? this.describe(this.cursor) : 'Point at a cell for its values.') : 'Quantizing this tensor…'}</p>`;
   }
 
+  /** What the colours span, the share beyond them, and the other choice. */
+  private renderRange(tile: ErrorTile) {
+    const { range, isWhole } = this;
+    const values = shareBeyond(tile.original, range?.signed ?? 0);
+    const errors = shareBeyond(tile.error, range?.error ?? 0);
+    const text = isWhole
+      ? 'Colours span the whole range.'
+      : `Colours span ${formatShare(clippedShare)} of the cells: ${formatShare(values)} of the values and ${formatShare(errors)} of the errors lie beyond, in the colour of the end.`;
+    return html`<p class="quiet small" data-testid="scheme-range">${text}
+      <button
+        type="button"
+        class="link"
+        data-testid="scheme-range-toggle"
+        @click=${() => {
+          this.isWhole = !isWhole;
+        }}
+      >${isWhole ? `Span ${formatShare(clippedShare)}` : 'Span all'}</button>
+    </p>`;
+  }
+
+  private isClipped(part: Part): boolean {
+    return (part === 'error' ? this.range?.errorClipped : this.range?.signedClipped) ?? false;
+  }
+
   private scale(part: Part): ColorScale {
-    const { tile } = this;
-    if (part === 'error') {
-      return { map: sequentialMap(this.colorMap), min: 0, max: (tile && largest(tile.error)) || 1 };
-    }
+    const { range } = this;
+    if (part === 'error') return { map: sequentialMap(this.colorMap), min: 0, max: range?.error ?? 1 };
     // One scale for both, so that they can be compared.
-    const max = (tile && Math.max(largest(tile.original), largest(tile.dequantized))) || 1;
+    const max = range?.signed ?? 1;
     return { map: signedMap(readTheme().background), min: -max, max };
   }
 
@@ -181,15 +220,6 @@ export class SchemePictures extends LitElement {
     this.cursor = next;
     this.announce(this.describe(this.cursor));
   };
-}
-
-function largest(values: Float32Array): number {
-  let most = 0;
-  for (const value of values) {
-    const magnitude = Math.abs(value);
-    if (magnitude > most && Number.isFinite(magnitude)) most = magnitude;
-  }
-  return most;
 }
 
 customElements.define('tl-scheme-pictures', SchemePictures);

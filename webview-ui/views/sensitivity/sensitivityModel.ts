@@ -1,9 +1,9 @@
 /** What the Sensitivity tab knows of an opened checkpoint: schemes, rows, cells, the run, and what follows from them. */
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
-import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
+import type { Recipe, SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
 import { buildModuleMap } from '../../state/moduleMap';
-import { DraftPlaces, draftPicks, type RecipeDraft } from '../../state/recipeDraft';
+import { DraftPlaces, draftPicks, type RecipeDraft, recipeFrom } from '../../state/recipeDraft';
 import { SensitivityCells } from '../../state/sensitivityCells';
 import { type Metric, type MetricRange, metricRange } from '../../state/sensitivityMetrics';
 import { type SensitivityRow, sensitivityRows, shownRows } from '../../state/sensitivityRows';
@@ -12,6 +12,7 @@ import type { SensitivityState } from '../../state/sensitivityState';
 import { type ModelTotal, modelTotal, type TensorPick } from '../../state/sensitivityTotals';
 import type { CheckpointSession } from '../../state/session';
 import { shapeOf } from '../../state/tableModel';
+import { type PlanState, RecipePlanning } from './recipePlanning';
 
 /** The last answer to a question, as long as what it depends on stays. */
 class Remembered<T> {
@@ -43,6 +44,8 @@ export class SensitivityModel {
   private readonly rangeMemory = new Remembered<{ range: MetricRange | undefined }>();
   private readonly totalsMemory = new Remembered<readonly ModelTotal[]>();
   private readonly recipeMemory = new Remembered<ModelTotal>();
+  private readonly writtenMemory = new Remembered<Recipe>();
+  private readonly planning: RecipePlanning;
   private readonly tableMemory = new Remembered<readonly SensitivityRow[]>();
 
   constructor(
@@ -55,6 +58,10 @@ export class SensitivityModel {
     this.run = new SensitivityRun(rpc, this.cells, tensors.bytes, onChange);
     this.rows = sensitivityRows(buildModuleMap(tensors.names), tensors.names);
     this.places = new DraftPlaces(tensors.names, this.rows);
+    this.planning = new RecipePlanning(
+      (recipe, signal) => rpc.call('recipePlan', { recipe }, { signal }),
+      onChange,
+    );
   }
 
   /** Asks for the schemes, once, and again after a failure. */
@@ -145,6 +152,20 @@ export class SensitivityModel {
     return this.recipeMemory.get([base, state.rules, rules.length, this.epoch], () =>
       modelTotal(this.cells, this.session.catalogue.tensors, keys, this.pick(state)),
     );
+  }
+
+  /** The recipe as it would be saved. */
+  recipe(state: SensitivityState): Recipe {
+    const draft = this.draft(state);
+    const { base, rules } = draft;
+    return this.writtenMemory.get([base, state.rules, rules.length, this.epoch], () =>
+      recipeFrom(draft, this.places, this.cells, this.byKey, this.session.catalogue.name),
+    );
+  }
+
+  /** What the engine makes of it from headers alone; undefined while cells are missing that its rules depend on. */
+  plan(state: SensitivityState): PlanState | undefined {
+    return this.recipeTotal(state).unknown > 0 ? undefined : this.planning.of(this.recipe(state));
   }
 
   /** Tensors of which a column lacks a cell, and those columns. */

@@ -7,7 +7,7 @@ import { LoupeError } from '../../../src/protocol/rpc';
 import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
 import { formatBits, formatBytes, formatInteger } from '../../state/format';
-import { type RuleScope, recipeFrom, withoutRule, withRule } from '../../state/recipeDraft';
+import { type RuleScope, withoutRule, withRule } from '../../state/recipeDraft';
 import { cellSentence, rowCell } from '../../state/rowCells';
 import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics';
 import type { SensitivityRow } from '../../state/sensitivityRows';
@@ -214,6 +214,7 @@ export class SensitivityView {
         else void this.start(others, columns, true);
       },
       view: () => this.page.viewTensor(tensor),
+      errors: () => void this.showErrors(tensor, offer),
       announce: (text) => this.page.announce(text),
       read: (rows, columnCount, signal) =>
         this.rpc.call(
@@ -235,6 +236,7 @@ export class SensitivityView {
         schemes: base && !columns.includes(base) ? [...columns, base] : columns,
         places: model.places,
         total: model.recipeTotal(state),
+        plan: model.plan(state),
         bytes: session.catalogue.bytes,
         trusted: session.trusted,
       },
@@ -257,6 +259,15 @@ export class SensitivityView {
     );
   }
 
+  private async showErrors(tensor: number, { choice }: SchemeOffer): Promise<void> {
+    try {
+      await this.rpc.call('showErrors', { tensor, choice });
+    } catch (thrown) {
+      this.problem = LoupeError.from(thrown).message;
+      this.page.requestRender();
+    }
+  }
+
   private use(scope: RuleScope, tensor: number, choice: string): void {
     const { model, state } = this;
     const target = model.places.target(scope, tensor);
@@ -271,14 +282,7 @@ export class SensitivityView {
   }
 
   private send(purpose: 'save' | 'quantize'): void {
-    const { model, session } = this;
-    const recipe = recipeFrom(
-      model.draft(this.state),
-      model.places,
-      model.cells,
-      model.byKey,
-      session.catalogue.name,
-    );
+    const recipe = this.model.recipe(this.state);
     this.problem = '';
     this.rpc.call('recipe', { purpose, recipe }).catch((thrown) => {
       const error = LoupeError.from(thrown);
