@@ -16,6 +16,7 @@ import { type RecipeArguments, RecipeCommands } from './commands/recipeCommands'
 import { selectBackend } from './commands/selectBackend';
 import { showFailure } from './commands/showFailure';
 import { showJobs } from './commands/showJobs';
+import { type TensorErrorArguments, tensorErrorReport } from './commands/tensorErrorReport';
 import { type ViewTensorArguments, viewTensor } from './commands/viewTensor';
 import { readAnalysisSettings } from './editor/analysisSettings';
 import { BackendPanel, backendsViewType } from './editor/backendPanel';
@@ -194,6 +195,14 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const report = store.find(editors.active()?.uri.fsPath);
     if (report) await reports.show(report, { kind: 'file', path: report.open });
     else void vscode.window.showInformationMessage('No quantization was done in this workspace yet.');
+  });
+  command('showTensorErrors', async (given: TensorErrorArguments) => {
+    try {
+      const report = await tensorErrorReport(engine, given);
+      await reports.show(report, { kind: 'scheme', choice: given.choice });
+    } catch (thrown) {
+      await showFailure(LoupeError.from(thrown), log);
+    }
   });
   const backendPanel = new BackendPanel(context.extensionUri, engine, (error) => showFailure(error, log));
   command('selectBackend', (given?: BackendSetting) => selectBackend(engine, log, given));
