@@ -121,7 +121,9 @@ export class QuantizeCommands {
       return report;
     } catch (thrown) {
       const error = LoupeError.from(thrown);
-      const { unfinished } = order.keepFinished ? await this.plan(uri, order) : {};
+      // A source that is gone cannot be planned for: then the failure itself is told.
+      const plan = order.keepFinished ? await this.plan(uri, order).catch(() => undefined) : undefined;
+      const unfinished = plan?.unfinished;
       if (!unfinished || unfinished.mismatch !== undefined) throw error;
       const again = () => this.write(uri, choice, { ...given, resume: true });
       return this.offerResume(uri, order, again, error, unfinished);
@@ -163,7 +165,7 @@ export class QuantizeCommands {
       const report = await vscode.window.withProgress(
         {
           location: vscode.ProgressLocation.Notification,
-          title: `Previewing ${modelName(uri.fsPath)}`,
+          title: linkless(`Previewing ${modelName(uri.fsPath)}`),
           cancellable: true,
         },
         (progress, token) => this.previewReport(uri, choice, progress, signalOf(token)),
@@ -261,7 +263,7 @@ export class QuantizeCommands {
       {
         signal,
         progress: ({ total, row }) =>
-          progress.report({ message: row.name, increment: 100 / Math.max(1, total) }),
+          progress.report({ message: linkless(row.name), increment: 100 / Math.max(1, total) }),
       },
     );
     const rows = new Map<string, TensorError>(computed.map((row) => [row.name, row]));

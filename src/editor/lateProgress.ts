@@ -1,5 +1,6 @@
 /** Progress with a way to cancel, for work that is usually over before anyone would look. */
 import * as vscode from 'vscode';
+import { linkless } from './jobText';
 
 const shownAfterMs = 500;
 
@@ -12,12 +13,12 @@ export async function withLateProgress<T>(
   let message = '';
   let shown: vscode.Progress<{ message?: string }> | undefined;
   const result = work(controller.signal, (text) => {
-    message = text;
+    message = linkless(text);
     shown?.report({ message });
   });
   const timer = setTimeout(() => {
     void vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+      { location: vscode.ProgressLocation.Notification, title: linkless(title), cancellable: true },
       async (progress, token) => {
         shown = progress;
         if (message !== '') progress.report({ message });

@@ -39,9 +39,8 @@ export class OutputFolder {
   static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFolder> {
     const temporary = await takeTarget(target, async (place) => {
       await assertReplaceable(target, overwrite);
-      // Of two processes that want the same folder one gets it.
       if (from === undefined) await fs.mkdir(place.path);
-      else await fs.rename(from, place.path);
+      else await takeFolder(from, place.path);
     });
     return new OutputFolder(temporary, overwrite);
   }
@@ -100,6 +99,16 @@ export class OutputFolder {
     const backup = path.join(path.dirname(this.target), siblingName(this.target, 'old-'));
     await fs.rename(this.target, backup);
     return backup;
+  }
+}
+
+/** Takes over a folder of an earlier job. Of two processes that want the same one gets it. */
+async function takeFolder(from: string, to: string): Promise<void> {
+  try {
+    await fs.rename(from, to);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    throw new LoupeError('refused', 'Another process goes on with this output already, or removed it.');
   }
 }
 
