@@ -30,9 +30,7 @@ export interface ConvertibleModel {
  * where the files contradict each other.
  */
 export async function convertModel(model: ConvertibleModel): Promise<ConvertedModel> {
-  const config = languageConfig(new ModelConfig(model.files.config));
-  const family = familyOf(config);
-  const { tensors, skipped, rows } = convertTensors(model, family, config);
+  const { family, config, tensors, skipped, rows } = convertTensors(model);
   const own = new MetadataList(family.architecture);
   family.hyperparameters(own, config);
   const tokenizer = await tokenizerMetadata(model.files, rows);
@@ -90,18 +88,22 @@ export function sizeLabel(parameters: number): string {
   return `${scaled.toFixed(Math.max(2 - digits, 0))}${letter}`;
 }
 
-interface ConvertedTensors {
+export interface ConvertedTensors {
+  readonly family: GgufFamily;
+  readonly config: ModelConfig;
   readonly tensors: readonly ConvertedTensor[];
   readonly skipped: readonly string[];
   /** Of the embedding, as it is written. */
   readonly rows: number;
 }
 
-function convertTensors(
-  { tensors: sources, files }: ConvertibleModel,
-  family: GgufFamily,
-  config: ModelConfig,
-): ConvertedTensors {
+/** The tensors alone, for which no tokenizer is needed. Throws as `convertModel` does. */
+export function convertTensors({
+  tensors: sources,
+  files,
+}: Pick<ConvertibleModel, 'tensors' | 'files'>): ConvertedTensors {
+  const config = languageConfig(new ModelConfig(files.config));
+  const family = familyOf(config);
   const skipped: string[] = [];
   const tensors: ConvertedTensor[] = (family.extra?.(config) ?? []).map(({ name, values }) => ({
     name,
@@ -143,6 +145,8 @@ function convertTensors(
   }
   if (rows === 0) throw new LoupeError('malformed', 'The model has no embedding of tokens.');
   return {
+    family,
+    config,
     tensors: tensors.map((tensor) =>
       experts.has(tensor.name) ? stacked(tensor.name, experts.get(tensor.name)!) : tensor,
     ),

@@ -2,10 +2,11 @@
 import type { ComparedTensor, EngineContract } from '../protocol/engineApi';
 import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { type ComparedModel, comparedModels } from './comparedModel';
 import type { Engine, JobContext } from './jobs';
 import { rowParts } from './matrix';
 import { storesTranspose } from './storesTranspose';
-import { type TensorSource, tensorSource } from './tensorSource';
+import type { TensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 import type { Counterpart } from './worker/task';
 
@@ -19,11 +20,12 @@ export async function compareJob(
   { tensors }: Pick<CompareMethod['params'], 'tensors'>,
   { signal, progress }: JobContext<CompareMethod['progress']>,
 ): Promise<CompareMethod['result']> {
-  const indices = tensors ?? first.checkpoint.tensors.map((_, i) => i);
+  const [one, two] = comparedModels(first, second);
+  const asked = tensors && new Set(tensors.map((index) => first.tensor(index).name));
   const onlyInFirst: string[] = [];
-  const pairs = indices.flatMap((index) => {
-    const { name } = first.tensor(index);
-    const other = second.indexOf(name);
+  const pairs = one.tensors.flatMap(({ name }, index) => {
+    if (asked && !one.names(index).some((own) => asked.has(own))) return [];
+    const other = two.indexOf(name);
     if (other === undefined) onlyInFirst.push(name);
     return other === undefined ? [] : [{ index, other }];
   });
@@ -34,7 +36,7 @@ export async function compareJob(
     engine.pool.size + 1,
     signal,
     async ({ index, other }) => {
-      const row = await compareTensor(engine, first, index, second, other, signal);
+      const row = await compareTensor(engine, one, index, two, other, signal);
       done++;
       progress({ done, total: pairs.length, row });
       return row;
@@ -46,33 +48,34 @@ export async function compareJob(
   // Of a choice of tensors nobody wants to know what else the second one holds.
   const onlyInSecond =
     tensors === undefined
-      ? second.checkpoint.tensors.flatMap(({ name }) => (first.indexOf(name) === undefined ? [name] : []))
+      ? two.tensors.flatMap(({ name }) => (one.indexOf(name) === undefined ? [name] : []))
       : [];
   return { tensors: rows, onlyInFirst, onlyInSecond };
 }
 
 async function compareTensor(
   { pool }: Pick<Engine, 'pool'>,
-  first: OpenedCheckpoint,
+  first: ComparedModel,
   index: number,
-  second: OpenedCheckpoint,
+  second: ComparedModel,
   other: number,
   signal: AbortSignal,
 ): Promise<ComparedTensor> {
-  const tensor = first.tensor(index);
-  const { dtype: to, bytes, shape } = second.tensor(other);
-  const isTransposed = storesTranspose(tensor, second.tensor(other));
+  const tensor = first.tensors[index]!;
+  const counterpart = second.tensors[other]!;
+  const { dtype: to, bytes, shape } = counterpart;
+  const isTransposed = storesTranspose(tensor, counterpart);
   const about = { name: tensor.name, from: tensor.dtype, to, bytes };
   const without = (state: 'reshaped' | 'unreadable', note: string): ComparedTensor => ({
     ...tensorError(noErrorSums, 0, { ...about, note }),
     state,
   });
-  if (shape.join() !== tensor.shape.join() && !isTransposed) {
+  if (withoutOuterOnes(shape) !== withoutOuterOnes(tensor.shape) && !isTransposed) {
     const text = (of: readonly number[]) => of.join(' × ') || 'scalar';
     return without('reshaped', `${text(tensor.shape)} became ${text(shape)}`);
   }
-  const source = tensorSource(first.checkpoint, tensor);
-  const otherSource = tensorSource(second.checkpoint, second.tensor(other));
+  const source = first.source(index);
+  const otherSource = second.source(other);
   if (typeof source === 'string') return without('unreadable', source);
   if (typeof otherSource === 'string') return without('unreadable', otherSource);
   const sums = await errorSums(pool, source, { kind: 'tensor', source: otherSource, isTransposed }, signal);
@@ -81,6 +84,9 @@ async function compareTensor(
   if (sums.squaredError === 0) return { ...error, state: tensor.dtype === to ? 'identical' : 'equal' };
   return { ...error, ...(holdsNaN ? { note: 'holds NaN or infinity' } : {}), state: 'different' };
 }
+
+/** GGUF does not count dimensions of 1 on the outside. */
+const withoutOuterOnes = (shape: readonly number[]): string => shape.join().replace(/^(?:1,)+/, '');
 
 async function errorSums(
   pool: Engine['pool'],

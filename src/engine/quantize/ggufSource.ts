@@ -81,8 +81,8 @@ function storedTensor(checkpoint: Checkpoint, tensor: TensorInfo): TensorSource 
   throw new LoupeError('refused', `${tensor.name} cannot be read: ${source}`, { tensor: tensor.name });
 }
 
-/** Stacks of experts are worked on row by row. */
-function rowsOf(source: TensorSource, { shape, elements }: TensorInfo): TensorSource {
+/** The tensor as a matrix of its innermost rows: stacks of experts are worked on row by row. */
+export function rowsOf(source: TensorSource, { shape, elements }: TensorInfo): TensorSource {
   const columns = shape.at(-1) ?? 1;
   return { ...source, columns, rows: columns === 0 ? 0 : elements / columns };
 }
@@ -90,10 +90,7 @@ function rowsOf(source: TensorSource, { shape, elements }: TensorInfo): TensorSo
 async function convertedSource(model: Checkpoint): Promise<GgufSource> {
   const files = await readTokenizerFiles(model.folder);
   const converted = await convertModel({ name: model.name, files, tensors: model.tensors });
-  const stored = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  const made = new Map<TensorInfo, ConvertedTensor>();
-  for (const tensor of converted.tensors) made.set(infoOf(tensor, stored), tensor);
-  const sourceNamed = (name: string) => storedTensor(model, stored.get(name)!);
+  const { made, sourceOf } = convertedTensors(model, converted.tensors);
   const left = converted.skipped.length;
   return {
     checkpoint: {
@@ -104,7 +101,7 @@ async function convertedSource(model: Checkpoint): Promise<GgufSource> {
     },
     metadata: [...converted.metadata],
     alignment: defaultGgufAlignment,
-    sourceOf: (tensor) => sourceOfMade(tensor, made.get(tensor)!, sourceNamed),
+    sourceOf,
     copiesBytes: (tensor) => ['copy', 'first-rows'].includes(made.get(tensor)!.making.kind) && !tensor.pieces,
     given(tensor) {
       const { making } = made.get(tensor)!;
@@ -119,6 +116,17 @@ async function convertedSource(model: Checkpoint): Promise<GgufSource> {
           ],
     name: path.basename(model.folder),
   };
+}
+
+/** The tensors of a Hugging Face model as a GGUF file of it has them, and where their values are. */
+export function convertedTensors(
+  model: Checkpoint,
+  tensors: readonly ConvertedTensor[],
+): { made: ReadonlyMap<TensorInfo, ConvertedTensor>; sourceOf(tensor: TensorInfo): TensorSource } {
+  const stored = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const made = new Map(tensors.map((tensor) => [infoOf(tensor, stored), tensor]));
+  const sourceNamed = (name: string) => storedTensor(model, stored.get(name)!);
+  return { made, sourceOf: (tensor) => sourceOfMade(tensor, made.get(tensor)!, sourceNamed) };
 }
 
 /** The tensor as the output has it, lying where the first of its sources does. */

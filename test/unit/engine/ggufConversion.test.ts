@@ -78,6 +78,54 @@ describe('the demo model', () => {
   });
 });
 
+describe('comparing a GGUF file with its source', () => {
+  it('maps names, order of rows, experts and norms', async () => {
+    const shape = {
+      hidden_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      rms_norm_eps: 1e-5,
+      vocab_size: 5,
+    };
+    const { folder } = makeModel(
+      'compared',
+      { ...shape, model_type: 'mixtral', intermediate_size: 6, num_local_experts: 2 },
+      {
+        'model.embed_tokens.weight': [5, 8],
+        'model.layers.0.self_attn.k_proj.weight': [8, 8],
+        'model.layers.0.block_sparse_moe.gate.weight': [2, 8],
+        'model.layers.0.block_sparse_moe.experts.0.w2.weight': [8, 6],
+        'model.layers.0.block_sparse_moe.experts.1.w2.weight': [8, 6],
+      },
+    );
+    const { outputs } = await convert(folder, 'F32');
+    for (const [one, other] of [
+      [folder, outputs[0]!],
+      [outputs[0]!, folder],
+    ] as const) {
+      const { tensors, onlyInFirst, onlyInSecond } = await engine.call('compare', { path: one, other });
+      expect(tensors.map(({ name, state }) => [name, state]).sort()).toEqual([
+        ['blk.0.attn_k.weight', 'identical'],
+        ['blk.0.ffn_down_exps.weight', 'identical'],
+        ['blk.0.ffn_gate_inp.weight', 'identical'],
+        ['token_embd.weight', 'identical'],
+      ]);
+      expect([onlyInFirst, onlyInSecond]).toEqual([[], []]);
+    }
+  });
+
+  it('gives the error of the preview, to the last bit', async () => {
+    const folder = path.join(work, 'demo-bf16');
+    cpSync(path.join(root, 'examples/demo-llama-3m-outliers'), folder, { recursive: true });
+    const report = await convert(folder, 'Q4_K_M');
+    const { tensors } = await engine.call('compare', { path: folder, other: report.outputs[0]! });
+    const compared = new Map(tensors.map((row) => [row.name, row]));
+    for (const { name, mse, sqnr, maxAbs } of report.tensors)
+      expect(compared.get(name), name).toMatchObject({ mse, sqnr, maxAbs });
+    expect(tensors.length).toBe(report.tensors.length);
+  });
+});
+
 /** A folder with weights of counted values and a tokenizer of five tokens. */
 function makeModel(
   name: string,
