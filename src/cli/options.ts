@@ -46,7 +46,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
                                    ONNX's own operators only
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write (an ONNX or GGUF model: a FILE of that ending)
-      --max-shard-size SIZE        cut safetensors files anew, such as 2GB (default: the source's shards)
+      --max-shard-size SIZE        cut safetensors or GGUF files anew, such as 2GB (default: the source's shards)
       --resume                     keep finished shards when interrupted, and go on from those of an earlier run
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
@@ -93,7 +93,7 @@ PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.i
 4 cancelled, 5 reading, writing or computing failed.
 
 Schemes: ${wrapped(schemes.map(({ name }) => name))}
-Mixes of GGUF models: ${wrapped(mixNames)}`;
+Mixes of GGUF models: ${wrapped(mixNames)}\nand copy, which joins a GGUF model's files or, with --max-shard-size, cuts them: no tensor changes.`;
 
 export type Command =
   | 'inspect'

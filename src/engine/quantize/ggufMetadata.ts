@@ -10,9 +10,11 @@ const quantizationVersion = 2;
 
 const versionKey = 'general.quantization_version';
 const fileTypeKey = 'general.file_type';
-const splitKeys = ['split.no', 'split.count', 'split.tensors.count'] as const;
+const splitNames = ['split.no', 'split.count', 'split.tensors.count'] as const;
+/** What files of a split model say of themselves. */
+export const splitKeys: ReadonlySet<string> = new Set(splitNames);
 /** Keys that are written anew, or are no longer true. */
-const replaced: ReadonlySet<string> = new Set([versionKey, fileTypeKey, ...splitKeys]);
+const replaced: ReadonlySet<string> = new Set([versionKey, fileTypeKey, ...splitNames]);
 const importanceKeys = 'quantize.imatrix.';
 /** Longest value of a text that llama.cpp's options hold. */
 const longestTextBytes = 127;
@@ -56,9 +58,9 @@ export function fileTypeMetadata(
 /** Which part of how many a file is; part 0 has the other metadata. */
 export function splitMetadata(no: number, count: number, tensors: number): GgufMetadataItem[] {
   return [
-    { key: splitKeys[0], value: { type: 'u16', value: no } },
-    { key: splitKeys[1], value: { type: 'u16', value: count } },
-    { key: splitKeys[2], value: { type: 'i32', value: tensors } },
+    { key: splitNames[0], value: { type: 'u16', value: no } },
+    { key: splitNames[1], value: { type: 'u16', value: count } },
+    { key: splitNames[2], value: { type: 'i32', value: tensors } },
   ];
 }
 

@@ -6,15 +6,17 @@ import { type GgufMetadataItem, partBytes, planGgufFile } from '../../formats/gg
 import type { QuantizeRequest } from '../../protocol/engineApi';
 import { chosenOptions } from '../../quant/choice';
 import { encodingFor } from '../../quant/encoding';
+import { isCopy } from '../../quant/gguf/fileTypes';
 import { schemeOfType } from '../../quant/gguf/ggmlSchemes';
 import type { GgufOptions } from '../../quant/gguf/options';
-import { bytesIn, inGgufOrder } from '../../quant/gguf/tensorTypes';
+import { bytesIn } from '../../quant/gguf/tensorTypes';
 import { recipeOf } from '../../quant/recipe';
 import { noErrorSums, tensorError } from '../../quant/tensorError';
 import { namingTensor } from '../namingTensor';
 import { settingOf } from '../quantizeTensor';
 import { ggufImportance, type TensorImportance } from './ggufImportance';
 import { fileTypeMetadata, splitMetadata } from './ggufMetadata';
+import { inOutputOrder, partNames, partsOf } from './ggufParts';
 import { ggufSizes } from './ggufSizes';
 import { type GgufSource, ggufSource } from './ggufSource';
 import { assertGgufTarget, ggufTarget } from './ggufTarget';
@@ -30,21 +32,28 @@ import type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
 export async function planGguf(given: Checkpoint, request: QuantizeRequest): Promise<QuantizePlan> {
   if (request.dryRun && request.sizesOnly && !request.gguf) return ggufSizes(given, request);
   assertSound(given);
+  if (isCopy(request.gguf?.fileType) && given.format !== 'gguf')
+    throw new LoupeError('usage', 'Only the tensors of a GGUF model are copied as they are.', {
+      file: given.path,
+    });
   const model = await ggufSource(given);
   const { checkpoint } = model;
   const options: GgufOptions | undefined = request.gguf;
   const importance = await ggufImportance(options);
-  const ordered = inOutputOrder(checkpoint, options);
+  const ordered = inOutputOrder(checkpoint, request);
   const decision = decideTypes(checkpoint, ordered, request, importance !== undefined);
   const out = ggufTarget(checkpoint, request, decision.fileType.name, model.name);
-  const isSplit = options?.keepSplit === true && given.format === 'gguf' && checkpoint.files.length > 1;
-  const parts = isSplit
-    ? checkpoint.files.map((_, file) => ordered.filter((tensor) => tensor.file === file))
-    : [ordered];
-  const names = isSplit ? parts.map((_, no) => partName(out, no, parts.length)) : [path.basename(out)];
+  const parts =
+    given.format === 'gguf' || request.maxShardBytes !== undefined
+      ? partsOf(checkpoint, ordered, decision, request)
+      : [ordered];
+  const isSplit = parts.length > 1;
+  const names = partNames(out, parts.length);
   if (!request.dryRun) await assertGgufTarget(out, names, checkpoint, request.overwrite);
 
-  const own = [...model.metadata, ...fileTypeMetadata(decision.fileType.number, options, importance)];
+  const own = isCopy(decision.fileType.name)
+    ? model.copiedMetadata
+    : [...model.metadata, ...fileTypeMetadata(decision.fileType.number, options, importance)];
   const shards = parts.map((tensors, no): PlannedShard => {
     const metadata = isSplit
       ? [...(no === 0 ? own : []), ...splitMetadata(no, parts.length, ordered.length)]
@@ -88,19 +97,6 @@ export function assertSound({ tensors, findings, files, path: file }: Checkpoint
       tensor: unreadable.name,
       byteOffset: unreadable.byteOffset,
     });
-}
-
-/** llama.cpp's order; of files that stay apart, each file's own. */
-function inOutputOrder(checkpoint: Checkpoint, options: GgufOptions | undefined): TensorInfo[] {
-  if (!options?.keepSplit) return inGgufOrder(checkpoint.tensors);
-  return checkpoint.tensors.toSorted((a, b) => a.file - b.file || a.byteOffset - b.byteOffset);
-}
-
-/** "NAME-00002-of-00003.gguf", counted from 1, as llama.cpp finds parts. */
-function partName(out: string, no: number, count: number): string {
-  const stem = path.basename(out).replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '');
-  const digits = (number: number) => String(number).padStart(5, '0');
-  return `${stem}-${digits(no + 1)}-of-${digits(count)}.gguf`;
 }
 
 function planFile(
@@ -158,7 +154,8 @@ function planTensor(
   }
   const about = { name, from: dtype, to: type, bytes: bytesIn(type, tensor), note };
   const scheme = schemeOfType(type);
-  if (scheme === undefined) {
+  const isBlind = request.dryRun && needsImportance && !importance?.of(tensor);
+  if (scheme === undefined || isBlind) {
     if (!request.dryRun)
       throw new LoupeError(
         'unsupported',

@@ -11,7 +11,7 @@ import { defaultGgufAlignment, type GgufMetadataItem } from '../../formats/gguf/
 import { findDtype } from '../../numeric/dtypes';
 import { floatBytes } from '../../quant/packing';
 import { type TensorSource, tensorSource } from '../tensorSource';
-import { keptMetadata } from './ggufMetadata';
+import { keptMetadata, splitKeys } from './ggufMetadata';
 import { readTokenizerFiles } from './tokenizerSidecars';
 
 export interface GgufSource {
@@ -19,6 +19,8 @@ export interface GgufSource {
   readonly checkpoint: Checkpoint;
   /** In the output's order, without what tells of the types. */
   readonly metadata: readonly GgufMetadataItem[];
+  /** All of it, but for what tells how a model is split: for an output of the very same types. Empty for a Hugging Face model. */
+  readonly copiedMetadata: readonly GgufMetadataItem[];
   readonly alignment: number;
   /** The tensor as a matrix of its innermost rows. Throws `refused` for one that cannot be read. */
   sourceOf(tensor: TensorInfo): TensorSource;
@@ -50,6 +52,7 @@ async function storedSource(checkpoint: Checkpoint): Promise<GgufSource> {
   return {
     checkpoint,
     metadata: keptMetadata(layouts[0]!),
+    copiedMetadata: keptMetadata(layouts[0]!, splitKeys),
     alignment: layouts[0]!.alignment,
     sourceOf: (tensor) => rowsOf(storedTensor(checkpoint, tensor), tensor),
     copiesBytes: () => true,
@@ -100,6 +103,7 @@ async function convertedSource(model: Checkpoint): Promise<GgufSource> {
       metadata: converted.metadata.map(asEntry),
     },
     metadata: [...converted.metadata],
+    copiedMetadata: [],
     alignment: defaultGgufAlignment,
     sourceOf,
     copiesBytes: (tensor) => ['copy', 'first-rows'].includes(made.get(tensor)!.making.kind) && !tensor.pieces,

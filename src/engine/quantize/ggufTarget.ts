@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import type { Checkpoint } from '../../formats/checkpoint';
 import type { QuantizeRequest } from '../../protocol/engineApi';
+import { isCopy } from '../../quant/gguf/fileTypes';
 import { assertPlainFile } from './outputFile';
 import { outputSuffix } from './plan';
 
@@ -27,7 +28,9 @@ export function ggufTarget(
     .replace(partEnding, '');
   const separator = typeEnding.exec(stem)?.[1] ?? '-';
   const suffix = request.recipe ? outputSuffix(request) : fileType;
-  const name = `${stem.replace(typeEnding, '')}${separator}${suffix}.gguf`;
+  const name = isCopy(fileType)
+    ? `${stem}.gguf`
+    : `${stem.replace(typeEnding, '')}${separator}${suffix}.gguf`;
   if (request.out === undefined) return path.resolve(path.dirname(source), name);
   return path.resolve(/\.gguf$/i.test(request.out) ? request.out : path.join(request.out, name));
 }

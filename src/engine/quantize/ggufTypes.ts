@@ -4,7 +4,7 @@ import type { Checkpoint, MetadataEntry, TensorInfo } from '../../formats/checkp
 import { findDtype } from '../../numeric/dtypes';
 import type { QuantizeRequest } from '../../protocol/engineApi';
 import { resolveChoice } from '../../quant/choice';
-import { fileTypeNamed, findFileType, type GgufFileType } from '../../quant/gguf/fileTypes';
+import { fileTypeNamed, findFileType, type GgufFileType, isCopy } from '../../quant/gguf/fileTypes';
 import { typeOfScheme, writableFileTypes } from '../../quant/gguf/ggmlSchemes';
 import { type FactValue, modelFacts } from '../../quant/gguf/modelFacts';
 import { matchingSteps, type PlannedType, planTypes } from '../../quant/gguf/tensorTypes';
@@ -38,6 +38,7 @@ export function decideTypes(
 ): TypeDecision {
   if (request.recipe) return decideByRecipe(checkpoint, request);
   const fileType = requestedFileType(checkpoint, request);
+  if (isCopy(fileType.name)) return copied(tensors, fileType);
   const { rules, outputType, tokenEmbeddingType, leaveOutput } = request.gguf ?? {};
   const planned = planTypes(fileType, tensors, modelFacts(factsOf(checkpoint)), {
     ...{ pure: request.pure, hasImportance, leaveOutput, rules },
@@ -70,6 +71,13 @@ export function decideTypes(
       `${fallbacks} of ${tensors.length} tensors have rows that do not fill the type's blocks, and get another type.`,
     );
   return { fileType, byTensor, warnings, recipeRules: [] };
+}
+
+function copied(tensors: readonly TensorInfo[], fileType: GgufFileType): TypeDecision {
+  const byTensor = new Map(
+    tensors.map((tensor) => [tensor, { tensor, type: tensor.dtype, note: 'kept: copied' }]),
+  );
+  return { fileType, byTensor, warnings: [], recipeRules: [] };
 }
 
 /** The file type that was asked for by its name, or by a scheme that is one of ggml's. */

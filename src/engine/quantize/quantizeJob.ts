@@ -83,8 +83,8 @@ async function planFor({ checkpoint }: OpenedCheckpoint, request: QuantizeReques
   if (request.gguf) return planGguf(checkpoint, request);
   if (checkpoint.format !== 'onnx' && checkpoint.format !== 'gguf')
     return planQuantization(checkpoint, request);
-  if (request.maxShardBytes !== undefined) {
-    throw new LoupeError('usage', 'Only safetensors models are cut into shards; leave the size out.', {
+  if (request.maxShardBytes !== undefined && checkpoint.format === 'onnx') {
+    throw new LoupeError('usage', 'An ONNX model is not cut into shards; leave the size out.', {
       file: checkpoint.path,
     });
   }

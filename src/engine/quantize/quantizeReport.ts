@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { BackendUse, QuantizeReport, TensorError } from '../../protocol/engineApi';
 import { chosenOptions } from '../../quant/choice';
 import { choiceLabel } from '../../quant/choiceLabel';
-import { fileTypeNamed } from '../../quant/gguf/fileTypes';
+import { fileTypeNamed, isCopy } from '../../quant/gguf/fileTypes';
 import { schemeOfType } from '../../quant/gguf/ggmlSchemes';
 import type { Recipe } from '../../quant/recipe';
 import type { SchemeChoice } from '../../quant/types';
@@ -82,10 +82,10 @@ function whatOf({
   'scheme' | 'granularity' | 'scaleDtype' | 'choice' | 'label' | 'recipe' | 'fileType'
 > {
   if (!asked && fileType !== undefined) {
-    const scheme = schemeOfType(fileTypeNamed(fileType).type) ?? request.scheme;
+    const scheme = schemeOfType(fileTypeNamed(fileType).type) ?? 'f16';
     return {
       ...{ scheme, granularity: 'none', choice: { scheme, granularity: 'none' } },
-      ...{ label: `GGUF ${fileType}`, fileType },
+      ...{ label: isCopy(fileType) ? 'copied' : `GGUF ${fileType}`, fileType },
     };
   }
   if (!asked) {

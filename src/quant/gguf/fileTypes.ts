@@ -64,6 +64,12 @@ export const ggufFileTypes: readonly GgufFileType[] = [
   fileType('F32', 0, 'F32', 'Not quantized: 32 bits.'),
 ];
 
+/** Keeps every tensor as it is, to join or to cut files; llama-quantize calls it so too, and it is no type of a file. */
+const copyType = fileType('COPY', -1, 'F32', 'Every tensor as it is.');
+
+/** Whether a name means that tensors are only copied. */
+export const isCopy = (name: string | undefined): boolean => name?.toUpperCase() === copyType.name;
+
 /** What llama-quantize and our own schemes call some of them besides. */
 const aliases: ReadonlyMap<string, string> = new Map([
   ['Q3_K', 'Q3_K_M'],
@@ -77,7 +83,7 @@ const byName = new Map(ggufFileTypes.map((each) => [each.name, each]));
 /** The file type of a name in either case, or of an alias ("q4_k"); undefined where there is none. */
 export function findFileType(name: string): GgufFileType | undefined {
   const upper = name.toUpperCase();
-  return byName.get(aliases.get(upper) ?? upper);
+  return isCopy(name) ? copyType : byName.get(aliases.get(upper) ?? upper);
 }
 
 /** As `findFileType`; throws `usage` and lists the names for an unknown one. */

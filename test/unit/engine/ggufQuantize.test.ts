@@ -314,3 +314,48 @@ describe('the error of a written file', () => {
     expect(errors.find(({ name }) => name === 'blk.0.attn_q.weight')?.sqnr).toBeGreaterThan(20);
   });
 });
+
+describe('files of a model', () => {
+  it('are cut to a size and joined again, and no byte differs', async () => {
+    const source = place('dense.gguf');
+    const own = temporaryFolder();
+    const cut = await quantize(
+      source,
+      'copy',
+      {},
+      { out: path.join(own, 'cut.gguf'), maxShardBytes: 1_000_000 },
+    );
+    expect(cut.outputs.map((output) => path.basename(output))).toEqual([
+      'cut-00001-of-00002.gguf',
+      'cut-00002-of-00002.gguf',
+    ]);
+    for (const output of cut.outputs) expect(readFileSync(output).length).toBeLessThan(1_010_000);
+    const opened = await engine.call('open', { path: cut.open });
+    expect(opened.findings).toEqual([]);
+    expect(opened.tensors.count).toBe(19);
+    const joined = await quantize(cut.open, 'copy', {}, { out: path.join(own, 'joined.gguf') });
+    expect(sha256(joined.open)).toBe(sha256(source));
+  });
+
+  it('are cut when they are quantized too', async () => {
+    const own = temporaryFolder();
+    const { outputs, open } = await quantize(
+      place('dense.gguf'),
+      'bf16',
+      {},
+      { out: path.join(own, 'cut.gguf'), maxShardBytes: 1_000_000 },
+    );
+    expect(outputs).toHaveLength(2);
+    const joined = await quantize(open, 'copy', {}, { out: path.join(own, 'joined.gguf') });
+    // As llama-quantize writes it in one file.
+    expect(sha256(joined.open)).toBe('be055802be67778041b467a31912e9246726dcfe6ad81628fbdc4eb2d889560e');
+  });
+
+  it('are copied only of a GGUF model, and not cut to nothing', async () => {
+    expect(
+      await failureOf(quantize(path.join(import.meta.dirname, '../../../examples/demo-llama-3m'), 'copy')),
+    ).toMatchObject({ code: 'usage' });
+    const tiny = quantize(place('dense.gguf'), 'copy', {}, { maxShardBytes: 1 });
+    expect(await failureOf(tiny)).toMatchObject({ code: 'usage' });
+  });
+});
