@@ -21,6 +21,7 @@ import {
   setTheme,
   startHost,
   tab,
+  webviewFrame,
 } from './fixtures/vscodeHost';
 
 const workspace = scratchWorkspace();
@@ -88,9 +89,12 @@ async function quantizeWith(page: Page, recipe: string): Promise<void> {
     .waitFor();
 }
 
+/** Hidden folders that outputs are written in. */
+const hiddenFolders = () => readdirSync(workspace.folder).filter((name) => name.includes('.tensor-loupe-'));
+
 /** The process that writes, by the name of its hidden folder. */
 function enginePid(): number {
-  const hidden = readdirSync(workspace.folder).find((name) => name.startsWith('.large-first.tensor-loupe-'));
+  const [hidden] = hiddenFolders();
   return Number(/-(\d+)-[0-9a-f]{12}$/.exec(hidden ?? '')?.[1]);
 }
 
@@ -142,7 +146,7 @@ it('runs in the background, lets others wait, and tells when it is done', async 
   await done.getByRole('button', { name: 'Open', exact: true }).click();
   await tab(page, 'model.safetensors').first().waitFor();
   expect(existsSync(inWorkspace('large-second'))).toBe(false);
-  expect(readdirSync(workspace.folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  expect(hiddenFolders()).toEqual([]);
   await page.close();
 });
 
@@ -176,6 +180,34 @@ it('keeps finished shards when cancelled, and resumes', async () => {
   const names = readdirSync(inWorkspace('large-cut'));
   expect(names).toContain('model.safetensors.index.json');
   expect(names.filter((name) => name.endsWith('.safetensors')).length).toBe(96);
-  expect(readdirSync(workspace.folder).filter((name) => name.includes('tensor-loupe-'))).toEqual([]);
+  expect(hiddenFolders()).toEqual([]);
+  await page.close();
+});
+
+it("is one window's own; what its killed process left goes at the next start of another", async () => {
+  const page = await openWorkbench(browser, host);
+  await quantizeWith(page, 'second');
+  await statusItem(page)
+    .filter({ hasText: /large \d+ %/ })
+    .waitFor();
+  const engine = enginePid();
+  process.kill(engine, 'SIGSTOP');
+  const other = await openWorkbench(browser, host);
+  // The other window has started its own compute process by the time that it shows a model, and has left the folder alone.
+  await openFile(other, 'demo-llama-3m/model.safetensors');
+  await webviewFrame(other).locator('[data-testid="parameters"]').waitFor();
+  expect(await statusItem(other).count()).toBe(0);
+  expect(hiddenFolders().length).toBe(1);
+
+  process.kill(engine, 'SIGKILL');
+  await notifications(page).filter({ hasText: 'ended unexpectedly (signal SIGKILL)' }).first().waitFor();
+  await screenshot(page, 'job-killed-dark');
+  expect(hiddenFolders().length).toBe(1);
+  await other.reload();
+  for (let waited = 0; hiddenFolders().length > 0 && waited < 60_000; waited += 100)
+    await other.waitForTimeout(100);
+  expect(hiddenFolders()).toEqual([]);
+  expect(existsSync(inWorkspace('large-second'))).toBe(false);
+  await other.close();
   await page.close();
 });
