@@ -98,7 +98,7 @@ function firstDetail({ packageUrl, recordUrl, folder, files }: CudaProviderState
 function secondDetail({ packageUrl, folder, files }: CudaProviderState, record: CudaProviderRecord): string {
   return [
     `${packageUrl}\n${binarySize(record.packageBytes)} (${record.packageBytes.toLocaleString()} bytes)`,
-    `SHA-512 that the registry publishes, against which the download is checked:\n${record.sha512}`,
+    `SHA-512 that the registry publishes, against which the download is checked (the extension knows no other):\n${record.sha512.slice(0, 64)}\n${record.sha512.slice(64)}`,
     `${files.join(' and ')} go to\n${folder}`,
   ].join('\n\n');
 }

@@ -4,7 +4,14 @@
  */
 import * as os from 'node:os';
 import { LoupeError } from '../../errors';
-import type { BackendName, BackendReport, BackendSpeed, BackendUse, Gpu } from '../../protocol/backendApi';
+import type {
+  BackendContract,
+  BackendName,
+  BackendReport,
+  BackendSpeed,
+  BackendUse,
+  Gpu,
+} from '../../protocol/backendApi';
 import type { TaskRunner } from '../worker/pool';
 import { type Candidate, gpuCandidates, judge, ortCpu, type Probed } from './candidates';
 import { hasCudaProvider } from './cudaProviderFiles';
@@ -26,11 +33,17 @@ export interface ChosenBackend {
   release(): Promise<void>;
 }
 
+interface MeasureContext {
+  readonly signal: AbortSignal;
+  readonly progress: (state: BackendContract['measureBackends']['progress']) => void;
+}
+
 export class Backends {
   private readonly probes = new Map<BackendName, Promise<Probed>>();
   private readonly speeds = new Map<BackendName, BackendSpeed>();
   private readonly thread: OrtThread;
   private found: Promise<readonly Gpu[]> | undefined;
+  private lastMeasurement: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly pool: TaskRunner,
@@ -93,12 +106,22 @@ export class Backends {
    * Times the known job on the named backends, or on all that are available, one after the other. Each runs in a process of
    * its own; for the kernels there are as many as workers, whose speeds add up. Throws `cancelled` only.
    */
-  async measure(
+  measure(
     names: readonly BackendName[] | undefined,
-    context: {
-      readonly signal: AbortSignal;
-      readonly progress: (state: { name: BackendName; done: number; total: number }) => void;
-    },
+    context: MeasureContext,
+  ): Promise<readonly BackendReport[]> {
+    // Two at once would time each other.
+    const job = this.lastMeasurement.then(() => this.measureNow(names, context));
+    this.lastMeasurement = job.then(
+      () => {},
+      () => {},
+    );
+    return job;
+  }
+
+  private async measureNow(
+    names: readonly BackendName[] | undefined,
+    context: MeasureContext,
   ): Promise<readonly BackendReport[]> {
     const reports = await this.reports();
     const wanted = reports.filter(({ name, available }) => available && (names?.includes(name) ?? true));

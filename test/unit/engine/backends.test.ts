@@ -199,6 +199,19 @@ describe('measuring', () => {
     limitMilliseconds,
   );
 
+  it('lets a second measurement wait for the first', async () => {
+    const engine = startEngine();
+    const order: string[] = [];
+    await Promise.all(
+      ['first', 'second'].map(async (who) => {
+        const progress = () => order.push(`${who} begins`);
+        await engine.call('measureBackends', { names: ['ort-cpu'] }, { progress });
+        order.push(`${who} ends`);
+      }),
+    );
+    expect(order).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
+  });
+
   it('stops when cancelled, without a speed', async () => {
     const engine = startEngine();
     const controller = new AbortController();
