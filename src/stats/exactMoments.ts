@@ -2,7 +2,6 @@ import { type CentralMoments, noMoments, sumError } from './moments';
 import type { CountedStats } from './partialStats';
 import {
   finiteCounts,
-  forEachCount,
   type HistogramKind,
   isFinitePattern,
   type PatternCounts,
@@ -20,13 +19,17 @@ export function statsOfPatterns<Counts extends PatternCounts>(
 ): Omit<CountedStats, 'histogram' | 'top'> & { readonly histogram: Counts } {
   const { values, counts } = finiteCounts(histogram, kind);
   let [nan, posInf, negInf, zeros] = [0, 0, 0, 0];
-  forEachCount(histogram, (pattern, count) => {
-    if ((pattern & 0x7fff) === 0) zeros += count;
-    if (isFinitePattern(pattern, kind)) return;
+  for (let i = 0; i < values.length; i++) if (values[i] === 0) zeros += counts[i]!;
+  const all = sparsePatterns(histogram);
+  // Usually all are finite, and there is nothing more to count.
+  for (let i = 0; i < all.patterns.length && values.length < all.patterns.length; i++) {
+    const pattern = all.patterns[i]!;
+    const count = all.counts[i]!;
+    if (isFinitePattern(pattern, kind)) continue;
     if (Number.isNaN(patternValue(pattern, kind))) nan += count;
     else if (pattern < 0x8000) posInf += count;
     else negInf += count;
-  });
+  }
   return {
     kind,
     moments: momentsOfCounts(values, counts),

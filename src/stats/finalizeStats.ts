@@ -5,7 +5,7 @@ import { meanAndStd } from './moments';
 import { axisStats, int8Threshold, outlierFactor, reaching } from './outliers';
 import type { CountedStats, PartialChannels } from './partialStats';
 import { denormalPatterns, patternEntropy } from './patternFigures';
-import { forEachPattern, patternCell, patternValue } from './patterns';
+import { finiteCounts, patternCell } from './patterns';
 import { percentiles } from './percentiles';
 import type { ChannelDetail, ChannelStats, OutlierChannels, TensorStats } from './types';
 
@@ -31,18 +31,18 @@ export function sigmaCounts(stats: CountedStats): SigmaCounts | undefined {
   let [sigma3, sigma6, doubtful] = [0, 0, false];
   if (thresholds === undefined) return { sigma3, sigma6 };
   const { mean } = thresholds;
-  forEachPattern(stats.histogram, stats.kind, (pattern, count) => {
-    const value = patternValue(pattern, stats.kind);
-    const cell = stats.kind === 'f32' ? patternCell(pattern, 'f32') : { low: value, high: value };
-    const low = Math.max(cell.low, stats.min) - mean;
-    const high = Math.min(cell.high, stats.max) - mean;
+  const { patterns, values, counts } = finiteCounts(stats.histogram, stats.kind);
+  for (let i = 0; i < patterns.length; i++) {
+    const cell = stats.kind === 'f32' ? patternCell(patterns[i]!, 'f32') : undefined;
+    const low = Math.max(cell?.low ?? values[i]!, stats.min) - mean;
+    const high = Math.min(cell?.high ?? values[i]!, stats.max) - mean;
     const nearest = low <= 0 && high >= 0 ? 0 : Math.min(Math.abs(low), Math.abs(high));
     const farthest = Math.max(Math.abs(low), Math.abs(high));
-    if (nearest > thresholds.sigma3) sigma3 += count;
+    if (nearest > thresholds.sigma3) sigma3 += counts[i]!;
     else if (farthest > thresholds.sigma3) doubtful = true;
-    if (nearest > thresholds.sigma6) sigma6 += count;
+    if (nearest > thresholds.sigma6) sigma6 += counts[i]!;
     else if (farthest > thresholds.sigma6) doubtful = true;
-  });
+  }
   return doubtful ? undefined : { sigma3, sigma6 };
 }
 

@@ -1,6 +1,6 @@
 import type { CentralMoments } from './moments';
 import { mergeMoments, noMoments } from './moments';
-import { type HistogramKind, type PatternCounts, patternBins } from './patterns';
+import { type HistogramKind, mergeCounts, noCounts, type PatternCounts } from './patterns';
 import { TopValues } from './topValues';
 import type { PlacedValue } from './types';
 
@@ -36,15 +36,12 @@ export interface PartialStats {
   readonly denormals: number;
   /** The largest magnitudes, see `TensorStats`. */
   readonly top: readonly PlacedValue[];
-  /** Counts by 16-bit pattern; float64, because a tensor may hold more than 2^32 equal values. */
-  readonly histogram: Float64Array;
+  readonly histogram: PatternCounts;
   readonly channels?: PartialChannels | undefined;
 }
 
 /** The statistics of a whole tensor before they become figures; they need not merge any more. */
-export interface CountedStats extends Omit<PartialStats, 'histogram'> {
-  readonly histogram: PatternCounts;
-}
+export type CountedStats = PartialStats;
 
 /** The statistics of no values. With a matrix shape it has channel arrays for all rows, ready to merge into. */
 export function emptyPartialStats(
@@ -62,24 +59,18 @@ export function emptyPartialStats(
     negInf: 0,
     denormals: 0,
     top: [],
-    histogram: new Float64Array(patternBins),
+    histogram: noCounts,
     ...(matrix === undefined ? {} : { channels: emptyChannels(0, matrix.rows, matrix.columns) }),
   };
 }
 
 /**
- * The statistics of two parts of one tensor together. The histogram and channel arrays of `a` are taken
- * over and changed, so `a` is not to be used afterwards; `b` stays as it is. Moments may differ in their
- * last digits with the order of merging: merge in the order of the tensor for repeatable ones.
+ * The statistics of two parts of one tensor together. The channel arrays of `a` are taken over and changed, so `a` is not to
+ * be used afterwards; `b` stays as it is. Moments may differ in their last digits with the order of merging: merge in the
+ * order of the tensor for repeatable ones.
  */
 export function mergeStats(a: PartialStats, b: CountedStats): PartialStats {
   if (a.kind !== b.kind) throw new TypeError(`statistics of ${a.kind} and ${b.kind} do not merge`);
-  const { histogram } = a;
-  if (b.histogram instanceof Float64Array) addInto(histogram, b.histogram, 0);
-  else {
-    const { patterns, counts } = b.histogram;
-    for (let i = 0; i < patterns.length; i++) histogram[patterns[i]!]! += counts[i]!;
-  }
   return {
     kind: a.kind,
     moments: mergeMoments(a.moments, b.moments),
@@ -91,7 +82,7 @@ export function mergeStats(a: PartialStats, b: CountedStats): PartialStats {
     negInf: a.negInf + b.negInf,
     denormals: a.denormals + b.denormals,
     top: mergeTop(a.top, b.top),
-    histogram,
+    histogram: mergeCounts(a.histogram, b.histogram),
     channels: mergeChannels(a.channels, b.channels),
   };
 }

@@ -120,6 +120,28 @@ export function sparsePatterns(histogram: PatternCounts): SparseCounts {
   return countsOf(histogram, room.slice(0, found));
 }
 
+export const noCounts: SparseCounts = { patterns: new Uint16Array(0), counts: new Float64Array(0) };
+
+const countRoom = new Float64Array(patternBins);
+
+/** The counts of two sets of values together, in arrays of their own. */
+export function mergeCounts(some: PatternCounts, others: PatternCounts): SparseCounts {
+  const [a, b] = [sparsePatterns(some), sparsePatterns(others)];
+  if (a.patterns.length === 0) return { patterns: b.patterns.slice(), counts: b.counts.slice() };
+  let [i, k, found] = [0, 0, 0];
+  // Both ascend. A pattern beyond the last one stands for a list that has come to its end.
+  while (i < a.patterns.length || k < b.patterns.length) {
+    const left = i < a.patterns.length ? a.patterns[i]! : patternBins;
+    const right = k < b.patterns.length ? b.patterns[k]! : patternBins;
+    let count = 0;
+    if (left <= right) count = a.counts[i++]!;
+    if (right <= left) count += b.counts[k++]!;
+    room[found] = Math.min(left, right);
+    countRoom[found++] = count;
+  }
+  return { patterns: room.slice(0, found), counts: countRoom.slice(0, found) };
+}
+
 /** The finite patterns that were counted, from the smallest value to the largest: -0 comes before 0. */
 export interface FiniteCounts {
   readonly patterns: Uint16Array;

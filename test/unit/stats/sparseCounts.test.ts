@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { displayHistogram } from '../../../src/stats/displayHistogram';
 import { statsOfPatterns } from '../../../src/stats/exactMoments';
-import { forEachPattern, type HistogramKind, patternBins, sparseCounts } from '../../../src/stats/patterns';
+import {
+  forEachPattern,
+  type HistogramKind,
+  mergeCounts,
+  noCounts,
+  patternBins,
+  sparseCounts,
+} from '../../../src/stats/patterns';
 import { percentiles } from '../../../src/stats/percentiles';
 
 /** Signed zeros, the smallest and largest numbers, infinities, NaNs of both signs, and some between. */
@@ -43,5 +50,22 @@ describe('the patterns that occur', () => {
 
   it('are none of an empty histogram', () => {
     expect(sparseCounts(new Uint32Array(patternBins)).patterns).toHaveLength(0);
+  });
+});
+
+describe('counts of two sets of values', () => {
+  it('are added, whichever patterns they share', () => {
+    const dense = [1, 2, 3].map((seed) => {
+      const histogram = new Uint32Array(patternBins);
+      for (let i = 0; i < 500; i++) histogram[(i * 7919 * seed) % patternBins]!++;
+      return histogram;
+    });
+    const [a, b, c] = dense as [Uint32Array, Uint32Array, Uint32Array];
+    const sum = Uint32Array.from(a, (count, i) => count + b[i]! + c[i]!);
+    const merged = mergeCounts(mergeCounts(sparseCounts(a), sparseCounts(b)), Float64Array.from(c));
+    expect(merged).toEqual(sparseCounts(sum));
+    expect(mergeCounts(noCounts, merged)).toEqual(merged);
+    expect(mergeCounts(merged, noCounts)).toEqual(merged);
+    expect(mergeCounts(noCounts, merged).counts.buffer).not.toBe(merged.counts.buffer);
   });
 });
