@@ -4,7 +4,7 @@ import type { Granularity } from '../protocol/engineApi';
 import type { Scheme } from '../quant/scheme';
 import { schemes } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
-import { isWritable, type Medium, whyUnwritable } from '../quant/writable';
+import { isWritable, type Medium, onnxOperators, whyUnwritable } from '../quant/writable';
 
 /** A line of a quick pick. */
 export interface Choice<T> extends QuickPickItem {
@@ -78,7 +78,16 @@ const isHeld = (scheme: Scheme, medium: Medium): boolean =>
 export function schemeItems(mode: Mode, medium: Medium = 'safetensors'): Choice<Scheme>[] {
   return offered
     .filter((scheme) => mode === 'preview' || isHeld(scheme, medium))
-    .map((scheme) => ({ value: scheme, label: scheme.label, detail: scheme.detail }));
+    .map((scheme) => ({
+      ...{ value: scheme, label: scheme.label, detail: scheme.detail },
+      ...(medium === 'onnx' && mode === 'quantize' ? { description: operatorsOf(scheme) } : {}),
+    }));
+}
+
+/** The operators that hold a scheme's weights in an ONNX graph, by its variants. */
+function operatorsOf(scheme: Scheme): string {
+  const operators = variantsOf(scheme).flatMap(({ value }) => onnxOperators(value));
+  return [...new Set(operators)].join(', ');
 }
 
 /** The schemes that can only be previewed, with the reason why they cannot be written; GGUF's own have a dialog of their own. */

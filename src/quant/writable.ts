@@ -1,6 +1,7 @@
 /** What can be written of a kind of file: for menus, which offer it, and say of the rest why not. */
 import { settingFor } from './choice';
 import { storedFormFor } from './encoding';
+import { type OnnxForm, onnxForm } from './onnx/onnxForm';
 import type { GraphPlace, StoredForm } from './scheme';
 import { type SchemeOffer, schemeOffers } from './schemeOffers';
 import type { SchemeChoice } from './types';
@@ -22,6 +23,19 @@ export function whyUnwritable(choice: SchemeChoice, medium: Medium): string | un
   const setting = settingFor(choice, 'F32', shape);
   const faults = products.map((graph) => faultOf(storedFormFor({ ...setting, graph })));
   return faults.includes(undefined) ? undefined : faults[0];
+}
+
+const operatorNames: Readonly<Partial<Record<OnnxForm['kind'], string>>> = {
+  cast: 'Cast',
+  qdq: 'DequantizeLinear',
+  nbits: 'MatMulNBits',
+  bnb4: 'MatMulBnb4',
+};
+
+/** The operators that hold the weights of usual products in an ONNX graph; none for plain tensors. */
+export function onnxOperators(choice: SchemeChoice): readonly string[] {
+  const setting = settingFor(choice, 'F32', { rows: 4096, columns: 4096 });
+  return products.flatMap((graph) => operatorNames[onnxForm({ ...setting, graph }).kind] ?? []);
 }
 
 function faultOf(form: StoredForm): string | undefined {

@@ -16,7 +16,7 @@ export function linearInteger(code: LinearCode): Scheme {
     name: code.name,
     label: `INT${bits} ${symmetric ? 'absmax' : 'zero-point'}`,
     detail: symmetric
-      ? `scale = max|x| / ${code.high - 2 ** (bits - 1)}. Zero stays zero${bits === 8 ? '; the layout that vLLM runs fastest' : ''}.`
+      ? `scale = max|x| / ${code.high - 2 ** (bits - 1)}. Zero stays zero${bits === 8 ? '; the form that most engines run fastest' : ''}.`
       : `scale = (max - min) / ${code.high}, with a zero point. Better where values lie to one side of zero.`,
     family: 'integer',
     scope: 'linear',

@@ -70,6 +70,12 @@ describe('the menus of schemes', () => {
     );
     for (const name of ['int3-absmax', 'f8-e4m3', 'mxfp4', 'nvfp4', 'bnb-int8', 'ternary'])
       expect(onnx).not.toContain(name);
+    const described = new Map(
+      schemeItems('quantize', 'onnx').map(({ value, description }) => [value.name, description]),
+    );
+    expect(described.get('int8-absmax')).toBe('DequantizeLinear, MatMulNBits');
+    expect(described.get('nf4')).toBe('MatMulBnb4');
+    expect(described.get('f16')).toBe('Cast');
     const refused = refusedItems('quantize', 'onnx');
     const others = schemeItems('preview').filter(({ value }) => value.family !== 'ggml');
     expect([...onnx, ...refused.map(({ value }) => value.name)].sort()).toEqual(
