@@ -8,6 +8,8 @@
 /** Values, and where their codes and dequantized values go. */
 type Encode = [src: number, codes: number, dst: number];
 type Rows = [rows: number, columns: number, width: number];
+/** A run of a flattened matrix of so many columns, and the column where it begins. */
+type Run = [column: number, count: number, columns: number];
 
 export interface QuantExports {
   /** Smallest and largest value of each group or 0, what lies further out: what parameters are made from. Float32. */
@@ -124,4 +126,19 @@ export interface QuantExports {
   castBF16(src: number, out: number, dst: number, count: number): void;
   /** The same for binary16. */
   castF16(src: number, out: number, dst: number, count: number): void;
+
+  /** Keeps values larger in magnitude than the threshold; the others become 0. */
+  pruneBelow(src: number, count: number, threshold: number, dst: number): void;
+  /** Keeps the bits that a mask of 32 bits a column has. */
+  pruneColumns(src: number, ...rest: [...Run, masks: number, dst: number]): void;
+  /** Keeps the `keep` largest magnitudes of every `of` values of a row, of equal ones the first; groups begin where the run does. */
+  pruneRanks(src: number, ...rest: [...Run, keep: number, of: number, dst: number]): void;
+  /** Counts values by the lower 16 bits, to u32, of those whose upper 16 without the sign are `upper`. */
+  countLowerHalves(src: number, count: number, upper: number, counts: number): void;
+  /** A sum of squares in float64, added in order to `start`. */
+  squareSum(src: number, count: number, start: number): number;
+  /** Adds squares to sums of columns, float64. */
+  addColumnSquares(src: number, ...rest: [...Run, sums: number]): void;
+  /** Extends smallest and largest values of columns, float32. */
+  columnRanges(src: number, ...rest: [...Run, lows: number, highs: number]): void;
 }

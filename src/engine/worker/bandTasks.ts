@@ -25,7 +25,7 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
   const state = survey.start();
   const { unit } = window.encoding;
   const step = unit * Math.max(1, Math.floor(surveyedAtOnce / unit));
-  const kernel = surveyKernelFor(kernels, survey, setting);
+  const kernel = surveyKernelFor(kernels, setting, known.length);
   const elements = source.rows * source.columns;
   const x = kernel ? kernels.alloc(4 * Math.min(window.size, elements)) : 0;
   const range = kernels.alloc(8);
@@ -37,7 +37,7 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
       readFlatTo(context, source, first, count, x);
       const bad = kernels.rowRange(x, 1, count, range, range + 4);
       if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
-      kernel(state, x, count);
+      kernel(state, { first, count, x }, known);
     } else {
       const values = window.original(first);
       // In short bands, since some surveys try a hundred scales on each value.

@@ -63,6 +63,15 @@ export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
 export { encodeColumns, encodeGroups } from './quantIntegers';
 export { packDense, packHighNibbles } from './quantPacking';
 export {
+  addColumnSquares,
+  columnRanges,
+  countLowerHalves,
+  pruneBelow,
+  pruneColumns,
+  pruneRanks,
+  squareSum,
+} from './quantPruning';
+export {
   dividedScales,
   integerScales,
   leastErrorScales,

@@ -11,16 +11,31 @@ import { castKernel, prepareFloat8, prepareMicroscaling } from './floats';
 import { ggmlKernel } from './ggml';
 import { groupGraphKernel, groupKernel, type PrepareBand } from './groupKernel';
 import { prepareBnbInt8, prepareInteger, prepareTernary } from './integers';
+import { llmInt8Kernel } from './llmInt8';
+import { dequantizedKernel, keptKernel, prunedKernel } from './pruned';
 
 /** The kernel of a setting; undefined where its plain code is run. */
 export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | undefined {
-  const { scheme } = setting.choice;
-  if (!isKernelSetting(setting)) return undefined;
-  if (scheme === 'f16' || scheme === 'bf16') return castKernel(kernels, scheme);
-  const blockType = setting.graph ? undefined : blockTypeNamed(scheme);
-  if (blockType) return ggmlKernel(kernels, setting, blockType);
+  const { choice, graph } = setting;
+  const { scheme, prune, output, clip } = choice;
   // Weights of graphs have layouts of their own, but for casts.
-  const prepare = setting.graph ? undefined : prepareFor(kernels, setting);
+  if (graph && (prune !== undefined || output === 'fake')) return undefined;
+  if (output === 'fake') {
+    const inner = bandKernelFor(kernels, { ...setting, choice: { ...choice, output: 'auto' } });
+    return inner && dequantizedKernel(kernels, setting, inner);
+  }
+  if (prune !== undefined) {
+    const inner = bandKernelFor(kernels, { ...setting, choice: { ...choice, prune: undefined } });
+    return inner && prunedKernel(kernels, setting, inner);
+  }
+  if (clip === 'hqq') return undefined;
+  if (scheme.startsWith('prune-')) return keptKernel(kernels, setting);
+  if (scheme === 'f16' || scheme === 'bf16') return castKernel(kernels, scheme);
+  const blockType = graph ? undefined : blockTypeNamed(scheme);
+  if (blockType) return ggmlKernel(kernels, setting, blockType);
+  if (scheme === 'llm-int8')
+    return llmInt8Kernel(kernels, setting, groupKernel(kernels, prepareBnbInt8(kernels, setting)));
+  const prepare = graph ? undefined : prepareFor(kernels, setting);
   return prepare && groupKernel(kernels, prepare);
 }
 
@@ -32,7 +47,7 @@ function isKernelSetting({ choice }: Setting): boolean {
 
 /** The parameters of groups by the kernels, for schemes that have such. */
 function prepareFor(kernels: Kernels, setting: Setting): PrepareBand | undefined {
-  const { scheme, overflow } = setting.choice;
+  const { scheme } = setting.choice;
   const code = linearCodeNamed(scheme);
   if (code) return prepareInteger(kernels, code, setting);
   switch (scheme) {
@@ -41,7 +56,7 @@ function prepareFor(kernels: Kernels, setting: Setting): PrepareBand | undefined
       return prepareCodebook(kernels, setting, scheme);
     case 'f8-e4m3':
     case 'f8-e5m2':
-      return overflow === 'saturate' ? prepareFloat8(kernels, setting, scheme) : undefined;
+      return prepareFloat8(kernels, setting, scheme);
     case 'mxfp4':
     case 'mxfp8':
     case 'nvfp4':

@@ -60,7 +60,7 @@ function encodeSmall(
   );
 }
 
-/** For values that saturate. */
+/** Bands with values that may be beyond the largest number are left to the plain code where they do not saturate. */
 export function prepareFloat8(
   kernels: Kernels,
   { columns, choice, scaleDtype }: Setting,
@@ -77,6 +77,14 @@ export function prepareFloat8(
     const scales = byRow
       ? Array.from(kernels.f32(magnitudes, rows), (absmax) => storedScale(absmax, largest, scaleDtype))
       : [choice.granularity === 'tensor' ? tensorScale(known) : unscaled];
+    if (choice.overflow === 'nan') {
+      const { pointer } = byRow
+        ? { pointer: magnitudes }
+        : groupMagnitudes(kernels, x, 1, count, Math.max(1, count));
+      const most = kernels.f32(pointer, rows);
+      if (scales.some(({ inverse }, row) => !(Math.fround(most[row]! * inverse) <= largest)))
+        return undefined;
+    }
     const scale = scales.map((one) => one.scale);
     const placed = placeScales(kernels, scales, byRow ? 4 : 0);
     return {

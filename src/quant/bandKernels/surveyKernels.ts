@@ -1,46 +1,123 @@
 /** Passes over whole tensors by the kernels. */
 import type { Kernels } from '../../kernels/kernels';
-import type { Setting, Survey } from '../scheme';
+import { encodingFor } from '../encoding';
+import { linearCodeNamed } from '../linearCode';
+import { thresholdBin } from '../pruning/magnitude';
+import { pruningFor } from '../pruning/pruningFor';
+import type { Knowledge, Setting } from '../scheme';
 import { extremes, magnitudes } from '../surveys';
-import { groupMagnitudes } from './bandKernel';
+import { groupMagnitudes, placeDoubles, placeFloats } from './bandKernel';
+import { pruneBandFor } from './pruned';
 
-/** Does what `Survey.add` does with `count` finite values at `x`. */
-export type SurveyKernel = (state: Float64Array, x: number, count: number) => void;
+/** Does what `Survey.add` does with `count` finite values at `x`, the tensor's from `first` on. */
+export type SurveyKernel = (
+  state: Float64Array,
+  band: { readonly first: number; readonly count: number; readonly x: number },
+  known: Knowledge,
+) => void;
 
-/** The kernel of a pass; undefined where its plain code is run, as for all that look at pruned values. */
-export function surveyKernelFor(
-  kernels: Kernels,
-  survey: Survey,
-  { choice }: Setting,
-): SurveyKernel | undefined {
-  const scratch = (run: SurveyKernel): SurveyKernel => {
-    return (state, x, count) => {
+/** The kernel of a setting's n-th pass; undefined where its plain code is run. */
+export function surveyKernelFor(kernels: Kernels, setting: Setting, index: number): SurveyKernel | undefined {
+  const kernel = kernelOf(kernels, setting, index);
+  return (
+    kernel &&
+    ((state, band, known) => {
       const mark = kernels.mark();
-      run(state, x, count);
+      kernel(state, band, known);
       kernels.reset(mark);
-    };
+    })
+  );
+}
+
+function kernelOf(kernels: Kernels, setting: Setting, index: number): SurveyKernel | undefined {
+  const { choice, graph } = setting;
+  if (choice.prune === undefined) return schemeSurvey(kernels, setting, index);
+  // Graphs have orders of their own.
+  if (graph) return undefined;
+  const own = pruningFor(setting)!.surveys.length;
+  if (index < own) return pruningSurvey(kernels, setting, index);
+  const inner = schemeSurvey(kernels, { ...setting, choice: { ...choice, prune: undefined } }, index - own);
+  if (!inner) return undefined;
+  const prune = pruneBandFor(kernels, setting);
+  return (state, band, known) => {
+    const x = kernels.alloc(4 * band.count);
+    prune(band, known, x);
+    inner(state, { ...band, x }, known);
   };
+}
+
+function schemeSurvey(kernels: Kernels, setting: Setting, index: number): SurveyKernel | undefined {
+  const { choice, columns, graph } = setting;
+  const survey = encodingFor(setting).surveys[index];
   if (survey === extremes)
-    return scratch((state, x, count) => {
+    return (state, { x, count }) => {
       const range = kernels.alloc(8);
       kernels.rowRange(x, 1, count, range, range + 4);
       const [low, high] = kernels.f32(range, 2) as unknown as [number, number];
       state[0] = Math.min(state[0]!, low);
       state[1] = Math.max(state[1]!, high);
-    });
+    };
   if (survey === magnitudes)
-    return scratch((state, x, count) => {
+    return (state, { x, count }) => {
       const sum = kernels.alloc(8);
       kernels.quant.rowMagnitudes(x, 1, count, sum);
       state[0]! += kernels.f64(sum, 1)[0]!;
       state[1]! += count;
-    });
-  const isCodebook = choice.scheme === 'nf4' || choice.scheme === 'fp4';
-  if (isCodebook && choice.prune === undefined)
-    return scratch((state, x, count) => {
+    };
+  if (choice.scheme === 'nf4' || choice.scheme === 'fp4')
+    return (state, { x, count }) => {
       const { pointer, groups } = groupMagnitudes(kernels, x, 1, count, choice.blockSize);
       for (const value of kernels.f32(pointer, groups)) state[0]! += value;
       state[1]! += groups;
-    });
+    };
+  const byColumn = linearCodeNamed(choice.scheme) !== undefined && choice.granularity === 'column';
+  if (!graph && index === 0 && (byColumn || choice.scheme === 'llm-int8'))
+    return (state, { first, x, count }) => {
+      const lows = placeFloats(kernels, state.subarray(0, columns));
+      const highs = placeFloats(kernels, state.subarray(columns));
+      kernels.quant.columnRanges(x, first % columns, count, columns, lows, highs);
+      state.set(kernels.f32(lows, columns));
+      state.set(kernels.f32(highs, columns), columns);
+    };
   return undefined;
+}
+
+/** The passes of `Pruning.surveys`. */
+function pruningSurvey(kernels: Kernels, setting: Setting, index: number): SurveyKernel | undefined {
+  const { columns, choice } = setting;
+  const { quant } = kernels;
+  switch (choice.prune) {
+    case 'magnitude':
+      return (state, { x, count }, known) => {
+        const counts = kernels.alloc(4 * 2 ** 16);
+        const bins = kernels.u32(counts, 2 ** 16).fill(0);
+        if (index === 0) {
+          kernels.histogramF32(x, count, counts);
+          for (let bin = 0; bin < 2 ** 15; bin++) state[bin]! += bins[bin]! + bins[bin + 2 ** 15]!;
+        } else {
+          quant.countLowerHalves(x, count, thresholdBin(setting, known), counts);
+          for (let bin = 0; bin < 2 ** 16; bin++) state[bin]! += bins[bin]!;
+        }
+      };
+    case 'columns':
+      return (state, { first, x, count }) => {
+        const sums = placeDoubles(kernels, state);
+        quant.addColumnSquares(x, first % columns, count, columns, sums);
+        state.set(kernels.f64(sums, columns));
+      };
+    case 'rows':
+    case 'heads': {
+      const size = columns * (choice.prune === 'heads' ? choice.headSize! : 1);
+      return (state, { first, x, count }) => {
+        for (let at = first; at < first + count; ) {
+          const group = Math.floor(at / size);
+          const end = Math.min((group + 1) * size, first + count);
+          state[group] = quant.squareSum(x + 4 * (at - first), end - at, state[group]!);
+          at = end;
+        }
+      };
+    }
+    default:
+      return undefined;
+  }
 }

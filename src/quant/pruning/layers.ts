@@ -17,6 +17,7 @@ export function pruneLayers({ choice, layer }: Setting): Pruning {
       first,
       values: isPruned ? new Float32Array(values.length) : values.slice(),
     }),
+    rule: () => ({ kind: isPruned ? 'none' : 'all' }),
   };
 }
 

@@ -27,13 +27,22 @@ function binOf(counts: Float64Array, n: number): { bin: number; before: number }
   return { bin: counts.length - 1, before };
 }
 
+function prunedCount({ choice, rows, columns }: Pick<Setting, 'choice' | 'rows' | 'columns'>): number {
+  return Math.floor(rows * columns * (choice.ratio ?? defaultRatio));
+}
+
+/** The bin of the first pass that the threshold lies in, of which the second pass counts the values. */
+export function thresholdBin(setting: Setting, known: Knowledge): number {
+  return binOf(known[0]!, prunedCount(setting)).bin;
+}
+
 /**
  * Magnitude pruning: the threshold is the n-th smallest |w|, n = floor(count * ratio); weights with |w| above it
  * stay, all others become 0, those that equal it too. The order of float32 magnitudes is that of their patterns, so two
  * counting passes give the threshold exactly.
  */
 export function pruneMagnitude({ choice, rows, columns }: Setting): Pruning {
-  const n = Math.floor(rows * columns * (choice.ratio ?? defaultRatio));
+  const n = prunedCount({ choice, rows, columns });
   const lower: Survey = {
     start: () => new Float64Array(lowerBins),
     add(state, { values }, known) {
@@ -58,5 +67,6 @@ export function pruneMagnitude({ choice, rows, columns }: Setting): Pruning {
       const threshold = thresholdOf(known);
       return { first, values: values.map((value) => (Math.abs(value) > threshold ? value : 0)) };
     },
+    rule: (known) => ({ kind: 'above', threshold: thresholdOf(known) }),
   };
 }

@@ -25,5 +25,6 @@ export function pruneNm({ choice, columns }: Setting): Pruning {
       }
       return { first, values: result };
     },
+    rule: () => ({ kind: 'ranks', keep, of }),
   };
 }

@@ -48,5 +48,9 @@ export function pruneStructured(
       const mask = pruned(known);
       return { first, values: values.map((value, i) => (mask[groupOf(first + i)] === 1 ? 0 : value)) };
     },
+    rule: (known) =>
+      method === 'columns'
+        ? { kind: 'columns', pruned: pruned(known) }
+        : { kind: 'rows', pruned: pruned(known), rows: headSize },
   };
 }

@@ -40,9 +40,13 @@ function encodeRow(
 /** Two's complement bytes as offset-binary ones, which pictures show. */
 const offsetBinary = (codes: Uint8Array) => codes.map((code) => code ^ 0x80);
 
-function encodingOf({ rows, columns, choice }: Setting, apart: boolean): Encoding {
+/** The columns that LLM.int8() keeps apart, in ascending order, from the survey of the columns' extremes. */
+export function outlierColumns({
+  columns,
+  choice,
+}: Pick<Setting, 'columns' | 'choice'>): (known: Knowledge) => readonly number[] {
   const { outlierThreshold, outlierFactor } = choice;
-  const outliersOf = remembering((known: Knowledge): readonly number[] => {
+  return remembering((known: Knowledge): readonly number[] => {
     const ranges = known.at(-1)!;
     const absmax = Float64Array.from({ length: columns }, (_, i) =>
       Math.max(Math.abs(ranges[i]!), Math.abs(ranges[columns + i]!)),
@@ -54,6 +58,11 @@ function encodingOf({ rows, columns, choice }: Setting, apart: boolean): Encodin
     const limit = (outlierFactor ?? defaultFactor) * median;
     return median > 0 ? [...absmax.keys()].filter((column) => absmax[column]! > limit) : [];
   });
+}
+
+function encodingOf(setting: Setting, apart: boolean): Encoding {
+  const { rows, columns } = setting;
+  const outliersOf = outlierColumns(setting);
   const mask = remembering((outliers: readonly number[]) => {
     const isOutlier = new Uint8Array(columns);
     for (const column of outliers) isOutlier[column] = 1;
