@@ -179,6 +179,8 @@ export interface Scheme {
   readonly options: SchemeOptions;
   /** Rows must be whole blocks of so many columns; undefined: rows of any length. */
   readonly rowBlock?: number | undefined;
+  /** It encodes only by an importance matrix, which nothing but writing a GGUF file is given. */
+  readonly needsImportance?: boolean | undefined;
   encoding(setting: Setting): Encoding;
   /** How it is stored, or why it cannot be. */
   stored(setting: Setting): StoredForm;

@@ -33,9 +33,9 @@ const families: Readonly<Record<SchemeFamily, string>> = {
 /** Sizes of a block that are offered where a scheme takes any of them. */
 const usualBlocks: ReadonlySet<number> = new Set([16, 32, 64, 128]);
 
-/** Every scheme but pruning by heads, which needs their size, in each granularity and the usual block sizes. */
+/** Every scheme but pruning by heads, which needs their size, and those that need an importance matrix, in each granularity and the usual block sizes. */
 export const schemeOffers: readonly SchemeOffer[] = schemes
-  .filter(({ name }) => name !== 'prune-heads')
+  .filter(({ name, needsImportance }) => name !== 'prune-heads' && !needsImportance)
   .flatMap((scheme) => variantsOf(scheme).map((choice) => offer(scheme, choice)));
 
 function variantsOf({ name, options }: Scheme): SchemeChoice[] {

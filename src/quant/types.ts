@@ -10,6 +10,9 @@ export type GgmlSchemeName =
   | `q${2 | 3 | 4 | 5 | 6}_k`
   | 'iq4_nl'
   | 'iq4_xs'
+  | `iq1_${'s' | 'm'}`
+  | `iq2_${'xxs' | 'xs' | 's'}`
+  | `iq3_${'xxs' | 's'}`
   | 'mxfp4-ggml'
   | `tq${1 | 2}_0`;
 

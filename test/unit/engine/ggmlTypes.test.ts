@@ -1,7 +1,9 @@
 /** ggml's types through the real forked engine: reports, comparisons, pictures, and what is refused. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Scheme } from '../../../src/quant/scheme';
 import { schemes } from '../../../src/quant/schemes';
+import { blockTypeNamed } from '../../../src/quant/schemes/ggml/blockTypes';
 import { codeOffset, scaleGroups } from '../../../src/quant/shownCode';
 import type { SchemeChoice } from '../../../src/quant/types';
 import { f32Data } from '../../fixtures/makeCheckpoint';
@@ -18,7 +20,19 @@ const write = (file: string, dataOf: Float32Array, shape: number[]) =>
   writeModel(join(folder, file, 'model.safetensors'), [{ name, dtype: 'F32', shape, data: f32Data(dataOf) }]);
 const path = write('whole', values, [rows, columns]);
 const ggml = schemes.filter(({ family }) => family === 'ggml');
-const choices = ggml.map((scheme): SchemeChoice => ({ scheme: scheme.name, granularity: 'none' }));
+const choiceOf = ({ name: scheme }: Scheme): SchemeChoice => ({ scheme, granularity: 'none' });
+const choices = ggml.filter(({ needsImportance }) => !needsImportance).map(choiceOf);
+
+it.each(ggml.filter(({ needsImportance }) => needsImportance).map(choiceOf))(
+  '$scheme is refused without an importance matrix',
+  async (choice) => {
+    expect(await failureOf(engine.call('errors', { path, choice }))).toMatchObject({
+      code: 'refused',
+      tensor: name,
+      message: expect.stringMatching(/needs an importance matrix/),
+    });
+  },
+);
 
 describe.each(choices)('$scheme', (choice) => {
   const want = encodeWhole(choice, values, rows);
@@ -38,6 +52,10 @@ describe.each(choices)('$scheme', (choice) => {
     const tile = await engine.call('errorTile', {
       ...{ path, tensor: 0, against, region, rows: 2, columns: 60, codes: choice },
     });
+    if (!blockTypeNamed(choice.scheme)!.hasCodes) {
+      expect(tile.codes).toBeUndefined();
+      return;
+    }
     const cut = (i: number) => (2 + Math.floor(i / 60)) * columns + 250 + (i % 60);
     const { codes, scales, zeros, groups } = tile.codes!;
     expect(groups).toEqual(scaleGroups(choice));

@@ -1,6 +1,7 @@
 import { settingFor } from '../../../src/quant/choice';
 import { encodingFor } from '../../../src/quant/encoding';
 import type { Piece, Scheme } from '../../../src/quant/scheme';
+import { schemeNamed } from '../../../src/quant/schemes';
 import type { SchemeChoice } from '../../../src/quant/types';
 
 export interface WholeEncoding {
@@ -23,7 +24,11 @@ export function encodeWhole(
   dtype = 'F32',
   units = 3,
 ): WholeEncoding {
-  const encoding = encodingFor(settingFor(choice, dtype, { rows, columns: values.length / rows }));
+  const columns = values.length / rows;
+  const setting = settingFor(choice, dtype, { rows, columns });
+  const { needsImportance } = schemeNamed(choice.scheme);
+  const importance = needsImportance ? new Float32Array(columns).fill(1) : undefined;
+  const encoding = encodingFor({ ...setting, importance });
   const size = encoding.unit * units;
   const bands = Array.from({ length: Math.ceil(values.length / size) }, (_, i) => ({
     first: i * size,

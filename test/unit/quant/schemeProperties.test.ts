@@ -69,7 +69,9 @@ describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (_,
     const columns = values.length / 7;
     for (const choice of choices) {
       const { pieces } = encodeWhole(choice, values, 7);
-      const planned = encodingFor(settingFor(choice, 'F32', { rows: 7, columns })).pieces();
+      const importance = scheme.needsImportance ? new Float32Array(columns).fill(1) : undefined;
+      const setting = { ...settingFor(choice, 'F32', { rows: 7, columns }), importance };
+      const planned = encodingFor(setting).pieces();
       expect(planned).toEqual(pieces);
     }
   });

@@ -38,6 +38,8 @@ export interface BlockType {
   readonly hasHalfScale: boolean;
   /** Its codes are at most 8 bits each and are shown in pictures. */
   readonly hasCodes: boolean;
+  /** It cannot be encoded without an importance matrix. */
+  readonly needsImportance?: boolean;
   /** What is taken from a code to show it. */
   readonly codeOffset: number;
   /** Throws `refused` where a block's scale is beyond F16. */

@@ -16,7 +16,7 @@ export function importanceOf({ importance, rows, columns }: Setting, row: number
 
 /** A ggml type as a scheme: one piece, the type's blocks one after the other. */
 export function ggmlScheme(blockType: BlockType): Scheme {
-  const { name, type, label, detail } = blockType;
+  const { name, type, label, detail, needsImportance } = blockType;
   const { blockElements } = findDtype(type)!;
   return {
     name,
@@ -26,13 +26,14 @@ export function ggmlScheme(blockType: BlockType): Scheme {
     scope: 'linear',
     options: { granularities: ['none'] },
     rowBlock: blockElements,
+    needsImportance,
     stored: () => ({ layout: 'gguf', type }),
     encoding: (setting) => encodingOf(blockType, setting),
   };
 }
 
 function encodingOf(blockType: BlockType, setting: Setting): Encoding {
-  const { type, label, groupElements, hasLevels, hasCodes, hasHalfScale } = blockType;
+  const { type, label, groupElements, hasLevels, hasCodes, hasHalfScale, needsImportance } = blockType;
   const { rows, columns, importance } = setting;
   const { blockElements, blockBytes } = findDtype(type)!;
   if (columns % blockElements !== 0) {
@@ -45,6 +46,12 @@ function encodingOf(blockType: BlockType, setting: Setting): Encoding {
     throw new LoupeError(
       'refused',
       `The importance matrix has ${importance.length} numbers for ${columns} columns; it belongs to another model.`,
+    );
+  }
+  if (needsImportance && !importance) {
+    throw new LoupeError(
+      'refused',
+      `${label} needs an importance matrix, which tells how much each column matters; give one (--imatrix) when a GGUF file is written, or choose another type.`,
     );
   }
   const groups = blockElements / groupElements;

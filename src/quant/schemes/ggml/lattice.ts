@@ -1,0 +1,83 @@
+/** The points that ggml's IQ types choose from, as digits, and which of them are tried for a place between them. */
+import { fillLattice, type LatticeName, latticeBytes, lattices } from '../../../numeric/latticeGrids';
+
+/** Distances of so many sizes count as near (ggml-quants.c, iq2xs_init_impl and iq3xs_init_impl). */
+const nearSizes: Readonly<Record<LatticeName, number>> = {
+  iq1s: 3,
+  iq2xxs: 2,
+  iq2xs: 2,
+  iq2s: 1,
+  iq3xxs: 2,
+  iq3s: 3,
+};
+
+export class Lattice {
+  readonly dimensions: number;
+  /** Digits 0.. of all points, one after the other. */
+  readonly digits: Uint8Array;
+  /** Bits of a digit in a place's number. */
+  readonly digitBits: 2 | 3;
+  readonly #pointAt = new Map<number, number>();
+  /** Lists are made when they are first asked for: few places occur. */
+  readonly #near = new Map<number, Uint16Array>();
+
+  constructor(private readonly name: LatticeName) {
+    const { dimensions, levels, points } = lattices[name];
+    const values = new Int8Array(latticeBytes(name));
+    fillLattice(name, values);
+    this.dimensions = dimensions;
+    this.digitBits = dimensions === 8 ? 2 : 3;
+    this.digits = Uint8Array.from(values, (value) => levels.indexOf(value));
+    for (let point = 0; point < points; point++)
+      this.#pointAt.set(this.placeOf(this.digits, point * dimensions), point);
+  }
+
+  /** The number of the place whose digits begin at `start`. */
+  placeOf(digits: Uint8Array, start: number): number {
+    let place = 0;
+    for (let i = 0; i < this.dimensions; i++) place |= digits[start + i]! << (this.digitBits * i);
+    return place;
+  }
+
+  /** The point at a place; undefined between points. */
+  pointAt(place: number): number | undefined {
+    return this.#pointAt.get(place);
+  }
+
+  /** The points nearest to a place, from the nearest on, of equally near ones the first. */
+  near(place: number): Uint16Array {
+    let found = this.#near.get(place);
+    if (!found) {
+      found = this.nearest(place);
+      this.#near.set(place, found);
+    }
+    return found;
+  }
+
+  private nearest(place: number): Uint16Array {
+    const { dimensions, digits, digitBits } = this;
+    const points = digits.length / dimensions;
+    const own = Array.from(
+      { length: dimensions },
+      (_, i) => (place >> (digitBits * i)) & (2 ** digitBits - 1),
+    );
+    const distances = Uint16Array.from({ length: points }, (_, point) =>
+      own.reduce((sum, digit, i) => sum + (digit - digits[point * dimensions + i]!) ** 2, 0),
+    );
+    const sizes = [...new Set(distances)].sort((a, b) => a - b).slice(0, nearSizes[this.name]);
+    const lists = sizes.map((size) => [...distances.keys()].filter((point) => distances[point] === size));
+    return Uint16Array.from(lists.flat());
+  }
+}
+
+const made = new Map<LatticeName, Lattice>();
+
+/** The lattice of a name, which is made once. */
+export function latticeNamed(name: LatticeName): Lattice {
+  let lattice = made.get(name);
+  if (!lattice) {
+    lattice = new Lattice(name);
+    made.set(name, lattice);
+  }
+  return lattice;
+}
