@@ -24,6 +24,7 @@ import {
 } from './patterns';
 import { bandCapacity } from './sigmaBands';
 import { TopValues } from './topValues';
+import { topCount } from './types';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
@@ -167,12 +168,14 @@ export class SegmentStats {
       else if (place) this.#addDecodedChannels(dtype, srcPtr, n, allFinite);
     }
     if (allFinite && patternValue(largest, this.#kind) <= this.#top.threshold) return;
+    const least = this.#leastOfTop(largest);
     inBlocks(n, blockElements, (from, count) => {
       const blockPtr = srcPtr + 2 * from;
       const most = folds.largestMagnitude16(blockPtr, count);
-      if (isFinitePattern(most, this.#kind) && patternValue(most, this.#kind) <= this.#top.threshold) return;
+      const threshold = Math.max(least, this.#top.threshold);
+      if (isFinitePattern(most, this.#kind) && patternValue(most, this.#kind) <= threshold) return;
       kernels.decode(dtype, blockPtr, this.#decodedPtr, count);
-      this.#offerTop(this.#decodedPtr, this.#done + from, count);
+      this.#offerTop(this.#decodedPtr, this.#done + from, count, threshold);
     });
   }
 
@@ -212,12 +215,37 @@ export class SegmentStats {
     if (zeroBins !== this.#zeroBins) this.#zeros += folds.countZeros(srcPtr, n);
     this.#zeroBins = zeroBins;
     if (allFinite && f32FromBits(largest) <= this.#top.threshold) return;
+    const least = this.#leastOfTop(largest >>> 16);
     inBlocks(n, blockElements, (from, count) => {
       const blockPtr = srcPtr + 4 * from;
       const most = folds.largestMagnitude32(blockPtr, count);
-      if (most < infinityPattern && f32FromBits(most) <= this.#top.threshold) return;
-      this.#offerTop(blockPtr, this.#done + from, count);
+      const threshold = Math.max(least, this.#top.threshold);
+      if (most < infinityPattern && f32FromBits(most) <= threshold) return;
+      this.#offerTop(blockPtr, this.#done + from, count, threshold);
     });
+  }
+
+  /**
+   * While the largest values are not found, a magnitude that they all exceed, from the bins, so that not each value is larger
+   * than what was met before it; else -1. No finite pattern without its sign is above `largest`.
+   */
+  #leastOfTop(largest: number): number {
+    if (this.#top.threshold >= 0 || this.#met) return -1;
+    const bins = this.#kernels.u32(this.#histogramPtr, patternBins);
+    let [count, magnitude] = [0, largest];
+    for (; magnitude > 0 && count < topCount; magnitude--) {
+      if (isFinitePattern(magnitude, this.#binKind)) count += bins[magnitude]! + bins[0x8000 | magnitude]!;
+    }
+    if (count < topCount) return -1;
+    // Just below the smallest value of the last bin that was counted, which is the one above.
+    return this.#binKind === 'f16'
+      ? patternValue(magnitude, 'f16')
+      : f32FromBits((magnitude + 1) * 65536 - 1);
+  }
+
+  /** What the bins' patterns are, whatever they stand for. */
+  get #binKind(): HistogramKind {
+    return this.#kind === 'f16' ? 'f16' : 'f32';
   }
 
   /** Finite float32 values with channels, in one walk. */
@@ -235,12 +263,12 @@ export class SegmentStats {
     }
   }
 
-  /** Looks for the largest among n float32 values that begin `done` elements into the segment. */
-  #offerTop(srcPtr: number, done: number, n: number): void {
+  /** Looks for the largest above `threshold` among n float32 values that begin `done` elements into the segment. */
+  #offerTop(srcPtr: number, done: number, n: number, threshold: number): void {
     const { folds } = this.#kernels;
     const first = this.#segment.startElement + done;
     const values = this.#kernels.f32(srcPtr, n);
-    for (const i of folds.topCandidates(srcPtr, n, this.#top.threshold, this.#candidatesPtr)) {
+    for (const i of folds.topCandidates(srcPtr, n, threshold, this.#candidatesPtr)) {
       this.#top.offer({ index: first + i, value: values[i]! });
     }
   }
