@@ -120,7 +120,7 @@ export class QuantizeCommands {
       void this.announce(report, wasInBackground);
       return report;
     } catch (thrown) {
-      const error = LoupeError.from(thrown);
+      const error = await this.ended(LoupeError.from(thrown), order, uri);
       // A source that is gone cannot be planned for: then the failure itself is told.
       const plan = order.keepFinished ? await this.plan(uri, order).catch(() => undefined) : undefined;
       const unfinished = plan?.unfinished;
@@ -128,6 +128,15 @@ export class QuantizeCommands {
       const again = () => this.write(uri, choice, { ...given, resume: true });
       return this.offerResume(uri, order, again, error, unfinished);
     }
+  }
+
+  /** The failure of a job. After the end of the compute process a new one removes what the job had written. */
+  private async ended(error: LoupeError, order: QuantizeOrder, uri: vscode.Uri): Promise<LoupeError> {
+    if (error.code !== 'engine-died') return error;
+    // Failing here as well, it is left to the next start.
+    await this.engine.call('cleanOutputs', {}).catch(() => undefined);
+    const name = jobName({ name: modelName(uri.fsPath), label: order.label });
+    return new LoupeError(error.code, `${name} was not finished. ${error.message}`);
   }
 
   /** What would be written, without writing. */
