@@ -13,6 +13,7 @@ import {
 } from './lib/build.mjs';
 import { ensureBrowser } from './lib/debian.mjs';
 import { hostRunsHere, installHost } from './lib/host.mjs';
+import { installLlamaCpp, llamaCppRunsHere } from './lib/llamaCpp.mjs';
 
 const [major] = process.versions.node.split('.').map(Number);
 
@@ -38,6 +39,7 @@ export async function setUpStart({ desktop = false, needsBrowser = false, kind =
 /** All that `npm test` needs; the VS Code host only where it runs. Returns the packed extension's path. */
 export async function setUpTests({ kind = 'current', host = true } = {}) {
   await build();
+  if (llamaCppRunsHere) await installLlamaCpp();
   if (!host) return undefined;
   await buildIntegrationTests();
   const vsix = await packExtension();
