@@ -6,6 +6,7 @@ import { cleanOutputs } from './commands/cleanOutputs';
 import { clearStatsCache } from './commands/clearStatsCache';
 import { type CompareArguments, compareWith } from './commands/compareWith';
 import { installCudaProvider, removeCudaProvider } from './commands/cudaProviderCommands';
+import { type EditMetadataArguments, editChatTemplate, editMetadata } from './commands/editMetadata';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
 import { openCheckpointCommand } from './commands/openCheckpoint';
@@ -26,6 +27,7 @@ import { FileCopies } from './editor/fileCopies';
 import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
 import { JobStatusItem } from './editor/jobStatusItem';
+import { MetadataDocuments, metadataScheme } from './editor/metadataDocuments';
 import { originOf } from './editor/originOf';
 import { RecipeDocuments } from './editor/recipeDocuments';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
@@ -160,6 +162,19 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const file = uri && (await onDisk(uri));
     return file && compareWith(engine, reports, log, file, options);
   });
+  command('editMetadata', async (given?: unknown, options?: EditMetadataArguments) => {
+    const uri = await target(given);
+    return uri && editMetadata(engine, log, uri, options);
+  });
+  command('editChatTemplate', async (given?: unknown) => {
+    const uri = await target(given);
+    return uri && editChatTemplate(engine, log, uri);
+  });
+  context.subscriptions.push(
+    vscode.workspace.registerFileSystemProvider(metadataScheme, new MetadataDocuments(engine), {
+      isCaseSensitive: true,
+    }),
+  );
   command('exportTensors', async (given?: unknown, options?: ExportArguments) => {
     const uri = await target(given);
     if (!uri) return undefined;

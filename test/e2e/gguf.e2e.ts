@@ -93,3 +93,45 @@ it('that is quantized already asks first, and nothing is left when one says no',
   expect(readdirSync(workspace.folder)).toEqual(before);
   await page.close();
 });
+
+it('takes changes of its metadata from a list, and a chat template from a text editor', async () => {
+  const page = await openWorkbench(browser, host);
+  writeFileSync(inWorkspace('edited.gguf'), denseModel());
+  const before = readFileSync(inWorkspace('edited.gguf'));
+  await openFile(page, 'edited.gguf');
+  await webviewFrame(page).locator('[data-testid="dtypes"]').first().waitFor();
+
+  await runCommand(page, 'Tensor Loupe: Edit GGUF Metadata...');
+  await pick(page, 'llama.context_length');
+  await pick(page, 'Change the value');
+  const input = quickInput(page).locator('input').first();
+  await quickInput(page).getByText('A number (u32)').waitFor();
+  await input.fill('-1');
+  await quickInput(page).getByText('u32 goes from 0 to 4294967295.').waitFor();
+  await screenshot(page, 'gguf-edit-value-dark');
+  await input.fill('4096');
+  await page.keyboard.press('Enter');
+  await quickRows(page).filter({ hasText: 'Write the change' }).first().waitFor();
+  await screenshot(page, 'gguf-edit-list-dark');
+  await pick(page, 'Write the change');
+  await notifications(page).filter({ hasText: 'in place' }).first().waitFor();
+  const after = readFileSync(inWorkspace('edited.gguf'));
+  expect(after).toHaveLength(before.length);
+  expect([...after.keys()].filter((at) => after[at] !== before[at])).toHaveLength(2);
+
+  await runCommand(page, 'Tensor Loupe: Edit Chat Template of GGUF');
+  await tab(page, 'tokenizer.chat_template.jinja').waitFor();
+  await page.keyboard.type('{{ messages[0].content }}');
+  await screenshot(page, 'gguf-edit-template-dark');
+  await page.keyboard.press('Control+S');
+  await expect
+    .poll(() => readFileSync(inWorkspace('edited.gguf')).includes('{{ messages[0].content }}'), {
+      timeout: 30_000,
+    })
+    .toBe(true);
+  // The data moved behind the longer header, and are the same.
+  const data = before.subarray(before.length - 900_000);
+  expect(readFileSync(inWorkspace('edited.gguf')).subarray(-900_000).equals(data)).toBe(true);
+  await screenshot(page, 'gguf-edit-saved-dark');
+  await page.close();
+});
