@@ -275,6 +275,40 @@ describe('what cannot be quantized', () => {
       { name: 'a.weight', dtype: 'F32', shape: [2, values.length / 2], data: f32Data(values) },
     ]);
 
+  it('finds them behind many values, where sums tell first that something is wrong', async () => {
+    const columns = 100_001;
+    const at = columns + 99_990;
+    for (const [bad, word] of [
+      [Number.NaN, 'NaN'],
+      [Number.NEGATIVE_INFINITY, '-Infinity'],
+    ] as const) {
+      const values = Array.from({ length: 2 * columns }, (_, i) => (i % 97) / 97 - 0.5);
+      values[at] = bad;
+      const path = one(values, `far-${word}`);
+      const data = 8 + Number(readFileSync(path).readBigUInt64LE(0));
+      for (const choice of [
+        { scheme: 'int8-absmax', granularity: 'row' },
+        { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 32 },
+        { scheme: 'nf4', granularity: 'block' },
+        { scheme: 'f8-e4m3', granularity: 'none' },
+        { scheme: 'bf16', granularity: 'none' },
+        { scheme: 'prune-nm', granularity: 'none' },
+        { scheme: 'int8-absmax', granularity: 'row', output: 'fake' },
+      ] as const) {
+        const error = await failureOf(engine.call('errors', { path, choice }));
+        expect(error).toMatchObject({ code: 'non-finite', tensor: 'a.weight', byteOffset: data + 4 * at });
+        expect(error.message).toContain(`${word} at row 1, column 99990`);
+      }
+    }
+    const values = new Array<number>(2 * columns).fill(1);
+    values[at] = 70000;
+    const path = one(values, 'far-large');
+    const refused = await failureOf(
+      engine.call('errors', { path, choice: { scheme: 'f16', granularity: 'none' } }),
+    );
+    expect(refused.message).toContain('70000 at row 1, column 99990, which would become Infinity in F16');
+  });
+
   it('names the row, column and byte of NaN, infinity, and of what does not fit the type', async () => {
     const path = one([1, 2, 3, 4, Number.NaN, 6], 'nan');
     const data = 8 + Number(readFileSync(path).readBigUInt64LE(0));
