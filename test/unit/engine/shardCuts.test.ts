@@ -1,9 +1,10 @@
 /** Shards cut anew, through the real engine; files are read with plain code. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { recipeOf } from '../../../src/quant/recipe';
 import { bf16Data } from '../../fixtures/makeCheckpoint';
+import { smallOnnx } from '../../fixtures/onnxModels';
 import { readPlainSafetensors } from '../../fixtures/plainSafetensors';
 import {
   demoModel,
@@ -115,5 +116,26 @@ describe('shards cut to a size', () => {
       const call = engine.call('quantize', request(demoModel, join(folder, 'never'), { maxShardBytes }));
       expect((await failureOf(call)).code).toBe('usage');
     }
+  });
+});
+
+describe('an output that is no folder of shards', () => {
+  it('is neither resumed nor, as ONNX, cut', async () => {
+    const path = join(folder, 'graph.onnx');
+    const graph = smallOnnx({
+      inputs: [{ name: 'x', shape: [1, 64] }],
+      outputs: ['y'],
+      weights: [{ name: 'w', shape: [64, 32], values: randomValues(64 * 32) }],
+      nodes: [{ opType: 'MatMul', input: ['x', 'w'], output: ['y'] }],
+    });
+    writeFileSync(path, graph);
+    const call = (more: object) =>
+      failureOf(engine.call('quantize', request(path, join(folder, 'graph-out.onnx'), more)));
+    expect(await call({ resume: true })).toMatchObject({ code: 'usage' });
+    expect(await call({ maxShardBytes: 2_000_000 })).toMatchObject({ code: 'usage' });
+    expect(existsSync(join(folder, 'graph-out.onnx'))).toBe(false);
+    // What keeps finished shards of others does no harm here.
+    await engine.call('quantize', request(path, join(folder, 'graph-out.onnx'), { keepFinished: true }));
+    expect(existsSync(join(folder, 'graph-out.onnx'))).toBe(true);
   });
 });
