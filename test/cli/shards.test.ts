@@ -73,7 +73,7 @@ describe('--resume', () => {
     expect(status).toBe(0);
     expect(hashesOf(out)).toEqual(hashesOf(path.join(work, 'uninterrupted')));
     expect(hiddenIn(parent)).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });
 
 /** How many shards are finished beside an output that may not be begun. */

@@ -135,5 +135,5 @@ describe('quantizations of one engine', () => {
     expect(Object.fromEntries(waited)).toMatchObject({ first: [], second: [1], fourth: [3, 2, 1] });
     expect(existsSync(join(folder, 'out', 'third'))).toBe(false);
     expect(readdirSync(join(folder, 'out')).sort()).toEqual(['first', 'fourth', 'second']);
-  }, 60_000);
+  }, 180_000);
 });

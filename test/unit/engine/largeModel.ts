@@ -39,7 +39,7 @@ export const hashesOf = (folder: string) =>
 export const hiddenIn = (parent: string) => readdirSync(parent).filter((name) => name.startsWith('.'));
 
 export async function until(condition: () => boolean, what: string, stepMs = 5): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, stepMs));

@@ -93,7 +93,7 @@ describe.skipIf(obstacle !== undefined)('a disk', () => {
     rmSync(filler);
     const report = await engine.call('quantize', slowRequest(model, out));
     expect(existsSync(report.open)).toBe(true);
-  }, 60_000);
+  }, 180_000);
 
   it('that is full keeps finished shards when told to, and they are gone on with once there is room', async () => {
     const disk = join(folder, 'filling-shards');
@@ -115,7 +115,7 @@ describe.skipIf(obstacle !== undefined)('a disk', () => {
     await engine.call('quantize', slowRequest(model, join(folder, 'elsewhere'), shards));
     expect(hashesOf(out)).toEqual(hashesOf(join(folder, 'elsewhere')));
     expect(readdirSync(disk)).toEqual(['out']);
-  }, 60_000);
+  }, 180_000);
 
   it('that is read-only is refused by name', async () => {
     const disk = join(folder, 'read-only');
@@ -195,7 +195,7 @@ describe('a source', () => {
       expect(readdirSync(dirname(out))).toEqual([]);
       rmSync(join(source, name), { recursive: true });
     }
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('what killed processes leave', () => {
@@ -247,7 +247,7 @@ describe('what killed processes leave', () => {
     expect(readdirSync(dirname(living))).toEqual(['out']);
     // The engine ends with its host.
     second.host.kill('SIGKILL');
-  }, 60_000);
+  }, 180_000);
 
   it('by the end of their host is removed by the engine itself', async () => {
     const journal = join(folder, 'journal-closed');
@@ -256,7 +256,7 @@ describe('what killed processes leave', () => {
     host.kill('SIGKILL');
     await until(() => readdirSync(dirname(out)).length === 0, 'the unfinished output is removed');
     await until(() => readdirSync(journal).length === 0, 'its entry goes');
-  }, 60_000);
+  }, 180_000);
 
   it('in a folder that is gone is looked for again, and what is no entry of the journal is left alone', async () => {
     const journal = join(folder, 'journal-odd');

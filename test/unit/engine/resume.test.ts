@@ -21,7 +21,7 @@ beforeAll(async () => {
   expect(readdirSync(join(folder, 'whole')).filter((name) => name.endsWith('.safetensors')).length).toBe(
     total,
   );
-}, 60_000);
+}, 180_000);
 
 const job = (name: string, more = {}) =>
   slowRequest(model, join(folder, name, 'out'), { ...shards, ...more });
@@ -102,7 +102,7 @@ describe('a job that is killed by kill -9', () => {
     expect(hashesOf(join(parent, 'out'))).toEqual(hashesOf(join(folder, 'whole')));
     expect(figures(report)).toEqual(figures(whole));
     expect(readdirSync(parent)).toEqual(['out']);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a job that is cancelled', () => {
@@ -129,7 +129,7 @@ describe('a job that is cancelled', () => {
     await engine.call('quantize', job('cancelled', { overwrite: true }));
     expect(hashesOf(join(parent, 'out'))).toEqual(hashesOf(join(folder, 'whole')));
     expect(readdirSync(parent)).toEqual(['out']);
-  }, 90_000);
+  }, 180_000);
 
   it('is not gone on with after its recipe or its source changed', async () => {
     const parent = join(folder, 'changed');
@@ -155,7 +155,7 @@ describe('a job that is cancelled', () => {
     }
     await engine.call('discardUnfinished', job('changed'));
     expect(hiddenIn(parent)).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it('keeps nothing unless told to', async () => {
     const parent = join(folder, 'unkept');
@@ -173,5 +173,5 @@ describe('a job that is cancelled', () => {
       if (code === 'cancelled') return;
     }
     throw new Error('it was never interrupted in time');
-  }, 60_000);
+  }, 180_000);
 });
