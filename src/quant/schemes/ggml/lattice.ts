@@ -17,9 +17,10 @@ export class Lattice {
   readonly digits: Uint8Array;
   /** Bits of a digit in a place's number. */
   readonly digitBits: 2 | 3;
-  readonly #pointAt = new Map<number, number>();
+  /** The point at each place, -1 between points. */
+  readonly pointAt: Int16Array;
   /** Lists are made when they are first asked for: few places occur. */
-  readonly #near = new Map<number, Uint16Array>();
+  readonly #near: (Uint16Array | undefined)[];
 
   constructor(private readonly name: LatticeName) {
     const { dimensions, levels, points } = lattices[name];
@@ -28,8 +29,11 @@ export class Lattice {
     this.dimensions = dimensions;
     this.digitBits = dimensions === 8 ? 2 : 3;
     this.digits = Uint8Array.from(values, (value) => levels.indexOf(value));
+    const places = 2 ** (this.digitBits * dimensions);
+    this.pointAt = new Int16Array(places).fill(-1);
+    this.#near = new Array(places).fill(undefined);
     for (let point = 0; point < points; point++)
-      this.#pointAt.set(this.placeOf(this.digits, point * dimensions), point);
+      this.pointAt[this.placeOf(this.digits, point * dimensions)] = point;
   }
 
   /** The number of the place whose digits begin at `start`. */
@@ -39,31 +43,27 @@ export class Lattice {
     return place;
   }
 
-  /** The point at a place; undefined between points. */
-  pointAt(place: number): number | undefined {
-    return this.#pointAt.get(place);
-  }
-
   /** The points nearest to a place, from the nearest on, of equally near ones the first. */
   near(place: number): Uint16Array {
-    let found = this.#near.get(place);
-    if (!found) {
-      found = this.nearest(place);
-      this.#near.set(place, found);
-    }
+    const known = this.#near[place];
+    if (known) return known;
+    const found = this.nearest(place);
+    this.#near[place] = found;
     return found;
   }
 
   private nearest(place: number): Uint16Array {
     const { dimensions, digits, digitBits } = this;
     const points = digits.length / dimensions;
-    const own = Array.from(
-      { length: dimensions },
-      (_, i) => (place >> (digitBits * i)) & (2 ** digitBits - 1),
-    );
-    const distances = Uint16Array.from({ length: points }, (_, point) =>
-      own.reduce((sum, digit, i) => sum + (digit - digits[point * dimensions + i]!) ** 2, 0),
-    );
+    const distances = new Uint16Array(points);
+    for (let point = 0; point < points; point++) {
+      let distance = 0;
+      for (let i = 0; i < dimensions; i++) {
+        const digit = (place >> (digitBits * i)) & (2 ** digitBits - 1);
+        distance += (digit - digits[point * dimensions + i]!) ** 2;
+      }
+      distances[point] = distance;
+    }
     const sizes = [...new Set(distances)].sort((a, b) => a - b).slice(0, nearSizes[this.name]);
     const lists = sizes.map((size) => [...distances.keys()].filter((point) => distances[point] === size));
     return Uint16Array.from(lists.flat());

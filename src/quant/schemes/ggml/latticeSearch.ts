@@ -135,7 +135,7 @@ export class LatticeGroup {
         into[i] = clamp(nearestInt(f(0.5 * f(f(inverse * this.x[i]!) - 1))), 0, top);
       const number = lattice.placeOf(into, start);
       missed[place] = 0;
-      if (lattice.pointAt(number) !== undefined) continue;
+      if (lattice.pointAt[number]! >= 0) continue;
       missed[place] = 1;
       const point = this.nearestOf(lattice.near(number), scale, start);
       for (let i = 0; i < dimensions; i++) into[start + i] = points[point * dimensions + i]!;
@@ -147,12 +147,14 @@ export class LatticeGroup {
     const { dimensions, digits } = this.rule.lattice;
     let best = points[0]!;
     let least = Number.POSITIVE_INFINITY;
-    for (const point of points) {
+    const { x, roots } = this;
+    for (let k = 0; k < points.length; k++) {
+      const point = points[k]!;
       let error = 0;
       for (let i = 0; i < dimensions; i++) {
         const level = 2 * digits[point * dimensions + i]! + 1;
-        const difference = f(f(scale * level) - this.x[start + i]!);
-        error = f(error + f(f(this.roots[start + i]! * difference) * difference));
+        const difference = f(f(scale * level) - x[start + i]!);
+        error = f(error + f(f(roots[start + i]! * difference) * difference));
       }
       if (error < least) {
         least = error;

@@ -71,7 +71,7 @@ function encodeLattice(
     if (!group.find(x, start)) continue;
     const points: number[] = [];
     for (let at = 0; at < size; at += lattice.dimensions)
-      points.push(lattice.pointAt(lattice.placeOf(group.digits, at)) ?? 0);
+      points.push(lattice.pointAt[lattice.placeOf(group.digits, at)]!);
     layout.storeGroup(output, number, points, group.signs, slot++);
     groupScales[number] = group.scale;
     if (group.scale > largest) largest = group.scale;

@@ -141,9 +141,9 @@ function choosePoints(
   let isOn = true;
   for (let eight = 0; eight < size / 8; eight++) {
     const place = lattice.placeOf(digits, 8 * eight);
-    const point = lattice.pointAt(place);
-    if (point === undefined) isOn = false;
-    points[eight] = point ?? nearestOf(lattice, place, x, start, eight, given, levelsOf(eight));
+    const point = lattice.pointAt[place]!;
+    if (point < 0) isOn = false;
+    points[eight] = point < 0 ? nearestOf(lattice, place, x, start, eight, given, levelsOf(eight)) : point;
   }
   if (isOn) return given;
   let products = 0;
