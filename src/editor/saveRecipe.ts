@@ -12,7 +12,8 @@ export async function saveRecipe(model: vscode.Uri, given: Recipe): Promise<vsco
   const folder = isOnDisk ? vscode.Uri.joinPath(model, '..') : vscode.workspace.workspaceFolders?.[0]?.uri;
   const file = await vscode.window.showSaveDialog({
     title: 'Save Recipe',
-    filters: { Recipe: ['loupe.json'] },
+    // VS Code looks at what follows the last dot, and would write name.loupe.json.loupe.json.
+    filters: { Recipe: ['loupe.json', 'json'] },
     ...(folder && { defaultUri: vscode.Uri.joinPath(folder, `${stem}.loupe.json`) }),
   });
   if (!file) return undefined;
@@ -34,7 +35,7 @@ export async function quantizeWith(model: vscode.Uri, given: Recipe): Promise<vo
   const recipe = checkedRecipe(given);
   const quantize = 'Quantize';
   const answer = await vscode.window.showInformationMessage(
-    `Quantize ${recipe.name || path.posix.basename(model.path)} with this recipe?`,
+    `Quantize with the recipe ${recipe.name || path.posix.basename(model.path)}?`,
     { modal: true, detail: 'The result goes into a new folder beside the model, which stays as it is.' },
     quantize,
   );

@@ -10,6 +10,7 @@ import {
   launchBrowser,
   notifications,
   openWorkbench,
+  pick,
   quickInput,
   quickRows,
   runCommand,
@@ -77,7 +78,7 @@ describe('a model on the Hub', () => {
       expect.stringMatching(/model\.safetensors[\s\S]*safetensors · 6\.\d+ MiB/),
       expect.stringMatching(/llama-3m-F32\.gguf[\s\S]*F32 · 3\d\.?\d* KiB/),
     ]);
-    await quickRows(page).filter({ hasText: 'model.safetensors' }).click();
+    await pick(page, 'model.safetensors');
     await tab(page, 'model.safetensors').waitFor();
     const view = webviewFrame(page);
     await view.getByText('model.embed_tokens.weight').first().waitFor();
@@ -123,7 +124,7 @@ describe('a model on the Hub', () => {
     await page.getByText('The token for 127.0.0.1').first().waitFor();
     hub.requests.length = 0;
     await ask('demo/gated');
-    await quickRows(page).filter({ hasText: 'model.safetensors' }).click();
+    await pick(page, 'model.safetensors');
     await webviewFrame(page).getByText('Headers of demo/gated').waitFor();
     const sent = new Set(hub.requests.map(({ server, authorization }) => `${server} ${authorization}`));
     expect([...sent].sort()).toEqual(['hub Bearer hf_right', 'storage undefined']);

@@ -15,6 +15,7 @@ import {
   openFile,
   openWorkbench,
   pick,
+  pressButton,
   quickInput,
   quickRows,
   runCommand,
@@ -243,7 +244,7 @@ describe('quantize and see the error', () => {
     expect(await tab(page, 'model.safetensors').count()).toBe(2);
     await webviewFrame(page).locator('[data-testid="dtypes"]', { hasText: 'INT8' }).waitFor();
 
-    await show.click();
+    await pressButton(show);
     const report = webviewFrame(page);
     const map = report.locator('[data-testid="error-map"]');
     await map.waitFor();

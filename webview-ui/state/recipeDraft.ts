@@ -149,6 +149,12 @@ export function patternsOf(chosen: readonly string[], all: readonly string[]): s
   });
 }
 
+/** What the recipe is called: its output lies beside the model under the model's name and this. "int4-absmax-block-32-mixed" */
+export function draftName({ base, rules }: RecipeDraft): string {
+  const parts = [...(base === 'keep' ? [] : base.split(' ')), ...(rules.length > 0 ? ['mixed'] : [])];
+  return parts.join('-') || 'kept';
+}
+
 /** The recipe as it is saved. Rules that decide about no tensor are left out. */
 export function recipeFrom(
   draft: RecipeDraft,

@@ -76,8 +76,10 @@ export function recipeBar(subject: RecipeSubject, actions: RecipeActions): Templ
         ${total.failed > 0 ? html`<span class="recipe-failed">${formatInteger(total.failed)} cannot be quantized so</span>` : nothing}
       </span>
       <span class="spring"></span>
+      <span class="recipe-actions">
       <vscode-button secondary data-testid="save-recipe" ?disabled=${isPartial} title=${isPartial ? 'Compare all tensors first' : 'Save as a *.loupe.json file'} @click=${() => actions.save()}>Save recipe…</vscode-button>
       <vscode-button data-testid="quantize-recipe" ?disabled=${isPartial || !trusted || refusal !== undefined} title=${refusal !== undefined ? 'It cannot be written so' : trusted ? 'Choose where to write, then quantize' : 'Quantizing writes files, so it waits until this workspace is trusted'} @click=${() => actions.quantize()}>Quantize with this recipe…</vscode-button>
+      </span>
     </div>
     ${planNotes(plan, refusal)}
   </section>`;
@@ -91,9 +93,9 @@ function plannedSizes({
   offers,
 }: RecipeSubject): Pick<ModelTotal, 'bytes' | 'bitsPerWeight'> {
   const choices = [draft.base, ...draft.rules.map(({ choice }) => choice)];
-  // How many columns LLM.int8() keeps apart is not in the header.
+  // How many columns LLM.int8() keeps apart is not in the header, nor that values of a tensor are not finite.
   const isOfValues = choices.some((key) => offers.get(key)?.choice.scheme === 'llm-int8');
-  if (plan?.kind !== 'known' || isOfValues) return total;
+  if (plan?.kind !== 'known' || isOfValues || total.failed > 0) return total;
   return { bytes: plan.plan.bytesAfter, bitsPerWeight: plan.plan.bitsPerWeight };
 }
 

@@ -3,7 +3,7 @@ import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
 import type { Recipe, SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
 import { buildModuleMap } from '../../state/moduleMap';
-import { DraftPlaces, draftPicks, type RecipeDraft, recipeFrom } from '../../state/recipeDraft';
+import { DraftPlaces, draftName, draftPicks, type RecipeDraft, recipeFrom } from '../../state/recipeDraft';
 import { SensitivityCells } from '../../state/sensitivityCells';
 import { type Metric, type MetricRange, metricRange } from '../../state/sensitivityMetrics';
 import { type SensitivityRow, sensitivityRows, shownRows } from '../../state/sensitivityRows';
@@ -159,7 +159,7 @@ export class SensitivityModel {
     const draft = this.draft(state);
     const { base, rules } = draft;
     return this.writtenMemory.get([base, state.rules, rules.length, this.epoch], () =>
-      recipeFrom(draft, this.places, this.cells, this.byKey, this.session.catalogue.name),
+      recipeFrom(draft, this.places, this.cells, this.byKey, draftName(draft)),
     );
   }
 
