@@ -22,7 +22,7 @@ export function displayHistogram(
   const perUnit = bins / (max - min);
   const position = (value: number) => Math.min(Math.max((value - min) * perUnit, 0), bins);
   const finite = finiteCounts(stats.histogram, stats.kind);
-  for (let i = 0; i < finite.patterns.length; i++) {
+  for (let i = 0; i < finite.length; i++) {
     const cell = patternCell(finite.patterns[i]!, stats.kind);
     // No value of the cell lies beyond the extremes, so neither do its counts.
     const low = Math.max(cell.low, stats.min);

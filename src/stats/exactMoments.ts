@@ -1,6 +1,7 @@
 import { type CentralMoments, noMoments, sumError } from './moments';
 import type { CountedStats } from './partialStats';
 import {
+  type FiniteCounts,
   finiteCounts,
   type HistogramKind,
   isFinitePattern,
@@ -17,12 +18,13 @@ export function statsOfPatterns<Counts extends PatternCounts>(
   histogram: Counts,
   kind: HistogramKind,
 ): Omit<CountedStats, 'histogram' | 'top'> & { readonly histogram: Counts } {
-  const { values, counts } = finiteCounts(histogram, kind);
+  const finite = finiteCounts(histogram, kind);
+  const { length, values, counts } = finite;
   let [nan, posInf, negInf, zeros] = [0, 0, 0, 0];
-  for (let i = 0; i < values.length; i++) if (values[i] === 0) zeros += counts[i]!;
+  for (let i = 0; i < length; i++) if (values[i] === 0) zeros += counts[i]!;
   const all = sparsePatterns(histogram);
   // Usually all are finite, and there is nothing more to count.
-  for (let i = 0; i < all.patterns.length && values.length < all.patterns.length; i++) {
+  for (let i = 0; i < all.patterns.length && length < all.patterns.length; i++) {
     const pattern = all.patterns[i]!;
     const count = all.counts[i]!;
     if (isFinitePattern(pattern, kind)) continue;
@@ -32,10 +34,10 @@ export function statsOfPatterns<Counts extends PatternCounts>(
   }
   return {
     kind,
-    moments: momentsOfCounts(values, counts),
+    moments: momentsOfCounts(finite),
     // Adding 0 turns -0 into 0.
-    min: (values[0] ?? Number.POSITIVE_INFINITY) + 0,
-    max: (values.at(-1) ?? Number.NEGATIVE_INFINITY) + 0,
+    min: length > 0 ? values[0]! + 0 : Number.POSITIVE_INFINITY,
+    max: length > 0 ? values[length - 1]! + 0 : Number.NEGATIVE_INFINITY,
     zeros,
     nan,
     posInf,
@@ -55,9 +57,9 @@ export function completeStats(merged: CountedStats): CountedStats {
 }
 
 /** Plain loops: with functions called for each value they take most of the time of a tensor. */
-function momentsOfCounts(values: Float64Array, counts: Float64Array): CentralMoments {
+function momentsOfCounts({ length, values, counts }: FiniteCounts): CentralMoments {
   let [n, sum, low] = [0, 0, 0];
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < length; i++) {
     n += counts[i]!;
     // The product is exact: a value has at most 11 bits and a count fewer than 42.
     const term = values[i]! * counts[i]!;
@@ -68,7 +70,7 @@ function momentsOfCounts(values: Float64Array, counts: Float64Array): CentralMom
   if (n === 0) return noMoments;
   const mean = (sum + low) / n;
   let [m2, m2Low, m3, m4] = [0, 0, 0, 0];
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < length; i++) {
     const d = values[i]! - mean;
     const squared = d * d;
     const term = counts[i]! * squared;

@@ -31,8 +31,8 @@ export function sigmaCounts(stats: CountedStats): SigmaCounts | undefined {
   let [sigma3, sigma6, doubtful] = [0, 0, false];
   if (thresholds === undefined) return { sigma3, sigma6 };
   const { mean } = thresholds;
-  const { patterns, values, counts } = finiteCounts(stats.histogram, stats.kind);
-  for (let i = 0; i < patterns.length; i++) {
+  const { length, patterns, values, counts } = finiteCounts(stats.histogram, stats.kind);
+  for (let i = 0; i < length; i++) {
     const cell = stats.kind === 'f32' ? patternCell(patterns[i]!, 'f32') : undefined;
     const low = Math.max(cell?.low ?? values[i]!, stats.min) - mean;
     const high = Math.min(cell?.high ?? values[i]!, stats.max) - mean;

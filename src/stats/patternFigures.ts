@@ -22,8 +22,8 @@ export function denormalPatterns(
   smallest: number,
 ): number {
   if (smallest === 0) return 0;
-  const { values, counts } = finiteCounts(histogram, kind);
+  const { length, values, counts } = finiteCounts(histogram, kind);
   let below = 0;
-  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]!) < smallest) below += counts[i]!;
+  for (let i = 0; i < length; i++) if (Math.abs(values[i]!) < smallest) below += counts[i]!;
   return below - zeros;
 }

@@ -144,6 +144,8 @@ export function mergeCounts(some: PatternCounts, others: PatternCounts): SparseC
 
 /** The finite patterns that were counted, from the smallest value to the largest: -0 comes before 0. */
 export interface FiniteCounts {
+  /** Of the following arrays, the first `length` places are meant. */
+  readonly length: number;
   readonly patterns: Uint16Array;
   /** As `patternValue` gives them. */
   readonly values: Float64Array;
@@ -152,51 +154,45 @@ export interface FiniteCounts {
   readonly total: number;
 }
 
-/** Each figure of a tensor goes over them: they are listed once. */
-const listed = new WeakMap<PatternCounts, { readonly kind: HistogramKind; readonly finite: FiniteCounts }>();
+/** Arrays of a hundred thousand small tensors would keep the collector busy for longer than their figures take. */
+const finiteRoom = {
+  patterns: new Uint16Array(patternBins),
+  values: new Float64Array(patternBins),
+  counts: new Float64Array(patternBins),
+};
+/** What the arrays hold: each figure of a tensor goes over the same list. */
+let listed:
+  | { readonly of: SparseCounts; readonly kind: HistogramKind; readonly finite: FiniteCounts }
+  | undefined;
 
+/** The list is good until this is called for other counts. */
 export function finiteCounts(histogram: PatternCounts, kind: HistogramKind): FiniteCounts {
-  const known = listed.get(histogram);
-  // Counts that are all there can still grow; those of a finished tensor do not.
-  if (known?.kind === kind) return known.finite;
-  const sparse = sparsePatterns(histogram);
-  const finite = listFinite(sparse, kind);
-  if (sparse === histogram) listed.set(histogram, { kind, finite });
-  return finite;
+  if (listed?.of === histogram && listed.kind === kind) return listed.finite;
+  const of = sparsePatterns(histogram);
+  listed = { of, kind, finite: listFinite(of, kind) };
+  return listed.finite;
 }
 
 function listFinite({ patterns, counts }: SparseCounts, kind: HistogramKind): FiniteCounts {
   const table = magnitudesOf(kind);
   const last = kind === 'f16' ? 0x7bff : 0x7f7f;
-  const size = patterns.length;
-  const into = {
-    patterns: new Uint16Array(size),
-    values: new Float64Array(size),
-    counts: new Float64Array(size),
-  };
   let [length, total] = [0, 0];
   const take = (i: number) => {
     const pattern = patterns[i]!;
     const magnitude = pattern & 0x7fff;
     if (magnitude > last) return;
-    into.patterns[length] = pattern;
-    into.values[length] = pattern === magnitude ? table[magnitude]! : -table[magnitude]!;
-    into.counts[length] = counts[i]!;
+    finiteRoom.patterns[length] = pattern;
+    finiteRoom.values[length] = pattern === magnitude ? table[magnitude]! : -table[magnitude]!;
+    finiteRoom.counts[length] = counts[i]!;
     total += counts[i]!;
     length++;
   };
   // Among negative numbers the larger pattern is the smaller value.
-  let i = size - 1;
+  let i = patterns.length - 1;
   for (; i >= 0 && patterns[i]! >= 0x8000; i--) take(i);
   const positive = i + 1;
   for (i = 0; i < positive; i++) take(i);
-  if (length === size) return { ...into, total };
-  return {
-    patterns: into.patterns.subarray(0, length),
-    values: into.values.subarray(0, length),
-    counts: into.counts.subarray(0, length),
-    total,
-  };
+  return { ...finiteRoom, length, total };
 }
 
 /** Calls back for every finite pattern that was counted, from the smallest value to the largest. */
@@ -205,8 +201,8 @@ export function forEachPattern(
   kind: HistogramKind,
   visit: (pattern: number, count: number) => void,
 ): void {
-  const { patterns, counts } = finiteCounts(histogram, kind);
-  for (let i = 0; i < patterns.length; i++) visit(patterns[i]!, counts[i]!);
+  const { length, patterns, counts } = finiteCounts(histogram, kind);
+  for (let i = 0; i < length; i++) visit(patterns[i]!, counts[i]!);
 }
 
 /** Calls back for every pattern that was counted, whatever it stands for, ascending. */

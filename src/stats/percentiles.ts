@@ -36,9 +36,9 @@ function sortedValues(
   range: { readonly min: number; readonly max: number },
 ): number[] {
   const found: number[] = [];
-  const { patterns, counts } = finiteCounts(histogram, kind);
+  const { length, patterns, counts } = finiteCounts(histogram, kind);
   let before = 0;
-  for (let i = 0; i < patterns.length && found.length < positions.length; i++) {
+  for (let i = 0; i < length && found.length < positions.length; i++) {
     const count = counts[i]!;
     while (found.length < positions.length && positions[found.length]! < before + count) {
       const share = (positions[found.length]! - before + 0.5) / count;
