@@ -191,6 +191,24 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     await page.close();
   });
 
+  it('two schemes side by side', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m-outliers/model.safetensors');
+    await view.locator('[data-testid="strip"]').waitFor();
+    await runCommand(page, 'Tensor Loupe: Preview Quantization Error...');
+    await pick(page, 'INT8 absmax');
+    await pick(page, 'Per tensor');
+    await page.locator('.tab', { hasText: 'Error:' }).waitFor();
+    const report = webviewFrame(page);
+    const name = 'model.layers.0.self_attn.v_proj.weight';
+    await report.locator(`[data-testid="error-map"] [data-tensor="${name}"]`).click();
+    await report.getByTestId('compare').click();
+    await pick(page, 'INT8 absmax per row', 'INT8 absmax per row');
+    await report.locator('[data-testid="pictures"][data-sides="2"][data-busy="false"]').waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'side-by-side', theme);
+    await page.close();
+  });
+
   it('the hover', async () => {
     const page = await openWorkbench(browser, host, { theme, size: { width: 980, height: 520 } });
     await openFile(page, 'run.py');

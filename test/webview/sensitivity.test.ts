@@ -160,6 +160,14 @@ describe.skipIf(!executable)('the Sensitivity tab', () => {
       await goTo(page, down);
       await page.keyboard.press('Enter');
       await page.getByTestId('scheme-readout').getByText('Point at a cell').waitFor();
+      expect(await text(page, 'scheme-range')).toMatch(/^Colours span 97 % of the cells: .* % of the values/);
+      await page.getByTestId('scheme-range-toggle').press('Enter');
+      await expect.poll(() => text(page, 'scheme-range')).toContain('the whole range');
+      await page.getByTestId('open-errors').press('Enter');
+      expect((await asked(page)).at(-1)).toMatchObject({
+        kind: 'showErrors',
+        choice: { scheme: 'int8-absmax' },
+      });
       await page.getByTestId('use-tensor').click();
       await expect.poll(bits).toBeGreaterThan(before);
       expect(await sqnr()).toBeGreaterThan(noise);
@@ -179,7 +187,7 @@ describe.skipIf(!executable)('the Sensitivity tab', () => {
       expect([saved!.purpose, run!.purpose]).toEqual(['save', 'quantize']);
       expect(saved!.recipe).toEqual({
         version: 1,
-        name: 'made-up',
+        name: 'int4-absmax-block-32-mixed',
         default: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
         rules: [
           { match: down, choice: 'keep' },

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { tensorErrorReport } from '../../../src/commands/tensorErrorReport';
 import { sensitivityHandlers } from '../../../src/editor/sensitivityHost';
 import type { SensitivityCell } from '../../../src/protocol/engineApi';
 import type { Recipe } from '../../../src/protocol/sensitivityPageApi';
 import { parseRecipe } from '../../../src/quant/recipeFile';
+import { plainInt8, plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
 import { demoModel, startEngine, temporaryFolder } from '../engine/support';
 
 const { uriOf, answers, executed } = vi.hoisted(() => ({
@@ -81,6 +83,63 @@ describe('the host of the Sensitivity tab', () => {
     default: { scheme: 'nf4', granularity: 'block', blockSize: 64 },
     rules: [{ match: 'lm_head.weight', choice: 'keep' }],
   };
+
+  it('tells the sizes of a recipe as the written file has them, and of each scheme as its cells add up', async () => {
+    const { offers, usual } = await handlers.schemes({}, context() as never);
+    const mixed: Recipe = {
+      version: 1,
+      default: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+      rules: [{ match: '**.down_proj.weight', choice: { scheme: 'int8-absmax', granularity: 'row' } }],
+    };
+    const plan = await handlers.recipePlan({ recipe: mixed }, context() as never);
+    const out = join(temporaryFolder(), 'mixed');
+    const { open } = await engine.call('quantize', {
+      ...{ path: model, out, recipe: mixed, scheme: 'int4-absmax', granularity: 'block' },
+      ...{ backend: 'cpu', overwrite: false, pure: false, dryRun: false },
+    });
+    const written = [...readPlainSafetensors(open).values()];
+    expect(plan.bytesAfter).toBe(written.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    const { tensors } = await opened();
+    const elements = Array.from(tensors.elements).reduce((sum, each) => sum + each, 0);
+    expect(plan.bitsPerWeight).toBe((8 * plan.bytesAfter) / elements);
+    expect([plan.rules, plan.cannotWrite]).toEqual([[{ decided: 4, matches: true }], undefined]);
+    const choices = usual.map((key) => offers.find((offer) => offer.key === key)!.choice);
+    const all = Array.from({ length: tensors.count }, (_, at) => at);
+    const cells: SensitivityCell[] = [];
+    await handlers.sensitivity({ tensors: all, choices, sampleValues: 4096 }, context(cells) as never);
+    for (const [at, choice] of choices.entries()) {
+      const own = cells.filter((cell) => cell.choice === at).reduce((sum, { bytes }) => sum + bytes, 0);
+      const alone = { version: 1 as const, default: choice, rules: [] };
+      const { bytesAfter } = await handlers.recipePlan({ recipe: alone }, context() as never);
+      expect(bytesAfter, usual[at]).toBe(own);
+    }
+  });
+
+  it('says before the run that two layouts cannot be in one model', async () => {
+    const two: Recipe = {
+      ...recipe,
+      rules: [{ match: '**.down_proj.weight', choice: { scheme: 'int8-absmax', granularity: 'row' } }],
+    };
+    const { cannotWrite } = await handlers.recipePlan({ recipe: two }, context() as never);
+    expect(cannotWrite).toContain('cannot be in one model');
+  });
+
+  it("hands a cell's tensor to the error report, whose figures are those of the formula", async () => {
+    const { tensors, path } = await opened();
+    const name = 'model.layers.1.mlp.down_proj.weight';
+    const tensor = tensors.names.indexOf(name);
+    const choice = { scheme: 'int8-absmax', granularity: 'row' } as const;
+    await handlers.showErrors({ tensor, choice }, context() as never);
+    expect(executed).toEqual([['tensorLoupe.showTensorErrors', { path, tensor, choice }]]);
+    const report = await tensorErrorReport(engine, { path, tensor, choice });
+    const plain = readPlainSafetensors(model).get(name)!;
+    const [rows, columns] = plain.shape as [number, number];
+    const own = plainInt8(plainValues(plain), rows, columns, choice.scheme, choice.granularity);
+    expect(report.tensors.map((row) => row.name)).toEqual([name]);
+    expect(report.tensors[0]!.sqnr).toBeCloseTo(own.sqnr, 9);
+    expect(report.bytesBefore).toBe(plain.bytes.length);
+    expect(report.label).toBe('INT8 absmax per row');
+  });
 
   it('saves a recipe that reads back and names the model relative to it', async () => {
     await handlers.recipe({ purpose: 'save', recipe }, context() as never);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorTile } from '../../../src/protocol/engineApi';
-import { colourRange } from '../../../webview-ui/views/report/colourRange';
+import { colourRange, shareBeyond } from '../../../webview-ui/views/report/colourRange';
 
 function tile(original: number[], error: number[], dequantized = original): ErrorTile {
   return {
@@ -72,5 +72,13 @@ describe('colourRange', () => {
     expect(range.signed).toBe(2.5);
     expect([range.error, range.difference]).toEqual([Math.fround(0.4), Math.fround(0.4)]);
     expect(colourRange('whole', [side(fine, 0.1), side(coarse, 0.7)]).error).toBe(0.7);
+  });
+});
+
+describe('shareBeyond', () => {
+  it('counts the cells that take the colour of an end', () => {
+    expect(shareBeyond(many.original, 1)).toBe(1 / 200);
+    expect(shareBeyond(Float32Array.of(-3, 2, Number.NaN, 1), 1)).toBe(0.5);
+    expect(shareBeyond(new Float32Array(0), 1)).toBe(0);
   });
 });
