@@ -1,9 +1,9 @@
 /** Estimates a model's memory from headers or from a config.json. */
 import { LoupeError } from '../errors';
-import type { GpuRoom } from '../estimate/fit';
 import { bandwidthOf } from '../estimate/gpuBandwidths';
 import { estimateMemory } from '../estimate/memoryEstimate';
 import { sourceFromCheckpoint, sourceFromConfig } from '../estimate/memorySource';
+import type { GpuRoom } from '../estimate/types';
 import { readJsonObject } from '../formats/jsonSidecar';
 import type { MemoryEstimate, MemoryParams } from '../protocol/memoryApi';
 import { findGpus } from './backends/gpus/findGpus';

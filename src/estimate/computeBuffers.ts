@@ -1,5 +1,6 @@
 /** What a runtime needs beside weights and cache while it computes. */
-import { type Runtime, usualUbatch } from './kvCache';
+import { usualUbatch } from './kvCache';
+import type { Runtime } from './types';
 
 /** Figures of a decoder that its intermediate results depend on. */
 export interface ComputeShape {

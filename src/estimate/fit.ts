@@ -2,32 +2,8 @@
 import { LoupeError } from '../errors';
 import type { MemorySource } from './memorySource';
 import { sizedBytes } from './schemeSizes';
+import type { FitReport, GpuRoom } from './types';
 import { type MemorySetting, workingMemory } from './workingMemory';
-
-/** A GPU's memory, and how fast it is read where that is known. */
-export interface GpuRoom {
-  readonly name: string;
-  readonly memoryBytes: number;
-  readonly bytesPerSecond?: number | undefined;
-}
-
-export interface FitReport {
-  readonly gpus: readonly GpuRoom[];
-  /** `tight`: only if the estimate is not too low. */
-  readonly verdict: 'fits' | 'tight' | 'no';
-  /** On all GPUs together, with what each of them needs for itself. */
-  readonly neededBytes: number;
-  readonly roomBytes: number;
-  /** Most tokens of one sequence; 0 where not even one fits. */
-  readonly largestContext: number;
-  /** Most sequences of the context that was asked for. */
-  readonly largestBatch: number;
-  /** llama.cpp: layers on the GPUs where not all fit, the rest on the processor. */
-  readonly offload?: { readonly layers: number; readonly of: number } | undefined;
-  /** Tokens a second of one sequence that the memory's speed allows at most; the true number is lower. */
-  readonly tokensPerSecondBound?: number | undefined;
-  readonly notes: readonly string[];
-}
 
 /** A driver's context and what else a process takes on a GPU: 451 to 456 MiB were seen on an RTX 4090. */
 const contextBytes = 512 * 2 ** 20;

@@ -1,8 +1,8 @@
 /** Bytes of the cache of keys and values, as a runtime lays it out. */
 import { LoupeError } from '../errors';
 import type { CacheGroup, CachePlan } from './cachePlan';
+import type { CacheMemory, Runtime } from './types';
 
-export type Runtime = 'transformers' | 'llama.cpp' | 'vllm';
 export const runtimes: readonly Runtime[] = ['transformers', 'llama.cpp', 'vllm'];
 
 /** Bytes of 32 elements by the type of the cache. Blocks as in ggml-common.h. */
@@ -33,23 +33,6 @@ export interface CacheSetting {
   readonly ubatch?: number | undefined;
   /** vLLM's max_num_batched_tokens. */
   readonly batchedTokens?: number | undefined;
-}
-
-export interface CachePart {
-  readonly kind: CacheGroup['kind'];
-  readonly layers: number;
-  /** Tokens that room is kept for, a sequence; 0 for states. */
-  readonly tokens: number;
-  readonly bytes: number;
-}
-
-export interface CacheMemory {
-  /** What one more token costs as long as no window is full. */
-  readonly bytesPerToken: number;
-  /** The same for a token beyond all windows. */
-  readonly bytesPerLateToken: number;
-  readonly bytes: number;
-  readonly parts: readonly CachePart[];
 }
 
 /** llama.cpp's default of --ubatch-size. */

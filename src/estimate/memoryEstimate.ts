@@ -1,58 +1,10 @@
 /** Memory of a model in use: weights, cache, and what computing needs, each with its certainty. */
 import { LoupeError } from '../errors';
-import { type FitReport, fitOn, type GpuRoom } from './fit';
-import type { CacheMemory, Runtime } from './kvCache';
+import { fitOn } from './fit';
 import type { MemorySource } from './memorySource';
-import { type SchemeSize, schemeSizes, sizedBytes, sizedElements } from './schemeSizes';
+import { schemeSizes, sizedBytes, sizedElements } from './schemeSizes';
+import type { BytesEstimate, Certainty, MemoryEstimate, MemoryRequest, SchemeSize } from './types';
 import { type MemorySetting, workingMemory } from './workingMemory';
-
-export interface MemoryRequest {
-  readonly runtime?: Runtime | undefined;
-  /** Tokens of one sequence; undefined: 4,096, or the model's longest if that is less. */
-  readonly context?: number | undefined;
-  /** Sequences at once. */
-  readonly batch?: number | undefined;
-  /** Of `cacheDtypes`. */
-  readonly kvDtype?: string | undefined;
-  readonly valueDtype?: string | undefined;
-  /** What the weights are loaded as: a scheme of the registry, "f32" included; undefined: as they are. */
-  readonly dtype?: string | undefined;
-  /** undefined: as the runtime does by itself, on. */
-  readonly flashAttention?: boolean | undefined;
-  /** What it is to fit on. */
-  readonly gpus?: readonly GpuRoom[] | undefined;
-}
-
-/** `exact`: counted. `stated`: by a formula that published logs bear out. `approximate`: of the right size. */
-export type Certainty = 'exact' | 'stated' | 'approximate' | 'unknown';
-
-/** A number of bytes and between which the true one lies. */
-export interface BytesEstimate {
-  readonly bytes: number;
-  readonly low: number;
-  readonly high: number;
-  readonly certainty: Certainty;
-}
-
-export interface MemoryEstimate {
-  readonly parameters: number;
-  readonly weights: BytesEstimate & { readonly byDtype: Readonly<Record<string, number>> };
-  readonly kvCache: BytesEstimate & CacheMemory & { readonly dtype: string };
-  readonly activations: BytesEstimate & { readonly formula?: string | undefined };
-  readonly buffers: BytesEstimate;
-  readonly total: BytesEstimate;
-  /** Weights under every scheme. */
-  readonly table: readonly SchemeSize[];
-  readonly setting: {
-    readonly runtime: Runtime;
-    readonly context: number;
-    readonly batch: number;
-    readonly dtype: string | undefined;
-  };
-  /** Whether it fits on the GPUs that were asked about. */
-  readonly fit?: FitReport | undefined;
-  readonly notes: readonly string[];
-}
 
 const usualContext = 4096;
 /** How far off a number may be, as shares of it. */

@@ -9,6 +9,7 @@ import { type Scheme, storedBytes } from '../quant/scheme';
 import { schemes } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
 import { matrixShape } from '../stats/matrixShape';
+import type { SchemeSize } from './types';
 
 /** Tensors of one name pattern, type and shape. */
 export interface SizedTensor {
@@ -18,20 +19,6 @@ export interface SizedTensor {
   readonly copies: number;
   /** Of one; undefined: what the type takes for the shape. */
   readonly bytes?: number | undefined;
-}
-
-export interface SchemeSize {
-  readonly scheme: string;
-  readonly label: string;
-  /** Of all weights: quantized ones with their scales, the others as they are. */
-  readonly bytes: number;
-  readonly bitsPerWeight: number;
-  /** Tensors. */
-  readonly quantized: number;
-  /** Tensors that the scheme is meant for and does not fit; they count as they are. */
-  readonly refused: number;
-  /** Why the first of them does not fit. */
-  readonly refusal?: string | undefined;
 }
 
 /** Elements of one tensor. */

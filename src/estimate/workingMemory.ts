@@ -1,8 +1,9 @@
 /** What a model needs beside its weights while it is used. */
 import type { CachePlan } from './cachePlan';
 import { type ComputeMemory, computeMemory } from './computeBuffers';
-import { type CacheMemory, kvCache, type Runtime } from './kvCache';
+import { kvCache } from './kvCache';
 import type { MemorySource } from './memorySource';
+import type { CacheMemory, Runtime } from './types';
 
 const nothingKept: CachePlan = { groups: [], slidesInLlamaCpp: false, notes: [] };
 

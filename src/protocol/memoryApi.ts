@@ -1,6 +1,6 @@
 /** What is asked and told of a model's memory. */
 
-import type { MemoryEstimate, MemoryRequest } from '../estimate/memoryEstimate';
+import type { MemoryEstimate, MemoryRequest } from '../estimate/types';
 
 export type { MemoryEstimate, MemoryRequest };
 

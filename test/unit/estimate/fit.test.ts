@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bandwidthOf } from '../../../src/estimate/gpuBandwidths';
-import { estimateMemory, type MemoryRequest } from '../../../src/estimate/memoryEstimate';
+import { estimateMemory } from '../../../src/estimate/memoryEstimate';
 import { sourceFromConfig } from '../../../src/estimate/memorySource';
+import type { MemoryRequest } from '../../../src/estimate/types';
 
 const gibi = 2 ** 30;
 const llama3 = {
