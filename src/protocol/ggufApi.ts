@@ -1,7 +1,7 @@
 /** Editing the metadata of a GGUF file. */
-import type { MetadataEdit } from '../formats/gguf/headerEdit';
+import type { MetadataEdit } from '../formats/gguf/metadataEdit';
 
-export type { MetadataEdit } from '../formats/gguf/headerEdit';
+export type { MetadataEdit } from '../formats/gguf/metadataEdit';
 
 export interface EditMetadataRequest {
   /** The file itself; of a model in several files, the one whose metadata are meant. */

@@ -2,21 +2,11 @@
 import { Buffer } from 'node:buffer';
 import { LoupeError } from '../../errors';
 import { quoteName } from '../fileContents';
+import type { MetadataEdit } from './metadataEdit';
 import type { GgufLayout } from './reader';
 import { metadataBytes } from './values';
 import { isGgufTypeName, parseGgufValue } from './valueText';
 import { type GgufHeaderPart, partBytes } from './writer';
-
-/** A key that gets a value, or goes. */
-export type MetadataEdit =
-  | {
-      readonly key: string;
-      /** "u32", "[string]" ...; undefined: the type that the key has already, or string. */
-      readonly type?: string | undefined;
-      /** As people type it; see `parseGgufValue`. */
-      readonly text: string;
-    }
-  | { readonly key: string; readonly remove: true };
 
 export interface EditedHeader {
   /** In order: bytes, and runs of the file itself. */
