@@ -23,7 +23,8 @@ function magnitudesOf(kind: HistogramKind): Float64Array {
   const toNumber = kind === 'f16' ? f16ToNumber : bf16ToNumber;
   let values = magnitudes.get(toNumber);
   if (!values) {
-    values = Float64Array.from({ length: patternBins / 2 }, (_, pattern) => toNumber(pattern));
+    values = new Float64Array(patternBins / 2);
+    for (let pattern = 0; pattern < values.length; pattern++) values[pattern] = toNumber(pattern);
     magnitudes.set(toNumber, values);
   }
   return values;
@@ -176,23 +177,26 @@ export function finiteCounts(histogram: PatternCounts, kind: HistogramKind): Fin
 function listFinite({ patterns, counts }: SparseCounts, kind: HistogramKind): FiniteCounts {
   const table = magnitudesOf(kind);
   const last = kind === 'f16' ? 0x7bff : 0x7f7f;
+  const room = finiteRoom;
   let [length, total] = [0, 0];
-  const take = (i: number) => {
-    const pattern = patterns[i]!;
-    const magnitude = pattern & 0x7fff;
-    if (magnitude > last) return;
-    finiteRoom.patterns[length] = pattern;
-    finiteRoom.values[length] = pattern === magnitude ? table[magnitude]! : -table[magnitude]!;
-    finiteRoom.counts[length] = counts[i]!;
-    total += counts[i]!;
-    length++;
-  };
+  let positive = patterns.length;
+  while (positive > 0 && patterns[positive - 1]! >= 0x8000) positive--;
   // Among negative numbers the larger pattern is the smaller value.
-  let i = patterns.length - 1;
-  for (; i >= 0 && patterns[i]! >= 0x8000; i--) take(i);
-  const positive = i + 1;
-  for (i = 0; i < positive; i++) take(i);
-  return { ...finiteRoom, length, total };
+  for (let i = patterns.length - 1; i >= positive; i--) {
+    const magnitude = patterns[i]! & 0x7fff;
+    if (magnitude > last) continue;
+    room.patterns[length] = patterns[i]!;
+    room.values[length] = -table[magnitude]!;
+    room.counts[length++] = counts[i]!;
+    total += counts[i]!;
+  }
+  for (let i = 0; i < positive && patterns[i]! <= last; i++) {
+    room.patterns[length] = patterns[i]!;
+    room.values[length] = table[patterns[i]!]!;
+    room.counts[length++] = counts[i]!;
+    total += counts[i]!;
+  }
+  return { length, patterns: room.patterns, values: room.values, counts: room.counts, total };
 }
 
 /** Calls back for every finite pattern that was counted, from the smallest value to the largest. */
