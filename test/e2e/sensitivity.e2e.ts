@@ -185,7 +185,7 @@ it('leads from the map over a recipe to the written file and its error', async (
   await screenshot(page, 'report-two-schemes-contrast');
 
   await tab(page, 'model.safetensors').first().click();
-  await view.getByTestId('sensitivity-tab').waitFor();
+  await view.getByTestId('scheme-range').waitFor();
   await screenshot(page, 'sensitivity-contrast');
   await view.getByTestId('open-errors').click();
   await tab(page, 'Error: demo-llama-3m · INT8 absmax per row').waitFor();

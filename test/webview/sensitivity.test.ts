@@ -164,10 +164,9 @@ describe.skipIf(!executable)('the Sensitivity tab', () => {
       await page.getByTestId('scheme-range-toggle').press('Enter');
       await expect.poll(() => text(page, 'scheme-range')).toContain('the whole range');
       await page.getByTestId('open-errors').press('Enter');
-      expect((await asked(page)).at(-1)).toMatchObject({
-        kind: 'showErrors',
-        choice: { scheme: 'int8-absmax' },
-      });
+      await expect
+        .poll(async () => (await asked(page)).at(-1))
+        .toMatchObject({ kind: 'showErrors', choice: { scheme: 'int8-absmax' } });
       await page.getByTestId('use-tensor').click();
       await expect.poll(bits).toBeGreaterThan(before);
       expect(await sqnr()).toBeGreaterThan(noise);

@@ -122,7 +122,9 @@ export class SchemePictures extends LitElement {
                   .high=${`${this.isClipped(part) ? '≥ ' : ''}${formatNumber(max, 3)}`}
                   .label=${titles[part]}
                 ></tl-legend>`
-              : nothing
+              : part === 'original'
+                ? html`<span class="quiet small" role="status">Quantizing this tensor…</span>`
+                : nothing
           }
         </div>
         <canvas
@@ -141,7 +143,7 @@ export class SchemePictures extends LitElement {
         ></canvas>`;
     })}
       ${tile ? this.renderRange(tile) : nothing}
-      <p class="readout quiet" data-testid="scheme-readout" aria-hidden="true">${tile ? (this.cursor ? this.describe(this.cursor) : 'Point at a cell for its values.') : 'Quantizing this tensor…'}</p>`;
+      <p class="readout quiet" data-testid="scheme-readout" aria-hidden="true">${tile ? (this.cursor ? this.describe(this.cursor) : 'Point at a cell for its values.') : ''}</p>`;
   }
 
   /** What the colours span, the share beyond them, and the other choice. */

@@ -114,8 +114,7 @@ export class SensitivityView {
         </select>
       </label>
       ${sensitivityLegend(metric, model.range(state, metric), this.session.settings.colorMap)}
-      <span class="spring"></span>
-      <button
+      <span class="map-tools"><button
         type="button"
         class="toggle"
         data-testid="choose-schemes"
@@ -143,12 +142,13 @@ export class SensitivityView {
       >Table</button>
       ${
         run.progress
-          ? runProgress(run.progress, () => run.cancel())
+          ? nothing
           : compareButton(model, columns, {
               compare: () => void this.compare(columns),
               exact: () => void this.exactAll(columns),
             })
-      }
+      }</span>
+      ${run.progress ? runProgress(run.progress, () => run.cancel()) : nothing}
     </div>`;
   }
 
