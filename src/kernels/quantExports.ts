@@ -16,6 +16,16 @@ export interface QuantExports {
   groupRanges(src: number, ...rest: [...Rows, lowest: number, highest: number]): void;
   /** Largest magnitude of each group, float32. */
   groupMagnitudes(src: number, ...rest: [...Rows, dst: number]): void;
+  /**
+   * Adds the squared errors of `count` values under candidates, a multiple of four, to a float64 each. A candidate has a scale, its
+   * reciprocal, and the bounds of codes less its zero point, all float32.
+   */
+  candidateErrors(
+    src: number,
+    count: number,
+    candidates: number,
+    ...rest: [scales: number, inverses: number, lows: number, highs: number, sums: number]
+  ): void;
   /** What NVFP4 rounds to scales: divisor * (absmax / 6). */
   nvfpScales(absmax: number, count: number, divisor: number, dst: number): void;
   /** Scales divided by `divisor` and their reciprocals, finite and 0 for 0; all float32. */

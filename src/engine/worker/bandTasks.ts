@@ -37,7 +37,7 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
       readFlatTo(context, source, first, count, x);
       const bad = kernels.rowRange(x, 1, count, range, range + 4);
       if (bad >= 0) throw nonFinite(source, first + bad, kernels.f32(x, count)[bad]!);
-      kernel(state, { first, count, x }, known);
+      namingTensor(source, () => kernel(state, { first, count, x }, known));
     } else {
       const values = window.original(first);
       // In short bands, since some surveys try a hundred scales on each value.

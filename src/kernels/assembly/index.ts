@@ -72,6 +72,7 @@ export {
   squareSum,
 } from './quantPruning';
 export {
+  candidateErrors,
   dividedScales,
   integerScales,
   leastErrorScales,

@@ -103,6 +103,34 @@ function addErrors(
   v128.store(fourSums, second, 16);
 }
 
+/** Adds squared errors under candidates to their sums; each of the four arrays has one float32 a candidate, a multiple of 4 of them. */
+export function candidateErrors(
+  src: usize,
+  count: i32,
+  candidates: i32,
+  scales: usize,
+  inverses: usize,
+  lows: usize,
+  highs: usize,
+  sums: usize,
+): void {
+  for (let i = 0; i < candidates; i += 4) {
+    const at = (<usize>i) << 2;
+    addErrors(
+      src,
+      count,
+      v128.load(scales + at),
+      v128.load(inverses + at),
+      v128.load(lows + at),
+      v128.load(highs + at),
+      f64.POSITIVE_INFINITY,
+    );
+    const sum = sums + ((<usize>i) << 3);
+    v128.store(sum, f64x2.add(v128.load(sum), v128.load(fourSums)));
+    v128.store(sum, f64x2.add(v128.load(sum, 16), v128.load(fourSums, 16)), 16);
+  }
+}
+
 /** Parameters of four candidates: scales, inverses, and bounds of codes less the zero points, then the zero points. */
 const fourParameters: usize = memory.data(80);
 

@@ -1,11 +1,14 @@
 /** Passes over whole tensors by the kernels. */
 import type { Kernels } from '../../kernels/kernels';
+import { clipShrinks } from '../clipSearch';
 import { encodingFor } from '../encoding';
-import { linearCodeNamed } from '../linearCode';
+import { type LinearCode, linearCodeNamed, type QuantParameters } from '../linearCode';
 import { thresholdBin } from '../pruning/magnitude';
 import { pruningFor } from '../pruning/pruningFor';
+import { remembering } from '../remembering';
 import type { Knowledge, Setting } from '../scheme';
 import { extremes, magnitudes } from '../surveys';
+import type { ScaleDtype } from '../types';
 import { groupMagnitudes, placeDoubles, placeFloats } from './bandKernel';
 import { pruneBandFor } from './pruned';
 
@@ -70,7 +73,10 @@ function schemeSurvey(kernels: Kernels, setting: Setting, index: number): Survey
       for (const value of kernels.f32(pointer, groups)) state[0]! += value;
       state[1]! += groups;
     };
-  const byColumn = linearCodeNamed(choice.scheme) !== undefined && choice.granularity === 'column';
+  const code = linearCodeNamed(choice.scheme);
+  const byColumn = code !== undefined && choice.granularity === 'column';
+  if (!graph && code && index === 1 && choice.granularity === 'tensor')
+    return clipSurvey(kernels, code, setting.scaleDtype);
   if (!graph && index === 0 && (byColumn || choice.scheme === 'llm-int8'))
     return (state, { first, x, count }) => {
       const lows = placeFloats(kernels, state.subarray(0, columns));
@@ -80,6 +86,31 @@ function schemeSurvey(kernels: Kernels, setting: Setting, index: number): Survey
       state.set(kernels.f32(highs, columns), columns);
     };
   return undefined;
+}
+
+/** `clipErrors` of a whole tensor. */
+function clipSurvey(kernels: Kernels, code: LinearCode, scaleDtype: ScaleDtype): SurveyKernel {
+  const candidatesOf = remembering((known: Knowledge) => {
+    const [low, high] = known.at(-1) as unknown as [number, number];
+    return clipShrinks.map((shrink) => code.parameters(low, high, scaleDtype, shrink));
+  });
+  return (state, { x, count }, known) => {
+    const candidates = candidatesOf(known);
+    // The last one fills up four.
+    const padded = Array.from(
+      { length: 4 * Math.ceil(candidates.length / 4) },
+      (_, i) => candidates[i] ?? candidates.at(-1)!,
+    );
+    const place = (of: (candidate: QuantParameters) => number) => placeFloats(kernels, padded.map(of));
+    const scales = place(({ scale }) => scale);
+    const inverses = place(({ inverse }) => inverse);
+    const lows = place(({ zero }) => code.low - zero);
+    const highs = place(({ zero }) => code.high - zero);
+    const sums = placeDoubles(kernels, new Float64Array(padded.length));
+    kernels.quant.candidateErrors(x, count, padded.length, scales, inverses, lows, highs, sums);
+    const found = kernels.f64(sums, state.length);
+    for (let i = 0; i < state.length; i++) state[i]! += found[i]!;
+  };
 }
 
 /** The passes of `Pruning.surveys`. */
