@@ -54,6 +54,12 @@ function encodingOf(blockType: BlockType, setting: Setting): Encoding {
       `${label} needs an importance matrix, which tells how much each column matters; give one (--imatrix) when a GGUF file is written, or choose another type.`,
     );
   }
+  if (importance?.some((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY))) {
+    throw new LoupeError(
+      'refused',
+      'The importance matrix has negative numbers, infinity or NaN for this tensor; make it anew.',
+    );
+  }
   const groups = blockElements / groupElements;
   return {
     to: type,

@@ -15,6 +15,8 @@ export class Lattice {
   readonly dimensions: number;
   /** Digits 0.. of all points, one after the other. */
   readonly digits: Uint8Array;
+  /** What the digits stand for: 1, 3, 5 and so on. */
+  readonly levels: Float32Array;
   /** Bits of a digit in a place's number. */
   readonly digitBits: 2 | 3;
   /** The point at each place, -1 between points. */
@@ -29,6 +31,7 @@ export class Lattice {
     this.dimensions = dimensions;
     this.digitBits = dimensions === 8 ? 2 : 3;
     this.digits = Uint8Array.from(values, (value) => levels.indexOf(value));
+    this.levels = Float32Array.from(this.digits, (digit) => 2 * digit + 1);
     const places = 2 ** (this.digitBits * dimensions);
     this.pointAt = new Int16Array(places).fill(-1);
     this.#near = new Array(places).fill(undefined);

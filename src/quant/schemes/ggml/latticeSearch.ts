@@ -144,7 +144,7 @@ export class LatticeGroup {
 
   /** Of some points the one of least error, weighted by the roots of the weights. */
   private nearestOf(points: Uint16Array, scale: number, start: number): number {
-    const { dimensions, digits } = this.rule.lattice;
+    const { dimensions, levels } = this.rule.lattice;
     let best = points[0]!;
     let least = Number.POSITIVE_INFINITY;
     const { x, roots } = this;
@@ -152,9 +152,10 @@ export class LatticeGroup {
       const point = points[k]!;
       let error = 0;
       for (let i = 0; i < dimensions; i++) {
-        const level = 2 * digits[point * dimensions + i]! + 1;
-        const difference = f(f(scale * level) - x[start + i]!);
+        const difference = f(f(scale * levels[point * dimensions + i]!) - x[start + i]!);
         error = f(error + f(f(roots[start + i]! * difference) * difference));
+        // What is added is never negative, and rounding keeps the order.
+        if (error >= least) break;
       }
       if (error < least) {
         least = error;

@@ -176,6 +176,7 @@ function nearestOf(
       const at = 8 * eight + i;
       const difference = f(f(scale * levels[lattice.digits[8 * point + i]!]!) - x[start + at]!);
       error = f(error + f(f(weights[at]! * difference) * difference));
+      if (error >= least) break;
     }
     if (error < least) {
       least = error;

@@ -84,3 +84,10 @@ it.each(weighted)('%s, %s: the part of an importance matrix that belongs to a ro
   for (const own of encodedBy({ ...settingOf(scheme), importance: both }, first, count))
     expect(Buffer.compare(own.slice(rowBytes), want.slice(6 * rowBytes, 8 * rowBytes))).toBe(0);
 });
+
+it('refuses an importance matrix of another width, and one with what is no importance', () => {
+  const wrong = (given: Float32Array) => () => encodingFor({ ...settingOf('q4_k'), importance: given });
+  expect(wrong(importance.slice(1))).toThrow(/511 numbers for 512 columns/);
+  for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+    expect(wrong(importance.with(7, value))).toThrow(/negative numbers, infinity or NaN/);
+});
