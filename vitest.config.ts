@@ -10,6 +10,8 @@ export default defineConfig({
     // The default leaves one core free; many of these tests wait for a process or a browser.
     maxWorkers: '100%',
     testTimeout: 60_000,
+    // A browser on a busy machine answers later than after the usual second.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 60_000,
   },
 });

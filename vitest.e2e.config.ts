@@ -9,5 +9,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    // A window on a busy machine answers later than after the usual second.
+    expect: { poll: { timeout: 60_000 } },
   },
 });
