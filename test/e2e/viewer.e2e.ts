@@ -8,6 +8,7 @@ import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPlainSafetensors } from '../fixtures/plainSafetensors';
 import {
+  answerFileDialog,
   type Host,
   launchBrowser,
   openFile,
@@ -192,12 +193,8 @@ describe('the tensor viewer', () => {
     await runCommand(page, 'Tensor Loupe: Save Picture or Values');
     await pick(page, 'the whole tensor');
     const target = path.join(workspace.folder, 'saved.npy');
-    const input = quickInput(page).locator('input').first();
     // The dialog of files takes the place of the pick, and begins with a name of its own.
-    await expect.poll(() => input.inputValue(), { timeout: 30_000 }).toMatch(/\.npy$/);
-    await input.fill(target);
-    await page.waitForTimeout(500);
-    await page.keyboard.press('Enter');
+    await answerFileDialog(page, target, /\.npy$/);
     await expect
       .poll(
         () => {
