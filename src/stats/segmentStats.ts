@@ -1,4 +1,3 @@
-import { LoupeError } from '../errors';
 import type { Kernels, ShiftedSums, SigmaCounts } from '../kernels/kernels';
 import {
   type BandCounts,
@@ -7,7 +6,6 @@ import {
   foldablePatterns,
   ValueFolds,
 } from '../kernels/valueFolds';
-import { byteSize, findDtype } from '../numeric/dtypes';
 import { f32FromBits } from '../numeric/floats';
 import { ChannelSpace } from './channelSpace';
 import { completeStats } from './exactMoments';
@@ -25,6 +23,7 @@ import {
 import { bandCapacity } from './sigmaBands';
 import { TopValues } from './topValues';
 import { topCount } from './types';
+import { forEachBlock, inBlocks } from './valueBlocks';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
@@ -158,6 +157,7 @@ export class SegmentStats {
     const { folds } = kernels;
     this.#met?.set(kernels.u16(srcPtr, n), this.#done);
     const { largest, smallest } = folds.magnitudeRange16(srcPtr, n);
+    if (largest === 0 && this.#countZeros(kernels.u16(srcPtr, n))) return;
     const allFinite = isFinitePattern(largest, this.#kind);
     const place = this.#channels?.place(this.#done);
     const isFoldable = smallest >= foldablePatterns.smallest && largest <= foldablePatterns.largest;
@@ -177,6 +177,20 @@ export class SegmentStats {
       kernels.decode(dtype, blockPtr, this.#decodedPtr, count);
       this.#offerTop(this.#decodedPtr, this.#done + from, count, threshold);
     });
+  }
+
+  /**
+   * Takes a run in which every bit is 0, as the unused rows of an embedding have it, into the histogram and the largest values:
+   * counting the same bin again and again is slow, and channels do not change. False, and nothing done, for other runs.
+   */
+  #countZeros(words: Uint16Array | Uint32Array): boolean {
+    if (this.#met) return false;
+    for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+    this.#kernels.u32(this.#histogramPtr, 1)[0]! += words.length;
+    const first = this.#segment.startElement + this.#done;
+    for (let i = 0; i < words.length && this.#top.threshold < 0; i++)
+      this.#top.offer({ index: first + i, value: 0 });
+    return true;
   }
 
   #addDecodedChannels(dtype: 'BF16' | 'F16', srcPtr: number, n: number, allFinite: boolean): void {
@@ -200,6 +214,15 @@ export class SegmentStats {
       for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
     }
     const largest = folds.largestMagnitude32(srcPtr, n);
+    if (largest === 0 && this.#countZeros(kernels.u32(srcPtr, n))) {
+      this.#zeros += n;
+      this.#zeroBins += n;
+      this.#moments = mergeMoments(this.#moments, { ...noMoments, n });
+      this.#min = Math.min(this.#min, 0);
+      this.#max = Math.max(this.#max, 0);
+      if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
+      return;
+    }
     const allFinite = largest < infinityPattern;
     const place = this.#channels?.place(this.#done);
     if (place && allFinite) this.#foldFloats(srcPtr, n, place, f32FromBits(largest));
@@ -369,23 +392,3 @@ export class SegmentSigmaCounts {
 
 /** Types whose kernels take values as they are stored, and many at a time. */
 const isFolded = (dtype: string) => dtype === 'F32' || dtype === 'BF16' || dtype === 'F16';
-
-/** Cuts an encoded run into pieces of `most` elements, a multiple of every block type's block. */
-function forEachBlock(
-  dtype: string,
-  srcPtr: number,
-  elements: number,
-  most: number,
-  visit: (srcPtr: number, elements: number) => void,
-): void {
-  const info = findDtype(dtype);
-  const blockBytes = info === undefined ? undefined : byteSize(info, most);
-  if (info === undefined || blockBytes === undefined || byteSize(info, elements) === undefined) {
-    throw new LoupeError('unsupported', `${elements} values of type ${dtype} cannot be read.`);
-  }
-  inBlocks(elements, most, (from, count) => visit(srcPtr + (from / most) * blockBytes, count));
-}
-
-function inBlocks(elements: number, most: number, visit: (from: number, elements: number) => void): void {
-  for (let from = 0; from < elements; from += most) visit(from, Math.min(most, elements - from));
-}

@@ -21,6 +21,13 @@ function f64Tensor(values: number[], shape: number[] = [values.length]): Encoded
   return { name: 't', dtype: 'F64', shape, bytes: new Uint8Array(Float64Array.from(values).buffer) };
 }
 
+/** Long runs of zeros between values, and some of them negative. */
+const halfZeros = () =>
+  randomNormal(60_000, 8).map((value, i) => (i < 20_000 || i > 50_000 ? 0 : i < 30_000 ? -0 : value));
+
+const upperHalves = (values: Float32Array) =>
+  new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16).buffer);
+
 const wanted = (stats: ReturnType<typeof computeStats>) => ({
   ...stats,
   mean: undefined,
@@ -36,6 +43,8 @@ const wanted = (stats: ReturnType<typeof computeStats>) => ({
 describe('a tensor cut anyhow', () => {
   const tensors: EncodedTensor[] = [
     f32Tensor(randomNormal(60_000, 1, 2), [200, 300]),
+    f32Tensor(halfZeros(), [200, 300]),
+    { name: 't', dtype: 'BF16', shape: [200, 300], bytes: upperHalves(halfZeros()) },
     { name: 't', dtype: 'BF16', shape: [150, 128], bytes: randomBytes(150 * 256, 2) },
     { name: 't', dtype: 'F16', shape: [19_200], bytes: randomBytes(19_200 * 2, 3) },
     { name: 't', dtype: 'I8', shape: [10, 12, 160], bytes: randomBytes(19_200, 4) },
