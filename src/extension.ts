@@ -133,6 +133,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     // A copy goes with its editor, so nothing is written beside it.
     return file && quantize.quantize(file, { ...options, mustAskFolder: file !== uri });
   });
+  command('convertToGguf', async (given?: unknown, options?: QuantizeArguments) => {
+    const uri = await target(given);
+    const file = uri && (await onDisk(uri));
+    return file && quantize.quantize(file, { ...options, toGguf: true, mustAskFolder: file !== uri });
+  });
   command('previewError', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));

@@ -14,7 +14,7 @@ import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { Catalogue, MetadataEntry } from '../protocol/engineApi';
 import type { EditMetadataReport, MetadataEdit } from '../protocol/ggufApi';
-import { pick } from './quantizeDialog';
+import { pick } from './pickStep';
 import type { Choice } from './schemeMenu';
 import { showFailure } from './showFailure';
 

@@ -12,13 +12,16 @@ import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, QuantizeRequest, TensorError, UnfinishedOutput } from '../protocol/engineApi';
 import { chosenOptions } from '../quant/choice';
-import { anyScheme, askGgufChoice } from './ggufDialog';
-import { askQuantizeChoice, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeDialog';
+import { askGgufChoice } from './ggufDialog';
+import { anyScheme, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
+import { askQuantizeChoice } from './quantizeDialog';
 import { showFailure } from './showFailure';
 
 /** Given instead of the dialog's answers by callers that know them: tests, tasks, keybindings. */
 export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly overwrite?: boolean;
+  /** Ask only for a GGUF type of floats: a conversion without quantization. */
+  readonly toGguf?: boolean;
   /** Without a given folder, ask for one instead of writing beside the model. */
   readonly mustAskFolder?: boolean;
   /** Cut the output's shards anew. */
@@ -65,7 +68,7 @@ export class QuantizeCommands {
     if (!vscode.workspace.isTrusted) {
       const manage = 'Manage Workspace Trust';
       const answer = await vscode.window.showWarningMessage(
-        'Quantizing writes files, so it waits until this workspace is trusted.',
+        `${given.toGguf ? 'Converting' : 'Quantizing'} writes files, so it waits until this workspace is trusted.`,
         manage,
       );
       if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
@@ -207,7 +210,8 @@ export class QuantizeCommands {
         out,
       };
     }
-    if (mode === 'quantize' && /\.gguf$/i.test(uri.fsPath)) return askGgufChoice(this.engine, uri.fsPath);
+    if (mode === 'quantize' && (given.toGguf || /\.gguf$/i.test(uri.fsPath)))
+      return askGgufChoice(this.engine, uri.fsPath, given.toGguf ? 'convert' : 'quantize');
     return askQuantizeChoice(this.engine, uri.fsPath, mode);
   }
 

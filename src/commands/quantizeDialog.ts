@@ -5,84 +5,43 @@ import { readBackendSetting } from '../editor/backendSetting';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { BackendName, GgufOptions, QuantizeReport } from '../protocol/engineApi';
-import { chosenOptions } from '../quant/choice';
-import type { Recipe } from '../quant/recipe';
+import type { BackendName } from '../protocol/engineApi';
+import type { GgufFileType } from '../quant/gguf/fileTypes';
+import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
 import type { Scheme } from '../quant/scheme';
 import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
 import { isWritable, mediumOf } from '../quant/writable';
 import { backendItems } from './backendItems';
+import { askGgufTarget, type GgufSettings, ggufItems } from './ggufDialog';
+import { fileTypeItems } from './ggufMenu';
+import { type Answer, pick } from './pickStep';
+import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
 import { type Choice, type Mode, refusedItems, schemeItems, variantsOf } from './schemeMenu';
 
-export interface QuantizeChoice extends SchemeChoice {
-  readonly backend: BackendName | 'auto';
-  /** Instead of the scheme: what each tensor gets. */
-  readonly recipe?: Recipe | undefined;
-  /** Of a GGUF model, instead of the scheme: the file type and what goes with it. */
-  readonly gguf?: GgufOptions | undefined;
-  /** Absolute folder to write; undefined: the default beside the model. */
-  readonly out: string | undefined;
-}
+type Offered = Scheme | GgufFileType;
 
-type Answer<T> = { kind: 'value'; value: T } | { kind: 'back' } | { kind: 'escape' };
-
-/** One step of the dialog. */
-export function pick<T>(
-  options: {
-    title: string;
-    step: number;
-    totalSteps: number;
-    placeholder: string;
-    active?: T | undefined;
-  },
-  items: readonly Choice<T>[] | Promise<readonly Choice<T>[]>,
-): Promise<Answer<T>> {
-  return new Promise((resolve, reject) => {
-    const quickPick = vscode.window.createQuickPick<Choice<T>>();
-    quickPick.title = options.title;
-    quickPick.step = options.step;
-    quickPick.totalSteps = options.totalSteps;
-    quickPick.placeholder = options.placeholder;
-    quickPick.matchOnDetail = true;
-    // The view under the dialog may take the focus back between two steps; only Escape and Back leave.
-    quickPick.ignoreFocusOut = true;
-    const show = (choices: readonly Choice<T>[]) => {
-      quickPick.items = choices;
-      const active = choices.find((choice) => choice.value === options.active);
-      if (active) quickPick.activeItems = [active];
-      quickPick.busy = false;
-    };
-    if (items instanceof Promise) {
-      quickPick.busy = true;
-      items.then(show, (thrown) => {
-        reject(thrown);
-        quickPick.dispose();
-      });
-    } else show(items);
-    if (options.step > 1) quickPick.buttons = [vscode.QuickInputButtons.Back];
-    quickPick.onDidTriggerButton(() => finish({ kind: 'back' }));
-    quickPick.onDidAccept(() => {
-      const item = quickPick.selectedItems[0];
-      // A line that only gives a reason stays where it is.
-      if (item && !item.refused) finish({ kind: 'value', value: item.value });
-    });
-    quickPick.onDidHide(() => finish({ kind: 'escape' }));
-    const finish = (answer: Answer<T>) => {
-      resolve(answer);
-      quickPick.dispose();
-    };
-    quickPick.show();
-  });
-}
-
-/** Above the schemes that are only previewed. Never chosen, so its value does not matter. */
-const refusedHead: Choice<Scheme> = {
-  label: 'Can be previewed, not written',
+/** Above a group of lines. Never chosen, so its value does not matter. */
+const head = (label: string): Choice<Offered> => ({
+  label,
   kind: vscode.QuickPickItemKind.Separator,
   value: schemeNamed('int8-absmax'),
-};
+});
+
+/** A file type of GGUF has a number, a scheme has options. */
+const isFileType = (offered: Offered): offered is GgufFileType => 'number' in offered;
+
+/** The first step's lines: schemes, GGUF's types where the model may become one, and what can only be previewed. */
+function offeredItems(mode: Mode, file: string, gguf: readonly Choice<GgufFileType>[]): Choice<Offered>[] {
+  const medium = mediumOf(file);
+  const refused = refusedItems(mode, medium);
+  return [
+    ...schemeItems(mode, medium),
+    ...(gguf.length === 0 ? [] : [head('GGUF, for llama.cpp and Ollama'), ...gguf]),
+    ...(refused.length === 0 ? [] : [head('Can be previewed, not written'), ...refused]),
+  ];
+}
 
 /**
  * Asks for everything that a quantization needs. `preview` asks only for the scheme and its variant.
@@ -96,9 +55,10 @@ export async function askQuantizeChoice(
   const title = `${mode === 'quantize' ? 'Quantize' : 'Preview error of'} ${modelName(file)}`;
   const totalSteps = mode === 'quantize' ? 4 : 2;
   const medium = mediumOf(file);
-  const items = schemeItems(mode, medium);
-  const refused = refusedItems(mode, medium);
-  let scheme = items[0]!.value;
+  // An ONNX graph holds no model that llama.cpp runs.
+  const offersGguf = mode === 'quantize' && medium === 'safetensors';
+  let scheme: Offered = schemeItems(mode, medium)[0]!.value;
+  let settings: GgufSettings = { allowRequantize: false };
   let variants: Choice<SchemeChoice>[] = [];
   let variant: SchemeChoice | undefined;
   let backend = readBackendSetting();
@@ -106,16 +66,31 @@ export async function askQuantizeChoice(
   for (;;) {
     let answer: Answer<unknown>;
     if (step === 1) {
-      const chosen: Answer<Scheme> = await pick(
-        { title, step, totalSteps, placeholder: 'Scheme', active: scheme },
-        refused.length === 0 ? items : [...items, refusedHead, ...refused],
+      const chosen: Answer<Offered> = await pick<Offered>(
+        {
+          ...{ title, step, totalSteps, placeholder: 'Scheme', active: scheme },
+          update: offersGguf
+            ? async (show, signal) =>
+                show(offeredItems(mode, file, await ggufItems(engine, file, settings, signal)))
+            : undefined,
+        },
+        offeredItems(mode, file, offersGguf ? fileTypeItems(writableFileTypes) : []),
       );
       if (chosen.kind === 'value') {
-        if (chosen.value !== scheme || variants.length === 0)
-          variants = variantsOf(chosen.value).filter(
-            ({ value }) => mode === 'preview' || isWritable(value, medium),
+        const value: Offered = chosen.value;
+        if (isFileType(value)) {
+          const asked = await askGgufTarget(engine, file, `${title} to ${value.name}`, value, settings);
+          if (asked.kind === 'value') return asked.choice;
+          if (asked.kind === 'escape') return undefined;
+          settings = asked.settings;
+          scheme = value;
+          continue;
+        }
+        if (value !== scheme || variants.length === 0)
+          variants = variantsOf(value).filter(
+            (variant) => mode === 'preview' || isWritable(variant.value, medium),
           );
-        scheme = chosen.value;
+        scheme = value;
       }
       answer = chosen;
     } else if (step === 2) {
@@ -142,35 +117,6 @@ export async function askQuantizeChoice(
     if (answer.kind === 'escape') return undefined;
     step += answer.kind === 'back' ? -1 : 1;
   }
-}
-
-/** What people call the model: the folder of `model.safetensors` and of shards, else the file's own name. */
-export function modelName(file: string): string {
-  const base = path.basename(file);
-  return /^model([.-]|$)/.test(base)
-    ? path.basename(path.dirname(file))
-    : base.replace(/\.(safetensors|gguf|onnx)$/, '');
-}
-
-/** What a planned quantization writes: an ONNX or GGUF file, or the folder of what is opened then. */
-export const targetOf = ({ open }: Pick<QuantizeReport, 'open'>): string =>
-  /\.(onnx|gguf)$/i.test(open) ? open : path.dirname(open);
-
-/** The exact plan of a quantization: sizes and the default target, nothing computed or written. */
-export function dryRun(
-  engine: EngineClient,
-  file: string,
-  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf'>,
-): Promise<QuantizeReport> {
-  return engine.call('quantize', {
-    path: file,
-    ...chosenOptions(choice),
-    gguf: choice.gguf,
-    backend: 'cpu',
-    overwrite: true,
-    pure: false,
-    dryRun: true,
-  });
 }
 
 /** A variant that this model's shapes do not fit says so in place of its size. */
