@@ -52,8 +52,9 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
       --dry-run                    write nothing; show what each tensor becomes, with exact sizes
       --overwrite                  replace an older output
-      --pure                       also quantize the output head; a GGUF model: every weight in the one type
-                                   of a GGUF model, whose mixes choose a type for each tensor:
+      --pure                       also quantize the output head; a GGUF file: every weight in the one type
+                                   GGUF files (q4_k_m, f16 ...), made of a GGUF model or of a Hugging Face folder with
+                                   its tokenizer; mixes choose a type for each tensor:
       --imatrix FILE               weigh errors by an importance matrix (GGUF or .dat)
       --tensor-type PATTERN=TYPE   another type for tensors whose name matches (may be repeated)
       --output-tensor-type TYPE, --token-embedding-type TYPE, --leave-output-tensor
@@ -93,7 +94,7 @@ PATH is a .safetensors, .gguf, .onnx, .pt, .pth, .bin, .npz or .npy file, an *.i
 4 cancelled, 5 reading, writing or computing failed.
 
 Schemes: ${wrapped(schemes.map(({ name }) => name))}
-Mixes of GGUF models: ${wrapped(mixNames)}\nand copy, which joins a GGUF model's files or, with --max-shard-size, cuts them: no tensor changes.`;
+Mixes of GGUF files: ${wrapped(mixNames)}\nand copy, which joins a GGUF model's files or, with --max-shard-size, cuts them: no tensor changes.`;
 
 export type Command =
   | 'inspect'
