@@ -30,6 +30,8 @@ export const blockElements = 16384;
 /** Values that are folded at a time, a multiple of the above: 1 MB of float32, so that a fold meets several rows of any width. */
 const runElements = 2 ** 18;
 const smallSegmentElements = 4096;
+/** What a run of zeros is compared with. */
+const zeroBytes = new Uint8Array(4 * runElements);
 /** The float32 pattern of infinity; those of NaN are larger. */
 const infinityPattern = 0x7f800000;
 /** A working bin is a u32. */
@@ -157,7 +159,7 @@ export class SegmentStats {
     const { folds } = kernels;
     this.#met?.set(kernels.u16(srcPtr, n), this.#done);
     const { largest, smallest } = folds.magnitudeRange16(srcPtr, n);
-    if (largest === 0 && this.#countZeros(kernels.u16(srcPtr, n))) return;
+    if (largest === 0 && this.#countZeros(srcPtr, n, 2)) return;
     const allFinite = isFinitePattern(largest, this.#kind);
     const place = this.#channels?.place(this.#done);
     const isFoldable = smallest >= foldablePatterns.smallest && largest <= foldablePatterns.largest;
@@ -183,13 +185,13 @@ export class SegmentStats {
    * Takes a run in which every bit is 0, as the unused rows of an embedding have it, into the histogram and the largest values:
    * counting the same bin again and again is slow, and channels do not change. False, and nothing done, for other runs.
    */
-  #countZeros(words: Uint16Array | Uint32Array): boolean {
+  #countZeros(srcPtr: number, n: number, valueBytes: 2 | 4): boolean {
     if (this.#met) return false;
-    for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-    this.#kernels.u32(this.#histogramPtr, 1)[0]! += words.length;
+    const bytes = this.#kernels.u8(srcPtr, n * valueBytes);
+    if (Buffer.compare(bytes, zeroBytes.subarray(0, bytes.length)) !== 0) return false;
+    this.#kernels.u32(this.#histogramPtr, 1)[0]! += n;
     const first = this.#segment.startElement + this.#done;
-    for (let i = 0; i < words.length && this.#top.threshold < 0; i++)
-      this.#top.offer({ index: first + i, value: 0 });
+    for (let i = 0; i < n && this.#top.threshold < 0; i++) this.#top.offer({ index: first + i, value: 0 });
     return true;
   }
 
@@ -214,7 +216,7 @@ export class SegmentStats {
       for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
     }
     const largest = folds.largestMagnitude32(srcPtr, n);
-    if (largest === 0 && this.#countZeros(kernels.u32(srcPtr, n))) {
+    if (largest === 0 && this.#countZeros(srcPtr, n, 4)) {
       this.#zeros += n;
       this.#zeroBins += n;
       this.#moments = mergeMoments(this.#moments, { ...noMoments, n });
