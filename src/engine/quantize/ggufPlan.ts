@@ -18,7 +18,7 @@ import { ggufImportance, type TensorImportance } from './ggufImportance';
 import { fileTypeMetadata, splitMetadata } from './ggufMetadata';
 import { inOutputOrder, partNames, partsOf } from './ggufParts';
 import { ggufSizes } from './ggufSizes';
-import { type GgufSource, ggufSource } from './ggufSource';
+import { type GgufSource, ggufSource, plannedGgufSource } from './ggufSource';
 import { assertGgufTarget, ggufTarget } from './ggufTarget';
 import { type DecidedTensor, decideTypes } from './ggufTypes';
 import type { QuantizePlan } from './plan';
@@ -36,7 +36,7 @@ export async function planGguf(given: Checkpoint, request: QuantizeRequest): Pro
     throw new LoupeError('usage', 'Only the tensors of a GGUF model are copied as they are.', {
       file: given.path,
     });
-  const model = await ggufSource(given);
+  const model = await (request.dryRun ? plannedGgufSource(given) : ggufSource(given));
   const { checkpoint } = model;
   const options: GgufOptions | undefined = request.gguf;
   const importance = await ggufImportance(options);

@@ -12,7 +12,7 @@ import { findDtype } from '../../numeric/dtypes';
 import { floatBytes } from '../../quant/packing';
 import { type TensorSource, tensorSource } from '../tensorSource';
 import { keptMetadata, splitKeys } from './ggufMetadata';
-import { readTokenizerFiles } from './tokenizerSidecars';
+import { readTokenizerFiles, tokenizerStamp } from './tokenizerSidecars';
 
 export interface GgufSource {
   /** With the names, shapes and metadata that the output has; its files are those that are read. */
@@ -45,6 +45,19 @@ export async function ggufSource(checkpoint: Checkpoint): Promise<GgufSource> {
     'GGUF files are made of safetensors models with their config.json and tokenizer, and of GGUF models.',
     { file: checkpoint.path },
   );
+}
+
+/** By the model, whose object is another once one of its own files has changed. */
+const planned = new WeakMap<Checkpoint, { readonly stamp: string; readonly source: GgufSource }>();
+
+/** As `ggufSource`, kept for plans: a dialog asks for many of one model, and a tokenizer takes a second to read. */
+export async function plannedGgufSource(checkpoint: Checkpoint): Promise<GgufSource> {
+  const stamp = await tokenizerStamp(checkpoint.folder);
+  const kept = planned.get(checkpoint);
+  if (kept?.stamp === stamp) return kept.source;
+  const source = await ggufSource(checkpoint);
+  planned.set(checkpoint, { stamp, source });
+  return source;
 }
 
 async function storedSource(checkpoint: Checkpoint): Promise<GgufSource> {

@@ -34,6 +34,18 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   };
 }
 
+/** Of those that opening a model does not read: to be compared, in order to see whether one has changed since. */
+export async function tokenizerStamp(folder: string): Promise<string> {
+  const names = ['tokenizer.json', 'tokenizer.model', 'added_tokens.json', 'chat_template.jinja'];
+  const stamps = names.map((name) =>
+    stat(path.join(folder, name)).then(
+      ({ size, mtimeMs }) => `${size} ${mtimeMs}`,
+      () => '',
+    ),
+  );
+  return (await Promise.all(stamps)).join(', ');
+}
+
 /** undefined where there is no such file. */
 async function present<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {

@@ -217,6 +217,24 @@ describe('tensors that are written otherwise than they are stored', () => {
     );
   });
 
+  it('are planned anew once the tokenizer has changed', async () => {
+    const { folder } = makeModel(
+      'replanned',
+      { ...common, model_type: 'llama', intermediate_size: 6, vocab_size: 5 },
+      { 'model.embed_tokens.weight': [5, 8] },
+    );
+    const plan = () => convert(folder, 'F16', { dryRun: true });
+    const first = await plan();
+    expect((await plan()).bytesAfter).toBe(first.bytesAfter);
+    const file = path.join(folder, 'tokenizer.json');
+    const tokenizer = readFileSync(file, 'utf8');
+    // As many tokens, the last with a text that is 64 bytes longer; alignment of the data is 32.
+    writeFileSync(file, tokenizer.replace('"e":4', `"${'e'.repeat(65)}":4`));
+    expect((await plan()).bytesAfter).toBe(first.bytesAfter + 64);
+    rmSync(file);
+    await expect(plan()).rejects.toThrow('neither a tokenizer.json nor a tokenizer.model');
+  });
+
   it('refuse a model without a tokenizer before anything is written', async () => {
     const folder = path.join(work, 'bare');
     cpSync(path.join(work, 'moe'), folder, { recursive: true });
