@@ -1,6 +1,6 @@
-/** A GGUF model on the packed extension in a real VS Code: its types with sizes, the plan, writing, the result, and its errors. */
+/** GGUF models, and those that become one, on the packed extension in a real VS Code: its types with sizes, the plan, writing, the result, and its errors. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -30,6 +30,9 @@ const inWorkspace = (name: string) => path.join(workspace.folder, name);
 
 beforeAll(async () => {
   writeFileSync(inWorkspace('small.F16.gguf'), denseModel());
+  const demo = path.resolve(import.meta.dirname, '../../examples/demo-llama-3m');
+  cpSync(demo, inWorkspace('converted'), { recursive: true });
+  copyFileSync(path.join(demo, 'model.safetensors'), inWorkspace('alone.safetensors'));
   host = await startHost({ workspace: workspace.folder, settings: { 'tensorLoupe.backend': 'cpu' } });
   browser = await launchBrowser();
 });
@@ -74,6 +77,53 @@ it('becomes a smaller one in a few keystrokes, as llama-quantize would write it'
   await show.click();
   await webviewFrame(page).locator('[data-testid="error-map"] [data-value]').first().waitFor();
   await screenshot(page, 'gguf-report-dark');
+  await page.close();
+});
+
+it('comes from a Hugging Face folder by typing a type and Enter twice, with the tensors that llama.cpp reads', async () => {
+  const page = await openWorkbench(browser, host);
+  await openFile(page, 'converted/model.safetensors');
+  await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
+  await page.keyboard.type('q4_k_m');
+  const found = quickRows(page).filter({ hasText: 'The usual choice' });
+  await found.and(page.locator('.focused')).waitFor();
+  await found.filter({ hasText: 'bits per weight' }).waitFor();
+  await screenshot(page, 'gguf-from-safetensors-dark');
+  await page.keyboard.press('Enter');
+  await quickRows(page).filter({ hasText: 'converted-Q4_K_M.gguf' }).first().waitFor();
+  await screenshot(page, 'gguf-from-safetensors-target-dark');
+  await page.keyboard.press('Enter');
+
+  await tab(page, 'converted-Q4_K_M.gguf').waitFor();
+  const written = readFileSync(inWorkspace('converted-Q4_K_M.gguf'));
+  expect(written.toString('latin1', 0, 4)).toBe('GGUF');
+  const view = webviewFrame(page);
+  await view.locator('[role="row"][data-tensor="blk.0.attn_v.weight"]').waitFor();
+  // Half of attn_v and ffn_down are in Q6_K, vectors in F32.
+  for (const type of ['Q4_K', 'Q6_K', 'F32'])
+    await view.locator('[data-testid="dtypes"]', { hasText: type }).waitFor();
+  await screenshot(page, 'gguf-from-safetensors-result-dark');
+
+  await openFile(page, 'alone.safetensors');
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
+  await page.keyboard.type('q4_k_m');
+  await quickRows(page).filter({ hasText: 'There is no config.json beside the weights' }).waitFor();
+  expect(await quickRows(page).filter({ hasText: 'The usual choice' }).count()).toBe(0);
+  await screenshot(page, 'gguf-refused-dark');
+  await page.keyboard.press('Escape');
+
+  await openFile(page, 'converted/model.safetensors');
+  await runCommand(page, 'Tensor Loupe: Convert to GGUF...');
+  await quickRows(page).filter({ hasText: 'bits per weight' }).nth(2).waitFor();
+  await screenshot(page, 'gguf-convert-dark');
+  // The model is in BF16, and so the row that it begins with.
+  await page.keyboard.press('Enter');
+  await quickRows(page).filter({ hasText: 'converted-BF16.gguf' }).first().waitFor();
+  await page.keyboard.press('Enter');
+  await tab(page, 'converted-BF16.gguf').waitFor();
   await page.close();
 });
 
