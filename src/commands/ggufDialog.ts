@@ -55,7 +55,7 @@ export async function askGgufChoice(
     const { imatrix } = settings;
     const answer = await pick<GgufFileType>(
       {
-        ...{ title, step: 1, totalSteps: 2, active: fileType },
+        ...{ title: isConversion ? `${title} to GGUF` : title, step: 1, totalSteps: 2, active: fileType },
         placeholder:
           imatrix === undefined
             ? 'Type of the weights; sizes are exact'
