@@ -50,7 +50,10 @@ export function pick<T>(
       quickPick.busy = true;
       quickPick.keepScrollPosition = true;
       const showAgain = (choices: readonly Choice<T>[]) => {
-        if (!isOver.signal.aborted) show(choices, quickPick.activeItems[0]?.value);
+        if (isOver.signal.aborted) return;
+        // The list begins with its first line by itself. Told to, it would lose a line that is being typed for just now.
+        const active = quickPick.activeItems[0];
+        show(choices, active === quickPick.items[0] ? undefined : active?.value);
       };
       options.update(showAgain, isOver.signal).catch(fail);
     }

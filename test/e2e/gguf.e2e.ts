@@ -86,7 +86,7 @@ it('comes from a Hugging Face folder by typing a type and Enter twice, with the 
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
   await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
-  await page.keyboard.type('q4_k_m');
+  await quickInput(page).locator('input').first().fill('q4_k_m');
   const found = quickRows(page).filter({ hasText: 'The usual choice' });
   await found.and(page.locator('.focused')).waitFor();
   await found.filter({ hasText: 'bits per weight' }).waitFor();
@@ -109,7 +109,7 @@ it('comes from a Hugging Face folder by typing a type and Enter twice, with the 
   await openFile(page, 'alone.safetensors');
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
   await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
-  await page.keyboard.type('q4_k_m');
+  await quickInput(page).locator('input').first().fill('q4_k_m');
   await quickRows(page).filter({ hasText: 'There is no config.json beside the weights' }).waitFor();
   expect(await quickRows(page).filter({ hasText: 'The usual choice' }).count()).toBe(0);
   await screenshot(page, 'gguf-refused-dark');
