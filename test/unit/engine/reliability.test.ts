@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { EngineClient } from '../../../src/engine/client';
 import type { LoupeError } from '../../../src/errors';
 import { makeReadOnly, mountObstacle, mountSmall, unmountAll } from '../../support/smallDisk';
@@ -212,10 +212,13 @@ describe('what killed processes leave', () => {
       process.send(child.pid);`,
     );
     mkdirSync(dirname(out), { recursive: true });
-    // The host's own request: slow enough to be found at work.
-    const host = fork(script, [enginePath, JSON.stringify(slowRequest(model, out, { overwrite: true }))], {
+    // The host's own request: slow enough to be found at work, since half-quadratic refinement has no kernel.
+    const slowest = { scheme: 'int4-zeropoint', clip: 'hqq', output: 'fake', overwrite: true } as const;
+    const host = fork(script, [enginePath, JSON.stringify(slowRequest(model, out, slowest))], {
       env: { ...process.env, TENSOR_LOUPE_JOURNAL: journal, TENSOR_LOUPE_WORKERS: '1' },
     });
+    // Whatever fails: an engine ends with its host.
+    onTestFinished(() => void host.kill('SIGKILL'));
     const enginePid = await new Promise<number>((resolve) =>
       host.once('message', (pid) => resolve(Number(pid))),
     );
