@@ -3,7 +3,7 @@ import { convertTensors } from '../convert/convertModel';
 import { LoupeError } from '../errors';
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
 import type { OpenedCheckpoint } from './checkpointCache';
-import { convertedTensors, rowsOf } from './quantize/ggufSource';
+import { convertedTensors, rowsOf } from './quantize/gguf/ggufSource';
 import { type TensorSource, tensorSource } from './tensorSource';
 
 export interface ComparedModel {

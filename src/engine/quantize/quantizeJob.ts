@@ -14,7 +14,7 @@ import { withLayers } from '../pruneLayers';
 import { kernelCode } from '../quantizeTensor';
 import { recipeWithLayers, recipeWithoutLayers } from '../recipeLayers';
 import { assertRoom, freeBytes, neededBytes } from './diskSpace';
-import { planGguf } from './ggufPlan';
+import { planGguf } from './gguf/ggufPlan';
 import { planOnnx } from './onnxPlan';
 import { assertReplaceable } from './outputFolder';
 import { planQuantization, type QuantizePlan } from './plan';

@@ -1,16 +1,16 @@
 /** What a GGUF output is made from: a GGUF model as it is, or a Hugging Face model seen as one. */
 import * as path from 'node:path';
-import { openFileSource } from '../../bytes/byteSource';
-import type { ConvertedTensor } from '../../convert/convertedTensor';
-import { convertModel } from '../../convert/convertModel';
-import type { GgufMetadataEntry } from '../../convert/metadataList';
-import { LoupeError } from '../../errors';
-import type { Checkpoint, MetadataEntry, TensorInfo } from '../../formats/checkpoint';
-import { type GgufLayout, readGgufLayout } from '../../formats/gguf/reader';
-import { defaultGgufAlignment, type GgufMetadataItem } from '../../formats/gguf/writer';
-import { findDtype } from '../../numeric/dtypes';
-import { floatBytes } from '../../quant/packing';
-import { type TensorSource, tensorSource } from '../tensorSource';
+import { openFileSource } from '../../../bytes/byteSource';
+import type { ConvertedTensor } from '../../../convert/convertedTensor';
+import { convertModel } from '../../../convert/convertModel';
+import type { GgufMetadataEntry } from '../../../convert/metadataList';
+import { LoupeError } from '../../../errors';
+import type { Checkpoint, MetadataEntry, TensorInfo } from '../../../formats/checkpoint';
+import { type GgufLayout, readGgufLayout } from '../../../formats/gguf/reader';
+import { defaultGgufAlignment, type GgufMetadataItem } from '../../../formats/gguf/writer';
+import { findDtype } from '../../../numeric/dtypes';
+import { floatBytes } from '../../../quant/packing';
+import { type TensorSource, tensorSource } from '../../tensorSource';
 import { keptMetadata, splitKeys } from './ggufMetadata';
 import { readTokenizerFiles, tokenizerStamp } from './tokenizerSidecars';
 

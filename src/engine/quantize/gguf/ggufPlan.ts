@@ -1,19 +1,21 @@
 /** Plans the quantization of a GGUF model: the type of every tensor, the new header, and where every byte of the output lies. */
 import * as path from 'node:path';
-import { LoupeError } from '../../errors';
-import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
-import { type GgufMetadataItem, partBytes, planGgufFile } from '../../formats/gguf/writer';
-import type { QuantizeRequest } from '../../protocol/engineApi';
-import { chosenOptions } from '../../quant/choice';
-import { encodingFor } from '../../quant/encoding';
-import { isCopy } from '../../quant/gguf/fileTypes';
-import { schemeOfType } from '../../quant/gguf/ggmlSchemes';
-import type { GgufOptions } from '../../quant/gguf/options';
-import { bytesIn } from '../../quant/gguf/tensorTypes';
-import { recipeOf } from '../../quant/recipe';
-import { noErrorSums, tensorError } from '../../quant/tensorError';
-import { namingTensor } from '../namingTensor';
-import { settingOf } from '../quantizeTensor';
+import { LoupeError } from '../../../errors';
+import type { Checkpoint, TensorInfo } from '../../../formats/checkpoint';
+import { type GgufMetadataItem, partBytes, planGgufFile } from '../../../formats/gguf/writer';
+import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { chosenOptions } from '../../../quant/choice';
+import { encodingFor } from '../../../quant/encoding';
+import { isCopy } from '../../../quant/gguf/fileTypes';
+import { schemeOfType } from '../../../quant/gguf/ggmlSchemes';
+import type { GgufOptions } from '../../../quant/gguf/options';
+import { bytesIn } from '../../../quant/gguf/tensorTypes';
+import { recipeOf } from '../../../quant/recipe';
+import { noErrorSums, tensorError } from '../../../quant/tensorError';
+import { namingTensor } from '../../namingTensor';
+import { settingOf } from '../../quantizeTensor';
+import type { QuantizePlan } from '../plan';
+import type { PlannedRun, PlannedShard, PlannedTensor } from '../plannedShard';
 import { ggufImportance, type TensorImportance } from './ggufImportance';
 import { fileTypeMetadata, splitMetadata } from './ggufMetadata';
 import { inOutputOrder, partNames, partsOf } from './ggufParts';
@@ -21,8 +23,6 @@ import { ggufSizes } from './ggufSizes';
 import { type GgufSource, ggufSource, plannedGgufSource } from './ggufSource';
 import { assertGgufTarget, ggufTarget } from './ggufTarget';
 import { type DecidedTensor, decideTypes } from './ggufTypes';
-import type { QuantizePlan } from './plan';
-import type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
 
 /**
  * Of a GGUF model, or of a safetensors model that becomes one. The output is one file, or as many as a GGUF source has. Throws

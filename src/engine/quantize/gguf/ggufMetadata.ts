@@ -1,8 +1,8 @@
 /** The metadata that a quantized GGUF file has beside the source's own, as llama-quantize writes them. */
-import type { MetadataSpan } from '../../formats/gguf/metadata';
-import type { GgufLayout } from '../../formats/gguf/reader';
-import type { GgufMetadataItem } from '../../formats/gguf/writer';
-import type { GgufOptions } from '../../quant/gguf/options';
+import type { MetadataSpan } from '../../../formats/gguf/metadata';
+import type { GgufLayout } from '../../../formats/gguf/reader';
+import type { GgufMetadataItem } from '../../../formats/gguf/writer';
+import type { GgufOptions } from '../../../quant/gguf/options';
 import type { TensorImportance } from './ggufImportance';
 
 /** ggml.h GGML_QNT_VERSION: how the blocks of quantized types are laid out. */

@@ -1,17 +1,17 @@
 /** Decides the type of each tensor of a GGUF output: by a file type's mix, or by a recipe. */
-import { LoupeError } from '../../errors';
-import type { Checkpoint, MetadataEntry, TensorInfo } from '../../formats/checkpoint';
-import { findDtype } from '../../numeric/dtypes';
-import type { QuantizeRequest } from '../../protocol/engineApi';
-import { resolveChoice } from '../../quant/choice';
-import { fileTypeNamed, findFileType, type GgufFileType, isCopy } from '../../quant/gguf/fileTypes';
-import { typeOfScheme, writableFileTypes } from '../../quant/gguf/ggmlSchemes';
-import { type FactValue, modelFacts } from '../../quant/gguf/modelFacts';
-import { matchingSteps, type PlannedType, planTypes } from '../../quant/gguf/tensorTypes';
-import { compilePattern } from '../../quant/namePattern';
-import type { ResolvedRecipe } from '../../quant/recipe';
-import { schemeNamed } from '../../quant/schemes';
-import { resolveFor } from '../policy';
+import { LoupeError } from '../../../errors';
+import type { Checkpoint, MetadataEntry, TensorInfo } from '../../../formats/checkpoint';
+import { findDtype } from '../../../numeric/dtypes';
+import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { resolveChoice } from '../../../quant/choice';
+import { fileTypeNamed, findFileType, type GgufFileType, isCopy } from '../../../quant/gguf/fileTypes';
+import { typeOfScheme, writableFileTypes } from '../../../quant/gguf/ggmlSchemes';
+import { type FactValue, modelFacts } from '../../../quant/gguf/modelFacts';
+import { matchingSteps, type PlannedType, planTypes } from '../../../quant/gguf/tensorTypes';
+import { compilePattern } from '../../../quant/namePattern';
+import type { ResolvedRecipe } from '../../../quant/recipe';
+import { schemeNamed } from '../../../quant/schemes';
+import { resolveFor } from '../../policy';
 
 export interface DecidedTensor {
   readonly tensor: TensorInfo;

@@ -1,10 +1,10 @@
 /** Where a GGUF output is written. */
 import * as path from 'node:path';
-import type { Checkpoint } from '../../formats/checkpoint';
-import type { QuantizeRequest } from '../../protocol/engineApi';
-import { isCopy } from '../../quant/gguf/fileTypes';
-import { assertPlainFile } from './outputFile';
-import { outputSuffix } from './plan';
+import type { Checkpoint } from '../../../formats/checkpoint';
+import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { isCopy } from '../../../quant/gguf/fileTypes';
+import { assertPlainFile } from '../outputFile';
+import { outputSuffix } from '../plan';
 
 /** A type at the end of a model's name, with what sets it off: "-f16", ".Q4_K_M". */
 const typeEnding = /([-._])(?:b?f16|f32|i?q\d\w*|tq\d_0|mxfp4(?:_moe)?)$/i;

@@ -1,9 +1,9 @@
 /** Reads what lies beside a Hugging Face model's weights and makes a GGUF file's tokenizer. */
 import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import type { TokenizerFiles } from '../../convert/tokenizer/tokenizerFiles';
-import { LoupeError } from '../../errors';
-import { readJsonObject } from '../../formats/jsonSidecar';
+import type { TokenizerFiles } from '../../../convert/tokenizer/tokenizerFiles';
+import { LoupeError } from '../../../errors';
+import { readJsonObject } from '../../../formats/jsonSidecar';
 
 /** The largest known tokenizer.json has about 35 MB, the largest tokenizer.model 5 MB. */
 const tokenizerCapBytes = 128 * 2 ** 20;

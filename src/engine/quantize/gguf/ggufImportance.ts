@@ -1,10 +1,10 @@
 /** The importance matrix of a request, matched to the tensors of the model by their names. */
 import * as path from 'node:path';
-import { LoupeError } from '../../errors';
-import type { TensorInfo } from '../../formats/checkpoint';
-import { readImportanceMatrix } from '../../formats/gguf/importanceMatrix';
-import type { GgufOptions } from '../../quant/gguf/options';
-import { categoryOf } from '../../quant/gguf/tensorCategory';
+import { LoupeError } from '../../../errors';
+import type { TensorInfo } from '../../../formats/checkpoint';
+import { readImportanceMatrix } from '../../../formats/gguf/importanceMatrix';
+import type { GgufOptions } from '../../../quant/gguf/options';
+import { categoryOf } from '../../../quant/gguf/tensorCategory';
 
 export interface TensorImportance {
   readonly fileName: string;

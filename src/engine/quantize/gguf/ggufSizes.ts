@@ -1,18 +1,18 @@
 /** Sizes of a GGUF model's weights under schemes that GGUF has no type for: what previews of their errors show. */
 import * as path from 'node:path';
-import type { Checkpoint } from '../../formats/checkpoint';
-import type { QuantizeRequest } from '../../protocol/engineApi';
-import { chosenOptions } from '../../quant/choice';
-import { encodingFor } from '../../quant/encoding';
-import { recipeOf } from '../../quant/recipe';
-import { storedBytes } from '../../quant/scheme';
-import { noErrorSums, tensorError } from '../../quant/tensorError';
-import { namingTensor } from '../namingTensor';
-import { resolveFor } from '../policy';
-import { settingOf } from '../quantizeTensor';
-import { tensorSource } from '../tensorSource';
-import type { QuantizePlan } from './plan';
-import type { PlannedTensor } from './plannedShard';
+import type { Checkpoint } from '../../../formats/checkpoint';
+import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { chosenOptions } from '../../../quant/choice';
+import { encodingFor } from '../../../quant/encoding';
+import { recipeOf } from '../../../quant/recipe';
+import { storedBytes } from '../../../quant/scheme';
+import { noErrorSums, tensorError } from '../../../quant/tensorError';
+import { namingTensor } from '../../namingTensor';
+import { resolveFor } from '../../policy';
+import { settingOf } from '../../quantizeTensor';
+import { tensorSource } from '../../tensorSource';
+import type { QuantizePlan } from '../plan';
+import type { PlannedTensor } from '../plannedShard';
 
 /** A plan that is never written. Its target is the model itself. Throws `refused` where a tensor does not fit the scheme. */
 export function ggufSizes(checkpoint: Checkpoint, request: QuantizeRequest): QuantizePlan {

@@ -1,11 +1,11 @@
 /** Which tensors lie in which file of a GGUF output, and what the files are called. */
 import * as path from 'node:path';
-import { LoupeError } from '../../errors';
-import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
-import type { QuantizeRequest } from '../../protocol/engineApi';
-import { isCopy } from '../../quant/gguf/fileTypes';
-import { bytesIn, inGgufOrder } from '../../quant/gguf/tensorTypes';
-import { leastShardBytes } from '../../quant/recipe';
+import { LoupeError } from '../../../errors';
+import type { Checkpoint, TensorInfo } from '../../../formats/checkpoint';
+import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { isCopy } from '../../../quant/gguf/fileTypes';
+import { bytesIn, inGgufOrder } from '../../../quant/gguf/tensorTypes';
+import { leastShardBytes } from '../../../quant/recipe';
 import type { TypeDecision } from './ggufTypes';
 
 /** llama.cpp's order; of files that stay apart, and of tensors that are copied, the source's own. */
