@@ -5,6 +5,7 @@ import { type LoadMode, modelBuffers, parameterFootprint } from '../../src/estim
 import { kvCache } from '../../src/estimate/kvCache';
 import { modelParameters } from '../../src/estimate/modelParameters';
 import { trainingMemory } from '../../src/estimate/training';
+import { distilbertOfEmotions, gpt2, llama3, mistral, qwen7 } from './modelConfigs';
 
 export interface EstimateCase {
   readonly what: string;
@@ -17,46 +18,6 @@ export interface EstimateCase {
 type Config = Readonly<Record<string, unknown>>;
 
 const mebi = 2 ** 20;
-const llama3: Config = {
-  model_type: 'llama',
-  architectures: ['LlamaForCausalLM'],
-  hidden_size: 4096,
-  intermediate_size: 14336,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 8,
-  vocab_size: 128256,
-};
-const mistral: Config = { ...llama3, model_type: 'mistral', vocab_size: 32000 };
-const qwen7: Config = {
-  model_type: 'qwen2',
-  hidden_size: 3584,
-  intermediate_size: 18944,
-  num_hidden_layers: 28,
-  num_attention_heads: 28,
-  num_key_value_heads: 4,
-  vocab_size: 152064,
-};
-const gpt2: Config = {
-  model_type: 'gpt2',
-  architectures: ['GPT2LMHeadModel'],
-  n_embd: 768,
-  n_layer: 12,
-  n_head: 12,
-  n_positions: 1024,
-  vocab_size: 50257,
-};
-const distilbert: Config = {
-  model_type: 'distilbert',
-  architectures: ['DistilBertForSequenceClassification'],
-  dim: 768,
-  hidden_dim: 3072,
-  n_layers: 6,
-  n_heads: 12,
-  max_position_embeddings: 512,
-  vocab_size: 30522,
-  num_labels: 6,
-};
 const falcon7: Config = {
   model_type: 'falcon',
   hidden_size: 4544,
@@ -179,7 +140,7 @@ export const estimateCases: readonly EstimateCase[] = [
     what: `DistilBERT for six emotions loaded in ${name}`,
     unit: 'MiB',
     published,
-    ours: footprint(distilbert, mode) / mebi,
+    ours: footprint(distilbertOfEmotions, mode) / mebi,
     source: malireddi,
   })),
   {

@@ -3,25 +3,17 @@ import { bandwidthOf } from '../../../src/estimate/gpuBandwidths';
 import { estimateMemory } from '../../../src/estimate/memoryEstimate';
 import { sourceFromConfig } from '../../../src/estimate/memorySource';
 import type { MemoryRequest } from '../../../src/estimate/types';
+import { llama3 } from '../../support/modelConfigs';
 
 const gibi = 2 ** 30;
-const llama3 = {
-  model_type: 'llama',
-  architectures: ['LlamaForCausalLM'],
-  torch_dtype: 'bfloat16',
-  hidden_size: 4096,
-  intermediate_size: 14336,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 8,
-  vocab_size: 128256,
-};
+/** Without a limit of the context of its own. */
+const longReading = { ...llama3, max_position_embeddings: 2 ** 24 };
 const gpu = (memory: number, bytesPerSecond?: number) => ({
   name: `${memory} GiB`,
   memoryBytes: memory * gibi,
   bytesPerSecond,
 });
-const fitted = (request: MemoryRequest, config: Record<string, unknown> = llama3) =>
+const fitted = (request: MemoryRequest, config: Readonly<Record<string, unknown>> = longReading) =>
   estimateMemory(sourceFromConfig(config), { runtime: 'llama.cpp', ...request }).fit!;
 
 describe('whether a model fits', () => {
@@ -66,7 +58,7 @@ describe('whether a model fits', () => {
 
   it('counts the experts that a token is sent to', () => {
     const mixtral = {
-      ...llama3,
+      ...longReading,
       model_type: 'mixtral',
       vocab_size: 32000,
       num_local_experts: 8,

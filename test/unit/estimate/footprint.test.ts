@@ -1,29 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type LoadMode, modelBuffers, parameterFootprint } from '../../../src/estimate/footprint';
 import { modelParameters } from '../../../src/estimate/modelParameters';
+import { distilbertOfEmotions, gpt2 } from '../../support/modelConfigs';
 
 const mebi = 2 ** 20;
-const gpt2 = {
-  model_type: 'gpt2',
-  architectures: ['GPT2LMHeadModel'],
-  n_embd: 768,
-  n_layer: 12,
-  n_head: 12,
-  n_positions: 1024,
-  vocab_size: 50257,
-};
-/** DistilBERT that tells six emotions apart. */
-const distilbert = {
-  model_type: 'distilbert',
-  architectures: ['DistilBertForSequenceClassification'],
-  dim: 768,
-  hidden_dim: 3072,
-  n_layers: 6,
-  n_heads: 12,
-  max_position_embeddings: 512,
-  vocab_size: 30522,
-  id2label: { 0: 'sadness', 1: 'joy', 2: 'love', 3: 'anger', 4: 'fear', 5: 'surprise' },
-};
 
 function footprint(config: Record<string, unknown>, mode: LoadMode): number {
   const buffers = modelBuffers(config, mode === 'f32' ? 4 : 2).reduce((sum, { bytes }) => sum + bytes, 0);
@@ -44,6 +24,6 @@ describe('the footprint that transformers reports', () => {
     ['int8', 86.6538200378418],
     ['int4', 66.1225700378418],
   ] as const)('of DistilBERT in %s', (mode, expected) => {
-    expect(footprint(distilbert, mode) / mebi).toBe(expected);
+    expect(footprint(distilbertOfEmotions, mode) / mebi).toBe(expected);
   });
 });

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { cachePlan } from '../../../src/estimate/cachePlan';
 import { type CacheSetting, kvCache } from '../../../src/estimate/kvCache';
+import { llama3, mistral, qwen7 } from '../../support/modelConfigs';
 
 const mebi = 2 ** 20;
-const llama3 = {
-  model_type: 'llama',
-  hidden_size: 4096,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 8,
-};
 const deepseekV3 = {
   model_type: 'deepseek_v3',
   num_hidden_layers: 61,
@@ -19,7 +13,7 @@ const deepseekV3 = {
   qk_rope_head_dim: 64,
   v_head_dim: 128,
 };
-const cache = (config: Record<string, unknown>, setting: Partial<CacheSetting> = {}) =>
+const cache = (config: Readonly<Record<string, unknown>>, setting: Partial<CacheSetting> = {}) =>
   kvCache(cachePlan(config), {
     runtime: 'llama.cpp',
     context: 8192,
@@ -34,18 +28,10 @@ describe('the cache of keys and values', () => {
     expect(cache(llama3).bytes).toBe(1024 * mebi);
     expect(cache(llama3, { context: 2048 }).bytes).toBe(256 * mebi);
     expect(cache(llama3, { context: 512 }).bytes).toBe(64 * mebi);
-    const mistral = { ...llama3, model_type: 'mistral', sliding_window: 4096 };
-    expect(cache(mistral, { context: 2048 }).bytes).toBe(256 * mebi);
-    expect(cache(mistral, { context: 32768 }).bytes).toBe(4096 * mebi);
-    const qwen = {
-      ...llama3,
-      model_type: 'qwen2',
-      hidden_size: 3584,
-      num_hidden_layers: 28,
-      num_attention_heads: 28,
-      num_key_value_heads: 4,
-    };
-    expect(cache(qwen, { context: 4096 }).bytes).toBe(224 * mebi);
+    const windowed = { ...mistral, sliding_window: 4096 };
+    expect(cache(windowed, { context: 2048 }).bytes).toBe(256 * mebi);
+    expect(cache(windowed, { context: 32768 }).bytes).toBe(4096 * mebi);
+    expect(cache(qwen7, { context: 4096 }).bytes).toBe(224 * mebi);
   });
 
   it('counts a token of Llama-3-8B as 131,072 bytes', () => {

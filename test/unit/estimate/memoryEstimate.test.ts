@@ -3,19 +3,7 @@ import * as path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { estimateMemory } from '../../../src/estimate/memoryEstimate';
 import { sourceFromConfig } from '../../../src/estimate/memorySource';
-
-const llama3 = {
-  model_type: 'llama',
-  architectures: ['LlamaForCausalLM'],
-  torch_dtype: 'bfloat16',
-  hidden_size: 4096,
-  intermediate_size: 14336,
-  num_hidden_layers: 32,
-  num_attention_heads: 32,
-  num_key_value_heads: 8,
-  vocab_size: 128256,
-  max_position_embeddings: 8192,
-};
+import { llama3 } from '../../support/modelConfigs';
 
 describe('the estimate from a config alone', () => {
   it('adds its parts, each with its certainty', () => {
