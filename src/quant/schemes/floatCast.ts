@@ -25,7 +25,9 @@ function floatCast(name: keyof typeof floatTypes, detail: string): Scheme {
         const dequantized = name === 'f32' ? values : values.map((value) => roundToDtype(value, dtype));
         return {
           dequantized,
-          chunks: () => [{ suffix: '', byteOffset: bytesEach * first, bytes: floatBytes(dequantized, dtype) }],
+          chunks: () => [
+            { suffix: '', byteOffset: bytesEach * first, bytes: floatBytes(dequantized, dtype) },
+          ],
         };
       },
     }),
@@ -35,4 +37,7 @@ function floatCast(name: keyof typeof floatTypes, detail: string): Scheme {
 
 export const f16 = floatCast('f16', '11 significant bits; values beyond 65,504 do not fit and are refused.');
 export const bf16 = floatCast('bf16', "8 significant bits and F32's range.");
-export const f32 = floatCast('f32', 'Every value of a shorter float as it is, in four bytes: for what reads nothing else.');
+export const f32 = floatCast(
+  'f32',
+  'Every value of a shorter float as it is, in four bytes: for what reads nothing else.',
+);
