@@ -13,7 +13,7 @@ export function pick<T>(
     totalSteps: number;
     placeholder: string;
     active?: T | undefined;
-    /** Shows other items once more is known; the signal fires when the step is over. */
+    /** Shows other items once more is known, if nobody has chosen among them yet; the signal fires when the step is over. */
     update?:
       | ((show: (items: readonly Choice<T>[]) => void, signal: AbortSignal) => Promise<void>)
       | undefined;
@@ -32,9 +32,8 @@ export function pick<T>(
     const isOver = new AbortController();
     const show = (choices: readonly Choice<T>[], wanted: T | undefined) => {
       quickPick.items = choices;
-      // Under a filter the list itself keeps to what matches.
       const active = choices.find((choice) => choice.value === wanted && !isSeparator(choice));
-      if (active && quickPick.value === '') quickPick.activeItems = [active];
+      if (active) quickPick.activeItems = [active];
       quickPick.busy = false;
     };
     const fail = (thrown: unknown) => {
@@ -51,9 +50,12 @@ export function pick<T>(
       quickPick.keepScrollPosition = true;
       const showAgain = (choices: readonly Choice<T>[]) => {
         if (isOver.signal.aborted) return;
-        // The list begins with its first line by itself. Told to, it would lose a line that is being typed for just now.
-        const active = quickPick.activeItems[0];
-        show(choices, active === quickPick.items[0] ? undefined : active?.value);
+        quickPick.busy = false;
+        // New lines begin at the first one again: who has moved or typed by now keeps the lines that are there.
+        const [active] = quickPick.activeItems;
+        const isFirst = active === undefined || active === quickPick.items.find((item) => !isSeparator(item));
+        const isUntouched = quickPick.value === '' && (isFirst || active?.value === options.active);
+        if (isUntouched) show(choices, isFirst ? undefined : options.active);
       };
       options.update(showAgain, isOver.signal).catch(fail);
     }
