@@ -1,5 +1,5 @@
 /**
- * Throughput of the compute process on made-up models of about 400 MB with two workers: all statistics from a warm and from a
+ * Throughput of the compute process on made-up models of about 800 MB with two workers: all statistics from a warm and from a
  * cold file, beside a plain loop of reads, two threads that only read and run kernels, numpy and ONNX Runtime's CPU provider;
  * quantized files; memory of a large sparse file; and INT8 with one scale a row from file to file. Every goal is printed as
  * a ratio, with reached or missed.
@@ -27,7 +27,7 @@ import {
 } from './support/benchModels';
 import { ceiling, serveCeiling } from './support/ceiling';
 
-const rounds = 3;
+const rounds = 5;
 const support = join(process.cwd(), 'test/bench/support');
 process.env.TENSOR_LOUPE_WORKERS ??= '2';
 

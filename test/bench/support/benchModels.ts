@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { planSafetensors } from '../../../src/formats/safetensors/writer';
 
-export const rows = 2048;
+/** A projection of attention in a model of seven billion parameters. */
+export const rows = 4096;
 export const columns = 4096;
 
 /** Values that are normally distributed, more or less: sums of four bytes. */
