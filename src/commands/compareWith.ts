@@ -1,5 +1,6 @@
 /** Compares the values of two checkpoints, tensor by tensor, and shows them as an error report. */
 import * as vscode from 'vscode';
+import { linkless } from '../editor/jobText';
 import type { ReportPanels } from '../editor/reportPanel';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
@@ -48,7 +49,7 @@ export async function compareWith(
             signal,
             progress: ({ done, total, row }) => {
               const percent = (100 * done) / Math.max(1, total);
-              progress.report({ message: row.name, increment: percent - shown });
+              progress.report({ message: linkless(row.name), increment: percent - shown });
               shown = percent;
             },
           },
