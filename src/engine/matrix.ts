@@ -42,16 +42,16 @@ export function* divide(block: Block, most: number): Generator<Block> {
   }
 }
 
-/** Blocks that a sample has at most, and about how many elements one has. */
-const sampleCount = 64;
-const sampleElements = 1024;
+/** Blocks that a sample has at most, and about how many elements one has: a disk takes a place as long as a few pages there. */
+const sampleCount = 16;
+const sampleElements = 4096;
 /** A sample takes at most one value in so many: it must cost little. */
 const sampleShare = 16;
 
 /**
- * Short blocks from all over a matrix: enough to guess mean and sigma. Many short ones tell more than a few long ones where
- * rows differ in scale, and multiples of the golden ratio visit all columns alike. A pure function of its argument; blocks
- * begin at multiples of 1024 columns, hence of every block type's block.
+ * Short blocks from all over a matrix: enough to guess mean and sigma, and few, since each is a place that a disk looks for.
+ * Multiples of the golden ratio visit all columns alike. A pure function of its argument; blocks begin at multiples of 4096
+ * columns, hence of every block type's block.
  */
 export function sampleBlocks({ rows, columns }: MatrixShape): readonly Block[] {
   const elements = rows * columns;

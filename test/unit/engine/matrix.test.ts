@@ -77,12 +77,12 @@ describe('a sample', () => {
         expect(block.column % 256).toBe(0);
       }
     }
-    const blocks = sampleBlocks({ rows: 2048, columns: 4096 });
-    expect(blocks.length).toBe(64);
-    expect(new Set(blocks.map(({ row }) => row)).size).toBe(64);
+    const blocks = sampleBlocks({ rows: 2048, columns: 16384 });
+    expect(blocks.length).toBe(16);
+    expect(new Set(blocks.map(({ row }) => row)).size).toBe(16);
     // Each quarter of the columns has its share.
-    for (const column of [0, 1024, 2048, 3072])
-      expect(blocks.filter((block) => block.column === column).length).toBeGreaterThan(10);
+    for (const column of [0, 4096, 8192, 12288])
+      expect(blocks.filter((block) => block.column === column).length).toBeGreaterThan(2);
     expect(sampleBlocks({ rows: 0, columns: 5 })).toEqual([]);
   });
 });
