@@ -51,11 +51,12 @@ export function pick<T>(
       const showAgain = (choices: readonly Choice<T>[]) => {
         if (isOver.signal.aborted) return;
         quickPick.busy = false;
-        // New lines begin at the first one again: who has moved or typed by now keeps the lines that are there.
+        // New lines begin at the first one again: who has moved on by now keeps the lines that are there.
         const [active] = quickPick.activeItems;
-        const isFirst = active === undefined || active === quickPick.items.find((item) => !isSeparator(item));
-        const isUntouched = quickPick.value === '' && (isFirst || active?.value === options.active);
-        if (isUntouched) show(choices, isFirst ? undefined : options.active);
+        const first = quickPick.items.find((item) => !isSeparator(item) && isFound(item, quickPick.value));
+        const isAtFirst = active === undefined || active === first;
+        if (isAtFirst) show(choices, undefined);
+        else if (quickPick.value === '' && active.value === options.active) show(choices, options.active);
       };
       options.update(showAgain, isOver.signal).catch(fail);
     }
@@ -77,3 +78,8 @@ export function pick<T>(
 }
 
 const isSeparator = ({ kind }: vscode.QuickPickItem): boolean => kind === vscode.QuickPickItemKind.Separator;
+
+/** Whether a line is among those that are shown for a text, as nearly as can be told from here. */
+function isFound({ label, detail = '' }: vscode.QuickPickItem, typed: string): boolean {
+  return `${label}\n${detail}`.toLowerCase().includes(typed.toLowerCase());
+}
