@@ -1,6 +1,6 @@
 /** GGUF models, and those that become one, on the packed extension in a real VS Code: its types with sizes, the plan, writing, the result, and its errors. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -44,6 +44,8 @@ afterAll(async () => {
 });
 
 it('becomes a smaller one in a few keystrokes, as llama-quantize would write it', async () => {
+  // Left by a try that failed: the product would ask before replacing it.
+  rmSync(inWorkspace('small.Q4_K_M.gguf'), { force: true });
   const page = await openWorkbench(browser, host);
   await openFile(page, 'small.F16.gguf');
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
@@ -81,6 +83,8 @@ it('becomes a smaller one in a few keystrokes, as llama-quantize would write it'
 });
 
 it('comes from a Hugging Face folder by typing a type and Enter twice, with the tensors that llama.cpp reads', async () => {
+  for (const name of ['converted-Q4_K_M.gguf', 'converted-BF16.gguf'])
+    rmSync(inWorkspace(name), { force: true });
   const page = await openWorkbench(browser, host);
   await openFile(page, 'converted/model.safetensors');
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
