@@ -9,8 +9,6 @@ export default defineConfig({
     pool: 'forks',
     // The default leaves one core free; many of these tests wait for a process or a browser.
     maxWorkers: '100%',
-    // Windows and processes race on a busy machine; what fails again is a fault.
-    retry: 1,
     testTimeout: 60_000,
     // A browser on a busy machine answers later than after the usual second.
     expect: { poll: { timeout: 20_000 } },

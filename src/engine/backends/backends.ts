@@ -2,7 +2,9 @@
  * Which backends there are, and which one a job takes. Candidates stand in order of preference; each
  * failure's reason is kept and shown. Codes are the same on all of them, which the probe checks.
  */
+
 import * as os from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { LoupeError } from '../../errors';
 import type {
   BackendContract,
@@ -112,10 +114,9 @@ export class Backends {
   ): Promise<readonly BackendReport[]> {
     // Two at once would time each other.
     const job = this.lastMeasurement.then(() => this.measureNow(names, context));
-    this.lastMeasurement = job.then(
-      () => {},
-      () => {},
-    );
+    // The next one begins once the answer of this one is on its way.
+    const answered = () => setImmediate();
+    this.lastMeasurement = job.then(answered, answered);
     return job;
   }
 
