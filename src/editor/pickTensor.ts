@@ -28,6 +28,8 @@ export async function pickTensor(
     title,
     placeHolder: 'Name of the tensor',
     matchOnDescription: true,
+    // The page under the list may take the focus back just then; only Escape leaves.
+    ignoreFocusOut: true,
   });
   return chosen?.tensor;
 }
