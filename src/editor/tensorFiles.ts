@@ -96,7 +96,10 @@ export async function saveTensorAs(
       isWhole: false,
     },
   ];
-  const chosen = await vscode.window.showQuickPick(choices, { title: `Save ${subject.name}` });
+  const chosen = await vscode.window.showQuickPick(choices, {
+    title: `Save ${subject.name}`,
+    ignoreFocusOut: true,
+  });
   if (!chosen) return undefined;
   const target = await vscode.window.showSaveDialog({
     title: `Save ${chosen.format === 'png' ? 'the picture' : chosen.isWhole ? whole : words(part)}`,
