@@ -7,8 +7,6 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     fileParallelism: false,
-    // Windows and processes race on a busy machine; what fails again is a fault.
-    retry: 2,
     testTimeout: 240_000,
     hookTimeout: 240_000,
     // A window on a busy machine answers later than after the usual second.

@@ -99,7 +99,7 @@ async function pickRecipe(): Promise<vscode.Uri | undefined> {
   const picked =
     found.length === 0
       ? elsewhere
-      : await vscode.window.showQuickPick([...items, elsewhere], { title: 'Recipe' });
+      : await vscode.window.showQuickPick([...items, elsewhere], { title: 'Recipe', ignoreFocusOut: true });
   if (picked !== elsewhere) return picked?.uri;
   const files = await vscode.window.showOpenDialog({
     title: 'Recipe',
@@ -111,7 +111,12 @@ async function pickRecipe(): Promise<vscode.Uri | undefined> {
 async function pickScheme(): Promise<SchemeName | undefined> {
   const picked = await vscode.window.showQuickPick(
     schemes.map(({ name, label, detail }) => ({ label, description: name, detail, name })),
-    { title: 'New Recipe: scheme for most tensors', matchOnDescription: true, matchOnDetail: true },
+    {
+      title: 'New Recipe: scheme for most tensors',
+      matchOnDescription: true,
+      matchOnDetail: true,
+      ignoreFocusOut: true,
+    },
   );
   return picked?.name;
 }

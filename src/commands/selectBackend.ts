@@ -88,6 +88,8 @@ function askBackend(engine: EngineClient): Promise<Row | undefined> {
   quickPick.matchOnDescription = true;
   quickPick.matchOnDetail = true;
   quickPick.busy = true;
+  // A page under it may take the focus back; only Escape leaves.
+  quickPick.ignoreFocusOut = true;
   return new Promise((resolve, reject) => {
     quickPick.onDidAccept(() => {
       const [row] = quickPick.selectedItems;

@@ -26,6 +26,8 @@ export async function showJobs(
   items.push({ label: '$(output) Show Log', run: () => log.show() });
   const picked = await vscode.window.showQuickPick(items, {
     title: 'Tensor Loupe: Running Jobs',
+    // A page under it may take the focus back; only Escape leaves.
+    ignoreFocusOut: true,
     placeHolder: isIdle ? 'Nothing is running.' : 'Jobs are done one after the other, in this order',
   });
   picked?.run?.();

@@ -163,6 +163,8 @@ export class BackendPanel implements vscode.WebviewPanelSerializer {
       title: 'What would this GPU run natively?',
       placeHolder: 'A model or an architecture, such as L4 or Hopper',
       matchOnDescription: true,
+      // The page under it may take the focus back; only Escape leaves.
+      ignoreFocusOut: true,
     });
     return chosen?.gpu;
   }

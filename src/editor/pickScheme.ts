@@ -23,6 +23,8 @@ export async function pickScheme(title: string): Promise<ComparedScheme | undefi
     title,
     placeHolder: 'Scheme',
     matchOnDetail: true,
+    // The page under it may take the focus back; only Escape leaves.
+    ignoreFocusOut: true,
   });
   return chosen?.scheme;
 }

@@ -55,7 +55,7 @@ async function pickFormat(part: TensorPart): Promise<'csv' | 'numpy' | undefined
         format: 'numpy' as const,
       },
     ],
-    { title: `Copy ${words(part)} (${sized(part)})` },
+    { title: `Copy ${words(part)} (${sized(part)})`, ignoreFocusOut: true },
   );
   return chosen?.format;
 }

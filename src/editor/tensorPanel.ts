@@ -194,6 +194,8 @@ async function askIndex(subject: TensorSubject): Promise<readonly number[] | und
   const { shape } = subject;
   const text = await vscode.window.showInputBox({
     title: `Go to an index of ${subject.name}`,
+    // The viewer under it may take the focus back; only Escape leaves.
+    ignoreFocusOut: true,
     prompt: `Shape ${shape.join(' × ')}. Negative numbers count from the end.`,
     placeHolder: shape.length > 1 ? `${shape.map(() => '0').join(', ')}, or a flat index` : '0',
     validateInput: (typed) => {

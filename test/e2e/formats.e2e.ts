@@ -149,8 +149,7 @@ afterAll(async () => {
 
 /** Opens a file alone and gives its page. */
 async function open(name: string) {
-  await page.keyboard.press('Control+k');
-  await page.keyboard.press('Control+w');
+  await runCommand(page, 'View: Close All Editors');
   await page.locator('.tab').first().waitFor({ state: 'detached' });
   await openFile(page, name);
   const view = webviewFrame(page);

@@ -13,6 +13,7 @@ import {
   pick,
   quickInput,
   quickRows,
+  reloadWindow,
   runCommand,
   scratchWorkspace,
   screenshot,
@@ -101,8 +102,7 @@ describe('a model on the Hub', () => {
 
   it('asks for nothing when the window comes back', async () => {
     hub.requests.length = 0;
-    // By the command, which saves what is open before it reloads: a plain reload may be faster than that.
-    await Promise.all([page.waitForNavigation(), runCommand(page, 'Developer: Reload Window')]);
+    await reloadWindow(page);
     const view = webviewFrame(page);
     await view.getByText('which is not asked by itself').waitFor({ timeout: 120_000 });
     await screenshot(page, 'hub-restored');

@@ -12,7 +12,7 @@ import {
   launchBrowser,
   openFile,
   openWorkbench,
-  runCommand,
+  reloadWindow,
   scratchWorkspace,
   screenshot,
   setTheme,
@@ -133,7 +133,7 @@ describe('the outliers of a model in VS Code', () => {
   });
 
   it('are there again after a reload, without reading the values', async () => {
-    await runCommand(page, 'Developer: Reload Window');
+    await reloadWindow(page);
     await tab(page, 'model.safetensors').waitFor();
     const view = webviewFrame(page);
     await analyzed(view).waitFor();

@@ -15,6 +15,7 @@ import {
   openWorkbench,
   pick,
   quickInput,
+  reloadWindow,
   runCommand,
   scratchWorkspace,
   screenshot,
@@ -179,7 +180,7 @@ describe('the tensor viewer', () => {
     await settled(page, view);
     await goTo(page, '17, 23');
     await view.locator('[data-testid="element-place"]', { hasText: '[17, 23]' }).waitFor();
-    await runCommand(page, 'Developer: Reload Window');
+    await reloadWindow(page);
     await tab(page, 'down_proj').waitFor();
     view = webviewFrame(page);
     await view.locator('[data-testid="element-place"]', { hasText: '[17, 23]' }).waitFor();
