@@ -11,10 +11,14 @@ import { distributionJob } from './distributionJob';
 import { editMetadataJob } from './editMetadataJob';
 import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
+import { ggufErrorJob } from './ggufErrorJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { memoryJob } from './memoryJob';
 import { metadataSliceJob } from './metadataSliceJob';
+import { deletionPlan } from './models/deletionPlan';
+import { duplicateModels } from './models/duplicateModels';
+import { listModels } from './models/listModels';
 import { profileJob } from './profileJob';
 import { cleanJournal } from './quantize/outputJournal';
 import { QuantizeQueue } from './quantize/quantizeQueue';
@@ -67,7 +71,7 @@ const handlers: Handlers<EngineContract> = {
   hello: () => ({ pid: process.pid, workers: pool.size }),
   open: async ({ path }, { progress }) =>
     toCatalogue((await cache.get(path, undefined, seldom(progress))).checkpoint),
-  brief: async ({ path }) => toBrief((await cache.get(path)).checkpoint),
+  brief: async ({ path, once }) => toBrief((await (once ? cache.once(path) : cache.get(path))).checkpoint),
   metadataSlice: async (params, context) =>
     metadataSliceJob(await cache.get(params.path, params.generation), params, context),
   ...backendHandlers(engine.backends, tracked),
@@ -93,6 +97,9 @@ const handlers: Handlers<EngineContract> = {
     tracked(saveJob(engine, await cache.get(params.path, params.generation), params, context)),
   errors: async (params, context) => errorsJob(engine, await cache.get(params.path), params, context),
   memory: (params) => memoryJob(cache, params),
+  listModels: ({ files, caches }) => listModels(files, caches),
+  duplicateModels: ({ models }, context) => duplicateModels(models, context),
+  deletionPlan: ({ model }) => deletionPlan(model),
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),
@@ -102,6 +109,8 @@ const handlers: Handlers<EngineContract> = {
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),
   quantize: (params, context) => tracked(quantizations.run(params, context)),
+  ggufError: async (params, context) =>
+    ggufErrorJob(engine, await engine.cache.get(params.path), params, context),
   editMetadata: async (params, context) =>
     tracked(editMetadataJob(await cache.get(params.path, params.generation), params, context)),
   discardUnfinished: async (params, context) => {

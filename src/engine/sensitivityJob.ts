@@ -1,33 +1,22 @@
 /** Size and error of many tensors under several choices, without writing anything. */
-import { LoupeError, type SerializedError } from '../errors';
+import { LoupeError } from '../errors';
 import type { EngineContract, SensitivityCell } from '../protocol/engineApi';
 import { resolveChoice } from '../quant/choice';
 import { encodingFor } from '../quant/encoding';
-import { ratioInterval } from '../quant/ratioInterval';
-import { type Encoding, type Setting, storedBytes } from '../quant/scheme';
-import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import { storedBytes } from '../quant/scheme';
 import type { SchemeChoice } from '../quant/types';
-import { type DivergenceBins, divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import type { OpenedCheckpoint } from './checkpointCache';
-import { surveyTensor } from './encodeTensor';
 import { failsAlone } from './failsAlone';
 import type { Engine, JobContext } from './jobs';
 import { knownExtremes } from './knownExtremes';
-import { type Block, rowParts, sampleBlocks } from './matrix';
+import type { Block } from './matrix';
+import { binsOf, type MeasuredChoice, measureSample, measureWhole } from './measureTensor';
 import { decisionFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { settingOf } from './quantizeTensor';
 import { bandNeeds, sampleBands } from './sampleBands';
-import {
-  type CellFigures,
-  choiceKey,
-  KnownCells,
-  leftCell,
-  type Measured,
-  measuredCell,
-  totalOf,
-} from './sensitivityCells';
-import { type TensorSource, tensorSource } from './tensorSource';
+import { type CellFigures, choiceKey, KnownCells, leftCell, measuredCell, totalOf } from './sensitivityCells';
+import { tensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 
 type SensitivityMethod = EngineContract['sensitivity'];
@@ -89,12 +78,10 @@ export async function sensitivityJob(
 }
 
 /** A choice that is to be measured on a tensor. */
-interface Pending {
+interface Pending extends MeasuredChoice {
   /** Place among the choices. */
   readonly place: number;
   readonly key: string;
-  readonly setting: Setting;
-  readonly encoding: Encoding;
   /** Undefined: the whole tensor is read. */
   readonly bands: readonly Block[] | undefined;
 }
@@ -161,11 +148,12 @@ class Comparison {
     }
     if (pending.length === 0) return row;
     const source = opened.source(index);
-    const bins = await this.binsOf(source);
+    const bins = await binsOf(this.engine, source, this.signal);
+    const extremes = knownExtremes(opened, index);
     for (const { bands, members } of grouped(pending)) {
       const measured = bands
-        ? await this.sampled(index, source, bands, members, bins)
-        : await this.exact(source, members, bins);
+        ? await measureSample(this.engine, source, members, { bands, bins, extremes }, this.signal)
+        : await measureWhole(this.engine, source, members, bins, this.signal);
       for (const [i, { place, key }] of members.entries()) {
         const outcome = measured[i]!;
         const cell =
@@ -199,111 +187,6 @@ class Comparison {
     if (!failsAlone(error)) throw error;
     return leftCell(index, this.opened.tensor(index), 'failed', error.message);
   }
-
-  /** The same bins for samples and whole tensors: around what the fixed sample of short blocks suggests. */
-  private async binsOf(source: TensorSource): Promise<DivergenceBins> {
-    const blocks = sampleBlocks(source);
-    const guess = await this.engine.pool.run({ kind: 'sample', source, blocks }, { signal: this.signal });
-    return divergenceBins(guess?.mean ?? 0, (guess?.sigma3 ?? 0) / 3);
-  }
-
-  private async sampled(
-    index: number,
-    source: TensorSource,
-    bands: readonly Block[],
-    members: readonly Pending[],
-    bins: DivergenceBins,
-  ): Promise<(Measured | SerializedError)[]> {
-    const settings = members.map(({ setting }) => setting);
-    const extremes = knownExtremes(this.opened, index);
-    const outcomes = await this.engine.pool.run(
-      { kind: 'sensitivitySample', source, bands, settings, bins, extremes },
-      { signal: this.signal },
-    );
-    const of = source.rows * source.columns;
-    return outcomes.map((outcome, i) => {
-      if ('error' in outcome) return outcome.error;
-      const { values, original, dequantized, bytes, guessed } = outcome;
-      const energies = outcome.bands.map(({ squaredError, squaredX }) => ({
-        error: squaredError,
-        signal: squaredX,
-      }));
-      const interval = ratioInterval(energies, values / of);
-      const sampled = { values, of, sqnrLow: interval?.low ?? null, sqnrHigh: interval?.high ?? null };
-      return {
-        sums: outcome.bands.reduce(addErrorSums, noErrorSums),
-        values,
-        to: members[i]!.encoding.to,
-        bytes,
-        kl: valueDivergence(original, dequantized),
-        note: guessed ? guessNote(members[i]!.setting) : undefined,
-        sampled,
-      };
-    });
-  }
-
-  private async exact(
-    source: TensorSource,
-    members: readonly Pending[],
-    bins: DivergenceBins,
-  ): Promise<(Measured | SerializedError)[]> {
-    const { engine, signal } = this;
-    const errors: (SerializedError | undefined)[] = members.map(() => undefined);
-    const surveyed = await Promise.all(
-      members.map(async ({ setting, encoding }, i) => {
-        if (encoding.surveys.length === 0) return [];
-        try {
-          return await surveyTensor(engine.pool, source, setting, { signal });
-        } catch (thrown) {
-          const error = LoupeError.from(thrown);
-          if (!failsAlone(error)) throw error;
-          errors[i] = error.toJSON();
-          return [];
-        }
-      }),
-    );
-    const alive = members.flatMap((_, i) => (errors[i] ? [] : [i]));
-    const choices = alive.map((i) => ({ setting: members[i]!.setting, known: surveyed[i]! }));
-    const sums = members.map(() => noErrorSums);
-    const original = new Float64Array(bins.bins);
-    const dequantized = members.map(() => new Float64Array(bins.bins));
-    await inOrder(
-      alive.length === 0 ? [] : rowParts(source),
-      engine.pool.size + 1,
-      signal,
-      (part) => engine.pool.run({ kind: 'sensitivity', source, part, choices, bins }, { signal }),
-      (result) => {
-        add(original, result.original);
-        for (const [at, outcome] of result.outcomes.entries()) {
-          const i = alive[at]!;
-          if ('error' in outcome) errors[i] ??= outcome.error;
-          else {
-            sums[i] = addErrorSums(sums[i]!, outcome.sums);
-            add(dequantized[i]!, outcome.dequantized);
-          }
-        }
-      },
-    );
-    return members.map(
-      ({ encoding }, i): Measured | SerializedError =>
-        errors[i] ?? {
-          sums: sums[i]!,
-          values: source.rows * source.columns,
-          to: encoding.to,
-          bytes: storedBytes(encoding.pieces(surveyed[i]!)),
-          kl: valueDivergence(original, dequantized[i]!),
-        },
-    );
-  }
-}
-
-function add(target: Float64Array, from: Float64Array): void {
-  for (let i = 0; i < from.length; i++) target[i]! += from[i]!;
-}
-
-function guessNote({ choice }: Setting): string {
-  const size = choice.scheme === 'llm-int8' ? ' and so is the size' : '';
-  return `What the scheme takes from the whole tensor is taken from the sample${size}.`;
 }
 
 /** Choices that look at the same rows, which are then read once for all of them. */

@@ -24,6 +24,7 @@ import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { GgufContract } from './ggufApi';
 import type { Region, TensorSlice } from './matrixRegion';
 import type { MemoryContract } from './memoryApi';
+import type { ModelsContract } from './modelsApi';
 import type { Recipe, RecipeContract } from './recipeApi';
 import type { SensitivityContract } from './sensitivityApi';
 import type { StatsContract } from './statsApi';
@@ -54,6 +55,7 @@ export type {
 } from '../stats/types';
 export type * from './backendApi';
 export type { ComparedTensor, Comparison } from './compareApi';
+export type { GgufError, GgufTensorError } from './ggufApi';
 export type { Region, TensorSlice } from './matrixRegion';
 export type {
   SensitivityCell,
@@ -252,12 +254,14 @@ export type EngineContract = CompareContract &
   SensitivityContract &
   BackendContract &
   MemoryContract &
+  ModelsContract &
   GgufContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */
     open: { params: { path: string }; result: Catalogue; progress: OpenProgress };
-    brief: { params: { path: string }; result: CheckpointBrief };
+    /** With `once` the checkpoint is not kept: those that are opened stay in the cache. */
+    brief: { params: { path: string; once?: boolean | undefined }; result: CheckpointBrief };
     /** Pages through an array that the catalogue holds only the head of; GGUF alone has them. */
     metadataSlice: {
       params: {

@@ -1,5 +1,6 @@
 /** Editing the metadata of a GGUF file. */
 import type { MetadataEdit } from '../formats/gguf/metadataEdit';
+import type { GgufOptions } from '../quant/gguf/options';
 
 export type { MetadataEdit } from '../formats/gguf/metadataEdit';
 
@@ -28,7 +29,43 @@ export interface EditMetadataReport {
   readonly dataSha256?: string | undefined;
 }
 
+/** Values of a tensor that a first look at a mix takes: enough for a mean over a model's tensors. */
+export const mixSampleValues = 2 ** 16;
+
+/** Errors as in an error report: sqrt(sum e^2 / sum x^2), and the same in dB, null where there is no error. */
+export interface GgufErrorFigures {
+  readonly relative: number;
+  readonly sqnr: number | null;
+}
+
+export interface GgufTensorError extends GgufErrorFigures {
+  /** As the output calls it. */
+  readonly name: string;
+  /** Its type in the output. */
+  readonly to: string;
+}
+
+/** What a mix does to a model's values: over all values of the tensors that it changes to another type than F32. */
+export interface GgufError extends GgufErrorFigures {
+  /** Some tensors were read in part. */
+  readonly sampled: boolean;
+  /** Those that were measured, in the output's order. */
+  readonly tensors: readonly GgufTensorError[];
+}
+
 export type GgufContract = {
+  /** The error of a GGUF output, without writing it; what was measured is kept for other mixes of the same model. */
+  ggufError: {
+    params: {
+      /** A GGUF model, or a safetensors model that becomes one. */
+      path: string;
+      gguf: GgufOptions;
+      /** Values of a tensor to look at, roughly, as for `sensitivity`; undefined: all. */
+      sampleValues?: number | undefined;
+    };
+    result: GgufError;
+    progress: { readonly done: number; readonly total: number };
+  };
   editMetadata: {
     params: EditMetadataRequest;
     result: EditMetadataReport;
