@@ -121,6 +121,12 @@ export class CheckpointCache {
     return opened;
   }
 
+  /** The same for one look, which moves no other checkpoint out. */
+  async once(path: string): Promise<OpenedCheckpoint> {
+    requireLocalPath(path);
+    return this.opened.has(resolve(path)) ? this.get(path) : OpenedCheckpoint.open(resolve(path));
+  }
+
   private open(key: string, onProgress: OnProgress): Promise<OpenedCheckpoint> {
     let opening = this.opened.get(key);
     if (!opening) {

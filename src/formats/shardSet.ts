@@ -18,6 +18,15 @@ const otherWeights = /\.(onnx|pt|pth|npz|npy)$|^pytorch_model(-\d+-of-\d+)?\.bin
 /** What training leaves beside the weights. */
 const trainingState = /^(optimizer|scheduler|scaler|rng_state.*|training_args)\.(pt|pth|bin)$/;
 
+/** The parts of a shard's name; undefined for other names. */
+export function shardOf(name: string): { stem: string; total: string; extension: string } | undefined {
+  const [, stem, , total, extension] = shardPattern.exec(name) ?? [];
+  return stem && total && extension ? { stem, total, extension } : undefined;
+}
+
+/** Whether a name is one of those that training leaves beside the weights. */
+export const isTrainingState = (name: string): boolean => trainingState.test(name);
+
 export interface ShardIndex {
   readonly path: string;
   /** Tensor name to absolute file path; entries that leave the folder are left out. */
