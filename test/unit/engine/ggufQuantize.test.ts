@@ -1,10 +1,9 @@
-/** Quantizing GGUF models: whole files as llama-quantize writes them. */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { GgufOptions, QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
 import type { Recipe } from '../../../src/quant/recipe';
+import { fileHash } from '../../fixtures/fileHash';
 import { sharedPath } from '../../fixtures/shared';
 import {
   denseCover,
@@ -29,8 +28,6 @@ writeFileSync(place('dense-imatrix.gguf'), newMatrix(denseCover));
 writeFileSync(place('experts-imatrix.gguf'), newMatrix(expertCover));
 
 writeFileSync(place('wrong.dat'), oldMatrix([['blk.0.ffn_gate_exps.weight', 256, 1]]));
-
-const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 function quantize(
   source: string,
@@ -86,16 +83,16 @@ describe('a whole file is the one that llama-quantize writes', () => {
     const { outputs, bytesAfter } = await quantize(place(`${source}.gguf`), fileType, options);
     expect(outputs).toHaveLength(1);
     expect(readFileSync(outputs[0]!)).toHaveLength(bytesAfter);
-    expect(sha256(outputs[0]!)).toBe(hash);
+    expect(fileHash(outputs[0]!)).toBe(hash);
   });
 
   it('of a model in parts, which become one; and of that, quantized again', async () => {
     const merged = await quantize(place('split-00001-of-00002.gguf'), 'Q8_0');
-    expect(sha256(merged.open)).toBe('f15411366e4cc06d773ba23ecc8b11b6d88bd83cb8cf14273d7cc9837c33b1aa');
+    expect(fileHash(merged.open)).toBe('f15411366e4cc06d773ba23ecc8b11b6d88bd83cb8cf14273d7cc9837c33b1aa');
     const refused = await failureOf(quantize(merged.open, 'Q4_K_M'));
     expect(refused).toMatchObject({ code: 'refused', tensor: 'output.weight' });
     const again = await quantize(merged.open, 'Q4_K_M', { allowRequantize: true });
-    expect(sha256(again.open)).toBe('e26e6c476da8db23d118afa65d51bd7518819fb561b0f810147ebf87b3838be3');
+    expect(fileHash(again.open)).toBe('e26e6c476da8db23d118afa65d51bd7518819fb561b0f810147ebf87b3838be3');
   });
 
   it('of a model in parts that stay apart', async () => {
@@ -111,8 +108,8 @@ describe('a whole file is the one that llama-quantize writes', () => {
       'kept-00002-of-00002.gguf',
     ]);
     expect(open).toBe(outputs[0]);
-    expect(sha256(outputs[0]!)).toBe('857f925b50bdd9323bbfc05c9225cddbc5259058b99749ee73a79618199dcc97');
-    expect(sha256(outputs[1]!)).toBe('9011f3bd7a45bacdb8265e9c3bc4e6ebfebae2daa3977126f5c5d5fb7e64baa7');
+    expect(fileHash(outputs[0]!)).toBe('857f925b50bdd9323bbfc05c9225cddbc5259058b99749ee73a79618199dcc97');
+    expect(fileHash(outputs[1]!)).toBe('9011f3bd7a45bacdb8265e9c3bc4e6ebfebae2daa3977126f5c5d5fb7e64baa7');
     const opened = await engine.call('open', { path: open });
     expect(opened.findings).toEqual([]);
     expect(opened.tensors.count).toBe(19);
@@ -126,7 +123,7 @@ describe('a whole file is the one that llama-quantize writes', () => {
     async (fileType) => {
       const source = sharedPath('models/stories260K/stories260K.gguf')!;
       const { open } = await quantize(source, fileType, {}, { pure: true });
-      expect(sha256(open)).toBe(sha256(path.join(golden!, `stories260K-pure-${fileType}.gguf`)));
+      expect(fileHash(open)).toBe(fileHash(path.join(golden!, `stories260K-pure-${fileType}.gguf`)));
     },
   );
 });
@@ -252,7 +249,7 @@ describe('refusals name what is wrong and leave nothing', () => {
     const own = temporaryFolder();
     const out = path.join(own, 'out.gguf');
     await quantize(place('dense.gguf'), 'q8_0', {}, { out });
-    const first = sha256(out);
+    const first = fileHash(out);
     expect(await failureOf(quantize(place('dense.gguf'), 'q4_0', {}, { out }))).toMatchObject({
       code: 'exists',
     });
@@ -264,9 +261,9 @@ describe('refusals name what is wrong and leave nothing', () => {
     );
     expect(await failureOf(cancelled)).toMatchObject({ code: 'cancelled' });
     expect(readdirSync(own)).toEqual(['out.gguf']);
-    expect(sha256(out)).toBe(first);
+    expect(fileHash(out)).toBe(first);
     await quantize(place('dense.gguf'), 'q4_0', {}, { out, overwrite: true });
-    expect(sha256(out)).not.toBe(first);
+    expect(fileHash(out)).not.toBe(first);
   });
 
   it('of values beyond the scale, naming the tensor', async () => {
@@ -334,7 +331,7 @@ describe('files of a model', () => {
     expect(opened.findings).toEqual([]);
     expect(opened.tensors.count).toBe(19);
     const joined = await quantize(cut.open, 'copy', {}, { out: path.join(own, 'joined.gguf') });
-    expect(sha256(joined.open)).toBe(sha256(source));
+    expect(fileHash(joined.open)).toBe(fileHash(source));
   });
 
   it('are cut when they are quantized too', async () => {
@@ -348,7 +345,7 @@ describe('files of a model', () => {
     expect(outputs).toHaveLength(2);
     const joined = await quantize(open, 'copy', {}, { out: path.join(own, 'joined.gguf') });
     // As llama-quantize writes it in one file.
-    expect(sha256(joined.open)).toBe('be055802be67778041b467a31912e9246726dcfe6ad81628fbdc4eb2d889560e');
+    expect(fileHash(joined.open)).toBe('be055802be67778041b467a31912e9246726dcfe6ad81628fbdc4eb2d889560e');
   });
 
   it('are copied only of a GGUF model, and not cut to nothing', async () => {

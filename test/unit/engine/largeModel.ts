@@ -1,9 +1,8 @@
-/** A model of 24 MB that takes long enough to be interrupted, and how tests wait for the middle of a job. */
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unfinishedRecordName } from '../../../src/engine/quantize/temporaryOutput';
 import type { QuantizeRequest } from '../../../src/protocol/engineApi';
+import { fileHash } from '../../fixtures/fileHash';
 import { bf16Data } from '../../fixtures/makeCheckpoint';
 import { randomValues, request, writeModel } from './support';
 
@@ -26,14 +25,12 @@ export function writeLarge(folder: string): string {
 export const slowRequest = (path: string, out: string, more: Partial<QuantizeRequest> = {}) =>
   request(path, out, { scheme: 'int4-absmax', granularity: 'block', blockSize: 32, clip: 'mse', ...more });
 
-export const hashOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
-
 /** SHA-256 of each file of a folder, by name. */
 export const hashesOf = (folder: string) =>
   Object.fromEntries(
     readdirSync(folder)
       .sort()
-      .map((name) => [name, hashOf(join(folder, name))]),
+      .map((name) => [name, fileHash(join(folder, name))]),
   );
 
 export const hiddenIn = (parent: string) => readdirSync(parent).filter((name) => name.startsWith('.'));

@@ -1,12 +1,12 @@
 /** Death, cancellation and many requests at once, on the real forked engine. */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EngineClient } from '../../../src/engine/client';
 import type { LoupeError } from '../../../src/errors';
+import { fileHash } from '../../fixtures/fileHash';
 import { bf16Data } from '../../fixtures/makeCheckpoint';
 import {
   demoModel,
@@ -37,7 +37,6 @@ beforeAll(() => {
   writeFileSync(join(folder, 'large/config.json'), '{}');
 });
 
-const hash = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 const hidden = (parent: string) => readdirSync(parent).filter((name) => name.startsWith('.'));
 
 async function until(condition: () => boolean, what: string): Promise<void> {
@@ -190,12 +189,12 @@ describe('an interrupted quantization', () => {
     const parent = join(folder, 'cancelled');
     const out = join(parent, 'out');
     await engine.call('quantize', request(demoModel, out));
-    const before = hash(join(out, 'model.safetensors'));
-    const source = hash(large);
+    const before = fileHash(join(out, 'model.safetensors'));
+    const source = fileHash(large);
     for (const granularity of ['row', 'tensor'] as const) {
       const failure = await interrupted(engine, out, granularity, (controller) => controller.abort());
       expect(failure.code).toBe('cancelled');
-      expect([hash(join(out, 'model.safetensors')), hash(large)]).toEqual([before, source]);
+      expect([fileHash(join(out, 'model.safetensors')), fileHash(large)]).toEqual([before, source]);
       expect(readdirSync(parent)).toEqual(['out']);
     }
   });
@@ -205,15 +204,15 @@ describe('an interrupted quantization', () => {
     const out = join(parent, 'out');
     const own = startEngine();
     await own.call('quantize', request(demoModel, out));
-    const before = hash(join(out, 'model.safetensors'));
-    const source = hash(large);
+    const before = fileHash(join(out, 'model.safetensors'));
+    const source = fileHash(large);
     const failure = await interrupted(own, out, 'row', () => process.kill(own.pid!, 'SIGKILL'));
     expect(failure.code).toBe('engine-died');
     expect(hidden(parent)).toEqual([expect.stringMatching(/^\.out\.tensor-loupe-\d+-[0-9a-f]{12}$/)]);
-    expect([hash(join(out, 'model.safetensors')), hash(large)]).toEqual([before, source]);
+    expect([fileHash(join(out, 'model.safetensors')), fileHash(large)]).toEqual([before, source]);
     const report = await own.call('quantize', request(large, out, { overwrite: true }));
     expect(readdirSync(parent)).toEqual(['out']);
-    expect(hash(report.open)).not.toBe(before);
+    expect(fileHash(report.open)).not.toBe(before);
     expect((await own.call('open', { path: out })).tensors.pieces.length).toBe(largeTensors);
   });
 

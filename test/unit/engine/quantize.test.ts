@@ -1,29 +1,13 @@
-/** Quantizing through the real forked engine, checked against formulas computed here. */
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LoupeError } from '../../../src/errors';
 import type { SchemeName, TensorError } from '../../../src/protocol/engineApi';
-import { bf16Data, f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
+import { fileHash } from '../../fixtures/fileHash';
+import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
 import { plainInt8, plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
-import { sharedPath } from '../../fixtures/shared';
 import { readTruth } from '../stats/demoModels';
 import {
   demoModel,
-  failureOf,
   outlierModel,
   randomValues,
   request,
@@ -31,6 +15,7 @@ import {
   temporaryFolder,
   writeModel,
 } from './support';
+import { pieces } from './writtenWeights';
 
 const engine = startEngine();
 const folder = temporaryFolder();
@@ -39,38 +24,8 @@ const variants = schemes.flatMap((scheme) =>
   (['row', 'tensor'] as const).map((granularity) => [scheme, granularity] as const),
 );
 
-const hash = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 const close = (got: number, want: number, tolerance: number) =>
   expect(Math.abs(got - want)).toBeLessThanOrEqual(tolerance * Math.abs(want));
-
-/** Codes (signed), scales and zero points of a written weight, read with plain code. */
-function pieces(file: string, name: string, rows: number, columns: number) {
-  const stored = readPlainSafetensors(file);
-  const packed = stored.get(`${name}_packed`)!;
-  const stride = 4 * Math.ceil(columns / 4);
-  expect([packed.dtype, ...packed.shape]).toEqual(['I32', rows, stride / 4]);
-  const shape = stored.get(`${name}_shape`)!;
-  const shapeView = new DataView(shape.bytes.buffer, shape.bytes.byteOffset);
-  expect([shape.dtype, ...shape.shape]).toEqual(['I64', 2]);
-  expect([shapeView.getBigInt64(0, true), shapeView.getBigInt64(8, true)]).toEqual([
-    BigInt(rows),
-    BigInt(columns),
-  ]);
-  const codes = new Int8Array(rows * columns);
-  let padding = 0;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < stride; column++) {
-      const code = packed.bytes[row * stride + column]!;
-      if (column < columns) codes[row * columns + column] = code - 128;
-      else padding += code;
-    }
-  }
-  expect(padding).toBe(0);
-  const scale = stored.get(`${name}_scale`)!;
-  expect(scale.shape).toEqual([rows, 1]);
-  const zeroPoint = stored.get(`${name}_zero_point`);
-  return { codes, scaleDtype: scale.dtype, scales: plainValues(scale), zeroPoint };
-}
 
 describe.each(variants)('%s by %s', (scheme, granularity) => {
   const out = join(folder, `demo-${scheme}-${granularity}`);
@@ -245,7 +200,7 @@ describe('errors', () => {
           const out = join(folder, `wide-${workers}-${scheme}-${granularity}`);
           const report = await other.call('quantize', request(path, out, { scheme, granularity }));
           other.dispose();
-          return { rows: report.tensors, hash: hash(report.open), open: report.open };
+          return { rows: report.tensors, hash: fileHash(report.open), open: report.open };
         }),
       );
       expect(results[0]!.rows).toEqual(results[1]!.rows);
@@ -285,231 +240,3 @@ function plainCodes(
   }
   return codes;
 }
-
-describe('the output folder', () => {
-  it('lies beside the model under the scheme, holds its other files, and says how it is quantized', async () => {
-    const model = join(folder, 'family/model');
-    cpSync(demoModel, model, { recursive: true });
-    writeFileSync(join(model, 'pytorch_model.bin'), 'other weights');
-    writeFileSync(join(model, 'LICENSE'), 'text');
-    chmodSync(join(model, 'LICENSE'), 0o444);
-    mkdirSync(join(model, 'runs'));
-    writeFileSync(join(folder, 'family/chat.jinja'), 'template');
-    symlinkSync('../chat.jinja', join(model, 'chat_template.jinja'));
-    symlinkSync('nowhere', join(model, 'broken.json'));
-    const { out: _, ...ask } = request(model, '', { scheme: 'int8-zeropoint', granularity: 'tensor' });
-    const dry = await engine.call('quantize', { ...ask, dryRun: true });
-    expect(readdirSync(join(folder, 'family')).sort()).toEqual(['chat.jinja', 'model']);
-    const report = await engine.call('quantize', ask);
-    const out = join(folder, 'family/model-INT8-zeropoint-tensor');
-    expect(report.open).toBe(join(out, 'model.safetensors'));
-    expect(readdirSync(join(folder, 'family')).sort()).toEqual(['chat.jinja', 'model', basename(out)]);
-    const names = [
-      'LICENSE',
-      'chat_template.jinja',
-      'config.json',
-      'generation_config.json',
-      'model.safetensors',
-      'tokenizer.json',
-      'tokenizer_config.json',
-    ];
-    expect(readdirSync(out).sort()).toEqual(names);
-    expect(report.outputs.map((path) => basename(path)).sort()).toEqual(names);
-    expect(readFileSync(join(out, 'chat_template.jinja'), 'utf8')).toBe('template');
-    expect(hash(join(out, 'tokenizer.json'))).toBe(hash(join(model, 'tokenizer.json')));
-    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
-    const { quantization_config: quantization, ...rest } = config;
-    const sourceText = readFileSync(join(model, 'config.json'), 'utf8');
-    expect(rest).toEqual(JSON.parse(sourceText));
-    // Numbers keep their spelling: readers with types tell 10000.0 from 10000.
-    const body = sourceText.slice(0, sourceText.lastIndexOf('}')).trimEnd();
-    expect(readFileSync(join(out, 'config.json'), 'utf8').startsWith(`${body},`)).toBe(true);
-    expect(quantization).toMatchObject({
-      quant_method: 'compressed-tensors',
-      format: 'pack-quantized',
-      ignore: ['lm_head'],
-    });
-    expect(quantization.config_groups.group_0.weights).toMatchObject({ num_bits: 8, symmetric: false });
-    // The dry run told the exact sizes and places.
-    expect([dry.bytesAfter, dry.open, dry.outputs]).toEqual([statSync(report.open).size, report.open, []]);
-    expect(dry.tensors.map(({ name, to, bytes }) => [name, to, bytes])).toEqual(
-      report.tensors.map(({ name, to, bytes }) => [name, to, bytes]),
-    );
-  });
-
-  it('has the shards of the source and an index of them', async () => {
-    const sharded = join(dirname(demoModel), 'demo-llama-3m-sharded');
-    const path = existsSync(sharded) ? sharded : sharedPath('models/demo-llama-3m-sharded');
-    if (!path) return;
-    const out = join(folder, 'sharded');
-    const report = await engine.call('quantize', request(path, out));
-    const shards = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
-    expect(readdirSync(out).filter((name) => name.endsWith('.safetensors'))).toEqual(shards);
-    expect(report.open).toBe(join(out, 'model.safetensors.index.json'));
-    const index = JSON.parse(readFileSync(report.open, 'utf8'));
-    let total = 0;
-    const map: Record<string, string> = {};
-    for (const shard of shards) {
-      for (const [name, tensor] of readPlainSafetensors(join(out, shard))) {
-        map[name] = shard;
-        total += tensor.bytes.length;
-      }
-    }
-    expect(index).toEqual({ metadata: { total_size: total }, weight_map: map });
-    const catalogue = await engine.call('open', { path: out });
-    expect([catalogue.findings, catalogue.tensors.count]).toEqual([[], 39]);
-    // Sharding changes where tensors lie, not what becomes of them.
-    const single = await engine.call('errors', {
-      path: demoModel,
-      choice: { scheme: 'int8-absmax', granularity: 'row' },
-    });
-    const byName = (rows: readonly TensorError[]) => [...rows].sort((a, b) => (a.name < b.name ? -1 : 1));
-    expect(byName(report.tensors)).toEqual(byName(single));
-  });
-
-  it('of a file among unrelated ones is named after the file and takes only what it knows', async () => {
-    const path = writeModel(join(folder, 'downloads/adapter.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [2, 3], data: f32Data([1, 2, 3, -4, 5, 6]) },
-      { name: 'x.bias', dtype: 'F32', shape: [2], data: f32Data([1, 2]) },
-    ]);
-    for (const name of ['taxes.pdf', 'notes.json', 'tokenizer.json', 'other.safetensors']) {
-      writeFileSync(join(folder, 'downloads', name), name);
-    }
-    const { out: _, ...ask } = request(path, '');
-    const report = await engine.call('quantize', ask);
-    const out = join(folder, 'downloads/adapter-INT8-absmax-row');
-    expect(readdirSync(out).sort()).toEqual(['adapter.safetensors', 'config.json', 'tokenizer.json']);
-    // F32 in, F32 scales; three columns are padded to a word.
-    const got = pieces(report.open, 'x.weight', 2, 3);
-    expect([got.scaleDtype, ...got.codes]).toEqual(['F32', 42, 85, 127, -85, 106, 127]);
-    expect([...got.scales]).toEqual([Math.fround(3 / 127), Math.fround(6 / 127)]);
-  });
-
-  it('is not overwritten unless asked, and then replaced whole', async () => {
-    const out = join(folder, 'again');
-    await engine.call('quantize', request(demoModel, out));
-    const before = hash(join(out, 'model.safetensors'));
-    const next = request(demoModel, out, { granularity: 'tensor' });
-    expect((await failureOf(engine.call('quantize', next))).code).toBe('exists');
-    expect(hash(join(out, 'model.safetensors'))).toBe(before);
-    await engine.call('quantize', { ...next, overwrite: true });
-    expect(hash(join(out, 'model.safetensors'))).not.toBe(before);
-  });
-});
-
-describe('what would lose data is refused', () => {
-  const refusal = async (path: string, out = join(folder, 'never'), more = {}) => {
-    const error = await failureOf(engine.call('quantize', request(path, out, { overwrite: true, ...more })));
-    expect(existsSync(join(folder, 'never'))).toBe(false);
-    return error;
-  };
-
-  it('a quantized model', async () => {
-    const out = join(folder, 'once');
-    await engine.call('quantize', request(demoModel, out));
-    expect(await refusal(out)).toMatchObject({ code: 'refused', message: 'The model is quantized already.' });
-  });
-
-  it('a target that is the source, holds it, or is it by another name', async () => {
-    const model = join(folder, 'own/model');
-    cpSync(demoModel, model, { recursive: true });
-    symlinkSync(model, join(folder, 'own/alias'));
-    const before = hash(join(model, 'model.safetensors'));
-    for (const out of [model, dirname(model), folder, join(folder, 'own/alias')]) {
-      expect((await refusal(model, out)).code).toBe('refused');
-    }
-    expect(hash(join(model, 'model.safetensors'))).toBe(before);
-  });
-
-  it('a model with a fault', async () => {
-    const path = writeModel(join(folder, 'short/model.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [2, 2], data: f32Data([1, 2, 3, 4]) },
-    ]);
-    const bytes = readFileSync(path);
-    writeFileSync(path, bytes.subarray(0, bytes.length - 4));
-    expect((await refusal(path)).code).toBe('refused');
-  });
-
-  it('NaN and infinity, by name and place', async () => {
-    const values = f32Data([1, 2, 3, 4, Number.NaN, 6]);
-    const path = writeModel(join(folder, 'nan/model.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [2, 3], data: values },
-    ]);
-    const { byteOffset } = readPlainSafetensors(path).get('x.weight')!;
-    for (const granularity of ['row', 'tensor'] as const) {
-      const error = await refusal(path, undefined, { granularity });
-      expect(error.toJSON()).toEqual({
-        code: 'non-finite',
-        message: 'x.weight holds NaN at row 1, column 1, and cannot be quantized.',
-        file: path,
-        tensor: 'x.weight',
-        byteOffset: byteOffset + 16,
-      });
-    }
-  });
-
-  it('a config.json that cannot be used, since the quantization belongs there', async () => {
-    const path = writeModel(join(folder, 'config/model.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [1, 2], data: f32Data([1, 2]) },
-    ]);
-    writeFileSync(join(folder, 'config/config.json'), '{"rope_theta": NaN}');
-    expect(await refusal(path)).toMatchObject({ code: 'refused' });
-    writeFileSync(join(folder, 'config/config.json'), '{}');
-    const report = await engine.call('quantize', request(path, join(folder, 'config-out')));
-    const config = JSON.parse(readFileSync(join(dirname(report.open), 'config.json'), 'utf8'));
-    expect(Object.keys(config)).toEqual(['quantization_config']);
-  });
-
-  it('a scale that its type cannot hold, naming the tensor', async () => {
-    const path = writeModel(join(folder, 'scale/model.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [1, 2], data: f32Data([1e30, 2]) },
-    ]);
-    for (const granularity of ['row', 'tensor'] as const) {
-      const error = await refusal(path, undefined, { granularity, scaleDtype: 'F16' });
-      expect(error).toMatchObject({ code: 'refused', tensor: 'x.weight', file: path });
-      expect(error.message).toMatch(/^x\.weight: /);
-    }
-  });
-
-  it('a choice that does not exist', async () => {
-    for (const more of [{ granularity: 'block:3' }, { scaleDtype: 'F64' }, { scheme: 'int7' }]) {
-      expect((await refusal(demoModel, undefined, more)).code).toBe('usage');
-    }
-  });
-
-  it('a GGUF file, in plain words', async () => {
-    const path = join(folder, 'model.gguf');
-    writeFileSync(
-      path,
-      makeGguf({
-        metadata: [],
-        tensors: [{ name: 'x.weight', dtype: 'F32', shape: [2, 2], data: f32Data([1, 2, 3, 4]) }],
-      }),
-    );
-    expect(await refusal(path)).toMatchObject({ code: 'unsupported' });
-  });
-
-  it('a source that changes meanwhile', async () => {
-    const path = writeModel(join(folder, 'moving/model.safetensors'), [
-      { name: 'x.weight', dtype: 'F32', shape: [3000, 1000], data: f32Data(randomValues(3_000_000)) },
-    ]);
-    // On a busy machine the job can end before this process hears of its progress: then it is tried again.
-    let failure: LoupeError | undefined;
-    for (let attempt = 1; attempt <= 8 && !failure; attempt++) {
-      rmSync(join(folder, 'never'), { recursive: true, force: true });
-      let touched = false;
-      const call = engine.call('quantize', request(path, join(folder, 'never'), { granularity: 'tensor' }), {
-        progress: () => {
-          if (!touched) utimesSync(path, attempt, attempt);
-          touched = true;
-        },
-      });
-      failure = await call.then(
-        () => undefined,
-        (thrown: LoupeError) => thrown,
-      );
-    }
-    expect(failure?.code).toBe('changed');
-    expect(existsSync(join(folder, 'never'))).toBe(false);
-  });
-});

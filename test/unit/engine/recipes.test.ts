@@ -1,10 +1,9 @@
-/** Recipes through the engine: mixed outputs, what they say of themselves, and what is refused before any work. */
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { QuantizeReport } from '../../../src/protocol/engineApi';
 import type { Recipe } from '../../../src/protocol/recipeApi';
+import { fileHash } from '../../fixtures/fileHash';
 import { demoModel, failureOf, outlierModel, request, startEngine, temporaryFolder } from './support';
 
 const engine = startEngine();
@@ -22,7 +21,6 @@ const mixed: Recipe = {
   ],
 };
 const config = (folder: string) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
-const sha256 = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 const quantize = (recipe: Recipe, out: string, more = {}) =>
   engine.call('quantize', request(demoModel, out, { recipe, ...more }));
 
@@ -103,7 +101,7 @@ describe('a mixed output', () => {
     expect(record).toEqual({
       product: { name: 'tensor-loupe', version },
       recipe: mixed,
-      source: [{ file: 'model.safetensors', bytes, sha256: sha256(source), of: 'file' }],
+      source: [{ file: 'model.safetensors', bytes, sha256: fileHash(source), of: 'file' }],
     });
     expect(report.outputs).toContain(join(out, 'loupe-recipe.json'));
   });
@@ -114,7 +112,7 @@ describe('a mixed output', () => {
     await other.call('quantize', request(outlierModel, again, { recipe: mixed }));
     const names = readdirSync(out).sort();
     expect(readdirSync(again).sort()).toEqual(names);
-    for (const name of names) expect(sha256(join(again, name)), name).toBe(sha256(join(out, name)));
+    for (const name of names) expect(fileHash(join(again, name)), name).toBe(fileHash(join(out, name)));
   });
 
   it('does not carry the record of a source along', async () => {
@@ -133,7 +131,7 @@ describe('one group', () => {
     await engine.call('quantize', request(demoModel, plain, int4));
     await quantize({ version: 1, default: int4, rules: [] }, made);
     for (const name of readdirSync(plain))
-      expect(sha256(join(made, name)), name).toBe(sha256(join(plain, name)));
+      expect(fileHash(join(made, name)), name).toBe(fileHash(join(plain, name)));
     expect(existsSync(join(plain, 'loupe-recipe.json'))).toBe(false);
   });
 
