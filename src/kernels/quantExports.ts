@@ -68,6 +68,18 @@ export interface QuantExports {
     ]
   ): number;
   /**
+   * Half-quadratic refinement of each group's zero point, where it lies, for codes from 0 to `high`; see
+   * src/quant/halfQuadratic.ts.
+   */
+  refineZeros(
+    src: number,
+    ...rest: [...Rows, high: number, scales: number, inverses: number, zeros: number]
+  ): void;
+  /** u = clamp(rne(x * inverse + zero)) from 0 to `high`, x~ = (u - zero) * scale, with zero points that are no integers. */
+  encodeRefined(
+    ...args: [...Encode, ...Rows, scales: number, inverses: number, zeros: number, high: number]
+  ): void;
+  /**
    * u = clamp(rne(x * inverse) + zero), x~ = (u - zero) * scale * factor; `step` is 4 where each group has parameters, 0 where
    * all share one.
    */

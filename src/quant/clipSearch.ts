@@ -1,5 +1,5 @@
-/** Better scales than the extremes give: the one of least squared error, and half-quadratic refinement. */
-import { roundHalfEven, roundingMagic } from '../numeric/floats';
+/** Better scales than the extremes give: those of least squared error. */
+import { roundingMagic } from '../numeric/floats';
 import type { LinearCode, QuantParameters } from './linearCode';
 import type { Survey } from './scheme';
 import { addTo } from './surveys';
@@ -88,42 +88,4 @@ export function clipErrors(code: LinearCode, scaleDtype: ScaleDtype, columns: nu
     },
     merge: addTo,
   };
-}
-
-/** Settings of the published solver. */
-const hqq = { norm: 0.7, beta: 10, kappa: 1.01, iterations: 20 } as const;
-
-/**
- * Half-quadratic refinement of the zero point (H. Badri, A. Shaji, "Half-Quadratic Quantization of Large Machine
- * Learning Models", 2023; mobiusml/hqq, core/optimize.py): with the scale held, in turns
- * q = clamp(round(x / s + z)), e = shrink(x - (q - z) s), z = mean(q - (x - e) / s), where
- * shrink(r) = sign(r) max(0, |r| - |r|^(p-1) / beta), p = 0.7, beta = 10, growing by 1 % a turn, for at most 20 turns.
- * It stops when the mean |error| no longer falls. The result is the zero point whose error was least, no integer.
- */
-export function refineZero(code: LinearCode, values: Float32Array, start: QuantParameters): number {
-  const { scale, inverse } = start;
-  let { zero } = start;
-  let best = zero;
-  let bestError = Number.POSITIVE_INFINITY;
-  let beta: number = hqq.beta;
-  for (let turn = 0; turn < hqq.iterations; turn++) {
-    let sum = 0;
-    let error = 0;
-    for (let i = 0; i < values.length; i++) {
-      const x = values[i]!;
-      const scaled = x * inverse;
-      const q = Math.min(Math.max(roundHalfEven(scaled + zero), code.low), code.high);
-      const rest = x - (q - zero) * scale;
-      const size = Math.abs(rest);
-      error += size;
-      const shrunk = size === 0 ? 0 : Math.max(0, size - size ** (hqq.norm - 1) / beta);
-      sum += q - (x - Math.sign(rest) * shrunk) * inverse;
-    }
-    if (!(error < bestError)) break;
-    bestError = error;
-    best = zero;
-    zero = sum / values.length;
-    beta *= hqq.kappa;
-  }
-  return best;
 }

@@ -71,6 +71,7 @@ export {
   pruneRanks,
   squareSum,
 } from './quantPruning';
+export { encodeRefined, refineZeros } from './quantRefined';
 export {
   candidateErrors,
   dividedScales,

@@ -17,7 +17,7 @@ import { dequantizedKernel, keptKernel, prunedKernel } from './pruned';
 /** The kernel of a setting; undefined where its plain code is run. */
 export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | undefined {
   const { choice, graph } = setting;
-  const { scheme, prune, output, clip } = choice;
+  const { scheme, prune, output } = choice;
   // Weights of graphs have layouts of their own, but for casts.
   if (graph && (prune !== undefined || output === 'fake')) return undefined;
   if (output === 'fake') {
@@ -28,7 +28,6 @@ export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | 
     const inner = bandKernelFor(kernels, { ...setting, choice: { ...choice, prune: undefined } });
     return inner && prunedKernel(kernels, setting, inner);
   }
-  if (clip === 'hqq') return undefined;
   if (scheme.startsWith('prune-')) return keptKernel(kernels, setting);
   if (scheme === 'f16' || scheme === 'bf16') return castKernel(kernels, scheme);
   const blockType = graph ? undefined : blockTypeNamed(scheme);

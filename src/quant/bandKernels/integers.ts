@@ -1,5 +1,6 @@
 /** Linear integers, ternary codes and bitsandbytes' INT8 by the kernels. */
 import type { Kernels } from '../../kernels/kernels';
+import { roundToDtype } from '../../numeric/floats';
 import { clipShrinks } from '../clipSearch';
 import type { LinearCode } from '../linearCode';
 import { floatBytes, packColumns } from '../packing';
@@ -38,6 +39,7 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
   const groups = Math.ceil(columns / width);
   const common = sharedParametersOf(code, setting);
   const tables = remembering((known: Knowledge) => tablesOf(common(known)));
+  const isRefined = clip === 'hqq';
   const isShared = granularity === 'tensor' || granularity === 'column';
   const stride = 4 * Math.ceil((columns * bits) / 32);
 
@@ -79,6 +81,11 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
           )
         : quant.integerScales(lowest, highest, count, ...form, scales, inverses, zeros);
     if (refused >= 0) return undefined;
+    if (isRefined) {
+      quant.refineZeros(x, rows, columns, width, (1 << bits) - 1, scales, inverses, zeros);
+      const values = kernels.f32(zeros, count);
+      for (let i = 0; i < count; i++) values[i] = roundToDtype(values[i]!, scaleDtype);
+    }
     return { scales, inverses, zeros, step: 4 };
   }
 
@@ -96,6 +103,11 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
     const stored = scaleBytes(kernels, scales, rows * groups, scaleDtype);
     yield { suffix: '_scale', byteOffset: scaleOffset, bytes: stored };
     if (symmetric) return;
+    if (isRefined) {
+      const bytes = scaleBytes(kernels, zeros, rows * groups, scaleDtype);
+      yield { suffix: '_zero', byteOffset: scaleOffset, bytes };
+      return;
+    }
     const packedZeros = packColumns(new Uint8Array(kernels.f32(zeros, rows * groups)), groups, bits);
     yield { suffix: '_zero_point', byteOffset: ((row * bits) / 32) * 4 * groups, bytes: packedZeros };
   }
@@ -107,7 +119,7 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
   };
 }
 
-/** See src/quant/schemes/linearInteger.ts; not for half-quadratic zero points, which are no integers. */
+/** See src/quant/schemes/linearInteger.ts. Refined zero points are no integers: such codes are not for graphs. */
 export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Setting): PrepareBand {
   const { columns, choice } = setting;
   const { low, high } = code;
@@ -124,7 +136,10 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
       ...{ columns, width, scales, step, byColumn, inverses: () => inverses },
       code: { kind: 'integer', low, high, zeros, factor: 1 },
       encode(codes) {
-        if (byColumn) quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
+        if (choice.clip === 'hqq')
+          quant.encodeRefined(x, codes, y, rows, columns, width, scales, inverses, zeros, high);
+        else if (byColumn)
+          quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
         else
           quant.encodeGroups(
             ...([x, codes, y, rows, columns, width, scales, inverses, zeros, step, 1, low, high] as const),

@@ -1,6 +1,7 @@
 /** Linear integers of 2 to 8 bits, symmetric and asymmetric. Formulas are at `absmaxCode` and `zeropointCode`. */
 import { roundHalfEven, roundToDtype } from '../../numeric/floats';
-import { clipErrors, clipShrinks, leastErrorShrink, refineZero, shrinkOf } from '../clipSearch';
+import { clipErrors, clipShrinks, leastErrorShrink, shrinkOf } from '../clipSearch';
+import { refineZero } from '../halfQuadratic';
 import type { LinearCode, QuantParameters } from '../linearCode';
 import { floatBytes, packColumns, packRows, piece, shapeBytes } from '../packing';
 import { remembering } from '../remembering';
@@ -222,7 +223,7 @@ function encodeRun(target: Target, start: number, end: number, own: QuantParamet
   const { scale, inverse, zero } = own;
   for (let i = start; i < end; i++) {
     const scaled = Math.fround(values[i]! * inverse);
-    let u = floatZero ? roundHalfEven(scaled + zero) : roundHalfEven(scaled) + zero;
+    let u = floatZero ? roundHalfEven(Math.fround(scaled + zero)) : roundHalfEven(scaled) + zero;
     if (u < low) u = low;
     else if (u > high) u = high;
     codes[i] = u;

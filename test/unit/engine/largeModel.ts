@@ -8,13 +8,17 @@ import { randomValues, request, writeModel } from './support';
 
 export const largeTensors = 24;
 
-/** Writes it as `folder`/model.safetensors with a configuration, and returns the file's path. */
-export function writeLarge(folder: string): string {
-  const tensors = Array.from({ length: largeTensors }, (_, i) => ({
+/**
+ * Writes it as `folder`/model.safetensors with a configuration, and returns the file's path. With `times` as many tensors, whose
+ * values repeat themselves.
+ */
+export function writeLarge(folder: string, times = 1): string {
+  const data = Array.from({ length: largeTensors }, (_, i) => bf16Data(randomValues(2 ** 19, i + 1)));
+  const tensors = Array.from({ length: times * largeTensors }, (_, i) => ({
     name: `layers.${i}.proj.weight`,
     dtype: 'BF16',
     shape: [512, 1024],
-    data: bf16Data(randomValues(2 ** 19, i + 1)),
+    data: data[i % largeTensors]!,
   }));
   const path = writeModel(join(folder, 'model.safetensors'), tensors);
   writeFileSync(join(folder, 'config.json'), '{}');

@@ -199,6 +199,12 @@ describe('a source', () => {
 });
 
 describe('what killed processes leave', () => {
+  /** Long enough for two hosts to be found at work. */
+  let long = '';
+  beforeAll(() => {
+    long = writeLarge(join(folder, 'long'), 5);
+  });
+
   /** Starts a slow job in an engine of a host of its own; resolves when its temporary folder is there. */
   async function hostWithJob(out: string, journal: string) {
     const script = join(folder, 'host.mjs');
@@ -212,9 +218,8 @@ describe('what killed processes leave', () => {
       process.send(child.pid);`,
     );
     mkdirSync(dirname(out), { recursive: true });
-    // The host's own request: slow enough to be found at work, since half-quadratic refinement has no kernel.
-    const slowest = { scheme: 'int4-zeropoint', clip: 'hqq', output: 'fake', overwrite: true } as const;
-    const host = fork(script, [enginePath, JSON.stringify(slowRequest(model, out, slowest))], {
+    const own = slowRequest(long, out, { overwrite: true });
+    const host = fork(script, [enginePath, JSON.stringify(own)], {
       env: { ...process.env, TENSOR_LOUPE_JOURNAL: journal, TENSOR_LOUPE_WORKERS: '1' },
     });
     // Whatever fails: an engine ends with its host.

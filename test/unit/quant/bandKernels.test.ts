@@ -22,7 +22,7 @@ function choicesOf({ name, options }: Scheme): SchemeChoice[] {
     (granularity === 'block' ? [...options.blockSizes!].filter((size) => size <= 256) : [undefined]).flatMap(
       (blockSize) =>
         (options.clips ?? [undefined])
-          .filter((clip) => clip !== 'hqq')
+          .filter((clip) => clip !== 'hqq' || granularity === 'row' || granularity === 'block')
           .flatMap((clip) =>
             (options.doubleQuant ? [false, true] : [undefined]).map((doubleQuant) => ({
               scheme: name,
@@ -191,11 +191,6 @@ it('has kernels for every scheme of ours', () => {
   expect(without.map(({ name }) => name)).toEqual([]);
 });
 
-it('leaves refined zero points to the plain code', () => {
-  const choice: SchemeChoice = { scheme: 'int4-zeropoint', granularity: 'row', clip: 'hqq' };
-  expect(bandKernelFor(kernels, settingFor(choice, 'F32', { rows: 4, columns: 64 }))).toBeUndefined();
-});
-
 /** Prunings, alone and before a scheme, and other choices that lie around a scheme's kernel. */
 const prunings: readonly Partial<SchemeChoice>[] = [
   ...[0, 0.3, 0.5, 1].map((ratio) => ({ prune: 'magnitude' as const, ratio })),
@@ -212,6 +207,7 @@ const inner: readonly SchemeChoice[] = [
   { scheme: 'int8-absmax', granularity: 'row' },
   { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 32 },
   { scheme: 'int8-zeropoint', granularity: 'tensor' },
+  { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 32, clip: 'hqq' },
   { scheme: 'int5-absmax', granularity: 'column' },
   { scheme: 'nf4', granularity: 'block', doubleQuant: true },
   { scheme: 'f8-e4m3', granularity: 'tensor' },
@@ -283,6 +279,20 @@ it('surveys tensors as the plain code does', () => {
     { numRuns: 300 },
   );
   expect(compared).toBeGreaterThan(50);
+});
+
+it('refines zero points as the plain code does where errors are large enough to be kept', () => {
+  const choices = schemes
+    .flatMap(choicesOf)
+    .filter(({ clip, blockSize = 0 }) => clip === 'hqq' && blockSize <= 64);
+  fc.assert(
+    fc.property(matrix, fc.constantFrom(...choices), ({ rows, columns, values }, choice) => {
+      const large = values.map((value) => Math.min(Math.max(value, -(2 ** 40)), 2 ** 40) * 512);
+      const setting = settingFor(choice, 'F32', { rows, columns });
+      expect(compare(setting, [], 0, large)).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 it('decides at thresholds of codebooks as the plain code does', () => {
