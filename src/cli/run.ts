@@ -11,7 +11,7 @@ import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
 import { editMetadata } from './editMetadata';
 import { showMemory } from './memoryCommand';
-import { type CliOptions, globPattern, parseOptions, usage } from './options';
+import { type CliOptions, globPattern, parseOptions } from './options';
 import {
   errorsJson,
   errorTable,
@@ -23,6 +23,7 @@ import {
 } from './output';
 import { readRecipeFile } from './recipe';
 import { TerminalProgress } from './terminalProgress';
+import { usage } from './usage';
 import { type Print, saveTensor, showTensor } from './view';
 
 const exitCodes: Record<ErrorCode, number> = {

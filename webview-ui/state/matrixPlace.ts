@@ -58,6 +58,14 @@ export function placeOf(
   return { place: { row: Math.floor(flat / columns), column: flat % columns }, slice: undefined };
 }
 
+/** Whether two slices along the same dimensions show different elements. */
+export function showsOther(slice: TensorSlice, before: TensorSlice | undefined): boolean {
+  return slice.at.some((index, dimension) => {
+    const isFree = dimension === slice.rowDimension || dimension === slice.columnDimension;
+    return !isFree && index !== before?.at[dimension];
+  });
+}
+
 /** A saved slice that still fits the shape. */
 export function restoredSlice(
   saved: TensorSlice | undefined,

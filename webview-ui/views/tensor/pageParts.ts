@@ -73,3 +73,10 @@ export function indicesText({ at, rowDimension, columnDimension }: TensorSlice):
     )
     .join(', ');
 }
+
+/** Why there are no values to show. */
+export function renderNoValues({ elements, unreadable }: TensorSubject): TemplateResult {
+  return html`<div class="page-message" data-testid="no-values">
+    <p>${elements === 0 ? 'The tensor is empty: one of its dimensions is 0.' : `No values to show: ${unreadable}`}</p>
+  </div>`;
+}

@@ -1,19 +1,35 @@
 /** What a viewer shows as a PNG file: the matrix, a line that says what it is, and the legend. */
+
+import type { TensorSlice } from '../../../src/protocol/engineApi';
+import type { TensorSubject } from '../../../src/protocol/tensorViewApi';
 import { cssColour } from '../../draw/colour';
 import { type LegendContent, legendHeight, paintLegend } from '../../draw/scaleLegend';
 import { readTheme } from '../../draw/theme';
+import { formatShape } from '../../state/format';
 import type { MatrixView } from './matrixView';
+import { indicesText } from './pageParts';
+import { positionText } from './readout';
 
 /** CSS pixels. */
 const margin = 10;
 const lineHeight = 16;
 
+/** The tensor's name, and where the picture was taken in it. */
+function titleLines(subject: TensorSubject, { scene }: MatrixView, slice: TensorSlice | undefined): string[] {
+  const { name, checkpoint, dtype, shape } = subject;
+  const where = slice ? `[${indicesText(slice)}] · ` : '';
+  const part = scene ? positionText(scene) : '';
+  return [name, `${checkpoint} · ${dtype} · ${formatShape(shape)} · ${where}${part}`];
+}
+
 /** Bytes of the file. Throws when the window gives no picture. */
 export async function picturePng(
+  subject: TensorSubject,
   view: MatrixView,
-  lines: readonly string[],
+  slice: TensorSlice | undefined,
   legend: LegendContent | undefined,
 ): Promise<Uint8Array> {
+  const lines = titleLines(subject, view, slice);
   const cells = document.createElement('canvas');
   const source = view.canvas('cells');
   cells.width = source.width;

@@ -1,5 +1,5 @@
 /** The tensor viewer's page: gets the tensor from the host and puts the matrix and what belongs to it together. */
-import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { Region } from '../../../src/protocol/engineApi';
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
 import type {
@@ -11,21 +11,19 @@ import type {
 import type { ViewSettings } from '../../../src/protocol/webviewApi';
 import '../../draw/scaleLegend';
 import { onThemeChange } from '../../draw/theme';
-import { formatShape } from '../../state/format';
-import type { MagnitudeRanks } from '../../state/magnitudeRanks';
-import { firstSlice, type MatrixPlace, placeOf, sliceSize } from '../../state/matrixPlace';
+import { firstSlice, type MatrixPlace, placeOf, showsOther, sliceSize } from '../../state/matrixPlace';
 import { followsView } from '../../state/valueRange';
-import { type ElementState, renderElement } from './elementView';
-import type { MatrixProfile } from './matrixDrawing';
+import { renderElement } from './elementView';
 import { type MatrixEvents, renderMatrixFrame } from './matrixFrame';
 import type { MatrixSource } from './matrixScene';
 import type { MatrixView } from './matrixView';
 import { commandOfKey } from './pageKeys';
-import { indicesText, type Refusal, renderNotices, renderRefusal, renderStrip } from './pageParts';
+import { renderNotices, renderNoValues, renderRefusal, renderStrip } from './pageParts';
 import { picturePng } from './picturePng';
-import { cellSentence, positionText } from './readout';
-import { renderDistribution, renderFigures, renderTop, type StatsState } from './sidePanel';
+import { cellSentence } from './readout';
+import { renderDistribution, renderFigures, renderTop } from './sidePanel';
 import { renderSlice } from './slicePicker';
+import { TensorPageState } from './tensorPageState';
 import { TensorReader } from './tensorReader';
 import { renderToolbar } from './toolbar';
 import { firstChoices, restoreView, type ViewChoices } from './viewChoices';
@@ -34,52 +32,9 @@ import { ViewColours } from './viewColours';
 /** Ranges that follow the view are taken anew when it has rested so long, ms. */
 const restMs = 150;
 
-export class TensorPage extends LitElement {
-  static override properties = {
-    subject: { state: true },
-    refusal: { state: true },
-    choices: { state: true },
-    stats: { state: true },
-    ranks: { state: true },
-    profile: { state: true },
-    element: { state: true },
-    selected: { state: true },
-    hovered: { state: true },
-    pending: { state: true },
-    failure: { state: true },
-    changedNotice: { state: true },
-    engineNotice: { state: true },
-    showsTable: { state: true },
-    marked: { state: true },
-    viewCount: { state: true },
-    shownCount: { state: true },
-    themeCount: { state: true },
-    announced: { state: true },
-  };
+export class TensorPage extends TensorPageState {
   rpc!: Rpc<TensorPageContract, TensorHostContract>;
   keeper!: { getState(): unknown; setState(state: unknown): void };
-
-  declare private subject: TensorSubject | undefined;
-  declare private refusal: Refusal | undefined;
-  declare private choices: ViewChoices;
-  declare private stats: StatsState;
-  declare private ranks: MagnitudeRanks | undefined;
-  declare private profile: MatrixProfile | undefined;
-  declare private element: ElementState;
-  declare private selected: MatrixPlace | undefined;
-  declare private hovered: MatrixPlace | undefined;
-  declare private pending: number;
-  declare private failure: string | undefined;
-  declare private changedNotice: string;
-  declare private engineNotice: string;
-  declare private showsTable: boolean;
-  declare private marked: Region | undefined;
-  /** Counts what the view showed, so that texts about it are written anew. */
-  declare private viewCount: number;
-  /** The same, once it rests: for ranges. */
-  declare private shownCount: number;
-  declare private themeCount: number;
-  declare private announced: string;
 
   private settings: ViewSettings = { colorMap: 'viridis', outlierFactor: 8 };
   private kept: TensorViewState | undefined;
@@ -89,21 +44,6 @@ export class TensorPage extends LitElement {
   private restTimer: ReturnType<typeof setTimeout> | undefined;
   private endTheme: (() => void) | undefined;
   private startRegion: Region | undefined;
-
-  constructor() {
-    super();
-    this.choices = firstChoices;
-    this.stats = { kind: 'reading' };
-    this.element = { kind: 'none' };
-    this.pending = 0;
-    this.changedNotice = '';
-    this.engineNotice = '';
-    this.showsTable = false;
-    this.viewCount = 0;
-    this.shownCount = 0;
-    this.themeCount = 0;
-    this.announced = '';
-  }
 
   protected override createRenderRoot(): this {
     return this;
@@ -199,11 +139,7 @@ export class TensorPage extends LitElement {
     const { subject } = this;
     if (!subject) return;
     const { place, slice } = placeOf(at, subject.shape, this.choices.slice);
-    const isMoved = slice?.at.some((index, dimension) => {
-      const isFree = dimension === slice.rowDimension || dimension === slice.columnDimension;
-      return !isFree && index !== this.choices.slice?.at[dimension];
-    });
-    if (isMoved) this.choose({ slice });
+    if (slice && showsOther(slice, this.choices.slice)) this.choose({ slice });
     void this.updateComplete.then(() => {
       this.matrix?.goTo(place);
       this.matrix?.focus();
@@ -213,13 +149,7 @@ export class TensorPage extends LitElement {
   async picture(): Promise<{ png: Uint8Array }> {
     const { subject, matrix } = this;
     if (!subject || !matrix?.scene) throw new LoupeError('usage', 'There is no picture yet.');
-    const { slice } = this.choices;
-    const where = slice ? `[${indicesText(slice)}] · ` : '';
-    const lines = [
-      subject.name,
-      `${subject.checkpoint} · ${subject.dtype} · ${formatShape(subject.shape)} · ${where}${positionText(matrix.scene)}`,
-    ];
-    return { png: await picturePng(matrix, lines, this.colours.legend) };
+    return { png: await picturePng(subject, matrix, this.choices.slice, this.colours.legend) };
   }
 
   /** Runs a command of the host. */
@@ -280,10 +210,7 @@ export class TensorPage extends LitElement {
       );
     if (!subject) return html`<p class="page-message" role="status">Opening the tensor…</p>`;
     if (subject.unreadable !== undefined || subject.elements === 0)
-      return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
-        <div class="page-message" data-testid="no-values">
-          <p>${subject.elements === 0 ? 'The tensor is empty: one of its dimensions is 0.' : `No values to show: ${subject.unreadable}`}</p>
-        </div>`;
+      return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}${renderNoValues(subject)}`;
     return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
       <div class="viewer">
         <div class="main">
