@@ -83,7 +83,7 @@ function schemeSize(
 }
 
 /** Bytes of all pieces, or why the scheme does not fit. */
-function encodedBytes(choice: SchemeChoice, { name, dtype, shape }: SizedTensor): number | LoupeError {
+export function encodedBytes(choice: SchemeChoice, { name, dtype, shape }: SizedTensor): number | LoupeError {
   try {
     const setting = settingFor(choice, dtype, { ...matrixShape(shape), layer: layerOf(name) });
     return storedBytes(encodingFor(setting).pieces());

@@ -68,3 +68,11 @@ export function mayNameModel(text: string): boolean {
   if (text.includes('\0') || text.includes('\n')) return false;
   return !/^[a-z][a-z0-9+.-]+:\/\//i.test(text) || text.startsWith('file://');
 }
+
+/** Variables, keys and arguments that hold the names of models. */
+const modelKey =
+  /(^|_)(base_?)?model(_?(id|name|path|dir|ckpt|checkpoint))?(_or_path)?$|^_?name_or_path$|(^|_)repo_?id$|(^|_)(checkpoint|pretrained)(_?(name|path|id))?$/i;
+
+/** Whether what has this name is a model by all appearances: MODEL_ID, base_model, "model". */
+export const isModelKey = (name: string): boolean =>
+  name.length <= 64 && modelKey.test(name.replaceAll('-', '_'));

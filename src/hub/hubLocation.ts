@@ -35,15 +35,18 @@ export interface HubAccess {
 }
 
 /** Hosts that stand for the Hub in a pasted address. */
-const hubHosts: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'hf.co'];
+export const hubHosts: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'hf.co'];
 const namePattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$/;
 const revisionPattern = /^[A-Za-z0-9_][A-Za-z0-9._/-]{0,254}$/;
 
-function checked(name: string, revision: string): HubRepository {
+/** Whether a text has the form of a model's name: "org/name", or "name" alone. */
+export function isHubName(name: string): boolean {
   const parts = name.split('/');
-  const isName =
-    parts.length <= 2 && parts.every((part) => namePattern.test(part) && !/\.\.|--|[.-]$/.test(part));
-  if (!isName)
+  return parts.length <= 2 && parts.every((part) => namePattern.test(part) && !/\.\.|--|[.-]$/.test(part));
+}
+
+function checked(name: string, revision: string): HubRepository {
+  if (!isHubName(name))
     throw new LoupeError('usage', `"${name.slice(0, 120)}" is no model's name: write it as org/name.`);
   if (!revisionPattern.test(revision) || revision.includes('..') || revision.includes('//'))
     throw new LoupeError('usage', `"${revision.slice(0, 120)}" is no name of a revision.`);

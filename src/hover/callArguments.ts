@@ -1,0 +1,172 @@
+/** The call, object or list around a token, and what is given in it by which name. Pure. */
+import type { CodeToken } from './codeTokens';
+
+/** What is given for one argument: the tokens of an expression, never empty. */
+export interface Argument {
+  /** As it is written, with `-` as `_`; undefined for one that counts by its position. */
+  readonly name: string | undefined;
+  /** Among those without a name. */
+  readonly position: number;
+  /** Indices of its first token and behind its last one. */
+  readonly first: number;
+  readonly end: number;
+}
+
+export interface Enclosing {
+  readonly bracket: '(' | '[' | '{';
+  /** Last part of the called name, such as from_pretrained; undefined where nothing is called. */
+  readonly callee: string | undefined;
+  /** The called name with the dots. */
+  readonly calleePath: string | undefined;
+  /** Indices of the brackets; `close` is the number of tokens where it is beyond the window. */
+  readonly open: number;
+  readonly close: number;
+}
+
+const closing: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+const opening = new Set(Object.keys(closing));
+const closers = new Set(Object.values(closing));
+
+const isMark = (token: CodeToken | undefined, text: string): boolean =>
+  token?.kind === 'mark' && token.text === text;
+
+/** Brackets around the token at an index, from the inside out. */
+export function enclosingAt(tokens: readonly CodeToken[], index: number): Enclosing[] {
+  const found: Enclosing[] = [];
+  let depth = 0;
+  for (let at = index - 1; at >= 0; at--) {
+    const { kind, text } = tokens[at]!;
+    if (kind !== 'mark') continue;
+    if (closers.has(text)) depth++;
+    else if (opening.has(text)) {
+      if (depth > 0) depth--;
+      else found.push(enclosing(tokens, at));
+    }
+  }
+  return found;
+}
+
+function enclosing(tokens: readonly CodeToken[], open: number): Enclosing {
+  const bracket = tokens[open]!.text as Enclosing['bracket'];
+  const before = bracket === '(' ? calleeBefore(tokens, open) : undefined;
+  const callee = before?.text.split('.').at(-1);
+  return { bracket, callee, calleePath: before?.text, open, close: closeOf(tokens, open) };
+}
+
+/** The called name; in TypeScript, type arguments may stand between. */
+function calleeBefore(tokens: readonly CodeToken[], open: number): CodeToken | undefined {
+  let at = open - 1;
+  if (isMark(tokens[at], '>')) {
+    while (at > 0 && !isMark(tokens[at], '<')) at--;
+    at--;
+  }
+  const before = tokens[at];
+  return before?.kind === 'word' && !/^\d/.test(before.text) ? before : undefined;
+}
+
+/** The matching bracket, or the number of tokens. */
+function closeOf(tokens: readonly CodeToken[], open: number): number {
+  let depth = 0;
+  for (let at = open; at < tokens.length; at++) {
+    const { kind, text } = tokens[at]!;
+    if (kind !== 'mark') continue;
+    if (opening.has(text)) depth++;
+    else if (closers.has(text) && --depth === 0) return at;
+  }
+  return tokens.length;
+}
+
+/** What stands in a bracket, apart by commas; `key: value` and `name = value` have names. */
+export function argumentsIn(
+  tokens: readonly CodeToken[],
+  { open, close }: Pick<Enclosing, 'open' | 'close'>,
+): Argument[] {
+  const found: Argument[] = [];
+  let position = 0;
+  let first = open + 1;
+  let depth = 0;
+  for (let at = open + 1; at <= close; at++) {
+    const token = tokens[at];
+    const isEnd = at === close || (depth === 0 && isMark(token, ','));
+    if (isEnd) {
+      if (at > first) {
+        const given = namedArgument(tokens, first, at);
+        found.push({ ...given, position: given.name === undefined ? position++ : -1 });
+      }
+      first = at + 1;
+    } else if (token?.kind === 'mark') {
+      if (opening.has(token.text)) depth++;
+      else if (closers.has(token.text)) depth--;
+    }
+  }
+  return found;
+}
+
+function namedArgument(
+  tokens: readonly CodeToken[],
+  first: number,
+  end: number,
+): Pick<Argument, 'name' | 'first' | 'end'> {
+  const [name, mark] = [tokens[first]!, tokens[first + 1]];
+  const isNamed =
+    first + 2 < end &&
+    name.kind !== 'mark' &&
+    (isMark(mark, ':') || (isMark(mark, '=') && !isMark(tokens[first + 2], '=')));
+  return isNamed
+    ? { name: name.text.replaceAll('-', '_'), first: first + 2, end }
+    : { name: undefined, first, end };
+}
+
+/**
+ * The same with what stands in objects that are given (`{ dtype: "fp16" }`, `model_kwargs={...}`, `dict(...)`), one level
+ * deep.
+ */
+export function flattened(tokens: readonly CodeToken[], given: readonly Argument[]): Argument[] {
+  return given.flatMap((argument) => {
+    const { first } = argument;
+    const isDict = isMark(tokens[first + 1], '(') && tokens[first]?.text === 'dict';
+    const open = isMark(tokens[first], '{') ? first : isDict ? first + 1 : undefined;
+    if (open === undefined) return [argument];
+    return [
+      argument,
+      ...argumentsIn(tokens, { open, close: closeOf(tokens, open) }).filter(({ name }) => name),
+    ];
+  });
+}
+
+/** The latest `name = ...` before an index: the place of its expression's first token. */
+export function assignedBefore(
+  tokens: readonly CodeToken[],
+  name: string,
+  index: number,
+): number | undefined {
+  for (let at = index - 3; at >= 0; at--) {
+    const isAssigned =
+      tokens[at]!.kind === 'word' &&
+      tokens[at]!.text === name &&
+      isMark(tokens[at + 1], '=') &&
+      !isMark(tokens[at + 2], '=') &&
+      !isMark(tokens[at - 1], ',') &&
+      !isMark(tokens[at - 1], '(');
+    if (isAssigned) return at + 2;
+  }
+  return undefined;
+}
+
+/** The call that begins at an index, such as BitsAndBytesConfig(...). */
+export function callAt(tokens: readonly CodeToken[], index: number): Enclosing | undefined {
+  return tokens[index]?.kind === 'word' && isMark(tokens[index + 1], '(')
+    ? enclosing(tokens, index + 1)
+    : undefined;
+}
+
+/** Methods that are called on what a call gives: `half` of `from_pretrained(...).half()`. */
+export function methodsAfter(tokens: readonly CodeToken[], close: number): string[] {
+  const names: string[] = [];
+  let at = close;
+  while (isMark(tokens[at + 1], '.') && tokens[at + 2]?.kind === 'word' && isMark(tokens[at + 3], '(')) {
+    names.push(tokens[at + 2]!.text);
+    at = closeOf(tokens, at + 3);
+  }
+  return names;
+}

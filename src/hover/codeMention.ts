@@ -1,0 +1,206 @@
+/** Finds the model that a call, an assignment or a key names in Python, JavaScript, TypeScript and JSON. Pure. */
+import type { Runtime } from '../estimate/types';
+import {
+  type Argument,
+  argumentsIn,
+  assignedBefore,
+  callAt,
+  type Enclosing,
+  enclosingAt,
+  flattened,
+  methodsAfter,
+} from './callArguments';
+import type { CodeToken } from './codeTokens';
+import { wordsMention } from './commandMention';
+import { dtypeWord, isLoadWord, type LoadWords, noWords, readWord } from './loadWords';
+import type { ModelMention } from './modelMention';
+import { isModelKey } from './modelReference';
+
+interface ModelCall {
+  /** Place of the model among arguments without a name. */
+  readonly position?: number;
+  readonly names: readonly string[];
+  /** The same of a file in the repository. */
+  readonly filePosition?: number;
+  readonly fileNames?: readonly string[];
+  readonly runtime?: Runtime;
+}
+
+const transformersNames = [
+  'pretrained_model_name_or_path',
+  'model_name',
+  'model_name_or_path',
+  'repo_id',
+  'model_id',
+];
+
+/** By the last part of the called name. */
+const modelCalls: ReadonlyMap<string, ModelCall> = new Map<string, ModelCall>([
+  ['from_pretrained', { position: 0, names: transformersNames, fileNames: ['gguf_file', 'filename'] }],
+  ['snapshot_download', { position: 0, names: ['repo_id'] }],
+  ['hf_hub_download', { position: 0, names: ['repo_id'], filePosition: 1, fileNames: ['filename'] }],
+  ['pipeline', { position: 1, names: ['model'] }],
+  ['LLM', { position: 0, names: ['model'], runtime: 'vllm' }],
+  ['EngineArgs', { position: 0, names: ['model'], runtime: 'vllm' }],
+  ['AsyncEngineArgs', { position: 0, names: ['model'], runtime: 'vllm' }],
+  ['Llama', { position: 0, names: ['model_path'], runtime: 'llama.cpp' }],
+  ['SentenceTransformer', { position: 0, names: ['model_name_or_path'] }],
+  ['CrossEncoder', { position: 0, names: ['model_name_or_path', 'model_name'] }],
+  ['snapshotDownload', { names: ['repo'] }],
+]);
+
+const longestName = 512;
+
+/** The mention at a token, or undefined where it is no string and no variable that stands for a model. */
+export function codeMention(tokens: readonly CodeToken[], index: number): ModelMention | undefined {
+  const token = tokens[index]!;
+  if (token.kind === 'mark' || token.text.length > longestName) return undefined;
+  const around = enclosingAt(tokens, index);
+  const call = around.find(({ bracket }) => bracket === '(');
+  const known = call?.callee === undefined ? undefined : modelCalls.get(call.callee);
+  if (call && known) {
+    const inCall = mentionInCall(tokens, index, call, known);
+    if (inCall) return inCall;
+  }
+  if (token.kind !== 'string' || token.text.trim() === '' || token.text.includes('{')) return undefined;
+  const inList = around[0]?.bracket === '[' ? listMention(tokens, index, around[0]) : undefined;
+  if (inList && inList.kind !== 'path') return inList;
+  const place = { text: token.text, line: token.line, start: token.start, end: token.end };
+  const name = nameBefore(tokens, index);
+  // A key's siblings say how it is loaded; so do the other arguments of a call that is not known.
+  const scope = around[0];
+  const load = noWords();
+  if (scope) readArguments(tokens, flattened(tokens, argumentsIn(tokens, scope)), scope.open, load);
+  const isModel = name !== undefined && isModelKey(name.split('.').at(-1)!);
+  return { ...place, kind: isModel ? 'perhaps' : 'path', load };
+}
+
+/** The name to which the token at an index is given: of a variable, an argument or a key. */
+function nameBefore(tokens: readonly CodeToken[], index: number): string | undefined {
+  const mark = tokens[index - 1];
+  const name = tokens[index - 2];
+  if (mark?.kind !== 'mark' || name === undefined || name.kind === 'mark') return undefined;
+  if (mark.text === ':') return name.text;
+  if (mark.text !== '=') return undefined;
+  // MODEL: str = "..." has its type between.
+  const isTyped = tokens[index - 3]?.kind === 'mark' && tokens[index - 3]!.text === ':';
+  return isTyped ? tokens[index - 4]?.text : name.text;
+}
+
+function mentionInCall(
+  tokens: readonly CodeToken[],
+  index: number,
+  call: Enclosing,
+  known: ModelCall,
+): ModelMention | undefined {
+  const given = flattened(tokens, argumentsIn(tokens, call));
+  const find = (names: readonly string[] | undefined, position: number | undefined) =>
+    given.find(({ name }) => name !== undefined && names?.includes(name)) ??
+    given.find((argument) => position !== undefined && argument.position === position);
+  const model = find(known.names, known.position);
+  const file = find(known.fileNames, known.filePosition);
+  const at = [model, file].find((argument) => argument?.first === index && argument.end === index + 1);
+  const text = model && textAt(tokens, model, call.open);
+  if (!at || text === undefined || text.length > longestName) return undefined;
+  const { line, start, end } = tokens[index]!;
+  const load = noWords();
+  if (known.runtime) load.setting.runtime = known.runtime;
+  readArguments(tokens, given, call.open, load);
+  for (const method of methodsAfter(tokens, call.close)) {
+    const dtype = /^(half|bfloat16|float)$/.test(method) ? dtypeWord(method) : undefined;
+    if (dtype) load.setting.dtype = dtype;
+  }
+  const fileText = file && textAt(tokens, file, call.open);
+  if (fileText !== undefined) load.file = fileText;
+  return { text, kind: 'model', line, start, end, load };
+}
+
+/** The text that an argument stands for: a string, or a variable to which one was assigned above. */
+function textAt(tokens: readonly CodeToken[], { first, end }: Argument, before: number): string | undefined {
+  const token = tokens[first];
+  if (end !== first + 1 || !token) return undefined;
+  if (token.kind === 'string') return token.text.includes('{') ? undefined : token.text;
+  const assigned = assignedBefore(tokens, token.text, before);
+  const value = assigned === undefined ? undefined : tokens[assigned];
+  return value?.kind === 'string' && isWhole(tokens, assigned!) && !value.text.includes('{')
+    ? value.text
+    : undefined;
+}
+
+/** Whether the expression at an index is one token: the next one stands in another line, or ends it. */
+function isWhole(tokens: readonly CodeToken[], index: number): boolean {
+  const next = tokens[index + 1];
+  return !next || next.line !== tokens[index]!.line || next.text === ';' || next.text === ',';
+}
+
+/** Takes in all arguments that say how to load. */
+function readArguments(
+  tokens: readonly CodeToken[],
+  given: readonly Argument[],
+  before: number,
+  load: LoadWords,
+): void {
+  for (const argument of given) {
+    const { name, first, end } = argument;
+    if (name === undefined) continue;
+    if (name === 'quantization_config') readQuantizationConfig(tokens, argument, before, load);
+    else if (isLoadWord(name)) {
+      const value = wordAt(tokens, first, end, before);
+      if (value !== undefined) readWord(load, name, value);
+      else if (name !== 'device_map' && name !== 'revision') load.unread.push(name);
+    }
+  }
+}
+
+/** A string, a name or a number, perhaps negative; of a variable what was assigned to it. */
+function wordAt(
+  tokens: readonly CodeToken[],
+  first: number,
+  end: number,
+  before: number,
+): string | undefined {
+  const token = tokens[first]!;
+  if (end === first + 2 && token.text === '-') return `-${tokens[first + 1]!.text}`;
+  if (end !== first + 1 || token.kind === 'mark') return undefined;
+  if (
+    token.kind === 'string' ||
+    token.text.includes('.') ||
+    /^(True|False|true|false|\d.*)$/.test(token.text)
+  )
+    return token.text;
+  const assigned = assignedBefore(tokens, token.text, before);
+  if (assigned === undefined) return undefined;
+  return isWhole(tokens, assigned) && tokens[assigned]!.kind !== 'mark' ? tokens[assigned]!.text : undefined;
+}
+
+/** A BitsAndBytesConfig, given where it is needed or assigned to a variable above. */
+function readQuantizationConfig(
+  tokens: readonly CodeToken[],
+  { name, first, end }: Argument,
+  before: number,
+  load: LoadWords,
+): void {
+  const isVariable = end === first + 1 && tokens[first]!.kind === 'word';
+  if (isVariable && tokens[first]!.text === 'None') return;
+  const at = isVariable ? assignedBefore(tokens, tokens[first]!.text, before) : first;
+  const call = at === undefined ? undefined : callAt(tokens, at);
+  if (call?.callee !== 'BitsAndBytesConfig') {
+    load.unread.push(call?.callee ?? name!);
+    return;
+  }
+  const inner = noWords();
+  readArguments(tokens, argumentsIn(tokens, call), call.open, inner);
+  const { quantization, doubleQuant } = inner.setting;
+  Object.assign(load.setting, { quantization, ...(doubleQuant === undefined ? {} : { doubleQuant }) });
+}
+
+/** A command as a list of strings: ["vllm", "serve", "org/name"]. */
+function listMention(
+  tokens: readonly CodeToken[],
+  index: number,
+  { open, close }: Enclosing,
+): ModelMention | undefined {
+  const strings = tokens.slice(open + 1, close).filter(({ kind }) => kind === 'string');
+  const at = strings.indexOf(tokens[index]!);
+  return wordsMention(strings, at, tokens[index]!.start);
+}
