@@ -1,6 +1,6 @@
 /**
  * Speed of the encoders of ggml's types, kernels against the plain code, without and with an importance matrix, on one thread: GB of float32
- * that are encoded in a second of the processor's time, dequantized values not included. Run it with `node scripts/bench.mjs ggml`; it is no part of the test suite.
+ * that are encoded in a second of the processor's time, dequantized values not included. Run it with `node scripts/bench.mjs ggml`; it is no part of the test suite. BENCH_TYPES=Q3_K,IQ1_S chooses some.
  *
  * GGML_ENCODE may name a program that calls ggml's own quantizers: TYPE COLUMNS VALUES OUTPUT [IMPORTANCE], files of float32, which prints
  * "N s", the processor's time of the call. Its bytes are compared, and the kernels' speed is printed as a multiple of its own.
@@ -77,9 +77,11 @@ function measure(name: (typeof blockTypes)[number]['name'], type: string, weight
 }
 
 console.log(`${elements} values; peer: ${process.env.GGML_ENCODE ?? 'none (GGML_ENCODE is not set)'}`);
+const wanted = process.env.BENCH_TYPES?.split(',');
 const ignoring = new Set(['Q8_0', 'MXFP4', 'TQ1_0', 'TQ2_0']);
 try {
   for (const { name, type, needsImportance } of blockTypes) {
+    if (wanted && !wanted.includes(type)) continue;
     if (!needsImportance) measure(name, type, false);
     if (!ignoring.has(type)) measure(name, type, true);
   }

@@ -26,7 +26,8 @@ const weights: usize = memory.data(1024);
 const codes: usize = memory.data(256);
 const scaleCodes: usize = memory.data(16);
 const offsetCodes: usize = memory.data(16);
-const floatCodes: usize = memory.data(256);
+/** Codes of a block's groups as float32, four groups in lanes one after the other. */
+const floatCodes: usize = memory.data(1024);
 
 /** Copies what was found for four groups to their places. */
 function keepFound(group: i32): void {
@@ -345,13 +346,11 @@ function storeSixBitCodes(dst: usize): void {
   }
 }
 
-/** Codes of -4..3 as float32 in four lanes, to the bytes of four groups. */
+/** Takes the codes of -4..3 that the search of a group left in its lane. */
 function keepLaneCodes(group: i32): void {
-  for (let at: usize = 0; at < 16; at++) {
-    const place = codes + ((<usize>group) << 4) + at;
-    for (let lane: usize = 0; lane < 4; lane++)
-      store<u8>(place + (lane << 4), <u8>(<i32>load<f32>(floatCodes + (at << 4) + (lane << 2)) + 4));
-  }
+  const lane = floatCodes + ((<usize>(group >> 2)) << 8) + ((<usize>(group & 3)) << 2);
+  const place = codes + ((<usize>group) << 4);
+  for (let i: usize = 0; i < 16; i++) store<u8>(place + i, <u8>(<i32>load<f32>(lane + (i << 4)) + 4));
 }
 
 export function encodeQ3_K(src: usize, dst: usize, elements: i32, importance: usize, columns: i32): i32 {
@@ -365,9 +364,8 @@ export function encodeQ3_K(src: usize, dst: usize, elements: i32, importance: us
     } else {
       for (let group = 0; group < 16; group += 4) {
         toLanes(src + ((<usize>group) << 6), 16, lanesOfX);
-        refinedLanes(lanesOfX, 16, 4, floatCodes, found);
+        refinedLanes(lanesOfX, 16, 4, floatCodes + ((<usize>group) << 6), found);
         keepFound(group);
-        keepLaneCodes(group);
       }
       const extreme = extremeScale();
       v128.store(scaleCodes, i8x16.splat(0));
@@ -389,8 +387,8 @@ export function encodeQ3_K(src: usize, dst: usize, elements: i32, importance: us
       const high = dst + 104 + (group & 3);
       store<u8>(high, <u8>(load<u8>(high) | ((code >> 4) << (2 * (group >> 2)))));
       const own = scale * <f32>(code - 32);
-      // Without an importance matrix the search's codes are there already.
       if (own !== 0 || importance !== 0) encodeSymmetricGroup(src, group, own, 4);
+      else keepLaneCodes(group);
     }
     storeTopBits(dst, 2);
     storePairs(dst + 32);

@@ -162,47 +162,75 @@ export function zeroLanes(extreme: v128): v128 {
 /** Weights times values, which every attempt needs. */
 const weightedValues: usize = memory.data(512);
 
+/** What the attempts of `symmetricLanes` have found so far, a lane for each group. */
+let symmetricScale: v128 = i32x4.splat(0);
+let symmetricBest: v128 = i32x4.splat(0);
+let symmetricInverse: v128 = i32x4.splat(0);
+
+/** Takes an attempt's scale where it is better. */
+function takeSymmetric(productSum: v128, squareSum: v128, inverse: v128): void {
+  const better = v128.and(
+    f32x4.gt(squareSum, f32x4.splat(0)),
+    f32x4.gt(f32x4.mul(productSum, productSum), f32x4.mul(symmetricBest, squareSum)),
+  );
+  const ratio = f32x4.div(productSum, squareSum);
+  symmetricScale = v128.bitselect(ratio, symmetricScale, better);
+  symmetricBest = v128.bitselect(f32x4.mul(ratio, productSum), symmetricBest, better);
+  symmetricInverse = v128.bitselect(inverse, symmetricInverse, better);
+}
+
 /** `symmetricScale`; the inverse of lanes of zeros is 0. */
 export function symmetricLanes(x: usize, w: usize, count: i32, half: i32, found: usize): void {
   const bytes = (<usize>count) << 4;
   const extreme = extremeLanes(x, count);
-  const lowMagic = f32x4.splat(magic - <f32>half);
-  const highMagic = f32x4.splat(magic + <f32>(half - 1));
+  const low = f32x4.splat(magic - <f32>half);
+  const high = f32x4.splat(magic + <f32>(half - 1));
+  const magics = f32x4.splat(magic);
   const zero = f32x4.splat(0);
-  for (let at: usize = 0; at < bytes; at += 16)
-    v128.store(weightedValues + at, f32x4.mul(v128.load(w + at), v128.load(x + at)));
-  let scale = zero;
-  let best = zero;
-  let bestInverse = zero;
-  for (let attempt = 0; attempt < 19; attempt++) {
-    const shift = attempt === 0 ? 0 : attempt <= 9 ? attempt - 10 : attempt - 9;
-    const steps = -(<f32>half + <f32>0.1 * <f32>shift);
-    const inverse = f32x4.div(f32x4.splat(steps), extreme);
-    let productSum = zero;
-    let squareSum = zero;
+  const first = f32x4.div(f32x4.splat(<f32>-half), extreme);
+  let products = zero;
+  let squares = zero;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const value = v128.load(x + at);
+    const weight = v128.load(w + at);
+    const weighted = f32x4.mul(weight, value);
+    v128.store(weightedValues + at, weighted);
+    const code = nearestWithin(f32x4.mul(first, value), low, high);
+    products = f32x4.add(products, f32x4.mul(weighted, code));
+    squares = f32x4.add(squares, f32x4.mul(f32x4.mul(weight, code), code));
+  }
+  symmetricScale = v128.andnot(f32x4.div(products, squares), f32x4.eq(squares, zero));
+  symmetricBest = f32x4.mul(symmetricScale, products);
+  symmetricInverse = first;
+  // Two attempts in one walk: neither needs to know what the other finds.
+  for (let pair = 0; pair < 9; pair++) {
+    const shift = pair < 4 ? 2 * pair - 9 : pair === 4 ? -1 : 2 * pair - 8;
+    const next = pair === 4 ? 1 : shift + 1;
+    const inverseA = f32x4.div(f32x4.splat(-(<f32>half + <f32>0.1 * <f32>shift)), extreme);
+    const inverseB = f32x4.div(f32x4.splat(-(<f32>half + <f32>0.1 * <f32>next)), extreme);
+    let productsA = zero;
+    let squaresA = zero;
+    let productsB = zero;
+    let squaresB = zero;
     for (let at: usize = 0; at < bytes; at += 16) {
-      const code = nearestWithin(f32x4.mul(inverse, v128.load(x + at)), lowMagic, highMagic);
-      productSum = f32x4.add(productSum, f32x4.mul(v128.load(weightedValues + at), code));
-      squareSum = f32x4.add(squareSum, f32x4.mul(f32x4.mul(v128.load(w + at), code), code));
+      const value = v128.load(x + at);
+      const weight = v128.load(w + at);
+      const weighted = v128.load(weightedValues + at);
+      const liftedA = f32x4.add(f32x4.mul(inverseA, value), magics);
+      const liftedB = f32x4.add(f32x4.mul(inverseB, value), magics);
+      const codeA = f32x4.sub(f32x4.pmin(f32x4.pmax(liftedA, low), high), magics);
+      const codeB = f32x4.sub(f32x4.pmin(f32x4.pmax(liftedB, low), high), magics);
+      productsA = f32x4.add(productsA, f32x4.mul(weighted, codeA));
+      productsB = f32x4.add(productsB, f32x4.mul(weighted, codeB));
+      squaresA = f32x4.add(squaresA, f32x4.mul(f32x4.mul(weight, codeA), codeA));
+      squaresB = f32x4.add(squaresB, f32x4.mul(f32x4.mul(weight, codeB), codeB));
     }
-    const ratio = f32x4.div(productSum, squareSum);
-    if (attempt === 0) {
-      scale = v128.andnot(ratio, f32x4.eq(squareSum, zero));
-      best = f32x4.mul(scale, productSum);
-      bestInverse = inverse;
-      continue;
-    }
-    const better = v128.and(
-      f32x4.gt(squareSum, zero),
-      f32x4.gt(f32x4.mul(productSum, productSum), f32x4.mul(best, squareSum)),
-    );
-    scale = v128.bitselect(ratio, scale, better);
-    best = v128.bitselect(f32x4.mul(ratio, productSum), best, better);
-    bestInverse = v128.bitselect(inverse, bestInverse, better);
+    takeSymmetric(productsA, squaresA, inverseA);
+    takeSymmetric(productsB, squaresB, inverseB);
   }
   const nothing = zeroLanes(extreme);
-  v128.store(found, v128.andnot(scale, nothing), scaleAt);
-  v128.store(found, v128.andnot(bestInverse, nothing), inverseAt);
+  v128.store(found, v128.andnot(symmetricScale, nothing), scaleAt);
+  v128.store(found, v128.andnot(symmetricInverse, nothing), inverseAt);
 }
 
 /** `refinedScale` with codes of -half .. half - 1 as float32 at `codes`; lanes of zeros have the scale 0 and codes -half. */
@@ -226,8 +254,7 @@ export function refinedLanes(x: usize, count: i32, half: i32, codes: usize, foun
   }
   for (let attempt = 0; attempt < 5; attempt++) {
     // A lane without a change in one turn has none in the next.
-    let changed = nothing;
-    changed = v128.xor(changed, changed);
+    let changed = false;
     for (let at: usize = 0; at < bytes; at += 16) {
       const value = v128.load(x + at);
       const code = v128.load(codes + at);
@@ -247,12 +274,14 @@ export function refinedLanes(x: usize, count: i32, half: i32, codes: usize, foun
         v128.and(f32x4.gt(product, zero), f32x4.ne(next, code)),
         v128.and(f32x4.gt(nextSquare, zero), v128.andnot(isLess, nothing)),
       );
+      // A guessed branch: the sums of values that keep their codes are waited for by nobody.
+      if (!v128.any_true(take)) continue;
       v128.store(codes + at, v128.bitselect(next, code, take));
       productSum = v128.bitselect(nextProduct, productSum, take);
       squareSum = v128.bitselect(nextSquare, squareSum, take);
-      changed = v128.or(changed, take);
+      changed = true;
     }
-    if (!v128.any_true(changed)) break;
+    if (!changed) break;
   }
   const scale = v128.and(f32x4.div(productSum, squareSum), f32x4.gt(squareSum, zero));
   v128.store(found, v128.andnot(scale, nothing), scaleAt);
