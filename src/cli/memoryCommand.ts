@@ -1,7 +1,13 @@
 /** Prints what a model takes in memory. */
 import type { EngineClient } from '../engine/client';
 import { binarySize, parameterCount } from '../numeric/sizeText';
-import type { MemoryEstimate, MemoryParams } from '../protocol/memoryApi';
+import type {
+  FitReport,
+  MemoryEstimate,
+  MemoryParams,
+  SchemeRow,
+  TrainingReport,
+} from '../protocol/memoryApi';
 import { textTable } from './textTable';
 import type { Print } from './view';
 
@@ -26,18 +32,43 @@ function size({ bytes, low, high, certainty }: Bounded): string[] {
 }
 
 function memoryText(estimate: MemoryEstimate): string {
-  const { parameters, weights, kvCache, activations, buffers, total, table, setting, notes } = estimate;
+  const { parameters, setting, fit, fits, training, notes } = estimate;
+  const use = training
+    ? trainingTitle(training)
+    : `${setting.runtime}, ${setting.context} tokens, batch ${setting.batch}`;
+  return [
+    `${parameterCount(parameters)} parameters; ${use}`,
+    training
+      ? trainingText(training, `${setting.context} tokens, batch ${setting.batch}`)
+      : partsText(estimate),
+    ...(fit ? [fitText(fit, fit.gpus.map(({ name }) => name).join(' + '))] : []),
+    ...fits.map((each) => fitText(each, each.label)),
+    ...(training ? [] : [schemesText([...estimate.table, ...estimate.mixes], fits)]),
+    ...notes,
+  ].join('\n\n');
+}
+
+function partsText({ weights, kvCache, activations, buffers, total, setting }: MemoryEstimate): string {
   const dtypes = Object.entries(weights.byDtype).map(([dtype, bytes]) => `${dtype} ${binarySize(bytes)}`);
   const loaded = setting.dtype === undefined ? dtypes.join(', ') : `loaded as ${setting.dtype}`;
   const cache = `${binarySize(kvCache.bytesPerToken)} a token in ${kvCache.dtype}`;
+  return partTable(
+    [
+      ['weights', weights, loaded],
+      ['KV cache', kvCache, cache],
+      ['activations', activations, activations.formula ?? ''],
+      ['buffers', buffers, ''],
+    ],
+    total,
+  );
+}
+
+function partTable(rows: readonly (readonly [string, Bounded, string])[], total: Bounded): string {
   const uncertain = total.certainty === 'unknown' ? ' (of what is known)' : '';
-  const parts = textTable(
+  return textTable(
     [{ title: 'part' }, { title: 'size', align: 'right' }, { title: 'between' }, { title: '' }],
     [
-      ['weights', ...size(weights), loaded],
-      ['KV cache', ...size(kvCache), cache],
-      ['activations', ...size(activations), activations.formula ?? ''],
-      ['buffers', ...size(buffers), ''],
+      ...rows.map(([name, part, note]) => [name, ...size(part), note]),
       [
         `total${uncertain}`,
         binarySize(total.bytes),
@@ -46,27 +77,53 @@ function memoryText(estimate: MemoryEstimate): string {
       ],
     ],
   );
-  const schemes = textTable(
+}
+
+const methods = { full: 'full training', lora: 'LoRA', qlora: 'QLoRA' };
+
+function trainingTitle({ setting, trained }: TrainingReport): string {
+  const { method, optimizer, ranks, zeroStage, checkpointing } = setting;
+  return [
+    `${methods[method]} with ${optimizer}`,
+    method === 'full' ? setting.precision : `${parameterCount(trained)} of rank ${setting.loraRank} learn`,
+    ranks === 1 ? 'one GPU' : `${ranks} GPUs, ZeRO ${zeroStage}`,
+    ...(checkpointing ? ['checkpointing'] : []),
+  ].join(', ');
+}
+
+function trainingText(report: TrainingReport, use: string): string {
+  return `on each GPU, ${use}:\n${partTable(
+    [
+      ['weights', report.weights, ''],
+      ['gradients', report.gradients, ''],
+      ['optimizer', report.optimizer, 'states, and the float32 copy of the weights'],
+      ['activations', report.activations, report.formula],
+    ],
+    report.total,
+  )}`;
+}
+
+function schemesText(rows: readonly SchemeRow[], fits: readonly FitReport[]): string {
+  return textTable(
     [
       { title: 'weights under' },
       { title: 'size', align: 'right' },
       { title: 'bits each', align: 'right' },
+      ...(fits.length > 0 ? [{ title: 'total', align: 'right' as const }] : []),
+      ...fits.map(({ label }) => ({ title: label })),
       { title: '' },
     ],
-    table.map(({ scheme, bytes, bitsPerWeight, refused }) => [
+    rows.map(({ scheme, bytes, bitsPerWeight, refused, totalBytes, fits: marks = [] }) => [
       scheme,
       binarySize(bytes),
       bitsPerWeight.toFixed(2),
+      ...(fits.length > 0 ? [binarySize(totalBytes ?? bytes)] : []),
+      ...marks.map(({ verdict, largestContext }) =>
+        verdict === 'no' ? 'no' : `${verdict}, ${largestContext} tokens`,
+      ),
       refused > 0 ? `${refused} tensors do not fit and stay as they are` : '',
     ]),
   );
-  return [
-    `${parameterCount(parameters)} parameters; ${setting.runtime}, ${setting.context} tokens, batch ${setting.batch}`,
-    parts,
-    ...(estimate.fit ? [fitText(estimate.fit)] : []),
-    schemes,
-    ...notes,
-  ].join('\n\n');
 }
 
 const verdicts = {
@@ -75,15 +132,16 @@ const verdicts = {
   no: 'does not fit',
 };
 
-function fitText(fit: NonNullable<MemoryEstimate['fit']>): string {
-  const { gpus, verdict, neededBytes, roomBytes, largestContext, largestBatch, offload } = fit;
-  const names = gpus.map(({ name }) => name).join(' + ');
+function fitText(fit: FitReport, names: string): string {
+  const { verdict, neededBytes, roomBytes, largestContext, largestBatch, offload } = fit;
   const bound = fit.tokensPerSecondBound;
   return [
     `${names}: ${verdicts[verdict]} (${binarySize(neededBytes)} of ${binarySize(roomBytes)} that can be used)`,
     largestContext > 0
       ? `at most ${largestContext} tokens a sequence, or ${largestBatch} sequences of the context above`
-      : 'the weights alone are too large',
+      : fit.parts.some(({ kind }) => kind === 'optimizer')
+        ? 'not even one token fits'
+        : 'the weights alone are too large',
     ...(offload ? [`${offload.layers} of ${offload.of} layers fit (--n-gpu-layers ${offload.layers})`] : []),
     ...(bound === undefined
       ? []

@@ -9,7 +9,12 @@ import type { PruneMethod } from '../quant/types';
 import { parseByteSize } from './byteSize';
 import { type EditOptions, editOptionNames, editOptions } from './editOptions';
 import { ggufOptionNames, ggufOptions, schemeOfFileType } from './ggufOptions';
-import { type MemoryOptions, memoryOptions } from './memoryOptions';
+import {
+  type MemoryOptions,
+  memoryOptionNames,
+  memoryOptionSpecifications,
+  memoryOptions,
+} from './memoryOptions';
 import { type MetricName, metrics, parseSchemeList, type SensitivityOptions } from './schemeList';
 import { type ViewOptions, viewOptions } from './viewOptions';
 
@@ -84,17 +89,7 @@ const optionsOf: Record<Command, readonly string[]> = {
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
   compare: ['tensor'],
-  memory: [
-    'config',
-    'context',
-    'batch',
-    'runtime',
-    'kv-dtype',
-    'value-dtype',
-    'dtype',
-    'no-flash-attention',
-    'fit',
-  ],
+  memory: memoryOptionNames,
   'edit-metadata': [...editOptionNames, 'out', 'overwrite', 'dry-run'],
   show: ['rows', 'columns', 'slice', 'element'],
   save: ['rows', 'columns', 'slice', 'out', 'overwrite'],
@@ -150,15 +145,7 @@ const specifications = {
   columns: { type: 'string' },
   slice: { type: 'string' },
   element: { type: 'string' },
-  config: { type: 'string' },
-  context: { type: 'string' },
-  batch: { type: 'string' },
-  runtime: { type: 'string' },
-  'kv-dtype': { type: 'string' },
-  'value-dtype': { type: 'string' },
-  dtype: { type: 'string' },
-  'no-flash-attention': { type: 'boolean' },
-  fit: { type: 'string', multiple: true },
+  ...memoryOptionSpecifications,
 } as const;
 
 /** Cells of `--grid` at most, so that a slip of the hand does not print gigabytes. */

@@ -1,6 +1,8 @@
 /** What `tensor-loupe --help` prints. */
+
 import { schemes } from '../quant/schemes';
 import { mixNames } from './ggufOptions';
+import { memoryUsage } from './memoryOptions';
 import { metrics } from './schemeList';
 
 /** Words in lines of about a hundred characters. */
@@ -59,13 +61,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --metric NAME                ${Object.keys(metrics).join(', ')} (default: sqnr)
       --exact                      read every value instead of samples; --tensor and --pure as above
   compare PATH OTHER               the values of two checkpoints, tensor by tensor; --tensor as above
-  memory PATH | --config FILE      memory of weights, KV cache and buffers, of files or of a config.json alone
-      --context N, --batch N       tokens of a sequence (default: 4096 at most), sequences at once
-      --runtime NAME               transformers (default), llama.cpp, vllm
-      --kv-dtype T, --value-dtype T, --no-flash-attention
-                                   type of the cache: f32, f16, bf16, fp8, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl
-      --dtype T                    load the weights as f32 or under a scheme
-      --fit GPU                    does it fit? 24GB, a model's name, or here (may be repeated)
+${memoryUsage}
   show PATH TENSOR                 values of a tensor as a table
       --rows A:B, --columns C:D    which ones (default: the first)
       --slice I,r,c                of more than two dimensions: an index for each, r and c for rows and columns

@@ -11,6 +11,7 @@ import type { Catalogue, EngineContract } from '../protocol/engineApi';
 import { toCatalogue } from './catalogue';
 import { headerCapBytes } from './headerCap';
 import type { JobContext } from './jobs';
+import { keepRemote } from './memory/memoryJob';
 
 /** What can be opened of a repository. Throws `not-a-checkpoint` when nothing can, and what `listRepository` throws. */
 export async function listHubChoices(
@@ -41,7 +42,9 @@ export async function openHubModel(
       headerCapBytes: headerCapBytes(),
       onProgress: progress,
     });
-    const catalogue = toCatalogue(withoutValues(checkpoint, rename));
+    const shown = withoutValues(checkpoint, rename);
+    keepRemote(shown.path, shown);
+    const catalogue = toCatalogue(shown);
     // Names and sizes may stay the same from one commit to the next.
     const generation = createHash('sha256').update(`${catalogue.generation} ${listing.commit}`).digest('hex');
     return { ...catalogue, generation: generation.slice(0, 16) };

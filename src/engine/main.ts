@@ -14,7 +14,8 @@ import { errorsJob } from './errorsJob';
 import { ggufErrorJob } from './ggufErrorJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
-import { memoryJob } from './memoryJob';
+import { memoryDevices } from './memory/memoryDevices';
+import { memoryJob } from './memory/memoryJob';
 import { metadataSliceJob } from './metadataSliceJob';
 import { deletionPlan } from './models/deletionPlan';
 import { duplicateModels } from './models/duplicateModels';
@@ -100,6 +101,7 @@ const handlers: Handlers<EngineContract> = {
   listModels: ({ files, caches }) => listModels(files, caches),
   duplicateModels: ({ models }, context) => duplicateModels(models, context),
   deletionPlan: ({ model }) => deletionPlan(model),
+  memoryDevices,
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),

@@ -12,6 +12,8 @@ export type CacheGroup =
   | {
       readonly kind: 'full';
       readonly layers: number;
+      /** Of keys; undefined where they are not told. Ranks that share a model beyond that many keep copies. */
+      readonly heads?: number | undefined;
       readonly keyElements: number;
       readonly valueElements: number;
     }
@@ -19,6 +21,7 @@ export type CacheGroup =
   | {
       readonly kind: 'sliding';
       readonly layers: number;
+      readonly heads?: number | undefined;
       readonly keyElements: number;
       readonly valueElements: number;
       readonly window: number;
@@ -34,6 +37,7 @@ export type CacheGroup =
   | {
       readonly kind: 'cross';
       readonly layers: number;
+      readonly heads?: number | undefined;
       readonly keyElements: number;
       readonly valueElements: number;
       readonly tokens: number;
@@ -118,8 +122,7 @@ function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan
   const slidesInLlamaCpp = type !== undefined && windowedInLlamaCpp.has(type);
   const perLayer = config.counts('num_key_value_heads');
   if (perLayer) return { groups: unevenGroups(config, perLayer), slidesInLlamaCpp, notes: [] };
-  const { layers, keyElements, valueElements } = attentionFigures(config, type);
-  const each = { keyElements, valueElements };
+  const { layers, ...each } = attentionFigures(config, type);
   const { sliding, window } = slidingLayers(config, type, layers);
   const groups: CacheGroup[] = [];
   const linear = config.texts('layer_types')?.filter((name) => /linear|mamba|conv/.test(name)).length ?? 0;
@@ -146,6 +149,7 @@ function unevenGroups(config: ModelConfig, perLayer: readonly number[]): CacheGr
   return [...counts].map(([kvHeads, layers]) => ({
     kind: 'full',
     layers,
+    heads: kvHeads,
     keyElements: kvHeads * width,
     valueElements: kvHeads * valueWidth,
   }));
@@ -155,10 +159,15 @@ function unevenGroups(config: ModelConfig, perLayer: readonly number[]): CacheGr
 function attentionFigures(
   config: ModelConfig,
   type: string | undefined,
-): { layers: number; keyElements: number; valueElements: number } {
+): { layers: number; heads: number; keyElements: number; valueElements: number } {
   const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
-  const same = (elements: number) => ({ layers, keyElements: elements, valueElements: elements });
-  if (type === 'mpt') return same(config.count('d_model'));
+  const same = (heads: number, elements: number) => ({
+    layers,
+    heads,
+    keyElements: elements,
+    valueElements: elements,
+  });
+  if (type === 'mpt') return same(config.count('n_heads', 0), config.count('d_model'));
   if (type === 'falcon' || type === 'RefinedWeb' || type === 'RefinedWebModel') {
     const hidden = config.count('hidden_size');
     const heads = config.count(['num_attention_heads', 'n_head']);
@@ -167,17 +176,18 @@ function attentionFigures(
       : config.flag('multi_query', true)
         ? 1
         : heads;
-    return same(heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0);
+    return same(kvHeads, heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0);
   }
   if (type === 'gpt_bigcode' && config.flag('multi_query', true)) {
     const heads = config.count(['n_head', 'num_attention_heads']);
     const hidden = config.count(['n_embd', 'hidden_size']);
-    return same(heads > 0 ? Math.floor(hidden / heads) : 0);
+    return same(1, heads > 0 ? Math.floor(hidden / heads) : 0);
   }
   const usualWidth = type?.startsWith('gemma') ? 256 : type === 'gpt_oss' ? 64 : undefined;
   const { kvHeads, headWidth } = attentionShape(config, usualWidth);
   return {
     layers,
+    heads: kvHeads,
     keyElements: kvHeads * headWidth,
     valueElements: kvHeads * config.count('v_head_dim', headWidth),
   };

@@ -8,6 +8,8 @@ export interface ComputeShape {
   readonly heads: number;
   readonly vocabulary: number;
   readonly feedForward: number;
+  /** undefined: not told. Training keeps activations of each. */
+  readonly layers?: number | undefined;
 }
 
 export interface ComputeSetting {

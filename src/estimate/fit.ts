@@ -1,12 +1,14 @@
-/** Whether a model fits on GPUs, what the most is that fits, and how fast it can be at best. */
+/** Whether a model fits on devices, what the most is that fits, and how fast it can be at best. */
 import { LoupeError } from '../errors';
 import type { MemorySource } from './memorySource';
 import { sizedBytes } from './schemeSizes';
-import type { FitReport, GpuRoom } from './types';
+import type { DeviceSet, FitMark, FitReport, FitVerdict, GpuRoom, MemoryPartKind } from './types';
 import { type MemorySetting, workingMemory } from './workingMemory';
 
 /** A driver's context and what else a process takes on a GPU: 451 to 456 MiB were seen on an RTX 4090. */
 const contextBytes = 512 * 2 ** 20;
+/** What the system and its programs keep of a machine's memory, at least. */
+const systemBytes = 2 * 2 ** 30;
 /** What vLLM takes of a GPU's memory by itself (gpu_memory_utilization). */
 const vllmShare = 0.92;
 /** An approximate estimate may be this much too low. */
@@ -14,58 +16,172 @@ const doubt = 1.1;
 const longestContext = 2 ** 24;
 const largestBatch = 2 ** 16;
 
-/** `weightBytes`: as they are loaded. Throws `usage` without a GPU or for one without memory. */
-export function fitOn(
-  gpus: readonly GpuRoom[],
-  source: MemorySource,
-  setting: MemorySetting,
-  weightBytes: number,
-): FitReport {
+interface Working {
+  readonly kvCache: number;
+  readonly activations: number;
+  readonly buffers: number;
+}
+
+/** A model in one setting on a set of devices: what fits follows from the bytes of its weights. */
+export class Fitting {
+  /** Of all devices together. */
+  readonly roomBytes: number;
+  private readonly memoryBytes: number;
+  private readonly isParallel: boolean;
+  private readonly known = new Map<string, Working>();
+  /** Bytes of the cache that one token reads. */
+  private readonly cacheRead: number;
+
+  /** Throws `usage` without a device or for one without memory. */
+  constructor(
+    private readonly set: DeviceSet,
+    private readonly source: MemorySource,
+    private readonly setting: MemorySetting,
+  ) {
+    const { gpus, kind } = set;
+    assertRooms(gpus);
+    this.isParallel = setting.runtime === 'vllm' && gpus.length > 1;
+    const rooms = gpus.map((gpu) => roomOf(gpu, kind, setting));
+    // Ranks of one model wait for each other: the smallest GPU decides.
+    this.roomBytes = this.isParallel
+      ? gpus.length * Math.min(...rooms)
+      : rooms.reduce((sum, room) => sum + room, 0);
+    this.memoryBytes = gpus.reduce((sum, gpu) => sum + gpu.memoryBytes, 0);
+    this.cacheRead = workingMemory(source, { ...setting, batch: 1 }).cache.bytes;
+  }
+
+  /** `weightBytes`: as they are loaded. */
+  mark(weightBytes: number): FitMark {
+    const { context, batch } = this.setting;
+    const neededBytes = this.needed(weightBytes, context, batch);
+    const fits = neededBytes <= this.roomBytes;
+    const most = Math.min(longestContext, this.source.longestContext ?? longestContext);
+    return {
+      verdict: verdictOf(neededBytes, this.roomBytes),
+      neededBytes,
+      largestContext: largest(most, (value) => this.needed(weightBytes, value, batch) <= this.roomBytes),
+      tokensPerSecondBound: fits ? this.speedBound(weightBytes) : undefined,
+    };
+  }
+
+  report(weightBytes: number): FitReport {
+    const { set, setting, source, roomBytes, memoryBytes } = this;
+    const { context, batch } = setting;
+    const mark = this.mark(weightBytes);
+    const { kvCache, activations, buffers } = this.working(context, batch);
+    const parts: readonly (readonly [MemoryPartKind, number])[] = [
+      ['weights', weightBytes],
+      ['kvCache', kvCache],
+      ['activations', activations],
+      ['buffers', buffers],
+      ['overhead', memoryBytes - roomBytes],
+    ];
+    const isPartial = mark.verdict === 'no' && setting.runtime === 'llama.cpp' && set.kind === 'gpu';
+    return {
+      label: set.label,
+      kind: set.kind,
+      gpus: set.gpus,
+      memoryBytes,
+      roomBytes,
+      ...mark,
+      parts: parts.map(([kind, bytes]) => ({ kind, bytes })),
+      largestBatch: largest(
+        largestBatch,
+        (value) => this.needed(weightBytes, context, value) <= this.roomBytes,
+      ),
+      ...(isPartial ? { offload: offloaded(source, setting, weightBytes, roomBytes, set.gpus.length) } : {}),
+      notes: this.notes(),
+    };
+  }
+
+  private notes(): string[] {
+    const { gpus, kind } = this.set;
+    const notes: string[] = [];
+    if (this.isParallel) {
+      notes.push(`Tensor parallel over ${gpus.length} GPUs: each holds its share of every layer.`);
+      const copied = (this.source.cache?.groups ?? []).some(
+        (group) =>
+          group.kind === 'latent' ||
+          (group.kind !== 'state' && group.heads !== undefined && group.heads < gpus.length),
+      );
+      if (copied) notes.push('They are more than heads of the cache, of which each keeps a copy.');
+      const { heads } = this.source.compute ?? {};
+      if (heads !== undefined && heads % gpus.length !== 0)
+        notes.push(`vLLM does not split ${heads} heads over ${gpus.length} GPUs.`);
+    } else if (gpus.length > 1)
+      notes.push(`Layers are split over ${gpus.length} GPUs, which work one after the other.`);
+    if (kind === 'ram') notes.push('On the processor, whose memory the system and its programs share.');
+    if (this.source.cache === undefined) notes.push('Without the cache, of which nothing is known.');
+    return notes;
+  }
+
+  private needed(weightBytes: number, context: number, batch: number): number {
+    const { kvCache, activations, buffers } = this.working(context, batch);
+    return weightBytes + kvCache + activations + buffers;
+  }
+
+  /** Does not depend on the weights, so that a table of schemes asks for each context once. */
+  private working(context: number, batch: number): Working {
+    const key = `${context} ${batch}`;
+    let working = this.known.get(key);
+    if (!working) {
+      const { gpus, kind } = this.set;
+      const { cache, compute } = workingMemory(
+        this.source,
+        { ...this.setting, context, batch },
+        this.isParallel ? gpus.length : 1,
+      );
+      working = {
+        kvCache: cache.bytes,
+        // Each GPU has intermediate results of its own.
+        activations: gpus.length * (compute?.activations ?? 0),
+        buffers: kind === 'ram' ? (compute?.buffers ?? 0) : 0,
+      };
+      this.known.set(key, working);
+    }
+    return working;
+  }
+
+  /** Every token reads the weights that take part in it, and the cache of the whole context. */
+  private speedBound(weightBytes: number): number | undefined {
+    const { gpus } = this.set;
+    const speeds = gpus.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
+    if (speeds.length < gpus.length) return undefined;
+    const read = weightBytes * (this.source.activeShare ?? 1) + this.cacheRead;
+    if (this.isParallel) return (Math.min(...speeds) * gpus.length) / read;
+    const seconds = gpus.reduce(
+      (sum, { memoryBytes }, at) => sum + (read * memoryBytes) / this.memoryBytes / speeds[at]!,
+      0,
+    );
+    return 1 / seconds;
+  }
+}
+
+/** Throws `usage` without a device or for one without memory. */
+export function assertRooms(gpus: readonly GpuRoom[]): void {
   const bad = gpus.find(({ memoryBytes }) => !(memoryBytes > 0));
   if (gpus.length === 0 || bad)
     throw new LoupeError('usage', bad ? `${bad.name} has no memory.` : 'There is no GPU to fit on.');
-  const isParallel = setting.runtime === 'vllm' && gpus.length > 1;
-  // Ranks of one model wait for each other: the smallest GPU decides.
-  const rooms = gpus.map((gpu) => roomOf(gpu, setting));
-  const roomBytes = isParallel
-    ? gpus.length * Math.min(...rooms)
-    : rooms.reduce((sum, room) => sum + room, 0);
-  const needed = (context: number, batch: number): number => {
-    const { cache, compute } = workingMemory(source, { ...setting, context, batch });
-    // Each GPU has intermediate results of its own.
-    return weightBytes + cache.bytes + gpus.length * (compute?.activations ?? 0);
-  };
-  const neededBytes = needed(setting.context, setting.batch);
-  const notes: string[] = [];
-  if (isParallel)
-    notes.push(`Tensor parallel over ${gpus.length} GPUs: each holds its share of every layer.`);
-  else if (gpus.length > 1)
-    notes.push(`Layers are split over ${gpus.length} GPUs, which work one after the other.`);
-  if (source.cache === undefined) notes.push('Without the cache, of which nothing is known.');
-  const fits = neededBytes <= roomBytes;
-  const mostContext = Math.min(longestContext, source.longestContext ?? longestContext);
-  return {
-    gpus,
-    verdict: !fits ? 'no' : neededBytes * doubt <= roomBytes ? 'fits' : 'tight',
-    neededBytes,
-    roomBytes,
-    largestContext: largest(mostContext, (context) => needed(context, setting.batch) <= roomBytes),
-    largestBatch: largest(largestBatch, (batch) => needed(setting.context, batch) <= roomBytes),
-    ...(!fits && setting.runtime === 'llama.cpp'
-      ? { offload: offloaded(source, setting, weightBytes, roomBytes, gpus.length) }
-      : {}),
-    tokensPerSecondBound: fits ? speedBound(gpus, source, setting, weightBytes, isParallel) : undefined,
-    notes,
-  };
 }
 
-function roomOf({ memoryBytes }: GpuRoom, { runtime }: MemorySetting): number {
+export function verdictOf(neededBytes: number, roomBytes: number): FitVerdict {
+  if (neededBytes > roomBytes) return 'no';
+  return neededBytes * doubt <= roomBytes ? 'fits' : 'tight';
+}
+
+/** What of a device's memory can be used. */
+export function roomOf(
+  { memoryBytes }: GpuRoom,
+  kind: DeviceSet['kind'],
+  { runtime }: Pick<MemorySetting, 'runtime'>,
+): number {
+  if (kind === 'ram') return Math.max(0, memoryBytes - systemBytes);
   const room = runtime === 'vllm' ? memoryBytes * vllmShare : memoryBytes - contextBytes;
   return Math.max(0, Math.floor(room));
 }
 
 /** The largest number up to `most` that passes; what passes for a number passes for smaller ones. */
-function largest(most: number, passes: (value: number) => boolean): number {
+export function largest(most: number, passes: (value: number) => boolean): number {
   let [good, bad] = [0, most + 1];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);
@@ -96,26 +212,4 @@ function offloaded(
   const each = ((all === 0 ? 0 : inLayers / all) * weightBytes + cache.bytes) / layers;
   const free = roomBytes - gpus * (compute?.activations ?? 0);
   return { layers: Math.max(0, Math.min(layers, Math.floor(free / each))), of: layers };
-}
-
-/** Every token reads the weights that take part in it, and the cache of the whole context. */
-function speedBound(
-  gpus: readonly GpuRoom[],
-  source: MemorySource,
-  setting: MemorySetting,
-  weightBytes: number,
-  isParallel: boolean,
-): number | undefined {
-  const speeds = gpus.map(({ bytesPerSecond }) => bytesPerSecond);
-  if (speeds.some((speed) => speed === undefined)) return undefined;
-  const { cache } = workingMemory(source, { ...setting, batch: 1 });
-  const read = weightBytes * (source.activeShare ?? 1) + cache.bytes;
-  const slowest = Math.min(...speeds.map((speed) => speed!));
-  if (isParallel) return (slowest * gpus.length) / read;
-  const room = gpus.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
-  const seconds = gpus.reduce(
-    (sum, { memoryBytes, bytesPerSecond }) => sum + (read * memoryBytes) / room / bytesPerSecond!,
-    0,
-  );
-  return 1 / seconds;
 }

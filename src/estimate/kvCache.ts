@@ -33,6 +33,8 @@ export interface CacheSetting {
   readonly ubatch?: number | undefined;
   /** vLLM's max_num_batched_tokens. */
   readonly batchedTokens?: number | undefined;
+  /** Tensor-parallel ranks, of which the sum is told; undefined: one. */
+  readonly ranks?: number | undefined;
 }
 
 /** llama.cpp's default of --ubatch-size. */
@@ -51,7 +53,10 @@ export function kvCache(plan: CachePlan, setting: CacheSetting): CacheMemory {
       // States stay in float32 whatever the cache's type.
       return { group, tokens: 0, bytes: group.layers * group.elements * 4, perToken: 0 };
     }
-    const each = group.layers * perToken(group, setting.runtime, keyBytes, valueBytes);
+    const each =
+      group.layers *
+      perToken(group, setting.runtime, keyBytes, valueBytes) *
+      copiesOn(group, setting.ranks ?? 1);
     const tokens = tokensKept(group, plan, setting);
     return { group, tokens, bytes: each * tokens, perToken: each };
   });
@@ -93,6 +98,15 @@ function perToken(
   // transformers keeps the heads' keys and values; llama.cpp and vLLM the latent, once, as keys.
   if (runtime === 'transformers') return group.expandedElements * keyBytes;
   return group.latentElements * keyBytes;
+}
+
+/**
+ * How often ranks that split a model by its heads hold the same: each has at least one head's keys and values, and the latent of
+ * MLA, which has no heads, whole (vLLM, ModelConfig.get_num_kv_heads).
+ */
+function copiesOn(group: Exclude<CacheGroup, { kind: 'state' }>, ranks: number): number {
+  if (group.kind === 'latent') return ranks;
+  return group.heads === undefined || group.heads === 0 ? 1 : Math.max(1, ranks / group.heads);
 }
 
 function tokensKept(

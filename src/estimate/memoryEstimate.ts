@@ -1,19 +1,14 @@
-/** Memory of a model in use: weights, cache, and what computing needs, each with its certainty. */
+/** Memory of a model in use or in training: each part with its certainty, and whether it fits. */
 import { LoupeError } from '../errors';
-import { fitOn } from './fit';
+import { bounded, together } from './certainty';
+import { Fitting } from './fit';
 import type { MemorySource } from './memorySource';
 import { schemeSizes, sizedBytes, sizedElements } from './schemeSizes';
-import type { BytesEstimate, Certainty, MemoryEstimate, MemoryRequest, SchemeSize } from './types';
+import { Training } from './trainingEstimate';
+import type { DeviceSet, FitReport, MemoryEstimate, MemoryRequest, SchemeRow, SchemeSize } from './types';
 import { type MemorySetting, workingMemory } from './workingMemory';
 
 const usualContext = 4096;
-/** How far off a number may be, as shares of it. */
-const margins: Readonly<Record<Certainty, readonly [low: number, high: number]>> = {
-  exact: [0, 0],
-  stated: [0.01, 0.01],
-  approximate: [0.5, 1],
-  unknown: [0, 0],
-};
 
 /** Throws `usage` for settings that do not exist. */
 function memorySetting(source: MemorySource, request: MemoryRequest): MemorySetting {
@@ -26,15 +21,31 @@ function memorySetting(source: MemorySource, request: MemoryRequest): MemorySett
   return { runtime, context, batch, kvDtype, valueDtype, flashAttention };
 }
 
-/** Throws `usage` for settings that do not exist. */
-export function estimateMemory(source: MemorySource, request: MemoryRequest): MemoryEstimate {
+/** Sizes under schemes do not depend on the setting: asked again for each step of a slider, they are computed once. */
+const tables = new WeakMap<MemorySource, readonly SchemeSize[]>();
+
+function tableOf(source: MemorySource): readonly SchemeSize[] {
+  let table = tables.get(source);
+  if (!table) {
+    table = schemeSizes(source.tensors, source.modelType);
+    tables.set(source, table);
+  }
+  return table;
+}
+
+/** `mixes`: sizes under GGUF's mixes, for models that can be written as GGUF. Throws `usage` for settings that do not exist. */
+export function estimateMemory(
+  source: MemorySource,
+  request: MemoryRequest,
+  mixes: readonly SchemeSize[] = [],
+): MemoryEstimate {
   const setting = memorySetting(source, request);
-  const { context } = setting;
+  const { context, batch } = setting;
   const notes = [...source.notes];
-  const table = schemeSizes(source.tensors, source.modelType);
+  const table = tableOf(source);
   const byDtype = bytesByDtype(source);
   const asIs = Object.values(byDtype).reduce((sum, bytes) => sum + bytes, 0);
-  const weights = loadedWeights(source, request.dtype, asIs, table);
+  const weights = loadedWeights(source, request.dtype, asIs, [...table, ...mixes]);
   const { cache, compute } = workingMemory(source, setting);
   if (!compute) notes.push('Activations are not counted: the figures of the layers are not known.');
   if (source.longestContext !== undefined && context > source.longestContext)
@@ -52,16 +63,52 @@ export function estimateMemory(source: MemorySource, request: MemoryRequest): Me
     },
     buffers: bounded(compute?.buffers ?? 0, compute?.certainty ?? 'unknown'),
   };
-  const { gpus } = request;
+  const { gpus = [], devices = [] } = request;
+  const training = request.training && trainingOf(source, request, setting, [...table, ...mixes]);
+  const sets = devices.map((set) => ({
+    set,
+    fitting: training ? undefined : new Fitting(set, source, setting),
+  }));
+  const fitOf = (set: DeviceSet, fitting = new Fitting(set, source, setting)): FitReport =>
+    training ? training.fitOn(set, context, batch) : fitting.report(weights);
+  const working = cache.bytes + (compute ? compute.activations + compute.buffers : 0);
+  const rowOf = (row: SchemeSize): SchemeRow =>
+    training
+      ? row
+      : {
+          ...row,
+          totalBytes: row.bytes + working,
+          fits: sets.map(({ fitting }) => fitting!.mark(row.bytes)),
+        };
   return {
     parameters: source.tensors.reduce((sum, tensor) => sum + tensor.copies * sizedElements(tensor), 0),
     ...parts,
     total: together(Object.values(parts)),
-    table,
-    setting: { runtime: setting.runtime, context, batch: setting.batch, dtype: request.dtype },
-    ...(gpus && gpus.length > 0 ? { fit: fitOn(gpus, source, setting, weights) } : {}),
+    table: table.map(rowOf),
+    mixes: mixes.map(rowOf),
+    setting: { ...setting, valueDtype: setting.valueDtype, dtype: request.dtype },
+    longestContext: source.longestContext,
+    ...(gpus.length > 0
+      ? { fit: fitOf({ label: gpus.map(({ name }) => name).join(' + '), kind: 'gpu', gpus }) }
+      : {}),
+    fits: sets.map(({ set, fitting }) => fitOf(set, fitting)),
+    ...(training ? { training: training.report(context, batch) } : {}),
     notes,
   };
+}
+
+function trainingOf(
+  source: MemorySource,
+  request: MemoryRequest,
+  { flashAttention }: MemorySetting,
+  table: readonly SchemeSize[],
+): Training {
+  const bytesUnder = (scheme: string): number => table.find((row) => row.scheme === scheme)?.bytes ?? 0;
+  const elements = source.tensors.reduce((sum, tensor) => sum + tensor.copies * sizedElements(tensor), 0);
+  return new Training(request.training!, source, flashAttention, {
+    half: 2 * elements,
+    nf4: bytesUnder('nf4'),
+  });
 }
 
 function loadedWeights(
@@ -74,7 +121,8 @@ function loadedWeights(
   const name = dtype.toLowerCase();
   if (name === 'f32')
     return tensors.reduce((sum, tensor) => sum + 4 * tensor.copies * sizedElements(tensor), 0);
-  const scheme = table.find((row) => row.scheme === name);
+  // "q4_k_m" means the mix, as long as no scheme is called so.
+  const scheme = [name, `gguf:${name}`].map((each) => table.find((row) => row.scheme === each)).find(Boolean);
   if (scheme) return scheme.bytes;
   const known = ['f32', ...table.map((row) => row.scheme)].join(', ');
   throw new LoupeError('usage', `Weights cannot be loaded as "${dtype}". Known: ${known}.`);
@@ -85,27 +133,4 @@ function bytesByDtype({ tensors }: MemorySource): Record<string, number> {
   for (const tensor of tensors)
     sums.set(tensor.dtype, (sums.get(tensor.dtype) ?? 0) + tensor.copies * sizedBytes(tensor));
   return Object.fromEntries([...sums].sort(([, a], [, b]) => b - a));
-}
-
-function bounded(bytes: number, certainty: Certainty): BytesEstimate {
-  const [below, above] = margins[certainty];
-  return {
-    bytes,
-    low: Math.floor(bytes * (1 - below)),
-    high: Math.ceil(bytes * (1 + above)),
-    certainty,
-  };
-}
-
-/** The sum is as certain as its least certain part that counts. */
-function together(parts: readonly BytesEstimate[]): BytesEstimate {
-  const sum = (of: (part: BytesEstimate) => number) => parts.reduce((all, part) => all + of(part), 0);
-  const order: readonly Certainty[] = ['exact', 'stated', 'approximate', 'unknown'];
-  const worst = parts.reduce((most, { certainty }) => Math.max(most, order.indexOf(certainty)), 0);
-  return {
-    bytes: sum(({ bytes }) => bytes),
-    low: sum(({ low }) => low),
-    high: sum(({ high }) => high),
-    certainty: order[worst]!,
-  };
 }

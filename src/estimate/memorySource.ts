@@ -135,7 +135,8 @@ function computeShape(config: ModelConfig): ComputeShape | undefined {
     const { hidden, heads } = attentionShape(config);
     const feedForward = config.optionalCount(['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size']);
     const vocabulary = config.count('vocab_size');
-    return { hidden, heads, vocabulary, feedForward: feedForward ?? 4 * hidden };
+    const layers = config.optionalCount(['num_hidden_layers', 'n_layer', 'n_layers']);
+    return { hidden, heads, vocabulary, layers, feedForward: feedForward ?? 4 * hidden };
   } catch {
     return undefined;
   }

@@ -1,6 +1,5 @@
 /** What training keeps in memory, beside activations. */
-
-export type Optimizer = 'adamw' | 'adamw-8bit' | 'adafactor' | 'sgd';
+import type { Optimizer, ZeroStage } from './types';
 
 export interface TrainingSetting {
   /** Of the weights while computing: 4 for float32, 2 for half precision, less when quantized. */
@@ -13,9 +12,11 @@ export interface TrainingSetting {
   readonly mixedPrecision: boolean;
   /** Rows + columns of all trained matrices: Adafactor's two vectors. */
   readonly rowsAndColumns?: number | undefined;
+  /** The optimizer's states where the tensors tell them exactly, as `stateBytesOf` does. */
+  readonly stateBytes?: number | undefined;
   /** Ranks that share by ZeRO's stages. */
   readonly ranks?: number | undefined;
-  readonly zeroStage?: 0 | 1 | 2 | 3 | undefined;
+  readonly zeroStage?: ZeroStage | undefined;
 }
 
 export interface TrainingMemory {
@@ -33,7 +34,7 @@ export interface TrainingMemory {
 export function trainingMemory(setting: TrainingSetting): TrainingMemory {
   const { parameters, trained, mixedPrecision, weightBytes, ranks = 1, zeroStage = 0 } = setting;
   const master = mixedPrecision ? 4 * trained : 0;
-  const states = master + stateBytes(setting);
+  const states = master + (setting.stateBytes ?? stateBytes(setting));
   const share = (bytes: number, fromStage: number) => (zeroStage >= fromStage ? bytes / ranks : bytes);
   const weights = share(parameters * weightBytes, 3);
   const gradients = share(trained * (mixedPrecision ? 2 : 4), 2);
@@ -49,6 +50,40 @@ function stateBytes({ optimizer, trained, rowsAndColumns = 0 }: TrainingSetting)
       return trained * (2 + 8 / 256);
     case 'adafactor':
       return 4 * rowsAndColumns;
+    case 'sgd':
+      return 0;
+  }
+}
+
+/** Below that many elements bitsandbytes keeps states in float32 (optim/optimizer.py, min_8bit_size). */
+const least8BitElements = 4096;
+const blockOf8Bit = 256;
+
+/**
+ * Bytes of an optimizer's states for tensors of these shapes. Adafactor, without momentum: a number for each row and each
+ * column of a matrix, of vectors all (transformers, optimization.py); bitsandbytes: whole blocks of scales, none for small tensors.
+ */
+export function stateBytesOf(
+  tensors: readonly { readonly shape: readonly number[]; readonly copies: number }[],
+  optimizer: Optimizer,
+): number {
+  return tensors.reduce((sum, { shape, copies }) => sum + copies * statesOf(shape, optimizer), 0);
+}
+
+function statesOf(shape: readonly number[], optimizer: Optimizer): number {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  switch (optimizer) {
+    case 'adamw':
+      return 8 * elements;
+    case 'adamw-8bit':
+      return elements < least8BitElements
+        ? 8 * elements
+        : 2 * (elements + 4 * Math.ceil(elements / blockOf8Bit));
+    case 'adafactor': {
+      const [rows, columns] = [shape.at(-2), shape.at(-1)];
+      if (rows === undefined || columns === undefined) return 4 * elements;
+      return elements === 0 ? 0 : 4 * (elements / columns + elements / rows);
+    }
     case 'sgd':
       return 0;
   }

@@ -40,22 +40,90 @@ export interface GpuRoom {
   readonly bytesPerSecond?: number | undefined;
 }
 
-export interface FitReport {
+/** Devices that hold one model together: GPUs, or the memory that the processor works in. */
+export interface DeviceSet {
+  /** As it was asked for: "2x RTX 4090". */
+  readonly label: string;
+  readonly kind: 'gpu' | 'ram';
+  /** At least one; one alone for `ram`. */
   readonly gpus: readonly GpuRoom[];
-  /** `tight`: only if the estimate is not too low. */
-  readonly verdict: 'fits' | 'tight' | 'no';
-  /** On all GPUs together, with what each of them needs for itself. */
+}
+
+export type MemoryPartKind =
+  | 'weights'
+  | 'kvCache'
+  | 'activations'
+  | 'buffers'
+  | 'gradients'
+  | 'optimizer'
+  /** What the devices need for themselves, or what the runtime leaves free. */
+  | 'overhead';
+
+/** Whether something fits. `tight`: only if the estimate is not too low. */
+export type FitVerdict = 'fits' | 'tight' | 'no';
+
+/** What weights of some size come to on a set of devices. */
+export interface FitMark {
+  readonly verdict: FitVerdict;
+  /** On all devices of the set together, without their overhead. */
   readonly neededBytes: number;
-  readonly roomBytes: number;
   /** Most tokens of one sequence; 0 where not even one fits. */
   readonly largestContext: number;
+  /** Tokens a second of one sequence that the memory's speed allows at most; the true number is lower. */
+  readonly tokensPerSecondBound?: number | undefined;
+}
+
+export interface FitReport extends FitMark {
+  readonly label: string;
+  readonly kind: DeviceSet['kind'];
+  readonly gpus: readonly GpuRoom[];
+  /** Of all devices of the set; in training, of one. */
+  readonly memoryBytes: number;
+  /** What of it can be used: less the overhead. */
+  readonly roomBytes: number;
+  /** They sum up to `neededBytes` and the overhead. */
+  readonly parts: readonly { readonly kind: MemoryPartKind; readonly bytes: number }[];
   /** Most sequences of the context that was asked for. */
   readonly largestBatch: number;
   /** llama.cpp: layers on the GPUs where not all fit, the rest on the processor. */
   readonly offload?: { readonly layers: number; readonly of: number } | undefined;
-  /** Tokens a second of one sequence that the memory's speed allows at most; the true number is lower. */
-  readonly tokensPerSecondBound?: number | undefined;
   readonly notes: readonly string[];
+}
+
+export type Optimizer = 'adamw' | 'adamw-8bit' | 'adafactor' | 'sgd';
+export type TrainingMethod = 'full' | 'lora' | 'qlora';
+export type ZeroStage = 0 | 1 | 2 | 3;
+
+/** Training instead of use: the context is the length of a sequence, the batch what one rank takes at once. */
+export interface TrainingRequest {
+  /** `lora`, `qlora`: low-rank adapters on every matrix of the layers; under `qlora` the rest is NF4. */
+  readonly method: TrainingMethod;
+  /** undefined: AdamW. */
+  readonly optimizer?: Optimizer | undefined;
+  /** Half-precision weights with a float32 copy, or float32 throughout; undefined: mixed. */
+  readonly precision?: 'mixed' | 'f32' | undefined;
+  /** GPUs, each of which trains on data of its own. */
+  readonly ranks?: number | undefined;
+  /** What ZeRO divides among them: states (1), gradients too (2), weights too (3). */
+  readonly zeroStage?: ZeroStage | undefined;
+  /** Compute a layer's activations again on the way back instead of keeping them. */
+  readonly checkpointing?: boolean | undefined;
+  /** Of the adapters; undefined: 16. */
+  readonly loraRank?: number | undefined;
+}
+
+/** Bytes on one rank. */
+export interface TrainingReport {
+  readonly setting: Required<TrainingRequest>;
+  /** Parameters that learn. */
+  readonly trained: number;
+  readonly weights: BytesEstimate;
+  readonly gradients: BytesEstimate;
+  /** States of the optimizer, and the float32 copy of the weights. */
+  readonly optimizer: BytesEstimate;
+  readonly activations: BytesEstimate;
+  readonly total: BytesEstimate;
+  readonly formula: string;
 }
 
 export interface MemoryRequest {
@@ -73,6 +141,9 @@ export interface MemoryRequest {
   readonly flashAttention?: boolean | undefined;
   /** What it is to fit on. */
   readonly gpus?: readonly GpuRoom[] | undefined;
+  /** What it is to fit on, each set by itself; rows of the tables get a mark for each. */
+  readonly devices?: readonly DeviceSet[] | undefined;
+  readonly training?: TrainingRequest | undefined;
 }
 
 /** `exact`: counted. `stated`: by a formula that published logs bear out. `approximate`: of the right size. */
@@ -86,6 +157,14 @@ export interface BytesEstimate {
   readonly certainty: Certainty;
 }
 
+/** A scheme's row with the whole model's need in the setting that was asked for. */
+export interface SchemeRow extends SchemeSize {
+  /** Weights, cache, activations and buffers; undefined in training. */
+  readonly totalBytes?: number | undefined;
+  /** One for each set of devices that was asked about. */
+  readonly fits?: readonly FitMark[] | undefined;
+}
+
 export interface MemoryEstimate {
   readonly parameters: number;
   readonly weights: BytesEstimate & { readonly byDtype: Readonly<Record<string, number>> };
@@ -94,14 +173,25 @@ export interface MemoryEstimate {
   readonly buffers: BytesEstimate;
   readonly total: BytesEstimate;
   /** Weights under every scheme. */
-  readonly table: readonly SchemeSize[];
+  readonly table: readonly SchemeRow[];
+  /** The same of GGUF's mixes, for models that can be written as GGUF; their names are such as "gguf:q4_k_m". */
+  readonly mixes: readonly SchemeRow[];
   readonly setting: {
     readonly runtime: Runtime;
     readonly context: number;
     readonly batch: number;
     readonly dtype: string | undefined;
+    readonly kvDtype: string;
+    readonly valueDtype: string | undefined;
+    readonly flashAttention: boolean;
   };
+  /** Tokens that the model was made for; undefined where nothing tells. */
+  readonly longestContext: number | undefined;
   /** Whether it fits on the GPUs that were asked about. */
   readonly fit?: FitReport | undefined;
+  /** The same of each set of devices. */
+  readonly fits: readonly FitReport[];
+  /** Instead of cache and buffers, where training was asked about. */
+  readonly training?: TrainingReport | undefined;
   readonly notes: readonly string[];
 }

@@ -24,10 +24,11 @@ export interface WorkingMemory {
   readonly compute: ComputeMemory | undefined;
 }
 
-export function workingMemory(source: MemorySource, setting: MemorySetting): WorkingMemory {
+/** `ranks`: GPUs that split every layer; the cache is the sum of theirs. */
+export function workingMemory(source: MemorySource, setting: MemorySetting, ranks = 1): WorkingMemory {
   const { kvDtype, ...rest } = setting;
   return {
-    cache: kvCache(source.cache ?? nothingKept, { ...rest, keyDtype: kvDtype }),
+    cache: kvCache(source.cache ?? nothingKept, { ...rest, keyDtype: kvDtype, ranks }),
     compute: source.compute && computeMemory(source.compute, { ...rest, elementBytes: 2 }),
   };
 }

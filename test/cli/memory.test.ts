@@ -81,6 +81,35 @@ describe('memory', () => {
     expect(run(demo, '--fit', 'Voodoo 2').stderr).toContain('There is no GPU "Voodoo 2" in the list');
   });
 
+  it('marks every scheme and mix for each set of devices, and the sizes of mixes are those that quantizing plans', () => {
+    const { fits, table, mixes } = json(demo, '--on', '2x RTX 4090', '--on', 'ram=8GB', '--runtime', 'vllm');
+    expect(fits.map(({ label }: { label: string }) => label)).toEqual(['2x RTX 4090', 'ram=8GB']);
+    for (const row of [...table, ...mixes]) expect(row.fits, row.scheme).toHaveLength(2);
+    for (const mix of ['q4_k_m', 'q3_k_l', 'q5_k_s']) {
+      const args = [path.join(root, 'dist/cli.js'), 'quantize', demo, '--scheme', mix, '--dry-run', '--json'];
+      const gguf = path.join(work, `${mix}.gguf`);
+      const plan = JSON.parse(
+        spawnSync(process.execPath, [...args, '--out', gguf], { encoding: 'utf8' }).stdout,
+      );
+      const planned = plan.tensors.reduce((sum: number, { bytes }: { bytes: number }) => sum + bytes, 0);
+      const row = mixes.find(({ scheme }: { scheme: string }) => scheme === `gguf:${mix}`);
+      expect(row.bytes, mix).toBe(planned);
+      expect(json(demo, '--dtype', `gguf:${mix}`).weights.bytes).toBe(planned);
+    }
+  });
+
+  it('estimates training', () => {
+    const { training, parameters } = json(demo, '--train', 'full', '--gpus', '2', '--zero', '3');
+    expect(training.weights.bytes).toBe(parameters);
+    expect(training.optimizer.bytes).toBe(6 * parameters);
+    const lora = run(demo, '--train', 'lora', '--checkpointing', '--on', '24GB');
+    expect(lora.status).toBe(0);
+    expect(lora.stdout).toMatch(/LoRA with adamw, \S+ K of rank 16 learn, one GPU, checkpointing/);
+    expect(lora.stdout).toMatch(/optimizer +\S+ MiB/);
+    expect(run(demo, '--zero', '2').stderr).toContain('--zero goes with --train.');
+    expect(run(demo, '--train', 'half').stderr).toContain('--train takes full, lora, qlora');
+  });
+
   it('names what is wrong with a config or an option', () => {
     const config = path.join(work, 'config.json');
     writeFileSync(config, '{"model_type": "llama", "hidden_size": -1}');

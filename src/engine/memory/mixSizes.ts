@@ -1,0 +1,90 @@
+/** What a model's weights take as a GGUF file under each mix, from headers and the config alone. */
+import { convertTensors } from '../../convert/convertModel';
+import { MetadataList } from '../../convert/metadataList';
+import { LoupeError } from '../../errors';
+import type { SchemeSize } from '../../estimate/types';
+import type { Checkpoint, MetadataEntry } from '../../formats/checkpoint';
+import { ggufFileTypes } from '../../quant/gguf/fileTypes';
+import { type FactValue, type ModelFacts, modelFacts } from '../../quant/gguf/modelFacts';
+import { bytesIn, type GgufTensor, inGgufOrder, planTypes } from '../../quant/gguf/tensorTypes';
+
+/** A tensor of the file, and whether it is F32 whatever the mix. */
+type MixedTensor = GgufTensor & { readonly isAlwaysF32: boolean };
+
+export interface MixSizes {
+  readonly sizes: readonly SchemeSize[];
+  /** Why there are none. */
+  readonly reason?: string | undefined;
+}
+
+/**
+ * Bytes of tensors, not of the file. None for models that llama.cpp does not run, with the reason. Mixes that need an importance
+ * matrix are among them.
+ */
+export function mixSizes(checkpoint: Checkpoint): MixSizes {
+  let model: { readonly tensors: readonly MixedTensor[]; readonly facts: ModelFacts };
+  try {
+    model = asGguf(checkpoint);
+  } catch (thrown) {
+    return { sizes: [], reason: LoupeError.from(thrown).message };
+  }
+  const { tensors, facts } = model;
+  const elements = tensors.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  const sizes: SchemeSize[] = [];
+  for (const fileType of ggufFileTypes) {
+    try {
+      const planned = planTypes(fileType, tensors, facts, { pure: false, hasImportance: false });
+      let [bytes, quantized] = [0, 0];
+      for (const [i, tensor] of tensors.entries()) {
+        const type = tensor.isAlwaysF32 ? 'F32' : planned[i]!.type;
+        bytes += bytesIn(type, tensor);
+        if (type !== tensor.dtype) quantized++;
+      }
+      sizes.push({
+        scheme: `gguf:${fileType.name.toLowerCase()}`,
+        label: fileType.name,
+        bytes,
+        bitsPerWeight: elements === 0 ? 0 : (8 * bytes) / elements,
+        quantized,
+        refused: 0,
+      });
+    } catch {
+      // Rows that fill no blocks of any type that the mix could take: the file cannot be written so.
+    }
+  }
+  return { sizes };
+}
+
+function asGguf(checkpoint: Checkpoint): { tensors: readonly MixedTensor[]; facts: ModelFacts } {
+  const { format, tensors, metadata, config } = checkpoint;
+  if (format === 'gguf') {
+    const values = new Map(metadata.map(({ key, value }) => [key, value]));
+    const stored = tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape, isAlwaysF32: false }));
+    return { tensors: inGgufOrder(stored), facts: modelFacts((key) => factOf(values.get(key))) };
+  }
+  if (format !== 'safetensors' || config === undefined)
+    throw new LoupeError('unsupported', 'GGUF files are made of safetensors models with a config.json.');
+  const converted = convertTensors({ tensors, files: { config } });
+  const list = new MetadataList(converted.family.architecture);
+  converted.family.hyperparameters(list, converted.config);
+  const facts = new Map<string, FactValue>([['general.architecture', converted.family.architecture]]);
+  for (const { key, value } of list.entries) {
+    const first = 'values' in value ? value.values[0] : value.value;
+    if (typeof first === 'number' || typeof first === 'string') facts.set(key, first);
+  }
+  const dtypes = new Map(tensors.map(({ name, dtype }) => [name, dtype]));
+  const made = converted.tensors.map(({ name, shape, making, isAlwaysF32 }) => {
+    const source =
+      making.kind === 'given' ? undefined : making.kind === 'stack' ? making.sources[0] : making.source;
+    return { name, shape, isAlwaysF32, dtype: (source && dtypes.get(source)) ?? 'F32' };
+  });
+  return { tensors: inGgufOrder(made), facts: modelFacts((key) => facts.get(key)) };
+}
+
+function factOf(value: MetadataEntry['value'] | undefined): FactValue {
+  if (typeof value === 'boolean') return undefined;
+  return typeof value === 'object' ? value.head : value;
+}
+
+const elementsOf = (shape: readonly number[]): number =>
+  shape.reduce((product, dimension) => product * dimension, 1);
