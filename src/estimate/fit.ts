@@ -157,6 +157,17 @@ export class Fitting {
   }
 }
 
+/** GPUs that hold one model together. `weightBytes`: as they are loaded. Throws `usage` without a GPU or for one without memory. */
+export function fitOn(
+  gpus: readonly GpuRoom[],
+  source: MemorySource,
+  setting: MemorySetting,
+  weightBytes: number,
+): FitReport {
+  const label = gpus.map(({ name }) => name).join(' + ');
+  return new Fitting({ label, kind: 'gpu', gpus }, source, setting).report(weightBytes);
+}
+
 /** Throws `usage` without a device or for one without memory. */
 export function assertRooms(gpus: readonly GpuRoom[]): void {
   const bad = gpus.find(({ memoryBytes }) => !(memoryBytes > 0));
