@@ -9,6 +9,7 @@ import { installCudaProvider, removeCudaProvider } from './commands/cudaProvider
 import { type EditMetadataArguments, editChatTemplate, editMetadata } from './commands/editMetadata';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
+import { modelsCommands } from './commands/modelsCommands';
 import { openCheckpointCommand } from './commands/openCheckpoint';
 import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewhere';
 import { openFromHub, setHubToken } from './commands/openFromHub';
@@ -28,6 +29,9 @@ import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
 import { JobStatusItem } from './editor/jobStatusItem';
 import { MetadataDocuments, metadataScheme } from './editor/metadataDocuments';
+import { ModelDecorations } from './editor/models/modelDecorations';
+import { ModelSummaries } from './editor/models/modelSummaries';
+import { ModelsView } from './editor/models/modelsView';
 import { originOf } from './editor/originOf';
 import { RecipeDocuments } from './editor/recipeDocuments';
 import { ReportPanels, ReportStore } from './editor/reportPanel';
@@ -45,6 +49,9 @@ export interface TensorLoupeApi {
   readonly engine: EngineClient;
   /** What an open document shows; undefined when it is not open. Rejects with the reason that its page shows. */
   catalogue(uri: vscode.Uri): Promise<Catalogue> | undefined;
+  /** The view of the models of this machine. */
+  readonly models: ModelsView;
+  readonly decorations: ModelDecorations;
 }
 
 export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
@@ -131,12 +138,14 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));
     // A copy goes with its editor, so nothing is written beside it.
-    return file && quantize.quantize(file, { ...options, mustAskFolder: file !== uri });
+    const mustAskFolder = file !== uri || options?.mustAskFolder === true;
+    return file && quantize.quantize(file, { ...options, mustAskFolder });
   });
   command('convertToGguf', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));
-    return file && quantize.quantize(file, { ...options, toGguf: true, mustAskFolder: file !== uri });
+    const mustAskFolder = file !== uri || options?.mustAskFolder === true;
+    return file && quantize.quantize(file, { ...options, toGguf: true, mustAskFolder });
   });
   command('previewError', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
@@ -234,6 +243,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
       return isDone;
     });
   }
+  const summaries = new ModelSummaries(engine);
+  const models = new ModelsView(engine, summaries, context.globalState, log);
+  const decorations = new ModelDecorations(summaries);
+  for (const [name, run] of Object.entries(modelsCommands({ engine, view: models, summaries, log })))
+    command(name, run);
   command('showLog', () => log.show());
   command('showJobs', () => showJobs(quantize.jobs, (id) => quantize.show(id), log));
   command('runInBackground', (id?: number) => {
@@ -248,6 +262,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     new JobStatusItem(quantize.jobs, 'tensorLoupe.showJobs'),
     diagnostics,
     recipes,
+    models,
+    decorations,
     vscode.window.registerCustomEditorProvider(checkpointViewType, provider, editorOptions),
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
     vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),
@@ -259,7 +275,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   // `npm start` names a checkpoint that should be open when the window comes up.
   const toOpen = process.env.TENSOR_LOUPE_OPEN;
   if (toOpen) void openCheckpointCommand.open(toOpen);
-  return { engine, catalogue: (uri) => editors.session(uri)?.catalogue() };
+  return { engine, models, decorations, catalogue: (uri) => editors.session(uri)?.catalogue() };
 }
 
 export function deactivate(): void {

@@ -54,7 +54,12 @@ export async function runSuiteInServer({ kind = 'current', timeoutMs = 900_000 }
   const host = await startHost({
     workspace: workspace.folder,
     kind,
-    env: suiteEnvironment,
+    env: {
+      ...suiteEnvironment,
+      // Not the caches of whoever runs the tests.
+      HF_HUB_CACHE: join(workspace.folder, '..', 'hub'),
+      OLLAMA_MODELS: join(workspace.folder, '..', 'ollama'),
+    },
     testDriver: true,
   });
   const endBrowser = onEnd(async () => browser?.close());
