@@ -1,8 +1,8 @@
 /** Opened checkpoints, kept until their files change. */
-import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { fileStamp, stampText } from '../bytes/fileStamp';
 import { LoupeError } from '../errors';
-import type { Checkpoint, CheckpointFile, TensorInfo } from '../formats/checkpoint';
+import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
 import { openCheckpoint } from '../formats/open';
 import type { OpenProgress } from '../formats/openProgress';
 import { sidecarNames } from '../formats/sidecars';
@@ -37,18 +37,23 @@ export class OpenedCheckpoint {
     const read = new Set(checkpoint.files.map((file) => file.path));
     for (const { file } of checkpoint.findings) if (file !== undefined && !read.has(file)) paths.push(file);
     const sidecars = await Promise.all(
-      [...new Set(paths)].map(async (sidecar) => ({ path: sidecar, stamp: await stampOf(sidecar) })),
+      [...new Set(paths)].map(async (sidecar) => ({ path: sidecar, stamp: await fileStamp(sidecar) })),
     );
     return new OpenedCheckpoint(checkpoint, sidecars);
   }
 
   /** Whether all files are still the ones that were read. */
   async isCurrent(): Promise<boolean> {
-    const files = this.checkpoint.files.map((file) => ({ path: file.path, stamp: stampText(file) }));
-    for (const { path, stamp } of [...files, ...this.sidecars]) {
-      if ((await stampOf(path)) !== stamp) return false;
+    for (const { path, stamp } of this.stamps()) {
+      if ((await fileStamp(path)) !== stamp) return false;
     }
     return true;
+  }
+
+  /** What it depends on: its own files, those beside it, and such as are missing. */
+  stamps(): { readonly path: string; readonly stamp: string }[] {
+    const files = this.checkpoint.files.map((file) => ({ path: file.path, stamp: stampText(file) }));
+    return [...files, ...this.sidecars];
   }
 
   /** The tensor at an index of the catalogue; throws `usage`. */
@@ -138,18 +143,5 @@ export class CheckpointCache {
     const oldest = this.opened.size > capacity ? this.opened.keys().next().value : undefined;
     if (oldest !== undefined) this.opened.delete(oldest);
     return opening;
-  }
-}
-
-const stampText = ({ bytes, mtimeMs }: Pick<CheckpointFile, 'bytes' | 'mtimeMs'>): string =>
-  `${bytes} ${mtimeMs}`;
-
-/** Size and time of a file; the same text for every file that is not there. */
-async function stampOf(path: string): Promise<string> {
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return stampText({ bytes: size, mtimeMs });
-  } catch {
-    return 'absent';
   }
 }

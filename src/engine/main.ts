@@ -7,6 +7,10 @@ import { Backends } from './backends/backends';
 import { toBrief, toCatalogue } from './catalogue';
 import { CheckpointCache } from './checkpointCache';
 import { compareJob } from './compareJob';
+import { configCostJob } from './cost/configCostJob';
+import { hubCostJob } from './cost/hubCostJob';
+import { indexCostJob } from './cost/indexCostJob';
+import { modelCostJob } from './cost/modelCostJob';
 import { distributionJob } from './distributionJob';
 import { editMetadataJob } from './editMetadataJob';
 import { elementJob } from './elementJob';
@@ -122,6 +126,10 @@ const handlers: Handlers<EngineContract> = {
   cleanOutputs: async () => ({ removed: await cleanJournal(removeLeftovers) }),
   hubChoices: (params, { signal }) => listHubChoices(params, signal),
   hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),
+  modelCost: (params) => modelCostJob(cache, params),
+  hubCost: (params, { signal }) => hubCostJob(params, signal),
+  configCost: (params) => configCostJob(params),
+  indexCost: (params) => indexCostJob(cache, params),
 };
 
 const rpc = new Rpc<EngineContract, Record<never, never>>(

@@ -16,6 +16,8 @@ export interface LoadSetting {
   /** `auto`: as stored. */
   readonly dtype?: LoadDtype | 'auto' | undefined;
   readonly quantization?: LoadQuantization | undefined;
+  /** A GGUF file is read as floats, in `dtype` or else F32. */
+  readonly dequantized?: boolean | undefined;
   /** The scales of NF4 and FP4 are quantized too. */
   readonly doubleQuant?: boolean | undefined;
   /** Tokens. */
@@ -44,26 +46,51 @@ const bytesEach: Readonly<Record<LoadDtype, number>> = { f32: 4, f16: 2, bf16: 2
  * Bytes of the weights in memory. Float tensors take `dtype`, others stay. With a quantization the weights of linear layers but
  * the head take its pieces, and what is left is in half precision, as bitsandbytes and vLLM load it.
  */
-export function loadedBytes(
-  { tensors, modelType }: Pick<MemorySource, 'tensors' | 'modelType'>,
-  { dtype, quantization, doubleQuant }: LoadSetting,
-): number {
+export function loadedBytes(source: WeightSource, load: LoadSetting): number {
+  const { dtype, quantization, doubleQuant, dequantized } = load;
   const width = dtype === undefined || dtype === 'auto' ? undefined : bytesEach[dtype];
-  const choice = quantization && {
-    ...choices[quantization],
-    ...(doubleQuant && (quantization === 'nf4' || quantization === 'fp4') ? { doubleQuant } : {}),
-  };
+  if (dequantized) return elementsOf(source) * (width ?? 4);
+  if (quantization === undefined) return floatBytes(source, width);
+  const isNested = doubleQuant === true && (quantization === 'nf4' || quantization === 'fp4');
+  return bytesUnder(source, { ...choices[quantization], ...(isNested ? { doubleQuant } : {}) }, width);
+}
+
+type WeightSource = Pick<MemorySource, 'tensors' | 'modelType'>;
+
+const elementsOf = ({ tensors }: WeightSource): number =>
+  tensors.reduce((sum, tensor) => sum + tensor.copies * sizedElements(tensor), 0);
+
+/** Floats in so many bytes each, or as stored. */
+function floatBytes({ tensors }: WeightSource, width: number | undefined): number {
+  return tensors.reduce((sum, tensor) => {
+    const isConverted = width !== undefined && floats.has(tensor.dtype);
+    return sum + tensor.copies * (isConverted ? width * sizedElements(tensor) : sizedBytes(tensor));
+  }, 0);
+}
+
+/**
+ * Weights under a choice by its scheme's own policy of what is kept; what is kept takes `width` bytes each, or at most half
+ * precision.
+ */
+export function bytesUnder(
+  { tensors, modelType }: WeightSource,
+  choice: SchemeChoice,
+  width?: number | undefined,
+): number {
   // The policy looks at numbers in names as at any other; an asterisk stands for all of them.
   const named = tensors.map((tensor) => ({ ...tensor, name: tensor.name.replaceAll('*', '0') }));
-  const resolved = choice && resolveRecipe(recipeOf(choice, false), named, modelType).tensors;
+  const resolved = resolveRecipe(recipeOf(choice, false), named, modelType).tensors;
   return named.reduce((sum, tensor, index) => {
-    const own = resolved?.[index]?.choice;
+    const own = resolved[index]!.choice;
     const encoded = own && encodedBytes(own, tensor);
     if (typeof encoded === 'number') return sum + tensor.copies * encoded;
-    const stored = sizedBytes(tensor);
-    if (!floats.has(tensor.dtype)) return sum + tensor.copies * stored;
     const elements = sizedElements(tensor);
-    const bytes = width !== undefined ? width * elements : choice ? Math.min(stored, 2 * elements) : stored;
+    const stored = sizedBytes(tensor);
+    const bytes = floats.has(tensor.dtype)
+      ? width
+        ? width * elements
+        : Math.min(stored, 2 * elements)
+      : stored;
     return sum + tensor.copies * bytes;
   }, 0);
 }

@@ -32,7 +32,7 @@ export async function resolveHubCache(
 }
 
 /** The commit in a ref's file; undefined when there is none that could name a folder. */
-async function readRef(path: string, files: FileStore): Promise<string | undefined> {
+export async function readRef(path: string, files: FileStore): Promise<string | undefined> {
   try {
     const source = await files.open(path);
     try {

@@ -104,7 +104,9 @@ function mentionInCall(
   if (!at || text === undefined || text.length > longestName) return undefined;
   const { line, start, end } = tokens[index]!;
   const load = noWords();
-  if (known.runtime) load.setting.runtime = known.runtime;
+  const isLlama = call.calleePath === 'Llama.from_pretrained';
+  const runtime = isLlama ? 'llama.cpp' : known.runtime;
+  if (runtime) load.setting.runtime = runtime;
   readArguments(tokens, given, call.open, load);
   for (const method of methodsAfter(tokens, call.close)) {
     const dtype = /^(half|bfloat16|float)$/.test(method) ? dtypeWord(method) : undefined;

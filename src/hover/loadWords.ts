@@ -124,8 +124,10 @@ const readers: Readonly<Record<string, Reader>> = {
   quantize: readQuantization,
   device_map: readDevice,
   device: readDevice,
+  // transformers reads GGUF files into floats.
   gguf_file: (words, value) => {
     words.file = value;
+    words.setting.dequantized = true;
   },
   revision: (words, value) => {
     words.revision = value;

@@ -20,6 +20,7 @@ import type { CountBeyond } from '../stats/sigmaCounts';
 import type { DisplayHistogram } from '../stats/types';
 import type { BackendContract, BackendName, BackendUse } from './backendApi';
 import type { CompareContract } from './compareApi';
+import type { CostContract } from './costApi';
 import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { GgufContract } from './ggufApi';
 import type { Region, TensorSlice } from './matrixRegion';
@@ -249,6 +250,7 @@ export type Against =
 export type { ErrorDetail, ErrorTile, PlacedError, ScaleGroups, TileCodes } from './errorViews';
 
 export type EngineContract = CompareContract &
+  CostContract &
   StatsContract &
   RecipeContract &
   SensitivityContract &

@@ -35,7 +35,7 @@ export async function ollamaManifests(folder: string): Promise<OllamaManifest[]>
       const file = join(path, entry.name);
       if (inside.length < 4 && entry.isDirectory()) await walk(file, inside);
       else if (inside.length === 4 && entry.isFile()) {
-        const manifest = await readManifest(folder, file, inside).catch(() => undefined);
+        const manifest = await readOllamaManifest(folder, file, inside).catch(() => undefined);
         if (manifest) manifests.push(manifest);
       }
     }
@@ -44,7 +44,8 @@ export async function ollamaManifests(folder: string): Promise<OllamaManifest[]>
   return manifests;
 }
 
-async function readManifest(
+/** One manifest, whose place is host, owner, name and tag. Throws what `readJsonObject` throws. */
+export async function readOllamaManifest(
   folder: string,
   path: string,
   [host = '', namespace = '', model = '', tag = '']: readonly string[],
