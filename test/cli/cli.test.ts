@@ -1,39 +1,15 @@
-/** The built command line on the demo models, as a script would call it. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { plainInt8, plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
+import { demo, json, root, run, temporaryFolder } from './cliRun';
 
-const root = path.resolve(import.meta.dirname, '../..');
-const demo = path.join(root, 'examples/demo-llama-3m');
 const demoFile = path.join(demo, 'model.safetensors');
 const truthFolder = path.join(root, 'test/fixtures/demo-llama-3m-truth');
 const truth = JSON.parse(readFileSync(path.join(truthFolder, 'truth.json'), 'utf8'));
 const truthQuant = JSON.parse(readFileSync(path.join(truthFolder, 'truth_quant.json'), 'utf8'));
-let work: string;
-
-beforeAll(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'loupe-cli-'));
-});
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-function run(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    timeout: 120_000,
-  });
-}
-
-/** Runs with --json and expects exactly one document on stdout. */
-// biome-ignore lint/suspicious/noExplicitAny: the documents are checked field by field.
-function json(...args: string[]): { status: number | null; document: any } {
-  const result = run(...args, '--json');
-  return { status: result.status, document: JSON.parse(result.stdout) };
-}
+const work = temporaryFolder();
 
 describe('inspect', () => {
   it('lists the demo model as its header does', () => {

@@ -1,33 +1,11 @@
-/** `sensitivity` and `compare` of the built command line. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { sharedPath } from '../fixtures/shared';
+import { demo, json, run, temporaryFolder } from './cliRun';
 
-const root = path.resolve(import.meta.dirname, '../..');
-const demo = path.join(root, 'examples/demo-llama-3m');
-let work: string;
-beforeAll(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'loupe-compare-'));
-});
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-function run(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
-}
-
-/** Runs with --json and expects exactly one document on stdout. */
-// biome-ignore lint/suspicious/noExplicitAny: the documents are checked field by field.
-function json(...args: string[]): { status: number | null; document: any } {
-  const result = run(...args, '--json');
-  return { status: result.status, document: JSON.parse(result.stdout) };
-}
+const work = temporaryFolder();
 
 describe('sensitivity', () => {
   const list = 'int8-absmax,int4-absmax:32,nf4:64:double-quant';

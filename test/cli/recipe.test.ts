@@ -1,28 +1,11 @@
-/** Recipes on the built command line. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { demo, root, run, temporaryFolder } from './cliRun';
 
-const root = path.resolve(import.meta.dirname, '../..');
-const demo = path.join(root, 'examples/demo-llama-3m');
 const example = path.join(root, 'examples/mixed-int4.loupe.json');
-let work: string;
-
-beforeAll(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'loupe-cli-recipe-'));
-});
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-function run(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    timeout: 120_000,
-  });
-}
+const work = temporaryFolder();
 
 function recipeFile(name: string, content: unknown): string {
   const file = path.join(work, name);

@@ -1,17 +1,13 @@
-/** `show` and `save` of the built command line. */
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { f32Data, i64Data, makeSafetensors } from '../fixtures/makeCheckpoint';
+import { json, run, temporaryFolder } from './cliRun';
 
-const root = path.resolve(import.meta.dirname, '../..');
-let work: string;
+const work = temporaryFolder();
 let model: string;
 
 beforeAll(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'loupe-view-'));
   model = path.join(work, 'model.safetensors');
   const thirds = Array.from({ length: 60 }, (_, i) => (i === 59 ? Number.NaN : i / 3));
   const tensors = [
@@ -21,21 +17,6 @@ beforeAll(() => {
   new BigInt64Array(tensors[1]!.data.buffer)[0] = 9007199254740993n;
   writeFileSync(model, makeSafetensors(tensors));
 });
-afterAll(() => rmSync(work, { recursive: true, force: true }));
-
-function run(...args: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
-    encoding: 'utf8',
-    timeout: 120_000,
-  });
-}
-
-/** Runs with --json and expects exactly one document on stdout. */
-// biome-ignore lint/suspicious/noExplicitAny: the documents are checked field by field.
-function json(...args: string[]): { status: number | null; document: any } {
-  const result = run(...args, '--json');
-  return { status: result.status, document: JSON.parse(result.stdout) };
-}
 
 describe('show', () => {
   it('prints a part of a slice', () => {
