@@ -2,26 +2,11 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterAll, expect, it } from 'vitest';
 import { makeZip } from '../fixtures/makeZip';
-import {
-  type Host,
-  launchBrowser,
-  notifications,
-  openWorkbench,
-  pick,
-  quickRows,
-  runCommand,
-  scratchWorkspace,
-  screenshot,
-  startHost,
-  webviewFrame,
-} from './fixtures/vscodeHost';
-
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
+import { useVscode } from './fixtures/useVscode';
+import { notifications, pick, quickRows, runCommand, screenshot, webviewFrame } from './fixtures/vscodeHost';
 
 /** Two files that are no libraries, in a package of the registry's form. */
 const folder = 'runtimes/linux-x64/native';
@@ -47,20 +32,15 @@ const registry = createServer((request, response) => {
   } else response.end(packed);
 });
 
-beforeAll(async () => {
-  await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
-  const endpoint = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
-  host = await startHost({
-    workspace: workspace.folder,
-    env: { TENSOR_LOUPE_NUGET_ENDPOINT: endpoint },
-  });
-  browser = await launchBrowser();
+const vscode = useVscode({
+  prepare: async () => {
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const { port } = registry.address() as AddressInfo;
+    return { TENSOR_LOUPE_NUGET_ENDPOINT: `http://127.0.0.1:${port}` };
+  },
 });
 
 afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
   registry.closeAllConnections();
   registry.close();
 });
@@ -68,7 +48,7 @@ afterAll(async () => {
 const dialog = (page: Page) => page.locator('.monaco-dialog-box');
 
 it('a backend is chosen, measured and looked at', async () => {
-  const page = await openWorkbench(browser, host, { theme: 'dark' });
+  const page = await vscode.open({ theme: 'dark' });
   await runCommand(page, 'Tensor Loupe: Select Compute Backend');
   await quickRows(page).filter({ hasText: 'CPU kernels' }).first().waitFor({ timeout: 60_000 });
   await screenshot(page, 'backends-select');
@@ -92,7 +72,7 @@ it('a backend is chosen, measured and looked at', async () => {
 });
 
 it("CUDA's files come after two questions, checked, and go again", async () => {
-  const page = await openWorkbench(browser, host, { theme: 'light' });
+  const page = await vscode.open({ theme: 'light' });
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     console.log('Skipped: the files of CUDA are for Linux on x64.');
     return;

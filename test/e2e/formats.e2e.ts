@@ -2,31 +2,17 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TensorProto_DataType } from 'onnx-buf';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { bf16Data, f32Data, i32Data, makeGguf, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { makeNpy } from '../fixtures/makeNumpy';
 import { makeOnnx, rawTensor } from '../fixtures/makeOnnx';
 import { dictOf, op, tensorOf } from '../fixtures/makePickle';
 import { makePytorchZip } from '../fixtures/makePytorch';
 import { makeZip } from '../fixtures/makeZip';
-import {
-  type Host,
-  launchBrowser,
-  openFile,
-  openWorkbench,
-  quickInput,
-  quickRows,
-  runCommand,
-  scratchWorkspace,
-  screenshot,
-  startHost,
-  webviewFrame,
-} from './fixtures/vscodeHost';
+import { useVscode } from './fixtures/useVscode';
+import { openFile, quickInput, quickRows, runCommand, screenshot, webviewFrame } from './fixtures/vscodeHost';
 
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
 let page: Page;
 
 /** 64 x 96 values that no test could meet by accident, and figures computed here. */
@@ -37,114 +23,116 @@ const values = Float32Array.from({ length: rows * columns }, (_, i) =>
 const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
 const data = f32Data(values);
 
-const file = (...parts: string[]) => path.join(workspace.folder, ...parts);
+const file = (...parts: string[]) => vscode.inWorkspace(...parts);
 const put = (name: string, content: Uint8Array | string) => {
   mkdirSync(path.dirname(file(name)), { recursive: true });
   writeFileSync(file(name), content);
 };
 
-beforeAll(async () => {
-  const tensor = { storage: 'FloatStorage', key: '0', storageLength: values.length, shape: [rows, columns] };
-  put(
-    'net.onnx',
-    makeOnnx({
-      name: 'net',
-      node: [
-        { opType: 'MatMul', input: ['x', 'layer.weight'], output: ['h'], name: 'm' },
-        { opType: 'Relu', input: ['h'], output: ['y'], name: 'r' },
-      ],
-      initializer: [
-        rawTensor('layer.weight', TensorProto_DataType.FLOAT, [rows, columns], Uint8Array.from(data)),
-      ],
-    }),
-  );
-  put('state.pt', makePytorchZip(dictOf([['layer.weight', tensorOf(tensor)]]), { 0: data }));
-  put(
-    'evil.pt',
-    makePytorchZip(
-      dictOf([
-        ['layer.weight', tensorOf(tensor)],
-        ['trap', [...op.global('posix.system'), ...op.text('true'), ...op.tuple1, ...op.reduce]],
+const vscode = useVscode({
+  prepare: () => {
+    const tensor = {
+      storage: 'FloatStorage',
+      key: '0',
+      storageLength: values.length,
+      shape: [rows, columns],
+    };
+    put(
+      'net.onnx',
+      makeOnnx({
+        name: 'net',
+        node: [
+          { opType: 'MatMul', input: ['x', 'layer.weight'], output: ['h'], name: 'm' },
+          { opType: 'Relu', input: ['h'], output: ['y'], name: 'r' },
+        ],
+        initializer: [
+          rawTensor('layer.weight', TensorProto_DataType.FLOAT, [rows, columns], Uint8Array.from(data)),
+        ],
+      }),
+    );
+    put('state.pt', makePytorchZip(dictOf([['layer.weight', tensorOf(tensor)]]), { 0: data }));
+    put(
+      'evil.pt',
+      makePytorchZip(
+        dictOf([
+          ['layer.weight', tensorOf(tensor)],
+          ['trap', [...op.global('posix.system'), ...op.text('true'), ...op.tuple1, ...op.reduce]],
+        ]),
+        { 0: data },
+      ),
+    );
+    put('arrays.npz', makeZip([{ name: 'layer.weight.npy', data: makeNpy('<f4', [rows, columns], data) }]));
+    put('array.npy', makeNpy('<f4', [rows, columns], data));
+    put(
+      'tiny.gguf',
+      makeGguf({
+        metadata: [
+          { key: 'general.architecture', type: 'string', value: 'llama' },
+          { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
+          {
+            key: 'tokenizer.ggml.tokens',
+            type: '[string]',
+            value: Array.from({ length: 1000 }, (_, i) => `token-${i}`),
+          },
+          {
+            key: 'tokenizer.chat_template',
+            type: 'string',
+            value: '{% for m in messages %}<img src=x>{{ m }}{% endfor %}',
+          },
+        ],
+        tensors: [{ name: 'blk.0.attn_q.weight', dtype: 'F32', shape: [rows, columns], data }],
+      }),
+    );
+    put(
+      'gptq/model.safetensors',
+      makeSafetensors([
+        {
+          name: 'model.layers.0.q_proj.qweight',
+          dtype: 'I32',
+          shape: [16, 64],
+          data: i32Data(new Array(1024).fill(7)),
+        },
+        {
+          name: 'model.layers.0.q_proj.qzeros',
+          dtype: 'I32',
+          shape: [1, 8],
+          data: i32Data(new Array(8).fill(7)),
+        },
+        { name: 'model.layers.0.q_proj.scales', dtype: 'F16', shape: [1, 64], data: new Uint8Array(128) },
+        {
+          name: 'model.layers.0.q_proj.g_idx',
+          dtype: 'I32',
+          shape: [128],
+          data: i32Data(new Array(128).fill(0)),
+        },
       ]),
-      { 0: data },
-    ),
-  );
-  put('arrays.npz', makeZip([{ name: 'layer.weight.npy', data: makeNpy('<f4', [rows, columns], data) }]));
-  put('array.npy', makeNpy('<f4', [rows, columns], data));
-  put(
-    'tiny.gguf',
-    makeGguf({
-      metadata: [
-        { key: 'general.architecture', type: 'string', value: 'llama' },
-        { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
-        {
-          key: 'tokenizer.ggml.tokens',
-          type: '[string]',
-          value: Array.from({ length: 1000 }, (_, i) => `token-${i}`),
-        },
-        {
-          key: 'tokenizer.chat_template',
-          type: 'string',
-          value: '{% for m in messages %}<img src=x>{{ m }}{% endfor %}',
-        },
-      ],
-      tensors: [{ name: 'blk.0.attn_q.weight', dtype: 'F32', shape: [rows, columns], data }],
-    }),
-  );
-  put(
-    'gptq/model.safetensors',
-    makeSafetensors([
-      {
-        name: 'model.layers.0.q_proj.qweight',
-        dtype: 'I32',
-        shape: [16, 64],
-        data: i32Data(new Array(1024).fill(7)),
-      },
-      {
-        name: 'model.layers.0.q_proj.qzeros',
-        dtype: 'I32',
-        shape: [1, 8],
-        data: i32Data(new Array(8).fill(7)),
-      },
-      { name: 'model.layers.0.q_proj.scales', dtype: 'F16', shape: [1, 64], data: new Uint8Array(128) },
-      {
-        name: 'model.layers.0.q_proj.g_idx',
-        dtype: 'I32',
-        shape: [128],
-        data: i32Data(new Array(128).fill(0)),
-      },
-    ]),
-  );
-  put(
-    'gptq/config.json',
-    JSON.stringify({ quantization_config: { quant_method: 'gptq', bits: 4, group_size: 128 } }),
-  );
-  const bad = [1, Number.NaN, 3, Number.POSITIVE_INFINITY];
-  put(
-    'bad-values.safetensors',
-    makeSafetensors([{ name: 'w', dtype: 'BF16', shape: [4], data: bf16Data(bad) }]),
-  );
-  mkdirSync(file('half'), { recursive: true });
-  for (const name of [
-    'model.safetensors.index.json',
-    'model-00001-of-00003.safetensors',
-    'model-00003-of-00003.safetensors',
-  ]) {
-    copyFileSync(file('demo-llama-3m-sharded', name), file('half', name));
-  }
-  writeFileSync(
-    file('short.safetensors'),
-    readFileSync(file('demo-llama-3m/model.safetensors')).subarray(0, -1000),
-  );
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-  page = await openWorkbench(browser, host);
+    );
+    put(
+      'gptq/config.json',
+      JSON.stringify({ quantization_config: { quant_method: 'gptq', bits: 4, group_size: 128 } }),
+    );
+    const bad = [1, Number.NaN, 3, Number.POSITIVE_INFINITY];
+    put(
+      'bad-values.safetensors',
+      makeSafetensors([{ name: 'w', dtype: 'BF16', shape: [4], data: bf16Data(bad) }]),
+    );
+    mkdirSync(file('half'), { recursive: true });
+    for (const name of [
+      'model.safetensors.index.json',
+      'model-00001-of-00003.safetensors',
+      'model-00003-of-00003.safetensors',
+    ]) {
+      copyFileSync(file('demo-llama-3m-sharded', name), file('half', name));
+    }
+    writeFileSync(
+      file('short.safetensors'),
+      readFileSync(file('demo-llama-3m/model.safetensors')).subarray(0, -1000),
+    );
+  },
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+beforeAll(async () => {
+  page = await vscode.open();
 });
 
 /** Opens a file alone and gives its page. */

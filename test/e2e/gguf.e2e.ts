@@ -1,52 +1,35 @@
 /** GGUF models, and those that become one, on the packed extension in a real VS Code: its types with sizes, the plan, writing, the result, and its errors. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { denseModel } from '../unit/engine/ggufModels';
+import { useVscode } from './fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   notifications,
   openFile,
-  openWorkbench,
   pick,
   quickInput,
   quickRows,
   runCommand,
-  scratchWorkspace,
   screenshot,
   setTheme,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
 
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
-const inWorkspace = (name: string) => path.join(workspace.folder, name);
-
-beforeAll(async () => {
-  writeFileSync(inWorkspace('small.F16.gguf'), denseModel());
-  const demo = path.resolve(import.meta.dirname, '../../examples/demo-llama-3m');
-  cpSync(demo, inWorkspace('converted'), { recursive: true });
-  copyFileSync(path.join(demo, 'model.safetensors'), inWorkspace('alone.safetensors'));
-  host = await startHost({ workspace: workspace.folder, settings: { 'tensorLoupe.backend': 'cpu' } });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    writeFileSync(vscode.inWorkspace('small.F16.gguf'), denseModel());
+    const demo = path.resolve(import.meta.dirname, '../../examples/demo-llama-3m');
+    cpSync(demo, vscode.inWorkspace('converted'), { recursive: true });
+    copyFileSync(path.join(demo, 'model.safetensors'), vscode.inWorkspace('alone.safetensors'));
+  },
+  settings: { 'tensorLoupe.backend': 'cpu' },
 });
 
 it('becomes a smaller one in a few keystrokes, as llama-quantize would write it', async () => {
-  // Left by a try that failed: the product would ask before replacing it.
-  rmSync(inWorkspace('small.Q4_K_M.gguf'), { force: true });
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await openFile(page, 'small.F16.gguf');
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
@@ -69,7 +52,7 @@ it('becomes a smaller one in a few keystrokes, as llama-quantize would write it'
 
   const show = notifications(page).getByRole('button', { name: 'Show Error Report' });
   await show.waitFor();
-  const written = readFileSync(inWorkspace('small.Q4_K_M.gguf'));
+  const written = readFileSync(vscode.inWorkspace('small.Q4_K_M.gguf'));
   // What llama-quantize makes of the same model; see ggufQuantize.test.ts.
   expect(createHash('sha256').update(written).digest('hex')).toBe(
     '4ce647c6503885919e9a61cdcfc7555c048a98d143da1233a8c79a3f72c9af17',
@@ -83,9 +66,7 @@ it('becomes a smaller one in a few keystrokes, as llama-quantize would write it'
 });
 
 it('comes from a Hugging Face folder by typing a type and Enter twice, with the tensors that llama.cpp reads', async () => {
-  for (const name of ['converted-Q4_K_M.gguf', 'converted-BF16.gguf'])
-    rmSync(inWorkspace(name), { force: true });
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await openFile(page, 'converted/model.safetensors');
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
@@ -101,7 +82,7 @@ it('comes from a Hugging Face folder by typing a type and Enter twice, with the 
   await page.keyboard.press('Enter');
 
   await tab(page, 'converted-Q4_K_M.gguf').waitFor();
-  const written = readFileSync(inWorkspace('converted-Q4_K_M.gguf'));
+  const written = readFileSync(vscode.inWorkspace('converted-Q4_K_M.gguf'));
   expect(written.toString('latin1', 0, 4)).toBe('GGUF');
   const view = webviewFrame(page);
   await view.locator('[role="row"][data-tensor="blk.0.attn_v.weight"]').waitFor();
@@ -132,9 +113,9 @@ it('comes from a Hugging Face folder by typing a type and Enter twice, with the 
 });
 
 it('that is quantized already asks first, and nothing is left when one says no', async () => {
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await setTheme(page, 'light');
-  const before = readdirSync(workspace.folder);
+  const before = readdirSync(vscode.folder);
   await openFile(page, 'small.Q4_K_M.gguf');
   await webviewFrame(page).locator('[data-testid="dtypes"]').first().waitFor();
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
@@ -143,15 +124,15 @@ it('that is quantized already asks first, and nothing is left when one says no',
   await screenshot(page, 'gguf-again-light');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await dialog.waitFor({ state: 'detached' });
-  expect(existsSync(inWorkspace('small.Q4_K_M.gguf'))).toBe(true);
-  expect(readdirSync(workspace.folder)).toEqual(before);
+  expect(existsSync(vscode.inWorkspace('small.Q4_K_M.gguf'))).toBe(true);
+  expect(readdirSync(vscode.folder)).toEqual(before);
   await page.close();
 });
 
 it('takes changes of its metadata from a list, and a chat template from a text editor', async () => {
-  const page = await openWorkbench(browser, host);
-  writeFileSync(inWorkspace('edited.gguf'), denseModel());
-  const before = readFileSync(inWorkspace('edited.gguf'));
+  const page = await vscode.open();
+  writeFileSync(vscode.inWorkspace('edited.gguf'), denseModel());
+  const before = readFileSync(vscode.inWorkspace('edited.gguf'));
   await openFile(page, 'edited.gguf');
   await webviewFrame(page).locator('[data-testid="dtypes"]').first().waitFor();
 
@@ -169,7 +150,7 @@ it('takes changes of its metadata from a list, and a chat template from a text e
   await screenshot(page, 'gguf-edit-list-dark');
   await pick(page, 'Write the change');
   await notifications(page).filter({ hasText: 'in place' }).first().waitFor();
-  const after = readFileSync(inWorkspace('edited.gguf'));
+  const after = readFileSync(vscode.inWorkspace('edited.gguf'));
   expect(after).toHaveLength(before.length);
   expect([...after.keys()].filter((at) => after[at] !== before[at])).toHaveLength(2);
 
@@ -179,13 +160,13 @@ it('takes changes of its metadata from a list, and a chat template from a text e
   await screenshot(page, 'gguf-edit-template-dark');
   await page.keyboard.press('Control+S');
   await expect
-    .poll(() => readFileSync(inWorkspace('edited.gguf')).includes('{{ messages[0].content }}'), {
+    .poll(() => readFileSync(vscode.inWorkspace('edited.gguf')).includes('{{ messages[0].content }}'), {
       timeout: 30_000,
     })
     .toBe(true);
   // The data moved behind the longer header, and are the same.
   const data = before.subarray(before.length - 900_000);
-  expect(readFileSync(inWorkspace('edited.gguf')).subarray(-900_000).equals(data)).toBe(true);
+  expect(readFileSync(vscode.inWorkspace('edited.gguf')).subarray(-900_000).equals(data)).toBe(true);
   await screenshot(page, 'gguf-edit-saved-dark');
   await page.close();
 });

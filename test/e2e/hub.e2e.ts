@@ -1,23 +1,19 @@
 /** A model on the Hub, from the command to the page, against a server of our own that speaks the Hub's API. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HubServer, startHubServer } from '../fixtures/hubServer';
 import { f32Data, makeGguf } from '../fixtures/makeCheckpoint';
+import { useVscode } from './fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   notifications,
-  openWorkbench,
   pick,
   quickInput,
   quickRows,
   reloadWindow,
   runCommand,
-  scratchWorkspace,
   screenshot,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
@@ -32,34 +28,32 @@ const gguf = makeGguf({
 });
 
 describe('a model on the Hub', () => {
-  const workspace = scratchWorkspace();
   let hub: HubServer;
-  let host: Host;
-  let browser: Browser;
   let page: Page;
 
-  beforeAll(async () => {
-    hub = await startHubServer({
-      'demo/llama-3m': {
-        files: {
-          'README.md': new TextEncoder().encode('A demo.'),
-          'config.json': read('config.json'),
-          'model.safetensors': read('model.safetensors'),
-          'llama-3m-F32.gguf': gguf,
+  const vscode = useVscode({
+    prepare: async () => {
+      hub = await startHubServer({
+        'demo/llama-3m': {
+          files: {
+            'README.md': new TextEncoder().encode('A demo.'),
+            'config.json': read('config.json'),
+            'model.safetensors': read('model.safetensors'),
+            'llama-3m-F32.gguf': gguf,
+          },
         },
-      },
-      'demo/gated': { files: { 'model.safetensors': read('model.safetensors') }, token: 'hf_right' },
-    });
-    host = await startHost({ workspace: workspace.folder, env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: '' } });
-    browser = await launchBrowser();
-    page = await openWorkbench(browser, host);
+        'demo/gated': { files: { 'model.safetensors': read('model.safetensors') }, token: 'hf_right' },
+      });
+      return { HF_ENDPOINT: hub.endpoint, HF_TOKEN: '' };
+    },
+  });
+
+  beforeAll(async () => {
+    page = await vscode.open();
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
     await hub?.stop();
-    await workspace.remove();
   });
 
   async function ask(reference: string): Promise<void> {

@@ -3,32 +3,21 @@
  * and outlives its editors, one that waits for it and is cancelled, and one that is cancelled and resumed.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
 import { bf16Data, makeSafetensors } from '../fixtures/makeCheckpoint';
+import { useVscode } from './fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   notifications,
   openFile,
-  openWorkbench,
   pick,
   quickRows,
   runCommand,
-  scratchWorkspace,
   screenshot,
   setTheme,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
-
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
-
-const inWorkspace = (...parts: string[]) => path.join(workspace.folder, ...parts);
 
 /** 192 MB of values, the same in every run. */
 function writeModel(): void {
@@ -44,9 +33,9 @@ function writeModel(): void {
     shape: [1024, 1024],
     data,
   }));
-  mkdirSync(inWorkspace('large'));
-  writeFileSync(inWorkspace('large/model.safetensors'), makeSafetensors(tensors, { format: 'pt' }));
-  writeFileSync(inWorkspace('large/config.json'), '{}');
+  mkdirSync(vscode.inWorkspace('large'));
+  writeFileSync(vscode.inWorkspace('large/model.safetensors'), makeSafetensors(tensors, { format: 'pt' }));
+  writeFileSync(vscode.inWorkspace('large/config.json'), '{}');
 }
 
 /** Searching each block's scale takes seconds. */
@@ -56,31 +45,23 @@ function writeRecipe(name: string, more = {}): void {
     default: { scheme: 'int4-absmax', granularity: 'block', blockSize: 32, clip: 'mse' },
     ...more,
   };
-  writeFileSync(inWorkspace(`${name}.loupe.json`), JSON.stringify(recipe));
+  writeFileSync(vscode.inWorkspace(`${name}.loupe.json`), JSON.stringify(recipe));
 }
 
-beforeAll(async () => {
-  writeModel();
-  writeRecipe('first');
-  writeRecipe('second');
-  // The first weights take their time, the others are copied.
-  writeRecipe('cut', {
-    maxShardBytes: 1_000_000,
-    rules: [{ match: '/layers\\.[3-9][0-9]\\./', choice: 'keep' }],
-  });
-  host = await startHost({
-    workspace: workspace.folder,
-    settings: { 'tensorLoupe.keepFinishedShards': true },
-    // One thread, so that there is time to look.
-    env: { TENSOR_LOUPE_WORKERS: '1' },
-  });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    writeModel();
+    writeRecipe('first');
+    writeRecipe('second');
+    // The first weights take their time, the others are copied.
+    writeRecipe('cut', {
+      maxShardBytes: 1_000_000,
+      rules: [{ match: '/layers\\.[3-9][0-9]\\./', choice: 'keep' }],
+    });
+  },
+  settings: { 'tensorLoupe.keepFinishedShards': true },
+  // One thread, so that there is time to look.
+  env: { TENSOR_LOUPE_WORKERS: '1' },
 });
 
 /** Quantizes with a recipe of the workspace, which names the model: nothing is asked. */
@@ -94,7 +75,7 @@ async function quantizeWith(page: Page, recipe: string): Promise<void> {
 }
 
 /** Hidden folders that outputs are written in. */
-const hiddenFolders = () => readdirSync(workspace.folder).filter((name) => name.includes('.tensor-loupe-'));
+const hiddenFolders = () => readdirSync(vscode.folder).filter((name) => name.includes('.tensor-loupe-'));
 
 /** The process that writes, by the name of its hidden folder. */
 function enginePid(): number {
@@ -106,7 +87,7 @@ const statusItem = (page: Page) =>
   page.locator('.statusbar-item[id="tensor-loupe.tensor-loupe.tensorLoupe.jobs"]');
 
 it('runs in the background, lets others wait, and tells when it is done', async () => {
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await quantizeWith(page, 'first');
   const first = notifications(page).filter({ hasText: 'recipe first' });
   await first.filter({ hasText: /\d %/ }).first().waitFor();
@@ -149,13 +130,13 @@ it('runs in the background, lets others wait, and tells when it is done', async 
   expect(await tab(page, 'model.safetensors').count()).toBe(0);
   await done.getByRole('button', { name: 'Open', exact: true }).click();
   await tab(page, 'model.safetensors').first().waitFor();
-  expect(existsSync(inWorkspace('large-second'))).toBe(false);
+  expect(existsSync(vscode.inWorkspace('large-second'))).toBe(false);
   expect(hiddenFolders()).toEqual([]);
   await page.close();
 });
 
 it('keeps finished shards when cancelled, and resumes', async () => {
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await quantizeWith(page, 'cut');
   const running = notifications(page).filter({ hasText: 'recipe cut' });
   await running
@@ -165,7 +146,7 @@ it('keeps finished shards when cancelled, and resumes', async () => {
   await running.getByRole('button', { name: 'Cancel' }).first().click();
   const kept = notifications(page).filter({ hasText: /\d+ of \d+ shards are finished and kept/ });
   await kept.first().waitFor();
-  expect(existsSync(inWorkspace('large-cut'))).toBe(false);
+  expect(existsSync(vscode.inWorkspace('large-cut'))).toBe(false);
   await screenshot(page, 'job-kept-dark');
   await notifications(page)
     .getByRole('button', { name: /Clear Notification/ })
@@ -181,7 +162,7 @@ it('keeps finished shards when cancelled, and resumes', async () => {
   await screenshot(page, 'job-resume-dark');
   await dialog.getByRole('button', { name: 'Resume' }).click();
   await notifications(page).filter({ hasText: 'Show Error Report' }).first().waitFor({ timeout: 120_000 });
-  const names = readdirSync(inWorkspace('large-cut'));
+  const names = readdirSync(vscode.inWorkspace('large-cut'));
   expect(names).toContain('model.safetensors.index.json');
   expect(names.filter((name) => name.endsWith('.safetensors')).length).toBe(96);
   expect(hiddenFolders()).toEqual([]);
@@ -189,7 +170,7 @@ it('keeps finished shards when cancelled, and resumes', async () => {
 });
 
 it('of a killed process leaves nothing: at once in its own window, else at the next start of any', async () => {
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await quantizeWith(page, 'second');
   await statusItem(page)
     .filter({ hasText: /large \d+ %/ })
@@ -208,7 +189,7 @@ it('of a killed process leaves nothing: at once in its own window, else at the n
   const engine = enginePid();
   const extensionHost = Number(readFileSync(`/proc/${engine}/stat`, 'utf8').split(') ')[1]!.split(' ')[1]);
   process.kill(engine, 'SIGSTOP');
-  const other = await openWorkbench(browser, host);
+  const other = await vscode.open();
   // The other window has a compute process of its own by the time that it shows a model, and has left the folder alone.
   await openFile(other, 'demo-llama-3m/model.safetensors');
   await webviewFrame(other).locator('[data-testid="parameters"]').waitFor();
@@ -223,6 +204,6 @@ it('of a killed process leaves nothing: at once in its own window, else at the n
   for (let waited = 0; hiddenFolders().length > 0 && waited < 60_000; waited += 100)
     await other.waitForTimeout(100);
   expect(hiddenFolders()).toEqual([]);
-  expect(existsSync(inWorkspace('large-second'))).toBe(false);
+  expect(existsSync(vscode.inWorkspace('large-second'))).toBe(false);
   await other.close();
 });

@@ -2,27 +2,23 @@
  * The whole loop on the packed extension in a real VS Code: open, sort, filter, select, analyze, quantize by the
  * dialog, cancel, read the error map, hover. Numbers on the page are compared with numbers computed here.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FrameLocator, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { makeManyTensors } from '../fixtures/makeCheckpoint';
 import { plainInt8, plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
+import { useVscode } from './fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   notifications,
   openFile,
-  openWorkbench,
   pick,
   pressButton,
   quickInput,
   quickRows,
   runCommand,
-  scratchWorkspace,
   screenshot,
   showHover,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
@@ -31,24 +27,14 @@ const truthFolder = path.resolve(import.meta.dirname, '../fixtures/demo-llama-3m
 const truth = JSON.parse(readFileSync(path.join(truthFolder, 'truth.json'), 'utf8'));
 const planted = JSON.parse(readFileSync(path.join(truthFolder, 'outliers.json'), 'utf8'));
 
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
-
-beforeAll(async () => {
-  writeFileSync(path.join(workspace.folder, 'many.safetensors'), makeManyTensors(100_000));
-  writeFileSync(
-    path.join(workspace.folder, 'broken.safetensors'),
-    Buffer.from('\xff\x00\x00\x00\x00\x00\x00\x00{}', 'latin1'),
-  );
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    writeFileSync(vscode.inWorkspace('many.safetensors'), makeManyTensors(100_000));
+    writeFileSync(
+      vscode.inWorkspace('broken.safetensors'),
+      Buffer.from('\xff\x00\x00\x00\x00\x00\x00\x00{}', 'latin1'),
+    );
+  },
 });
 
 /** Row of a tensor in the table. */
@@ -82,7 +68,7 @@ async function openOutliers(page: Page): Promise<FrameLocator> {
 
 describe('open and look', () => {
   it('shows the strip, and sorts, filters and folds the table', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const view = await openOutliers(page);
     const strip = view.locator('[data-testid="strip"]');
     expect(await strip.innerText()).toContain('demo-llama-3m-outliers');
@@ -93,7 +79,7 @@ describe('open and look', () => {
     const sorted = await shownNames(view);
     expect(sorted.length).toBeGreaterThan(5);
     const bytes = new Map<string, number>();
-    const file = path.join(workspace.folder, 'demo-llama-3m-outliers/model.safetensors');
+    const file = vscode.inWorkspace('demo-llama-3m-outliers/model.safetensors');
     for (const [name, tensor] of readPlainSafetensors(file)) bytes.set(name, tensor.bytes.length);
     const sizes = sorted.map((name) => bytes.get(name)!);
     const ascending = [...sizes].sort((a, b) => a - b);
@@ -110,7 +96,7 @@ describe('open and look', () => {
   });
 
   it('shows figures, and marks the planted channels, for a selected tensor', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const view = await openOutliers(page);
     await view.locator('[data-testid="filter"] input').fill('layers.2');
     await view.locator('[data-testid="match-count"]', { hasText: '9 of 39' }).waitFor();
@@ -140,7 +126,7 @@ describe('open and look', () => {
   });
 
   it('analyzes all tensors into the table, and the table is sortable by what it found', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const view = await openOutliers(page);
     await view.locator('[data-testid="analyze-all"]').click();
     await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
@@ -157,7 +143,7 @@ describe('open and look', () => {
   });
 
   it('tells why a file is refused, with the byte offset', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     await openFile(page, 'broken.safetensors');
     const view = webviewFrame(page);
     await view.locator('[data-testid="refused"]').waitFor();
@@ -168,7 +154,7 @@ describe('open and look', () => {
   });
 
   it('opens an index of shards and any shard as one model', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     await openFile(page, 'demo-llama-3m-sharded/model-00002-of-00003.safetensors');
     const view = webviewFrame(page);
     await view.locator('[data-testid="parameters"]').waitFor();
@@ -178,7 +164,7 @@ describe('open and look', () => {
   });
 
   it('scrolls through 100,000 tensors', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const started = Date.now();
     await openFile(page, 'many.safetensors');
     const view = webviewFrame(page);
@@ -225,9 +211,7 @@ describe('quantize and see the error', () => {
 
   it.each(schemes)('$label, $pickLabel: from the dialog to the map of errors', async (choice) => {
     const folder = `demo-llama-3m-outliers-INT8-${choice.scheme.slice('int8-'.length)}-${choice.granularity}`;
-    // Left by a try that failed: the product would ask before replacing it.
-    rmSync(path.join(workspace.folder, folder), { recursive: true, force: true });
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const view = await openOutliers(page);
     await view.locator('[data-testid="quantize"]').click();
     await pick(page, choice.label);
@@ -239,7 +223,7 @@ describe('quantize and see the error', () => {
     // The result opens by itself, as logical weights.
     const show = notifications(page).getByRole('button', { name: 'Show Error Report' });
     await show.waitFor();
-    const result = path.join(workspace.folder, folder, 'model.safetensors');
+    const result = vscode.inWorkspace(folder, 'model.safetensors');
     expect(existsSync(result)).toBe(true);
     expect(await tab(page, 'model.safetensors').count()).toBe(2);
     await webviewFrame(page).locator('[data-testid="dtypes"]', { hasText: 'INT8' }).waitFor();
@@ -259,9 +243,7 @@ describe('quantize and see the error', () => {
         ),
     );
     expect(values.size).toBe(28);
-    const source = readPlainSafetensors(
-      path.join(workspace.folder, 'demo-llama-3m-outliers/model.safetensors'),
-    );
+    const source = readPlainSafetensors(vscode.inWorkspace('demo-llama-3m-outliers/model.safetensors'));
     for (const [name, sqnr] of values) {
       const tensor = source.get(name)!;
       const [rows, columns] = tensor.shape as [number, number];
@@ -301,7 +283,7 @@ describe('quantize and see the error', () => {
   });
 
   it('cancels an analysis from the page, and keeps what was there', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     await openFile(page, 'many.safetensors');
     const view = webviewFrame(page);
     await view.locator('[data-testid="analyze-all"]').click();
@@ -312,8 +294,8 @@ describe('quantize and see the error', () => {
   });
 
   it('leaves the dialog without a trace on Escape', async () => {
-    const before = readdirSync(workspace.folder).sort();
-    const page = await openWorkbench(browser, host);
+    const before = readdirSync(vscode.folder).sort();
+    const page = await vscode.open();
     await openOutliers(page);
     await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
     await pick(page, 'INT8 absmax');
@@ -321,16 +303,16 @@ describe('quantize and see the error', () => {
     await quickInput(page).locator('.monaco-list-row', { hasText: 'Per row' }).first().waitFor();
     await page.keyboard.press('Escape');
     await quickInput(page).waitFor({ state: 'hidden' });
-    expect(readdirSync(workspace.folder).sort()).toEqual(before);
+    expect(readdirSync(vscode.folder).sort()).toEqual(before);
     await page.close();
   });
 });
 
 describe('hover', () => {
   it('shows the table over a model path in Python', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     writeFileSync(
-      path.join(workspace.folder, 'use.py'),
+      vscode.inWorkspace('use.py'),
       'from transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained("demo-llama-3m")\n',
     );
     await openFile(page, 'use.py');

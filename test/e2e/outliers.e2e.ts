@@ -5,21 +5,10 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Host,
-  launchBrowser,
-  openFile,
-  openWorkbench,
-  reloadWindow,
-  scratchWorkspace,
-  screenshot,
-  setTheme,
-  startHost,
-  tab,
-  webviewFrame,
-} from './fixtures/vscodeHost';
+import type { FrameLocator, Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useVscode } from './fixtures/useVscode';
+import { openFile, reloadWindow, screenshot, setTheme, tab, webviewFrame } from './fixtures/vscodeHost';
 
 const truth = path.resolve(import.meta.dirname, '../fixtures/demo-llama-3m-truth/outliers.json');
 const planted = JSON.parse(readFileSync(truth, 'utf8')) as { layers: { layer: number }[] };
@@ -32,9 +21,6 @@ const plantedIn = [
   'self_attn.k_proj',
 ];
 
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
 let page: Page;
 
 /** Tensors of 64 MiB each that take no room on the disk. */
@@ -57,17 +43,14 @@ function writeSparseModel(file: string, tensors: number): void {
   }
 }
 
-beforeAll(async () => {
-  writeSparseModel(path.join(workspace.folder, 'sparse.safetensors'), 48);
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-  page = await openWorkbench(browser, host);
+const vscode = useVscode({
+  prepare: () => {
+    writeSparseModel(vscode.inWorkspace('sparse.safetensors'), 48);
+  },
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+beforeAll(async () => {
+  page = await vscode.open();
 });
 
 async function openOutliers(file: string): Promise<FrameLocator> {

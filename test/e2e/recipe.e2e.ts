@@ -1,46 +1,27 @@
 /** A recipe in a text editor of a real VS Code: a problem at its line, and lenses with sizes. */
 import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  type Host,
-  launchBrowser,
-  openFile,
-  openWorkbench,
-  scratchWorkspace,
-  screenshot,
-  startHost,
-} from './fixtures/vscodeHost';
+import { expect, it } from 'vitest';
+import { useVscode } from './fixtures/useVscode';
+import { openFile, screenshot } from './fixtures/vscodeHost';
 
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
-
-beforeAll(async () => {
-  const recipe = {
-    version: 1,
-    name: 'seen',
-    model: 'demo-llama-3m',
-    default: { scheme: 'int4-absmax', granularity: 'block', blockSize: 128 },
-    rules: [
-      { match: '**.down_proj.weight', choice: { scheme: 'int8-absmax', granularity: 'row' } },
-      { match: 'model.layer.0.**', choice: 'keep' },
-    ],
-  };
-  writeFileSync(path.join(workspace.folder, 'seen.loupe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`);
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    const recipe = {
+      version: 1,
+      name: 'seen',
+      model: 'demo-llama-3m',
+      default: { scheme: 'int4-absmax', granularity: 'block', blockSize: 128 },
+      rules: [
+        { match: '**.down_proj.weight', choice: { scheme: 'int8-absmax', granularity: 'row' } },
+        { match: 'model.layer.0.**', choice: 'keep' },
+      ],
+    };
+    writeFileSync(vscode.inWorkspace('seen.loupe.json'), `${JSON.stringify(recipe, undefined, 2)}\n`);
+  },
 });
 
 it.each(['dark', 'light'] as const)('a recipe is checked and measured (%s)', async (theme) => {
-  const page = await openWorkbench(browser, host, { theme });
+  const page = await vscode.open({ theme });
   await openFile(page, 'seen.loupe.json');
   const lenses = page.locator('.codelens-decoration');
   await lenses.getByText('bits per weight').waitFor({ timeout: 30_000 });

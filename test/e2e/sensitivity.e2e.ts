@@ -4,45 +4,27 @@
  * Figures are compared with the plain formulas and with the bytes that were written.
  */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { FrameLocator, Page } from 'playwright-core';
+import { expect, it } from 'vitest';
 import { plainInt8, plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
+import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,
-  type Host,
-  launchBrowser,
   openFile,
-  openWorkbench,
   pick,
   pressButton,
   quickInput,
   runCommand,
-  scratchWorkspace,
   screenshot,
   setTheme,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
 
-const workspace = scratchWorkspace();
-const model = path.join(workspace.folder, 'demo-llama-3m/model.safetensors');
+const vscode = useVscode();
+const model = vscode.inWorkspace('demo-llama-3m/model.safetensors');
 const down = 'model.layers.1.mlp.down_proj.weight';
 const up = 'model.layers.1.mlp.up_proj.weight';
-let host: Host;
-let browser: Browser;
-
-beforeAll(async () => {
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
-});
 
 /** SQNR of a tensor as INT8 absmax per row, by the formula. */
 function plainSqnr(name: string): number {
@@ -97,7 +79,7 @@ async function retype(page: Page, text: string, by: string): Promise<void> {
 }
 
 it('leads from the map over a recipe to the written file and its error', async () => {
-  const page = await openWorkbench(browser, host);
+  const page = await vscode.open();
   await openFile(page, 'demo-llama-3m/model.safetensors');
   const view = webviewFrame(page);
   await view.getByTestId('tab-sensitivity').click();
@@ -129,7 +111,7 @@ it('leads from the map over a recipe to the written file and its error', async (
   const bits = await numberOf(view, 'recipe-bits', 'data-value');
   const sqnr = await numberOf(view, 'recipe-sqnr', 'data-value');
 
-  const recipeFile = path.join(workspace.folder, 'mine.loupe.json');
+  const recipeFile = vscode.inWorkspace('mine.loupe.json');
   await pressButton(view.getByTestId('save-recipe'));
   await answerFileDialog(page, recipeFile, /\.loupe\.json$/);
   await tab(page, 'mine.loupe.json').waitFor();
@@ -161,7 +143,7 @@ it('leads from the map over a recipe to the written file and its error', async (
   const dialog = page.locator('.monaco-dialog-box');
   await pressButton(dialog.getByRole('button', { name: 'Quantize', exact: true }));
   await expect.poll(() => tab(page, 'model.safetensors').count(), { timeout: 60_000 }).toBe(2);
-  const output = path.join(workspace.folder, 'demo-llama-3m-int4-absmax-block-32-mixed/model.safetensors');
+  const output = vscode.inWorkspace('demo-llama-3m-int4-absmax-block-32-mixed/model.safetensors');
   expect(tensorBytes(output)).toBe(bytes);
 
   await runCommand(page, 'Tensor Loupe: Show Error Report');

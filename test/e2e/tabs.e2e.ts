@@ -2,23 +2,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TensorProto_DataType } from 'onnx-buf';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { f32Data, makeGguf, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { makeOnnx, rawTensor } from '../fixtures/makeOnnx';
-import {
-  type Host,
-  launchBrowser,
-  openFile,
-  openWorkbench,
-  runCommand,
-  scratchWorkspace,
-  screenshot,
-  setTheme,
-  startHost,
-  type Theme,
-  webviewFrame,
-} from './fixtures/vscodeHost';
+import { useVscode } from './fixtures/useVscode';
+import { openFile, runCommand, screenshot, setTheme, type Theme, webviewFrame } from './fixtures/vscodeHost';
 
 const themes = ['dark', 'light', 'highContrast'] satisfies Theme[];
 const vector = (name: string, values: readonly number[]) => ({
@@ -76,32 +65,26 @@ const graph = () =>
   });
 
 describe('the tabs of a checkpoint in VS Code', () => {
-  const workspace = scratchWorkspace();
-  let host: Host;
-  let browser: Browser;
   let page: Page;
 
-  beforeAll(async () => {
-    const folder = join(workspace.folder, 'made');
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'vocabulary.gguf'), vocabulary());
-    writeFileSync(join(folder, 'graph.onnx'), graph());
-    const broken = makeSafetensors([
-      vector('model.norm.weight', [0, 0, 0, 0]),
-      vector('lm_head.weight', [1, Number.NaN, 3, 4]),
-      vector('model.layers.0.mlp.up_proj.weight', [1, Number.POSITIVE_INFINITY, 3, 4]),
-      vector('model.layers.0.mlp.down_proj.weight', new Array<number>(64).fill(1)),
-    ]);
-    writeFileSync(join(folder, 'broken.safetensors'), broken.slice(0, -40));
-    host = await startHost({ workspace: workspace.folder });
-    browser = await launchBrowser();
-    page = await openWorkbench(browser, host);
+  const vscode = useVscode({
+    prepare: () => {
+      const folder = join(vscode.folder, 'made');
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'vocabulary.gguf'), vocabulary());
+      writeFileSync(join(folder, 'graph.onnx'), graph());
+      const broken = makeSafetensors([
+        vector('model.norm.weight', [0, 0, 0, 0]),
+        vector('lm_head.weight', [1, Number.NaN, 3, 4]),
+        vector('model.layers.0.mlp.up_proj.weight', [1, Number.POSITIVE_INFINITY, 3, 4]),
+        vector('model.layers.0.mlp.down_proj.weight', new Array<number>(64).fill(1)),
+      ]);
+      writeFileSync(join(folder, 'broken.safetensors'), broken.slice(0, -40));
+    },
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-    await workspace.remove();
+  beforeAll(async () => {
+    page = await vscode.open();
   });
 
   /** Pictures of what is open in each theme, and at 700 pixels. */
@@ -200,7 +183,7 @@ describe('the tabs of a checkpoint in VS Code', () => {
   });
 
   it('says that an open file went away, and that it changed', async () => {
-    const path = join(workspace.folder, 'made', 'broken.safetensors');
+    const path = join(vscode.folder, 'made', 'broken.safetensors');
     rmSync(path);
     const view = webviewFrame(page);
     await view.getByTestId('notice').getByText('no longer on disk').waitFor();

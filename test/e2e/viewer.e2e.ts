@@ -3,33 +3,25 @@
  * gone to by index; a viewer comes back after a reload; values are saved and copied. Frame times are printed, not judged.
  */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FrameLocator, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { readPlainSafetensors } from '../fixtures/plainSafetensors';
+import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,
-  type Host,
-  launchBrowser,
   openFile,
-  openWorkbench,
   pick,
   quickInput,
   reloadWindow,
   runCommand,
-  scratchWorkspace,
   screenshot,
-  startHost,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
 
 const side = 16_384;
-const workspace = scratchWorkspace();
 /** What the file repeats: 256 rows of BF16 noise with one large column. */
 const band = new Uint16Array(256 * side);
-let host: Host;
-let browser: Browser;
 
 /** float32 to BF16 by cutting, which is exact enough for noise. */
 function bf16(value: number): number {
@@ -68,16 +60,10 @@ function writeLargeTensor(file: string): void {
   }
 }
 
-beforeAll(async () => {
-  writeLargeTensor(path.join(workspace.folder, 'large.safetensors'));
-  host = await startHost({ workspace: workspace.folder });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    writeLargeTensor(vscode.inWorkspace('large.safetensors'));
+  },
 });
 
 const matrixOf = (view: FrameLocator) => view.locator('[data-testid="matrix"]');
@@ -101,7 +87,7 @@ async function figure(view: FrameLocator, name: string): Promise<number> {
 
 describe('the tensor viewer', () => {
   it('moves over 16,384 x 16,384 values', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     await openFile(page, 'large.safetensors');
     await webviewFrame(page).locator('[data-testid="strip"]').waitFor();
     await runCommand(page, 'Tensor Loupe: View Tensor');
@@ -168,7 +154,7 @@ describe('the tensor viewer', () => {
   });
 
   it('comes back after a reload, copies and saves', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     const model = 'demo-llama-3m-outliers/model.safetensors';
     const name = 'model.layers.0.mlp.down_proj.weight';
     await openFile(page, model);
@@ -185,7 +171,7 @@ describe('the tensor viewer', () => {
     view = webviewFrame(page);
     await view.locator('[data-testid="element-place"]', { hasText: '[17, 23]' }).waitFor();
     await settled(page, view);
-    const tensor = readPlainSafetensors(path.join(workspace.folder, model)).get(name)!;
+    const tensor = readPlainSafetensors(vscode.inWorkspace(model)).get(name)!;
     const columns = tensor.shape[1]!;
     const stored = new DataView(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.byteLength);
     const value = bf16Value(stored.getUint16(2 * (17 * columns + 23), true));
@@ -193,7 +179,7 @@ describe('the tensor viewer', () => {
 
     await runCommand(page, 'Tensor Loupe: Save Picture or Values');
     await pick(page, 'the whole tensor');
-    const target = path.join(workspace.folder, 'saved.npy');
+    const target = vscode.inWorkspace('saved.npy');
     // The dialog of files takes the place of the pick, and begins with a name of its own.
     await answerFileDialog(page, target, /\.npy$/);
     await expect

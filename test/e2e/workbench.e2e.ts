@@ -1,40 +1,21 @@
-/** The packed extension installs into a real VS Code, and its editor opens the way a user opens files. */
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { useVscode } from './fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   openFile,
-  openWorkbench,
   quickInput,
   quickRows,
-  scratchWorkspace,
   screenshot,
   setTheme,
-  startHost,
   type Theme,
   tab,
   webviewFrame,
 } from './fixtures/vscodeHost';
 
 describe('the packed extension in VS Code', () => {
-  const workspace = scratchWorkspace();
-  let host: Host;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    host = await startHost({ workspace: workspace.folder });
-    browser = await launchBrowser();
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-    await workspace.remove();
-  });
+  const vscode = useVscode();
 
   it('opens a checkpoint in its own editor, in every theme', async () => {
-    const page = await openWorkbench(browser, host, { theme: 'dark' });
+    const page = await vscode.open({ theme: 'dark' });
     await openFile(page, 'demo-llama-3m/model.safetensors');
     const view = webviewFrame(page);
     await view.getByText('model.embed_tokens.weight').first().waitFor();
@@ -55,7 +36,7 @@ describe('the packed extension in VS Code', () => {
   });
 
   it('lists its commands in the palette', async () => {
-    const page = await openWorkbench(browser, host);
+    const page = await vscode.open();
     await page.keyboard.press('F1');
     await quickInput(page).locator('input').first().fill('>Tensor Loupe: ');
     await quickRows(page).filter({ hasText: 'Tensor Loupe: Quantize Checkpoint...' }).first().waitFor();

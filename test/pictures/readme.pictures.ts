@@ -1,20 +1,16 @@
 /** Takes the pictures of README.md: the product itself on the demo models, in a dark and a light theme. */
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, FrameLocator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FrameLocator, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { useVscode } from '../e2e/fixtures/useVscode';
 import {
-  type Host,
-  launchBrowser,
   notifications,
   openFile,
-  openWorkbench,
   pick,
   quickInput,
   runCommand,
-  scratchWorkspace,
   showHover,
-  startHost,
   type Theme,
   tab,
   webviewFrame,
@@ -23,13 +19,10 @@ import { readPlainSafetensors } from '../fixtures/plainSafetensors';
 
 const folder = path.resolve(import.meta.dirname, '../../media/pictures');
 const size = { width: 1320, height: 860 };
-const workspace = scratchWorkspace();
-let host: Host;
-let browser: Browser;
 
 /** A model of 1.6 GB made by repeating one of the demo's matrices: quantizing it takes long enough to be seen. */
 function makeLargeModel(file: string): void {
-  const demo = path.join(workspace.folder, 'demo-llama-3m/model.safetensors');
+  const demo = vscode.inWorkspace('demo-llama-3m/model.safetensors');
   const pattern = readPlainSafetensors(demo).get('model.layers.1.mlp.up_proj.weight')!.bytes;
   const [rows, columns] = [6144, 4096];
   const bytes = rows * columns * 2;
@@ -63,17 +56,12 @@ function makeLargeModel(file: string): void {
   closeSync(descriptor);
 }
 
-beforeAll(async () => {
-  mkdirSync(folder, { recursive: true });
-  makeLargeModel(path.join(workspace.folder, 'large-model/model.safetensors'));
-  host = await startHost({ workspace: workspace.folder, env: { TENSOR_LOUPE_WORKERS: '1' } });
-  browser = await launchBrowser();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await workspace.remove();
+const vscode = useVscode({
+  prepare: () => {
+    mkdirSync(folder, { recursive: true });
+    makeLargeModel(vscode.inWorkspace('large-model/model.safetensors'));
+  },
+  env: { TENSOR_LOUPE_WORKERS: '1' },
 });
 
 async function take(page: Page, name: string, theme: Theme): Promise<void> {
@@ -84,7 +72,7 @@ async function take(page: Page, name: string, theme: Theme): Promise<void> {
 
 /** The side bar is hidden: the pictures are of the editor. */
 async function openAlone(theme: Theme, file: string): Promise<{ page: Page; view: FrameLocator }> {
-  const page = await openWorkbench(browser, host, { theme, size });
+  const page = await vscode.open({ theme, size });
   await openFile(page, file);
   await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
   return { page, view: webviewFrame(page) };
@@ -210,7 +198,7 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
   });
 
   it('the hover', async () => {
-    const page = await openWorkbench(browser, host, { theme, size: { width: 980, height: 520 } });
+    const page = await vscode.open({ theme, size: { width: 980, height: 520 } });
     await openFile(page, 'run.py');
     await page.keyboard.press('Control+b');
     await showHover(page, 'demo-llama-3m-outliers');
@@ -218,5 +206,3 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     await page.close();
   });
 });
-
-afterAll(() => rmSync(path.join(workspace.folder, 'large-model'), { recursive: true, force: true }));
