@@ -1,8 +1,10 @@
 /** The mean error of a GGUF model under a file type's mix, without writing anything. */
 import { createHash } from 'node:crypto';
 import { LoupeError } from '../errors';
-import type { EngineContract, GgufTensorError } from '../protocol/engineApi';
+import type { EngineContract, GgufOptions, GgufTensorError, QuantizeRequest } from '../protocol/engineApi';
 import { encodingFor } from '../quant/encoding';
+import { matchingSteps } from '../quant/gguf/tensorTypes';
+import { compilePattern } from '../quant/namePattern';
 import type { Setting } from '../quant/scheme';
 import { divergenceBins } from '../quant/valueDivergence';
 import type { OpenedCheckpoint } from './checkpointCache';
@@ -39,14 +41,12 @@ const noBins = divergenceBins(0, 1);
 export async function ggufErrorJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { path, gguf, sampleValues }: ErrorMethod['params'],
+  { path, gguf, only, sampleValues }: ErrorMethod['params'],
   { signal, progress }: JobContext<ErrorMethod['progress']>,
 ): Promise<ErrorMethod['result']> {
-  const plan = await planGguf(opened.checkpoint, {
-    ...{ path, gguf, scheme: 'q8_0', granularity: 'none', backend: 'cpu' },
-    ...{ overwrite: true, pure: false, dryRun: true },
-  });
-  const planned = plan.shards.flatMap(({ tensors }) => tensors);
+  const plan = await planGguf(opened.checkpoint, dryRequest(path, gguf));
+  const isMeant = only === undefined ? () => true : namesMatching(only);
+  const planned = plan.shards.flatMap(({ tensors }) => tensors).filter(({ tensor }) => isMeant(tensor.name));
   const blind = planned.find((tensor) => tensor.kind === 'copy' && tensor.row.from !== tensor.row.to);
   if (blind)
     throw new LoupeError('refused', `${plan.fileType} needs an importance matrix.`, {
@@ -73,6 +73,23 @@ export async function ggufErrorJob(
     },
   );
   return { ...figures(error, squares), sampled, tensors };
+}
+
+/** Asks for a plan alone. */
+export const dryRequest = (path: string, gguf: GgufOptions): QuantizeRequest => ({
+  ...{ path, gguf, scheme: 'q8_0', granularity: 'none', backend: 'cpu' },
+  ...{ overwrite: true, pure: false, dryRun: true },
+});
+
+/** Whether a name matches. Throws `usage` for what is no pattern, or once the patterns take too long. */
+export function namesMatching(pattern: string): (name: string) => boolean {
+  const matches = compilePattern(pattern);
+  const work = { steps: matchingSteps };
+  return (name) => {
+    const found = matches.test(name, work);
+    if (work.steps < 0) throw new LoupeError('usage', `The pattern ${pattern} takes too long to match.`);
+    return found;
+  };
 }
 
 /** sqrt(sum e^2 / sum x^2), and the same in dB; null without an error. */

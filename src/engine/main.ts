@@ -16,6 +16,7 @@ import { editMetadataJob } from './editMetadataJob';
 import { elementJob } from './elementJob';
 import { errorsJob } from './errorsJob';
 import { ggufErrorJob } from './ggufErrorJob';
+import { ggufTypeChoicesJob } from './ggufTypeChoicesJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import type { Engine } from './jobs';
 import { memoryDevices } from './memory/memoryDevices';
@@ -117,6 +118,7 @@ const handlers: Handlers<EngineContract> = {
   quantize: (params, context) => tracked(quantizations.run(params, context)),
   ggufError: async (params, context) =>
     ggufErrorJob(engine, await engine.cache.get(params.path), params, context),
+  ggufTypeChoices: async (params) => ggufTypeChoicesJob(await engine.cache.get(params.path), params),
   editMetadata: async (params, context) =>
     tracked(editMetadataJob(await cache.get(params.path, params.generation), params, context)),
   discardUnfinished: async (params, context) => {
@@ -124,12 +126,12 @@ const handlers: Handlers<EngineContract> = {
     return {};
   },
   cleanOutputs: async () => ({ removed: await cleanJournal(removeLeftovers) }),
-  hubChoices: (params, { signal }) => listHubChoices(params, signal),
-  hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),
   modelCost: (params) => modelCostJob(cache, params),
   hubCost: (params, { signal }) => hubCostJob(params, signal),
   configCost: (params) => configCostJob(params),
   indexCost: (params) => indexCostJob(cache, params),
+  hubChoices: (params, { signal }) => listHubChoices(params, signal),
+  hubOpen: (params, { signal, progress }) => openHubModel(params, { signal, progress: seldom(progress) }),
 };
 
 const rpc = new Rpc<EngineContract, Record<never, never>>(

@@ -56,7 +56,7 @@ export type {
 } from '../stats/types';
 export type * from './backendApi';
 export type { ComparedTensor, Comparison } from './compareApi';
-export type { GgufError, GgufTensorError } from './ggufApi';
+export type { GgufError, GgufTensorError, GgufTypeChoices } from './ggufApi';
 export type { Region, TensorSlice } from './matrixRegion';
 export type {
   SensitivityCell,

@@ -53,13 +53,43 @@ export interface GgufError extends GgufErrorFigures {
   readonly tensors: readonly GgufTensorError[];
 }
 
+/** A type that tensors of a GGUF output could have. */
+export interface GgufTypeChoice {
+  readonly type: string;
+  /** Of all the tensors together, with what stands in for the type where it does not fit. */
+  readonly bytes: number;
+  /** Tensors that get another type, because their rows do not fill this type's blocks. */
+  readonly unfit: number;
+  /** Why none can have it, in a sentence. */
+  readonly refused?: string | undefined;
+}
+
+export interface GgufTypeChoices {
+  /** The tensors that the pattern matches and that a mix may change. */
+  readonly tensors: readonly string[];
+  /** From many bits to few. */
+  readonly choices: readonly GgufTypeChoice[];
+}
+
 export type GgufContract = {
+  /** The types that some tensors of a GGUF output could have instead of those that the options give them. */
+  ggufTypeChoices: {
+    params: {
+      path: string;
+      gguf: GgufOptions;
+      /** A glob, or an expression between slashes, over the output's names. */
+      pattern: string;
+    };
+    result: GgufTypeChoices;
+  };
   /** The error of a GGUF output, without writing it; what was measured is kept for other mixes of the same model. */
   ggufError: {
     params: {
       /** A GGUF model, or a safetensors model that becomes one. */
       path: string;
       gguf: GgufOptions;
+      /** Only tensors whose names match: a glob, or an expression between slashes. */
+      only?: string | undefined;
       /** Values of a tensor to look at, roughly, as for `sensitivity`; undefined: all. */
       sampleValues?: number | undefined;
     };

@@ -2,6 +2,7 @@
  * A recipe while it is put together on the map: a scheme for the model and exceptions for tensors, layers and kinds of
  * modules, the newest first. Pure; patterns follow `src/quant/recipe.ts`: globs, or expressions between slashes.
  */
+import { exactPattern, specialCharacters } from '../../src/protocol/exactPattern';
 import type { Recipe, RecipeRule, SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 import type { SensitivityCells } from './sensitivityCells';
 import type { SensitivityRow } from './sensitivityRows';
@@ -104,13 +105,6 @@ export function draftPicks(
   };
 }
 
-const special = /[\\^$.*+?()[\]{}|/]/g;
-
-/** A pattern that means this one name. */
-export function exactPattern(name: string): string {
-  return /[*?]/.test(name) || name.startsWith('/') ? `/^${name.replace(special, '\\$&')}$/` : name;
-}
-
 const number = /^\d+$/;
 
 /**
@@ -141,7 +135,7 @@ export function patternsOf(chosen: readonly string[], all: readonly string[]): s
     const expression = new RegExp(
       `^${glob
         .split('*')
-        .map((text) => text.replace(special, '\\$&'))
+        .map((text) => text.replace(specialCharacters, '\\$&'))
         .join('[^.]*')}$`,
     );
     const caught = all.filter((name) => expression.test(name)).length;

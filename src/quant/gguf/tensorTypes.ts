@@ -163,7 +163,8 @@ const shorterBlocks: ReadonlyMap<string, string> = new Map([
   ['Q6_K', 'Q8_0'],
 ]);
 
-function fittingType(name: string, columns: number, type: string): string {
+/** The type that a tensor gets where one was wanted: another one if its rows do not fill its blocks. Throws `refused` if none fits. */
+export function fittingType(name: string, columns: number, type: string): string {
   if (columns % blockElements(type) === 0) return type;
   const shorter = shorterBlocks.get(type);
   if (shorter === undefined && blockElements(type) > 32)
@@ -179,7 +180,8 @@ function fittingType(name: string, columns: number, type: string): string {
 /** Types whose searches find nothing good unless they know which values matter. */
 const blindTypes: ReadonlySet<string> = new Set(['IQ3_XXS', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S', 'IQ1_M', 'IQ1_S']);
 
-function needsImportance(name: string, type: string, mix: string): boolean {
+/** Whether a tensor would be garbage in a type without an importance matrix. */
+export function needsImportance(name: string, type: string, mix: string): boolean {
   const category = categoryOf(name);
   if (category === 'tokenEmbedding' || category === 'output') return false;
   return blindTypes.has(type) || (type === 'Q2_K' && mix === 'Q2_K_S');

@@ -132,6 +132,46 @@ it('of a sample is near that of all values, and takes each expert by its own imp
   }
 });
 
+it('may be asked of some tensors alone', async () => {
+  const all = await errorOf(place('dense.gguf'), { fileType: 'Q4_K_M' });
+  const only = 'blk.*.attn_v.weight';
+  const gguf = { fileType: 'Q4_K_M' };
+  const some = await engine.call('ggufError', { path: place('dense.gguf'), gguf, only });
+  expect(some.tensors).toEqual(all.tensors.filter(({ name }) => name.includes('attn_v')));
+  expect(some.tensors).toHaveLength(2);
+});
+
+it('and the types that tensors could have have the sizes that the plan then gives', async () => {
+  const source = place('experts.gguf');
+  const choicesOf = (pattern: string, more: Partial<GgufOptions> = {}) =>
+    engine.call('ggufTypeChoices', { path: source, gguf: { fileType: 'Q4_K_M', ...more }, pattern });
+  const planned = async (pattern: string, type: string) => {
+    const gguf = { fileType: 'Q4_K_M', rules: [{ pattern, type }] };
+    return engine.call('quantize', { ...request(source, '/nowhere.gguf', { gguf }), dryRun: true });
+  };
+  for (const pattern of ['blk.0.attn_v.weight', '/ffn_(up|down)_exps/']) {
+    const { tensors, choices } = await choicesOf(pattern);
+    expect(choices.filter(({ refused }) => refused === undefined).length).toBeGreaterThan(7);
+    for (const { type, bytes, unfit, refused } of choices) {
+      if (refused !== undefined) continue;
+      const own = (await planned(pattern, type)).tensors.filter(({ name }) => tensors.includes(name));
+      expect([type, own.reduce((sum, row) => sum + row.bytes, 0)]).toEqual([type, bytes]);
+      expect([type, own.filter(({ to }) => to !== type).length]).toEqual([type, unfit]);
+    }
+  }
+  // Rows of 32 values fill no blocks of 256.
+  const down = await choicesOf('blk.0.ffn_down_exps.weight');
+  expect(down.choices.find(({ type }) => type === 'Q4_K')?.refused).toContain('blocks of 256');
+  const blind = await choicesOf('blk.0.attn_v.weight');
+  const refused = (type: string, { choices }: typeof blind) =>
+    choices.find((each) => each.type === type)?.refused;
+  expect(refused('IQ2_XS', blind)).toContain('importance matrix');
+  const seeing = await choicesOf('blk.0.attn_v.weight', { imatrix: place('experts-imatrix.gguf') });
+  expect(refused('IQ2_XS', seeing)).toBeUndefined();
+  expect((await choicesOf('**_norm.weight')).tensors).toEqual([]);
+  expect(await failureOf(choicesOf('/(/'))).toMatchObject({ code: 'usage' });
+});
+
 it('is none for floats that hold all values, and is refused where the file would be', async () => {
   expect(await errorOf(place('dense.gguf'), { fileType: 'F32' })).toMatchObject({ sqnr: null, relative: 0 });
   expect(await failureOf(errorOf(place('dense.gguf'), { fileType: 'IQ2_XS' }))).toMatchObject({
