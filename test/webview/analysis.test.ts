@@ -1,17 +1,6 @@
-/** What the page shows of an analysis: the figures of an earlier one at once, its rate, its pause, and what it asks first. */
-import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  bundleHarness,
-  chromiumPath,
-  type HarnessBundle,
-  launchChromium,
-  openHarness,
-} from './checkpointHarness';
-
-const executable = chromiumPath();
-if (!executable) console.log('Skipped: no Chromium was found for the page and its analysis.');
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { executable, pagesForTests } from './testPages';
 
 interface Harness {
   readonly host: {
@@ -40,19 +29,10 @@ const answer = (page: Page, progress: readonly unknown[]) =>
   }, progress);
 
 describe.skipIf(!executable)('the page and an analysis', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-  beforeAll(async () => {
-    bundle = await bundleHarness(fileURLToPath(new URL('../..', import.meta.url)));
-    browser = await launchChromium(executable!);
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
+  const withPage = pagesForTests(async () => undefined);
 
   it('shows figures that are known from earlier without being asked', async () => {
-    const { page, problems } = await openHarness(browser, bundle, { query: 'model=made-up' });
-    try {
+    await withPage({ query: 'model=made-up' }, async (page) => {
       await page.getByTestId('tensor-table').waitFor();
       expect(await page.getByRole('columnheader', { name: /kurtosis/i }).count()).toBe(0);
       await page.evaluate(() => {
@@ -71,15 +51,11 @@ describe.skipIf(!executable)('the page and an analysis', () => {
       });
       await page.getByRole('columnheader', { name: /kurtosis/i }).waitFor();
       expect(await page.getByText(/^77\.[23]/).count()).toBeGreaterThan(0);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
+    });
   });
 
   it('shows the rate and the time left, says when it pauses, and names the rows on screen', async () => {
-    const { page, problems } = await openHarness(browser, bundle, { query: 'model=large&count=5000' });
-    try {
+    await withPage({ query: 'model=large&count=5000' }, async (page) => {
       await page.getByTestId('tensor-table').waitFor();
       const state = { batch: [], done: 12, total: 5000 };
       await answer(page, [{ ...state, bytesPerSecond: 3.14e9, secondsLeft: 65 }]);
@@ -102,9 +78,6 @@ describe.skipIf(!executable)('the page and an analysis', () => {
       await page.getByTestId('analyze-all').click();
       await rate.filter({ hasText: 'paused while hidden' }).waitFor();
       if (process.env.PICTURES) await page.screenshot({ path: `${process.env.PICTURES}/analysis.png` });
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
+    });
   });
 });

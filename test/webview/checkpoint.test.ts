@@ -6,13 +6,13 @@ import { plainStats } from '../../webview-ui/dev/plainStats';
 import {
   bundleHarness,
   chromiumPath,
-  type HarnessBundle,
   launchChromium,
   measureScrolling,
   type OpenOptions,
   openHarness,
   repositoryRoot,
 } from './checkpointHarness';
+import type { PageFiles } from './pageInBrowser';
 
 const executable = chromiumPath();
 if (!executable) console.log('Skipped: no Chromium was found (CHROMIUM_EXECUTABLE names one).');
@@ -21,7 +21,7 @@ const down = 'model.layers.1.mlp.down_proj.weight';
 
 describe.skipIf(!executable)('checkpoint page', () => {
   let browser: Browser;
-  let bundle: HarnessBundle;
+  let bundle: PageFiles;
   let problems: string[] = [];
 
   beforeAll(async () => {

@@ -1,16 +1,11 @@
-/**
- * The checkpoint page in a headless browser with a host that lives in the page (webview-ui/dev), under the
- * content security policy that VS Code gets. Nothing is listened to: the browser's requests are answered here.
- */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** The checkpoint page in a headless browser, and where a browser is. */
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { type ThemeName, themes } from '../../webview-ui/dev/themes';
+import { themes } from '../../webview-ui/dev/themes';
+import { bundlePage, type OpenedPage, type OpenOptions, openPage, type PageFiles } from './pageInBrowser';
 
-const origin = 'http://harness.test';
-const nonce = 'aGFybmVzcw';
+export type { OpenOptions } from './pageInBrowser';
 
 /** Path of a Chromium, or undefined; CHROMIUM_EXECUTABLE names another one. */
 export function chromiumPath(): string | undefined {
@@ -39,103 +34,22 @@ export function launchChromium(executablePath: string): Promise<Browser> {
   });
 }
 
-export interface HarnessBundle {
-  readonly files: ReadonlyMap<string, string>;
-}
-
 /** Bundles the page and its host in memory. */
-export async function bundleHarness(root: string): Promise<HarnessBundle> {
-  const result = await build({
-    absWorkingDir: root,
-    entryPoints: { checkpoint: 'webview-ui/checkpoint.ts', fakeHost: 'webview-ui/dev/fakeHost.ts' },
-    outdir: join(root, 'out'),
-    bundle: true,
-    write: false,
-    platform: 'browser',
-    format: 'iife',
-    target: 'chrome132',
-    logLevel: 'silent',
-  });
-  return { files: new Map(result.outputFiles.map((file) => [file.path.split(/[/\\]/).at(-1)!, file.text])) };
-}
-
-function pageHtml(theme: ThemeName): string {
-  const { kind, variables } = themes[theme];
-  const css = Object.entries(variables)
-    .map(([name, value]) => `--vscode-${name}: ${value};`)
-    .join('\n');
-  const policy = [
-    "default-src 'none'",
-    `style-src ${origin} 'nonce-${nonce}'`,
-    `script-src 'nonce-${nonce}'`,
-    `font-src ${origin}`,
-    `img-src ${origin} data: blob:`,
-    // For the host in the page only: it reads the model file.
-    `connect-src ${origin}`,
-  ].join('; ');
-  return `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<style nonce="${nonce}">:root { ${css} } body { padding: 0 20px; }</style>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="${origin}/checkpoint.css">
-</head><body class="${kind}" data-vscode-theme-kind="${kind}">
-<main id="app"><p role="status">Reading the header…</p></main>
-<script nonce="${nonce}" src="${origin}/fakeHost.js"></script>
-<script nonce="${nonce}" src="${origin}/checkpoint.js"></script>
-</body></html>`;
-}
-
-export interface OpenOptions {
-  readonly theme?: ThemeName;
-  readonly width?: number;
-  readonly height?: number;
-  readonly scale?: number;
-  /** Query of the address: which model the host plays, and how. */
-  readonly query?: string;
-  /** Folder of the model that `?model=file` shows. */
-  readonly modelFolder?: string;
-}
-
-export interface HarnessPage {
-  readonly page: Page;
-  /** Errors of the page, policy violations included. */
-  readonly problems: string[];
-}
+export const bundleHarness = (root: string): Promise<PageFiles> =>
+  bundlePage(root, { checkpoint: 'webview-ui/checkpoint.ts', fakeHost: 'webview-ui/dev/fakeHost.ts' });
 
 /** Opens the page in a context of its own. */
-export async function openHarness(
+export const openHarness = (
   browser: Browser,
-  bundle: HarnessBundle,
+  files: PageFiles,
   options: OpenOptions = {},
-): Promise<HarnessPage> {
-  const page = await browser.newPage({
-    viewport: { width: options.width ?? 1180, height: options.height ?? 860 },
-    deviceScaleFactor: options.scale ?? 1,
-    locale: 'en-US',
-  });
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-  });
-  await page.route(`${origin}/**`, (route) => {
-    const name = new URL(route.request().url()).pathname.slice(1);
-    const text = bundle.files.get(name);
-    if (name === '')
-      return route.fulfill({ contentType: 'text/html', body: pageHtml(options.theme ?? 'dark') });
-    if (text !== undefined) {
-      return route.fulfill({
-        contentType: name.endsWith('.css') ? 'text/css' : 'text/javascript',
-        body: text,
-      });
-    }
-    if (options.modelFolder) return route.fulfill({ body: readFileSync(join(options.modelFolder, name)) });
-    return route.fulfill({ status: 404, body: '' });
-  });
-  await page.goto(`${origin}/?${options.query ?? ''}`);
-  return { page, problems };
-}
+): Promise<OpenedPage> =>
+  openPage(
+    browser,
+    files,
+    { page: 'checkpoint', host: 'fakeHost', ...themes[options.theme ?? 'dark'] },
+    options,
+  );
 
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -1,42 +1,21 @@
-/** What the page shows of a model of many shards before the last header is read. */
-import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  bundleHarness,
-  chromiumPath,
-  type HarnessBundle,
-  launchChromium,
-  openHarness,
-} from './checkpointHarness';
-
-const executable = chromiumPath();
-if (!executable) console.log('Skipped: no Chromium was found for the page that opens shards.');
+import { describe, expect, it } from 'vitest';
+import { executable, pagesForTests } from './testPages';
 
 describe.skipIf(!executable)('the page while headers are read', () => {
-  let browser: Browser;
-  let bundle: HarnessBundle;
-  beforeAll(async () => {
-    bundle = await bundleHarness(fileURLToPath(new URL('../..', import.meta.url)));
-    browser = await launchChromium(executable!);
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
+  const withPage = pagesForTests(async () => undefined);
 
   it('shows what the index says and how far the headers are, as text', async () => {
-    const { page, problems } = await openHarness(browser, bundle, { query: 'model=loading' });
-    const tell = (progress: unknown) =>
-      page.evaluate(
-        (params) =>
-          (
-            window as unknown as {
-              harness: { host: { call(method: string, params: unknown): Promise<unknown> } };
-            }
-          ).harness.host.call('opening', params),
-        progress,
-      );
-    try {
+    await withPage({ query: 'model=loading' }, async (page) => {
+      const tell = (progress: unknown) =>
+        page.evaluate(
+          (params) =>
+            (
+              window as unknown as {
+                harness: { host: { call(method: string, params: unknown): Promise<unknown> } };
+              }
+            ).harness.host.call('opening', params),
+          progress,
+        );
       await page.getByTestId('loading').waitFor();
       const firstNames = ['model.embed_tokens.weight', '<img src=x onerror=alert(1)>'];
       const preview = { name: 'DeepModel', tensorCount: 64_000, firstNames };
@@ -51,9 +30,6 @@ describe.skipIf(!executable)('the page while headers are read', () => {
       expect(text).toContain('and 63,998 more');
       expect(await page.locator('progress').getAttribute('value')).toBe('312');
       expect(await page.locator('img').count()).toBe(0);
-      expect(problems).toEqual([]);
-    } finally {
-      await page.close();
-    }
+    });
   });
 });

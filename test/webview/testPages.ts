@@ -4,12 +4,12 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import {
   bundleHarness,
   chromiumPath,
-  type HarnessBundle,
   launchChromium,
   type OpenOptions,
   openHarness,
   repositoryRoot,
 } from './checkpointHarness';
+import type { PageFiles } from './pageInBrowser';
 
 /** Path of a Chromium; undefined where there is none, which is told. */
 export const executable = chromiumPath();
@@ -21,7 +21,7 @@ export type WithPage = (options: OpenOptions, run: (page: Page) => Promise<void>
 /** To be called where tests are described. `ready` does what comes before each run: it opens a tab, or waits. */
 export function pagesForTests(ready: (page: Page) => Promise<void>): WithPage {
   let browser: Browser;
-  let bundle: HarnessBundle;
+  let bundle: PageFiles;
   beforeAll(async () => {
     bundle = await bundleHarness(repositoryRoot);
     browser = await launchChromium(executable!);
