@@ -1,6 +1,7 @@
 /** Where a recipe that was put together on a page goes: into a file, or into a quantization after a question. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { isGgufRecipe } from '../quant/gguf/ggufRecipe';
 import type { Recipe } from '../quant/recipe';
 import { checkedRecipe, recipeText } from '../quant/recipeFile';
 
@@ -34,9 +35,11 @@ function relativePath(file: vscode.Uri, model: vscode.Uri): string | undefined {
 export async function quantizeWith(model: vscode.Uri, given: Recipe): Promise<void> {
   const recipe = checkedRecipe(given);
   const quantize = 'Quantize';
+  const isFile = isGgufRecipe(recipe) || /\.(gguf|onnx)$/i.test(model.path);
+  const place = isFile ? 'file' : 'folder';
   const answer = await vscode.window.showInformationMessage(
     `Quantize with the recipe ${recipe.name || path.posix.basename(model.path)}?`,
-    { modal: true, detail: 'The result goes into a new folder beside the model, which stays as it is.' },
+    { modal: true, detail: `The result goes into a new ${place} beside the model, which stays as it is.` },
     quantize,
   );
   if (answer === quantize) await vscode.commands.executeCommand('tensorLoupe.quantize', model, { recipe });

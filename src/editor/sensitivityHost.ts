@@ -4,7 +4,7 @@ import type { EngineClient } from '../engine/client';
 import type { Catalogue } from '../protocol/engineApi';
 import type { Handlers } from '../protocol/rpc';
 import type { SensitivityPageContract } from '../protocol/sensitivityPageApi';
-import { usualOffers } from '../quant/schemeOffers';
+import { usualGgufOffers, usualOffers } from '../quant/schemeOffers';
 import { schemeOffersFor } from '../quant/writable';
 import { quantizeWith, saveRecipe } from './saveRecipe';
 
@@ -31,8 +31,10 @@ export function sensitivityHandlers(
   return {
     schemes: async () => {
       const opened = await catalogue();
-      const offers = schemeOffersFor(opened.format === 'onnx' ? 'onnx' : 'safetensors');
-      return { offers, usual: usualOffers(usualColumns(opened)) };
+      const { format } = opened;
+      const offers = schemeOffersFor(format === 'onnx' || format === 'gguf' ? format : 'safetensors');
+      const columns = usualColumns(opened);
+      return { offers, usual: format === 'gguf' ? usualGgufOffers(columns) : usualOffers(columns) };
     },
     sensitivity: async (params, { signal, progress }) => {
       const { cells } = await engine.call(

@@ -6,7 +6,8 @@ import { checkedRecipe } from '../quant/recipeFile';
 import { storedBytes } from '../quant/scheme';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { resolveFor } from './policy';
-import { planQuantization } from './quantize/plan';
+import type { PlannedTensor } from './quantize/plannedShard';
+import { planFor } from './quantize/quantizeJob';
 import { settingOf } from './quantizeTensor';
 import { recipeWithoutLayers } from './recipeLayers';
 
@@ -40,12 +41,17 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
     }
     bytesAfter += bytes;
   }
+  const written = refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe);
+  // A conversion to GGUF also widens vectors, and leaves out what llama.cpp does not read.
+  if (written.tensorBytes !== undefined) bytesAfter = written.tensorBytes;
+  const { warnings, cannotWrite } = written;
   return {
     name: checkpoint.name,
     file: checkpoint.files[0]!.path,
     rules,
     refusals: [...refusals.values()],
-    ...(refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe)),
+    warnings,
+    ...(cannotWrite === undefined ? {} : { cannotWrite }),
     bytesBefore,
     bytesAfter,
     bitsPerWeight: elements === 0 ? 0 : (8 * bytesAfter) / elements,
@@ -54,14 +60,13 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
   };
 }
 
-/** Whether a layout holds the whole, and what loaders may not take. */
-async function writing(
-  { checkpoint }: OpenedCheckpoint,
-  recipe: ReturnType<typeof checkedRecipe>,
-): Promise<Pick<RecipePlan, 'cannotWrite' | 'warnings'>> {
+type Writing = Pick<RecipePlan, 'cannotWrite' | 'warnings'> & { readonly tensorBytes?: number };
+
+/** Whether a layout holds the whole, what loaders may not take, and of a GGUF output the bytes of its tensors. */
+async function writing(opened: OpenedCheckpoint, recipe: ReturnType<typeof checkedRecipe>): Promise<Writing> {
   try {
-    const { warnings } = await planQuantization(checkpoint, {
-      path: checkpoint.path,
+    const { warnings, fileType, shards } = await planFor(opened, {
+      path: opened.checkpoint.path,
       scheme: 'int8-absmax',
       granularity: 'row',
       recipe,
@@ -70,7 +75,10 @@ async function writing(
       pure: false,
       dryRun: true,
     });
-    return { warnings };
+    if (fileType === undefined) return { warnings };
+    const tensors = shards.flatMap((shard) => shard.tensors);
+    const bytes = (tensor: PlannedTensor) => (tensor.kind === 'copy' ? tensor.row : tensor.about).bytes;
+    return { warnings, tensorBytes: tensors.reduce((sum, tensor) => sum + bytes(tensor), 0) };
   } catch (thrown) {
     return { cannotWrite: LoupeError.from(thrown).message, warnings: [] };
   }

@@ -86,6 +86,14 @@ const usual = [
   'int4-absmax block 128',
 ];
 
+/** The same of GGUF's types, in blocks of 256 and, for rows that do not fill those, of 32. */
+const usualGguf = ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'iq4_xs', 'q3_k', 'q2_k'].map((name) => `${name} none`);
+const usualShortGguf = ['q8_0', 'q5_1', 'q5_0', 'iq4_nl', 'q4_1', 'q4_0'].map((name) => `${name} none`);
+
+/** Keys of a set of GGUF's types that fits rows of so many values. */
+export const usualGgufOffers = (columns: readonly number[]): readonly string[] =>
+  columns.every((count) => count % 256 === 0) ? usualGguf : usualShortGguf;
+
 /**
  * Keys of a set that shows what 8 and 4 bits cost. `columns`: input channels of the model's usual matrices; blocks that do not
  * divide them are left out where others remain.

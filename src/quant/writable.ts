@@ -1,14 +1,17 @@
 /** What can be written of a kind of file: for menus, which offer it, and say of the rest why not. */
 import { settingFor } from './choice';
 import { storedFormFor } from './encoding';
+import { typeOfScheme } from './gguf/ggmlSchemes';
 import { type OnnxForm, onnxForm } from './onnx/onnxForm';
 import type { GraphPlace, StoredForm } from './scheme';
 import { type SchemeOffer, schemeOffers } from './schemeOffers';
+import { blockTypeNamed } from './schemes/ggml/blockTypes';
 import type { SchemeChoice } from './types';
 
 /** What a quantization of a model is written to. */
-export type Medium = 'safetensors' | 'onnx';
-export const mediumOf = (file: string): Medium => (/\.onnx$/i.test(file) ? 'onnx' : 'safetensors');
+export type Medium = 'safetensors' | 'onnx' | 'gguf';
+export const mediumOf = (file: string): Exclude<Medium, 'gguf'> =>
+  /\.onnx$/i.test(file) ? 'onnx' : 'safetensors';
 
 /** Both ways in which the weight of a product lies in an ONNX graph. */
 const products: readonly GraphPlace[] = [
@@ -18,6 +21,8 @@ const products: readonly GraphPlace[] = [
 
 /** Why nothing holds the weights of usual models so, in one sentence; undefined where something does. */
 export function whyUnwritable(choice: SchemeChoice, medium: Medium): string | undefined {
+  if (medium === 'gguf')
+    return typeOfScheme(choice.scheme) === undefined ? "A GGUF file holds ggml's types only." : undefined;
   const shape = { rows: 4096, columns: 4096 };
   if (medium === 'safetensors') return faultOf(storedFormFor(settingFor(choice, 'BF16', shape)));
   const setting = settingFor(choice, 'F32', shape);
@@ -47,9 +52,11 @@ function faultOf(form: StoredForm): string | undefined {
 export const isWritable = (choice: SchemeChoice, medium: Medium = 'safetensors'): boolean =>
   whyUnwritable(choice, medium) === undefined;
 
-/** `schemeOffers`, of which those that cannot be written say why. */
+/** `schemeOffers`, of which those that cannot be written say why; a safetensors model may also become a GGUF file. */
 export function schemeOffersFor(medium: Medium): readonly SchemeOffer[] {
   return schemeOffers.map((offer) => {
+    if (medium === 'safetensors' && blockTypeNamed(offer.choice.scheme))
+      return { ...offer, detail: `${offer.detail} Written as a GGUF file.` };
     const reason = whyUnwritable(offer.choice, medium);
     if (reason === undefined) return offer;
     const text = /[.!?]$/.test(reason) ? reason : `${reason}.`;

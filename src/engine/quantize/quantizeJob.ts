@@ -4,6 +4,7 @@ import { LoupeError } from '../../errors';
 import type { BackendUse, QuantizeProgress, QuantizeReport, QuantizeRequest } from '../../protocol/engineApi';
 import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
 import { resolveChoice } from '../../quant/choice';
+import { isGgufRecipe } from '../../quant/gguf/ggufRecipe';
 import type { Recipe } from '../../quant/recipe';
 import { checkedRecipe } from '../../quant/recipeFile';
 import { schemeNamed } from '../../quant/schemes';
@@ -82,8 +83,12 @@ export async function sizesPlan(
 }
 
 /** Everything that is decided before anything is written. Throws what `planOnnx` and `planQuantization` throw. */
-async function planFor({ checkpoint }: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
-  if (request.gguf) return planGguf(checkpoint, request);
+export async function planFor(
+  { checkpoint }: OpenedCheckpoint,
+  request: QuantizeRequest,
+): Promise<QuantizePlan> {
+  const isConverted = checkpoint.format === 'safetensors' && request.recipe && isGgufRecipe(request.recipe);
+  if (request.gguf || isConverted) return planGguf(checkpoint, request);
   if (checkpoint.format !== 'onnx' && checkpoint.format !== 'gguf')
     return planQuantization(checkpoint, request);
   if (request.maxShardBytes !== undefined && checkpoint.format === 'onnx') {

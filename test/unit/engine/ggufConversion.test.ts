@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineClient } from '../../../src/engine/client';
-import type { QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
+import type { QuantizeReport, QuantizeRequest, SchemeName } from '../../../src/protocol/engineApi';
+import type { Recipe } from '../../../src/protocol/recipeApi';
 import { f32Data, makeSafetensors } from '../../fixtures/makeCheckpoint';
 import { sharedPath } from '../../fixtures/shared';
 
@@ -240,5 +241,81 @@ describe('tensors that are written otherwise than they are stored', () => {
     cpSync(path.join(work, 'moe'), folder, { recursive: true });
     rmSync(path.join(folder, 'tokenizer.json'));
     await expect(convert(folder, 'F16')).rejects.toThrow('neither a tokenizer.json nor a tokenizer.model');
+  });
+});
+
+describe('a recipe of ggml types', () => {
+  const type = (scheme: SchemeName) => ({ scheme, granularity: 'none' }) as const;
+
+  it("makes a GGUF file of a Hugging Face model, by the model's own names, of the size that was told", async () => {
+    const folder = path.join(root, 'examples/demo-llama-3m');
+    const recipe: Recipe = {
+      version: 1,
+      name: 'mine',
+      default: type('q4_k'),
+      rules: [
+        { match: 'model.layers.*.mlp.down_proj.weight', choice: type('q6_k') },
+        { match: 'model.layers.0.self_attn.q_proj.weight', choice: 'keep' },
+        { match: 'lm_head.weight', choice: type('q8_0') },
+      ],
+    };
+    const plan = await engine.call('recipePlan', { path: folder, recipe });
+    expect([plan.cannotWrite, plan.refusals]).toEqual([undefined, []]);
+    const out = path.join(work, 'by-recipe.gguf');
+    const report = await convert(folder, '', { gguf: undefined, recipe, out });
+    expect(report.open).toBe(out);
+    const types = new Map(report.tensors.map(({ name, to }) => [name, to]));
+    expect(types.get('blk.2.ffn_down.weight')).toBe('Q6_K');
+    expect(types.get('blk.0.attn_q.weight')).toBe('BF16');
+    expect(types.get('blk.1.attn_q.weight')).toBe('Q4_K');
+    expect(types.get('output.weight')).toBe('Q8_0');
+    expect(types.get('token_embd.weight')).toBe('BF16');
+    expect(types.get('blk.0.attn_norm.weight')).toBe('F32');
+    const { tensors } = await engine.call('open', { path: out });
+    expect(plan.bytesAfter).toBe(tensors.bytes.reduce((sum, bytes) => sum + bytes, 0));
+    // Its tensors are those of the file type, where both have the same type.
+    const mix = await convert(folder, 'Q4_K_M', { out: path.join(work, 'by-mix.gguf') });
+    const [own, others] = [await tensorBytes(out), await tensorBytes(mix.open)];
+    for (const name of ['blk.1.attn_q.weight', 'blk.3.ffn_up.weight', 'blk.0.attn_norm.weight'])
+      expect(own.get(name)?.equals(others.get(name)!), name).toBe(true);
+
+    const again = await engine.call('recipePlan', {
+      path: mix.open,
+      recipe: {
+        version: 1,
+        default: type('q8_0'),
+        rules: [{ match: 'blk.0.attn_q.weight', choice: 'keep' }],
+      },
+    });
+    // Of a file that is quantized already nothing is left to quantize; it can be written all the same.
+    expect([again.cannotWrite, again.quantized]).toEqual([undefined, 0]);
+    const mixed = { ...recipe, default: { scheme: 'nf4', granularity: 'block', blockSize: 64 } } as const;
+    expect((await engine.call('recipePlan', { path: folder, recipe: mixed })).cannotWrite).toContain(
+      "holds ggml's types only",
+    );
+  });
+
+  it('gives the stacked experts of a layer one type, or is refused', async () => {
+    const { folder } = makeModel(
+      'recipe-moe',
+      {
+        ...{ hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, rms_norm_eps: 1e-5 },
+        ...{ model_type: 'mixtral', intermediate_size: 32, num_local_experts: 2, vocab_size: 5 },
+      },
+      {
+        'model.embed_tokens.weight': [5, 32],
+        'model.layers.0.self_attn.q_proj.weight': [32, 32],
+        'model.layers.0.block_sparse_moe.experts.0.w1.weight': [32, 32],
+        'model.layers.0.block_sparse_moe.experts.1.w1.weight': [32, 32],
+      },
+    );
+    const one = { match: '**.experts.1.**', choice: type('q4_0') };
+    const recipe: Recipe = { version: 1, default: type('q8_0'), rules: [one] };
+    const plan = await engine.call('recipePlan', { path: folder, recipe });
+    expect(plan.cannotWrite).toContain('gives them Q8_0 and Q4_0');
+    const rules = [{ ...one, match: '**.experts.*.**' }];
+    const out = path.join(work, 'stacked.gguf');
+    const report = await convert(folder, '', { gguf: undefined, recipe: { ...recipe, rules }, out });
+    expect(report.tensors.find(({ name }) => name === 'blk.0.ffn_gate_exps.weight')?.to).toBe('Q4_0');
   });
 });

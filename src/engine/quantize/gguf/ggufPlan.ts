@@ -41,7 +41,7 @@ export async function planGguf(given: Checkpoint, request: QuantizeRequest): Pro
   const options: GgufOptions | undefined = request.gguf;
   const importance = await ggufImportance(options);
   const ordered = inOutputOrder(checkpoint, request);
-  const decision = decideTypes(checkpoint, ordered, request, importance !== undefined);
+  const decision = decideTypes({ given, model }, ordered, request, importance !== undefined);
   const out = ggufTarget(checkpoint, request, decision.fileType.name, model.name);
   const parts =
     given.format === 'gguf' || request.maxShardBytes !== undefined

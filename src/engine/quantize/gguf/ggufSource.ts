@@ -28,6 +28,8 @@ export interface GgufSource {
   copiesBytes(tensor: TensorInfo): boolean;
   /** The values of a tensor that no file holds, as F32. */
   given(tensor: TensorInfo): Uint8Array | undefined;
+  /** The tensors of the model that it is made of, by their names there; none for one that no file holds. */
+  madeOf(tensor: TensorInfo): readonly string[];
   /** Whether llama.cpp reads the tensor in no other type than F32. */
   isAlwaysF32(tensor: TensorInfo): boolean;
   /** What is left out or otherwise than one might expect. */
@@ -70,6 +72,7 @@ async function storedSource(checkpoint: Checkpoint): Promise<GgufSource> {
     sourceOf: (tensor) => rowsOf(storedTensor(checkpoint, tensor), tensor),
     copiesBytes: () => true,
     given: () => undefined,
+    madeOf: ({ name }) => [name],
     isAlwaysF32: () => false,
     warnings: [],
   };
@@ -124,6 +127,7 @@ async function convertedSource(model: Checkpoint): Promise<GgufSource> {
       const { making } = made.get(tensor)!;
       return making.kind === 'given' ? floatBytes(making.values, 'F32') : undefined;
     },
+    madeOf: (tensor) => sourcesOf(made.get(tensor)!),
     isAlwaysF32: (tensor) => made.get(tensor)!.isAlwaysF32,
     warnings:
       left === 0
@@ -154,7 +158,7 @@ function infoOf(
   const elements = shape.reduce((product, size) => product * size, 1);
   if (making.kind === 'given')
     return { name, shape, dtype: 'F32', elements, bytes: 4 * elements, file: 0, byteOffset: 0 };
-  const names = making.kind === 'stack' ? making.sources : [making.source];
+  const names = sourcesOf({ making });
   const first = stored.get(names[0]!)!;
   const kinds = new Set(names.map((each) => stored.get(each)!.dtype));
   if (kinds.size > 1)
@@ -168,6 +172,11 @@ function infoOf(
   const dtype = findDtype(first.dtype);
   const bytes = first.pieces ? first.bytes * names.length : bytesFor(dtype, elements);
   return { ...first, name, shape, elements, bytes };
+}
+
+function sourcesOf({ making }: Pick<ConvertedTensor, 'making'>): readonly string[] {
+  if (making.kind === 'given') return [];
+  return making.kind === 'stack' ? making.sources : [making.source];
 }
 
 const bytesFor = (dtype: ReturnType<typeof findDtype>, elements: number): number =>

@@ -9,9 +9,10 @@ import { typeOfScheme, writableFileTypes } from '../../../quant/gguf/ggmlSchemes
 import { type FactValue, modelFacts } from '../../../quant/gguf/modelFacts';
 import { matchingSteps, type PlannedType, planTypes } from '../../../quant/gguf/tensorTypes';
 import { compilePattern } from '../../../quant/namePattern';
-import type { ResolvedRecipe } from '../../../quant/recipe';
+import type { Recipe, ResolvedRecipe, ResolvedTensor } from '../../../quant/recipe';
 import { schemeNamed } from '../../../quant/schemes';
 import { resolveFor } from '../../policy';
+import type { GgufSource } from './ggufSource';
 
 export interface DecidedTensor {
   readonly tensor: TensorInfo;
@@ -29,14 +30,21 @@ export interface TypeDecision {
   readonly recipeRules: ResolvedRecipe['rules'];
 }
 
+/** A model as it was opened, and as a GGUF output has it. */
+export interface DecidedModel {
+  readonly given: Checkpoint;
+  readonly model: Pick<GgufSource, 'checkpoint' | 'madeOf'>;
+}
+
 /** `tensors` in the output's order, which the mixes go by. Throws as `planTypes` does, and for what GGUF does not hold. */
 export function decideTypes(
-  checkpoint: Checkpoint,
+  { given, model }: DecidedModel,
   tensors: readonly TensorInfo[],
   request: QuantizeRequest,
   hasImportance: boolean,
 ): TypeDecision {
-  if (request.recipe) return decideByRecipe(checkpoint, request);
+  if (request.recipe) return decideByRecipe({ given, model }, request.recipe, request);
+  const { checkpoint } = model;
   const fileType = requestedFileType(checkpoint, request);
   if (isCopy(fileType.name)) return copied(tensors, fileType);
   const { rules, outputType, tokenEmbeddingType, leaveOutput } = request.gguf ?? {};
@@ -128,26 +136,45 @@ function assertRequantizable(decided: readonly DecidedTensor[], { gguf }: Quanti
     );
 }
 
-/** A recipe says the type of each tensor itself. */
-function decideByRecipe(checkpoint: Checkpoint, request: QuantizeRequest): TypeDecision {
-  const resolved = resolveFor(checkpoint, request.recipe!);
+/**
+ * A recipe says the type of each tensor itself, by the names that the model has: those of a Hugging Face model too, where experts that
+ * are stacked into one tensor must agree.
+ */
+function decideByRecipe(
+  { given, model }: DecidedModel,
+  recipe: Recipe,
+  request: QuantizeRequest,
+): TypeDecision {
+  const resolved = resolveFor(given, recipe);
+  const byName = new Map(given.tensors.map(({ name }, index) => [name, resolved.tensors[index]!]));
   const byTensor = new Map(
-    resolved.tensors.map((item, index): [TensorInfo, DecidedTensor] => {
-      const tensor = checkpoint.tensors[index]!;
-      if (!item.choice) return [tensor, { tensor, type: tensor.dtype, note: item.reason }];
-      const { scheme, prune, output } = resolveChoice(item.choice);
-      const type = typeOfScheme(scheme);
-      if (type === undefined || prune !== undefined || output !== 'auto')
+    model.checkpoint.tensors.map((tensor): [TensorInfo, DecidedTensor] => {
+      const [first, ...others] = model.madeOf(tensor).map((name) => typeBy(byName.get(name)!, tensor));
+      const other = others.find(({ type }) => type !== first!.type);
+      if (other)
         throw new LoupeError(
           'refused',
-          `${tensor.name}: a GGUF file holds ggml's types only, and ${schemeNamed(scheme).label} with these options is none of them.`,
+          `${tensor.name} holds the experts of a layer in one type, and the recipe gives them ${first!.type} and ${other.type}.`,
           { tensor: tensor.name },
         );
-      return [tensor, { tensor, type, note: type === tensor.dtype ? `kept: ${type} already` : undefined }];
+      return [tensor, first ?? { tensor, type: tensor.dtype, note: 'kept: computed' }];
     }),
   );
   assertRequantizable([...byTensor.values()], request);
   return { fileType: commonest([...byTensor.values()]), byTensor, warnings: [], recipeRules: resolved.rules };
+}
+
+function typeBy(item: ResolvedTensor, tensor: TensorInfo): DecidedTensor {
+  if (!item.choice) return { tensor, type: tensor.dtype, note: item.reason };
+  const { scheme, prune, output } = resolveChoice(item.choice);
+  const type = typeOfScheme(scheme);
+  if (type === undefined || prune !== undefined || output !== 'auto')
+    throw new LoupeError(
+      'refused',
+      `${tensor.name}: a GGUF file holds ggml's types only, and ${schemeNamed(scheme).label} with these options is none of them.`,
+      { tensor: tensor.name },
+    );
+  return { tensor, type, note: type === tensor.dtype ? `kept: ${type} already` : undefined };
 }
 
 /** The file type named after the type that most values have, as llama.cpp guesses it. */
