@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { analyzeAll } from './commands/analyzeAll';
+import { askHub } from './commands/askHub';
 import { cleanOutputs } from './commands/cleanOutputs';
 import { clearStatsCache } from './commands/clearStatsCache';
 import { type CompareArguments, compareWith } from './commands/compareWith';
@@ -38,7 +39,8 @@ import { ReportPanels, ReportStore } from './editor/reportPanel';
 import { TensorPanels, tensorViewType } from './editor/tensorPanel';
 import { EngineClient } from './engine/client';
 import { LoupeError } from './errors';
-import { hoverSelector, ModelHoverProvider } from './hover/modelHover';
+import { type HubQuestion, HubQuestions } from './hover/hubQuestions';
+import { type AskedAt, hoverSelector, ModelHoverProvider } from './hover/modelHover';
 import { hubScheme } from './hub/hubLocation';
 import type { BackendSetting } from './protocol/backendPageApi';
 import type { Catalogue } from './protocol/engineApi';
@@ -114,6 +116,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   /** The checkpoint a command is meant for: its argument, the active editor's, or one the user picks. */
   const target = async (given: unknown): Promise<vscode.Uri | undefined> => {
     if (given instanceof vscode.Uri) return given;
+    // Links in hovers carry paths.
+    if (typeof given === 'string') return vscode.Uri.file(given);
     return editors.active()?.uri ?? openCheckpointCommand.pick();
   };
 
@@ -133,6 +137,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
 
   command('openFromHub', (given?: string) => openFromHub(engine, hub, log, given));
   command('setHubToken', () => setHubToken(hub, log));
+  const hubQuestions = new HubQuestions(engine, hub);
+  command('askHub', (question: HubQuestion, at?: AskedAt) => askHub(hubQuestions, log, question, at));
   command('openCheckpoint', (given?: vscode.Uri | string) => openCheckpointCommand.open(given));
   command('quantize', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
@@ -268,7 +274,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     vscode.window.registerCustomEditorProvider(indexViewType, provider, editorOptions),
     vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),
     vscode.window.registerWebviewPanelSerializer(backendsViewType, backendPanel),
-    vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine)),
+    vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine, hubQuestions)),
   );
 
   void cleanOutputs(engine, journalFolder, log);

@@ -107,6 +107,7 @@ function mentionInCall(
   const isLlama = call.calleePath === 'Llama.from_pretrained';
   const runtime = isLlama ? 'llama.cpp' : known.runtime;
   if (runtime) load.setting.runtime = runtime;
+  load.isFloat32ByDefault = isModelOfTransformers(call.calleePath ?? '');
   readArguments(tokens, given, call.open, load);
   for (const method of methodsAfter(tokens, call.close)) {
     const dtype = /^(half|bfloat16|float)$/.test(method) ? dtypeWord(method) : undefined;
@@ -116,6 +117,11 @@ function mentionInCall(
   if (fileText !== undefined) load.file = fileText;
   return { text, kind: 'model', line, start, end, load };
 }
+
+/** Loads weights through transformers; tokenizers and configurations have none. */
+const isModelOfTransformers = (path: string): boolean =>
+  path === 'pipeline' ||
+  /^(?!.*(?:Tokenizer|Processor|Config|Extractor|Pipeline|Llama\.))[\w.]+\.from_pretrained$/.test(path);
 
 /** The text that an argument stands for: a string, or a variable to which one was assigned above. */
 function textAt(tokens: readonly CodeToken[], { first, end }: Argument, before: number): string | undefined {

@@ -11,6 +11,8 @@ export interface LoadWords {
   /** A file within the model's repository or folder. */
   file?: string | undefined;
   revision?: string | undefined;
+  /** The caller loads F32 where it is told no type. */
+  isFloat32ByDefault?: boolean | undefined;
   /** Names of arguments that say something of the weights which is not understood here. */
   readonly unread: string[];
 }

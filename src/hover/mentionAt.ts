@@ -109,6 +109,8 @@ function codeAt(
   const token = tokens[index];
   if (!token) return pathMention(own, line, column, false);
   const mention = codeMention(tokens, index);
+  // transformers.js has defaults of its own.
+  if (mention && comment === '//') mention.load.isFloat32ByDefault = false;
   if (mention?.kind === 'path' && /\s/.test(token.text)) {
     // A command in one string.
     const spaced = ' '.repeat(token.start) + token.text;

@@ -87,7 +87,8 @@ describe('fields', () => {
     const { field } = ask(gpt2, 'n_embd');
     // 12 heads of 64: 128 / 12 rounds to 11.
     expect(field[0]?.label).toBe('132 wider');
-    const size = (width: number) => (50257 + 1024) * width + 12 * (12 * width * width + 13 * width) + 2 * width;
+    const size = (width: number) =>
+      (50257 + 1024) * width + 12 * (12 * width * width + 13 * width) + 2 * width;
     expect(field[0]?.parameters).toBe(size(900) - size(768));
     expect(ask({ ...llama3, head_dim: 128 }, 'hidden_size').field[0]?.label).toBe('128 wider');
   });
@@ -101,7 +102,12 @@ describe('fields', () => {
   });
 
   it('says what a window saves', () => {
-    const config = { ...llama3, model_type: 'mistral', sliding_window: 4096, max_position_embeddings: 32_768 };
+    const config = {
+      ...llama3,
+      model_type: 'mistral',
+      sliding_window: 4096,
+      max_position_embeddings: 32_768,
+    };
     // transformers keeps one token less than the window.
     expect(4095 * 131_072).toBe(536_739_840);
     expect(ask(config, 'sliding_window').fieldNotes).toEqual([
