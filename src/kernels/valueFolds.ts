@@ -58,6 +58,35 @@ export interface FoldExports {
     nearest: number,
     state: number,
   ): void;
+  groupExtremes(list: number, groups: number, strideBytes: number, out: number): void;
+  groupCandidates(
+    list: number,
+    groups: number,
+    strideBytes: number,
+    threshold: number,
+    out: number,
+    most: number,
+  ): number;
+}
+
+/** Groups of four values, of which at least one is far from 0, that `foldFinite` came by. */
+export interface FarGroups {
+  readonly listPtr: number;
+  readonly groups: number;
+  /** From a group's values to those of the next row, which belong to it too unless its address is odd. */
+  readonly strideBytes: number;
+  /** Every value of at least this magnitude is in one of the groups. */
+  readonly near: number;
+}
+
+/** What one walk over float32 values gives. */
+export interface FoldedRun {
+  /** Power sums around 0. Extremes, zeros and counts of what is not finite are not looked for. */
+  readonly sums: ShiftedSums;
+  /** Largest pattern without its sign: that of infinity or of a NaN when one of them is. Only the counts are good then. */
+  readonly largest: number;
+  /** Undefined where far values were not listed. */
+  readonly far: FarGroups | undefined;
 }
 
 /** Where a run lies in a matrix, and the arrays of its channels. Row arrays begin at the run's first row. */
@@ -91,8 +120,14 @@ export interface BandCounts {
 /** Patterns of bfloat16 whose squares, and sums of many of them, are normal numbers of float32: 2^-60 to 2^60. */
 export const foldablePatterns = { smallest: 0x2180, largest: 0x5d80 } as const;
 
+/** The float32 pattern of infinity; those of NaN are larger. */
+const infinityPattern = 0x7f800000;
+
 /** Bytes of the state of `tailBands` before its list. */
 const bandHeaderBytes = 64;
+
+/** Where in the scratch memory a group may be listed of which nobody wants to know. */
+const listAt = 128;
 
 export class ValueFolds {
   constructor(
@@ -114,6 +149,20 @@ export class ValueFolds {
     histPtr: number,
     bands?: { readonly statePtr: number; readonly listPtr: number } | undefined,
   ): ShiftedSums {
+    return this.foldRun(srcPtr, n, place, histPtr, bands).sums;
+  }
+
+  /**
+   * As `foldFinite`, for values that are probably finite, with what else the walk came by. Where they are not, which
+   * `largest` tells, they are counted in the histogram and nothing else that was written is good.
+   */
+  foldRun(
+    srcPtr: number,
+    n: number,
+    place: ChannelPlace,
+    histPtr: number,
+    bands?: { readonly statePtr: number; readonly listPtr: number } | undefined,
+  ): FoldedRun {
     const { scratch } = this;
     const [startColumn, columns] = place;
     // Groups of four lie across no row's end, and begin where an address has its lowest bit free.
@@ -122,20 +171,19 @@ export class ValueFolds {
     // From the center, |x| says enough while it is not far from 0; else nearly all groups would be listed.
     const near = search ? search.nearest - Math.abs(search.center) : 0;
     const isNear = isGrouped && search !== undefined && near > 0.6 * search.nearest;
-    const least = isNear ? near * (1 - 2 ** -22) : Number.POSITIVE_INFINITY;
-    const groups = this.exports.foldFinite(srcPtr, n, ...place, histPtr, least, bands?.listPtr ?? 0, scratch);
+    const least = isNear ? Math.fround(near * (1 - 2 ** -22)) : Number.POSITIVE_INFINITY;
+    // Where nothing is listed, one place is written all the same.
+    const listPtr = isNear ? bands!.listPtr : scratch + listAt;
+    const groups = this.exports.foldFinite(srcPtr, n, ...place, histPtr, least, listPtr, scratch);
     const [s1, s2, s3, s4] = new Float64Array(this.memory.buffer, scratch, 4);
-    if (search && isNear)
-      this.exports.tailGroups(
-        bands!.listPtr,
-        groups,
-        4 * columns,
-        search.center,
-        search.nearest,
-        bands!.statePtr,
-      );
-    else if (bands) this.tailBands(srcPtr, n, bands.statePtr);
-    return {
+    const largest = new Uint32Array(this.memory.buffer, scratch + 32, 1)[0]!;
+    const far = isNear ? { listPtr, groups, strideBytes: 4 * columns, near: least } : undefined;
+    if (largest < infinityPattern) {
+      if (far && search)
+        this.exports.tailGroups(listPtr, groups, 4 * columns, search.center, search.nearest, bands!.statePtr);
+      else if (bands) this.tailBands(srcPtr, n, bands.statePtr);
+    }
+    const sums = {
       finite: n,
       s1: s1!,
       s2: s2!,
@@ -149,6 +197,28 @@ export class ValueFolds {
       posInf: 0,
       denormals: 0,
     };
+    return { sums, largest, far };
+  }
+
+  /** As `extremes32` of the values of the groups alone. */
+  groupExtremes({ listPtr, groups, strideBytes }: FarGroups): { readonly min: number; readonly max: number } {
+    this.exports.groupExtremes(listPtr, groups, strideBytes, this.scratch);
+    const [min, max] = new Float64Array(this.memory.buffer, this.scratch, 2);
+    return { min: min!, max: max! };
+  }
+
+  /**
+   * Pointers of the groups' values whose magnitude is above `threshold` (a float32), in the order of the walk; undefined when
+   * there are more than `most`, for which `outPtr` has room as u32.
+   */
+  groupCandidates(
+    { listPtr, groups, strideBytes }: FarGroups,
+    threshold: number,
+    outPtr: number,
+    most: number,
+  ): Uint32Array | undefined {
+    const found = this.exports.groupCandidates(listPtr, groups, strideBytes, threshold, outPtr, most);
+    return found > most ? undefined : new Uint32Array(this.memory.buffer, outPtr, found);
   }
 
   /**

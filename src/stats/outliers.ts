@@ -68,21 +68,38 @@ export function medianOf(values: Float32Array): number {
   }
   const upper = ranked(patterns, middle);
   if (values.length % 2 === 1) return f32FromBits(upper);
-  return (f32FromBits(ranked(patterns, middle - 1)) + f32FromBits(upper)) / 2;
+  return (f32FromBits(lowerNeighbour(patterns, upper, middle)) + f32FromBits(upper)) / 2;
 }
 
-/** Patterns by their upper 11 bits. */
-const digitShift = 21;
-const digitCounts = new Uint32Array(2 ** (32 - digitShift));
+/** Counts of one digit of the patterns: their upper 11 bits, the 11 below, the last 10. */
+const digitCounts = new Uint32Array(2 ** 11);
 
-/** The pattern that sorting would put at `rank`: only those that share their upper bits with it are sorted. */
+/** The pattern that sorting would put at `rank`, found digit by digit without sorting. */
 function ranked(patterns: Uint32Array, rank: number): number {
-  digitCounts.fill(0);
-  for (let i = 0; i < patterns.length; i++) digitCounts[patterns[i]! >>> digitShift]!++;
-  let [digit, left] = [0, rank];
-  while (left >= digitCounts[digit]!) left -= digitCounts[digit++]!;
-  const near = new Uint32Array(digitCounts[digit]!);
-  for (let i = 0, found = 0; i < patterns.length; i++)
-    if (patterns[i]! >>> digitShift === digit) near[found++] = patterns[i]!;
-  return near.sort()[left]!;
+  let [found, known, left] = [0, 0, rank];
+  for (const shift of [21, 10, 0]) {
+    digitCounts.fill(0);
+    for (let i = 0; i < patterns.length; i++) {
+      const pattern = patterns[i]!;
+      if (((pattern ^ found) & known) === 0) digitCounts[(pattern >>> shift) & 2047]!++;
+    }
+    // The last digit has a bit that the one before has too; it is known, so that the counts are of 1,024 at most.
+    let digit = 0;
+    while (left >= digitCounts[digit]!) left -= digitCounts[digit++]!;
+    found = (found | (digit << shift)) >>> 0;
+    known |= 2047 << shift;
+  }
+  return found;
+}
+
+/** The pattern that sorting would put before the one at `rank`, which is `upper`. */
+function lowerNeighbour(patterns: Uint32Array, upper: number, rank: number): number {
+  let [below, largest] = [0, 0];
+  for (let i = 0; i < patterns.length; i++) {
+    const pattern = patterns[i]!;
+    if (pattern >= upper) continue;
+    below++;
+    if (pattern > largest) largest = pattern;
+  }
+  return below === rank ? largest : upper;
 }

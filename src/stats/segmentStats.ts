@@ -1,15 +1,16 @@
-import type { Kernels, ShiftedSums, SigmaCounts } from '../kernels/kernels';
+import type { Kernels, ShiftedSums } from '../kernels/kernels';
 import {
   type BandCounts,
   type Bands,
   type ChannelPlace,
+  type FarGroups,
+  type FoldedRun,
   foldablePatterns,
   ValueFolds,
 } from '../kernels/valueFolds';
 import { f32FromBits } from '../numeric/floats';
 import { ChannelSpace } from './channelSpace';
 import { completeStats } from './exactMoments';
-import type { SigmaThresholds } from './finalizeStats';
 import { type CentralMoments, centralMoments, mergeMoments, needShift, noMoments } from './moments';
 import type { CountedStats } from './partialStats';
 import {
@@ -32,6 +33,7 @@ const runElements = 2 ** 18;
 const smallSegmentElements = 4096;
 /** What a run of zeros is compared with. */
 const zeroBytes = new Uint8Array(4 * runElements);
+const noExtremes = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
 /** The float32 pattern of infinity; those of NaN are larger. */
 const infinityPattern = 0x7f800000;
 /** A working bin is a u32. */
@@ -49,6 +51,11 @@ export interface Segment {
   readonly kind?: HistogramKind | undefined;
   /** Rings around borders that were guessed, see `SigmaBands`; for the kind `f32`. */
   readonly bands?: Bands | undefined;
+  /**
+   * Set where F32 values are not looked through for NaN and infinity before they are folded. Where one is met all the same,
+   * `add` throws `NonFiniteMet`, and the segment must be begun anew without this. The figures are the same to the last bit.
+   */
+  readonly expectsFinite?: boolean | undefined;
   /** Of segments that follow one another in the same place of the memory; undefined: the bins may hold anything. */
   readonly bins?: BinState | undefined;
 }
@@ -57,6 +64,9 @@ export interface Segment {
 export interface BinState {
   isClear: boolean;
 }
+
+/** A segment that was expected to hold finite values does not. */
+export class NonFiniteMet extends Error {}
 
 /**
  * Statistics of one contiguous segment of a tensor that is fed in runs of encoded bytes. Working
@@ -215,8 +225,10 @@ export class SegmentStats {
       const halves = kernels.u16(srcPtr, 2 * n);
       for (let i = 0; i < n; i++) this.#met[this.#done + i] = halves[2 * i + 1]!;
     }
-    const largest = folds.largestMagnitude32(srcPtr, n);
-    if (largest === 0 && this.#countZeros(srcPtr, n, 4)) {
+    const place = this.#channels?.place(this.#done);
+    const isExpected = this.#segment.expectsFinite && place !== undefined;
+    let largest = isExpected ? undefined : folds.largestMagnitude32(srcPtr, n);
+    if ((largest ?? kernels.u32(srcPtr, 1)[0]) === 0 && this.#countZeros(srcPtr, n, 4)) {
       this.#zeros += n;
       this.#zeroBins += n;
       this.#moments = mergeMoments(this.#moments, { ...noMoments, n });
@@ -225,21 +237,32 @@ export class SegmentStats {
       if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
       return;
     }
-    const allFinite = largest < infinityPattern;
-    const place = this.#channels?.place(this.#done);
-    if (place && allFinite) this.#foldFloats(srcPtr, n, place, f32FromBits(largest));
-    else {
+    let far: FarGroups | undefined;
+    if (place && (largest === undefined || largest < infinityPattern)) {
+      ({ largest, far } = this.#foldFloats(srcPtr, n, place));
+    } else {
       kernels.histogramF32(srcPtr, n, this.#histogramPtr);
       this.#addSums(kernels.moments(srcPtr, n, 0), (shift) => kernels.moments(srcPtr, n, shift));
       if (place) kernels.channels(srcPtr, n, ...place);
-      if (!allFinite) this.#channels?.countNonFinite(kernels.f32(srcPtr, n), this.#done);
+      if (largest! >= infinityPattern) this.#channels?.countNonFinite(kernels.f32(srcPtr, n), this.#done);
       if (this.#bandsPtr !== undefined) folds.tailBands(srcPtr, n, this.#bandsPtr);
     }
-    const bins = kernels.u32(this.#histogramPtr, patternBins);
+    this.#countZerosIfAny(srcPtr, n);
+    this.#offerFloats(srcPtr, n, largest!, far);
+  }
+
+  #countZerosIfAny(srcPtr: number, n: number): void {
+    const bins = this.#kernels.u32(this.#histogramPtr, patternBins);
     const zeroBins = bins[0]! + bins[0x8000]!;
-    if (zeroBins !== this.#zeroBins) this.#zeros += folds.countZeros(srcPtr, n);
+    if (zeroBins !== this.#zeroBins) this.#zeros += this.#kernels.folds.countZeros(srcPtr, n);
     this.#zeroBins = zeroBins;
-    if (allFinite && f32FromBits(largest) <= this.#top.threshold) return;
+  }
+
+  /** Looks for the largest values of a run, whose largest pattern without its sign is known. */
+  #offerFloats(srcPtr: number, n: number, largest: number, far: FarGroups | undefined): void {
+    const { folds } = this.#kernels;
+    if (largest < infinityPattern && f32FromBits(largest) <= this.#top.threshold) return;
+    if (far && this.#top.threshold >= far.near && this.#offerGroups(srcPtr, far)) return;
     const least = this.#leastOfTop(largest >>> 16);
     inBlocks(n, blockElements, (from, count) => {
       const blockPtr = srcPtr + 4 * from;
@@ -273,19 +296,38 @@ export class SegmentStats {
     return this.#kind === 'f16' ? 'f16' : 'f32';
   }
 
-  /** Finite float32 values with channels, in one walk. */
-  #foldFloats(srcPtr: number, n: number, place: ChannelPlace, largest: number): void {
+  /** Float32 values with channels, in one walk. */
+  #foldFloats(srcPtr: number, n: number, place: ChannelPlace): FoldedRun {
     const kernels = this.#kernels;
     const { folds } = kernels;
     const statePtr = this.#bandsPtr;
     const bands = statePtr === undefined ? undefined : { statePtr, listPtr: this.#groupsPtr };
-    const sums = folds.foldFinite(srcPtr, n, place, this.#histogramPtr, bands);
+    const run = folds.foldRun(srcPtr, n, place, this.#histogramPtr, bands);
+    const { sums, largest, far } = run;
+    if (largest >= infinityPattern) throw new NonFiniteMet();
     this.#addSums(sums, (shift) => kernels.moments(srcPtr, n, shift));
-    if (largest > this.#max || largest > -this.#min) {
-      const { min, max } = folds.extremes32(srcPtr, n);
+    const most = f32FromBits(largest);
+    if (most > this.#max || most > -this.#min) {
+      let { min, max } = far ? folds.groupExtremes(far) : noExtremes;
+      // Beyond the groups there are only values nearer to 0.
+      if (!far || !(min <= -far.near && max >= far.near)) ({ min, max } = folds.extremes32(srcPtr, n));
       this.#min = Math.min(this.#min, min);
       this.#max = Math.max(this.#max, max);
     }
+    return run;
+  }
+
+  /** Offers the largest values among groups that hold all that may be taken; false when there are too many. */
+  #offerGroups(srcPtr: number, far: FarGroups): boolean {
+    const { threshold } = this.#top;
+    const pointers = this.#kernels.folds.groupCandidates(far, threshold, this.#candidatesPtr, blockElements);
+    if (!pointers) return false;
+    const first = this.#segment.startElement + this.#done;
+    for (const pointer of pointers) {
+      const value = this.#kernels.f32(pointer, 1)[0]!;
+      this.#top.offer({ index: first + (pointer - srcPtr) / 4, value });
+    }
+    return true;
   }
 
   /** Looks for the largest above `threshold` among n float32 values that begin `done` elements into the segment. */
@@ -351,44 +393,6 @@ export class SegmentStats {
   /** What the bands have met; undefined without bands. */
   finishBands(): BandCounts | undefined {
     return this.#bandsPtr === undefined ? undefined : this.#kernels.folds.endBands(this.#bandsPtr);
-  }
-}
-
-/** The second pass: counts values beyond 3 and 6 sigma, for tensors whose histogram leaves that open. */
-export class SegmentSigmaCounts {
-  readonly #kernels: Kernels;
-  readonly #dtype: string;
-  readonly #thresholds: SigmaThresholds;
-  readonly #decodedPtr: number;
-  #sigma3 = 0;
-  #sigma6 = 0;
-
-  constructor(kernels: Kernels, dtype: string, thresholds: SigmaThresholds) {
-    this.#kernels = kernels;
-    this.#dtype = dtype;
-    this.#thresholds = thresholds;
-    this.#decodedPtr = kernels.alloc(blockElements * 4);
-  }
-
-  /** Takes `elements` values, encoded at `srcPtr`, in any order of runs. */
-  add(srcPtr: number, elements: number): void {
-    const kernels = this.#kernels;
-    const { mean, sigma3, sigma6 } = this.#thresholds;
-    forEachBlock(this.#dtype, srcPtr, elements, blockElements, (blockPtr, n) => {
-      let counts: SigmaCounts;
-      if (this.#dtype === 'F64') counts = kernels.countBeyond64(blockPtr, n, mean, sigma3, sigma6);
-      else {
-        const values = this.#dtype === 'F32' ? blockPtr : this.#decodedPtr;
-        if (values !== blockPtr) kernels.decode(this.#dtype, blockPtr, values, n);
-        counts = kernels.countBeyond(values, n, mean, sigma3, sigma6);
-      }
-      this.#sigma3 += counts.sigma3;
-      this.#sigma6 += counts.sigma6;
-    });
-  }
-
-  finish(): SigmaCounts {
-    return { sigma3: this.#sigma3, sigma6: this.#sigma6 };
   }
 }
 

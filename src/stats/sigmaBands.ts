@@ -31,7 +31,9 @@ export function bandsAround(guess: SigmaThresholds | undefined): Bands | undefin
 
 /** Values of one ring that wait for the true border, and how many are already known to lie beyond it. */
 class Ring {
-  readonly #values: number[] = [];
+  /** The first `size` places are filled. */
+  #values = new Float64Array(1024);
+  size = 0;
 
   constructor(
     public low: number,
@@ -39,26 +41,35 @@ class Ring {
     public beyond = 0,
   ) {}
 
-  get size(): number {
-    return this.#values.length;
-  }
-
   /** Takes a value of the ring as it was at first: kept, counted or dropped by how it is now. */
   take(value: number, distance: number): void {
     if (distance > this.high) this.beyond++;
-    else if (distance >= this.low) this.#values.push(value);
+    else if (distance >= this.low) this.#keep(value);
+  }
+
+  #keep(value: number): void {
+    if (this.size === this.#values.length) {
+      const longer = new Float64Array(2 * this.size);
+      longer.set(this.#values);
+      this.#values = longer;
+    }
+    this.#values[this.size++] = value;
   }
 
   narrow(low: number, high: number, center: number): void {
     this.low = Math.max(this.low, low);
     this.high = Math.min(this.high, high);
-    for (const value of this.#values.splice(0)) this.take(value, Math.abs(value - center));
+    const [values, size] = [this.#values, this.size];
+    this.size = 0;
+    // What is kept moves towards the front, over values that have been looked at.
+    for (let i = 0; i < size; i++) this.take(values[i]!, Math.abs(values[i]! - center));
   }
 
   /** All values farther than `border` from the mean. The border and the center's distance lie in the ring. */
   count(mean: number, border: number): number {
     let count = this.beyond;
-    for (const value of this.#values) if (Math.abs(value - mean) > border) count++;
+    const values = this.#values;
+    for (let i = 0; i < this.size; i++) if (Math.abs(values[i]! - mean) > border) count++;
     return count;
   }
 }
@@ -88,7 +99,9 @@ export class SigmaBands {
     const { center, high3 } = this.#bands;
     this.#inner.beyond += part.beyond3;
     this.#outer.beyond += part.beyond6;
-    for (const value of part.kept) {
+    const { kept } = part;
+    for (let i = 0; i < kept.length; i++) {
+      const value = kept[i]!;
       const distance = Math.abs(value - center);
       (distance <= high3 ? this.#inner : this.#outer).take(value, distance);
     }

@@ -7,7 +7,8 @@ import { finalizeStats, type SigmaThresholds, sigmaCounts, sigmaThresholds } fro
 import { centralMoments, mergeMoments, noMoments } from '../../stats/moments';
 import type { CountedStats } from '../../stats/partialStats';
 import { histogramKindOf } from '../../stats/patterns';
-import { SegmentSigmaCounts, SegmentStats } from '../../stats/segmentStats';
+import { SegmentSigmaCounts } from '../../stats/segmentSigmaCounts';
+import { NonFiniteMet, SegmentStats } from '../../stats/segmentStats';
 import { bandsAround, SigmaBands } from '../../stats/sigmaBands';
 import { type Block, divide, sampleBlocks, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
@@ -60,8 +61,28 @@ interface Run {
 /** The statistics of a part, and its last run, which stays in memory. */
 function gather(
   context: WorkerContext,
-  { source, part, channels }: Pick<StatsTask, 'source' | 'part' | 'channels'>,
+  task: Pick<StatsTask, 'source' | 'part' | 'channels'>,
   bands?: Bands | undefined,
+): { readonly segment: SegmentStats; readonly last: Run } {
+  const { source, part } = task;
+  // Weights are seldom infinite or NaN: a large part that is costs a second reading, instead of a look at all beforehand.
+  const isLarge = part.rows * part.columns > segmentElements && fedType(source) === 'F32';
+  if (!isLarge || !task.channels) return gatherFrom(context, task, bands, false);
+  const mark = context.kernels.mark();
+  try {
+    return gatherFrom(context, task, bands, true);
+  } catch (thrown) {
+    if (!(thrown instanceof NonFiniteMet)) throw thrown;
+    context.kernels.reset(mark);
+    return gatherFrom(context, task, bands, false);
+  }
+}
+
+function gatherFrom(
+  context: WorkerContext,
+  { source, part, channels }: Pick<StatsTask, 'source' | 'part' | 'channels'>,
+  bands: Bands | undefined,
+  expectsFinite: boolean,
 ): { readonly segment: SegmentStats; readonly last: Run } {
   const segment = new SegmentStats(context.kernels, {
     dtype: fedType(source),
@@ -71,13 +92,24 @@ function gather(
     columns: channels ? source.columns : undefined,
     bands,
     bins: context.bins,
+    expectsFinite,
   });
   let last: Run = { pointer: 0, elements: 0 };
-  feed(context, source, divide(part, segmentElements), (run) => {
+  feed(context, source, divide(part, runElements(source)), (run) => {
     segment.add(run.pointer, run.elements);
     last = run;
   });
   return { segment, last };
+}
+
+/**
+ * Values that are read and folded at a time: few enough that they stay in the second-level cache beside what the system copies
+ * them from, and of a matrix several rows, which are folded in pairs. A function of the shape, since sums depend on it.
+ */
+function runElements({ rows, columns }: TensorSource): number {
+  // A small tensor stays in memory whole, see `runStats`.
+  if (rows * columns <= segmentElements) return segmentElements;
+  return Math.min(segmentElements, Math.max(segmentElements / 2, 8 * columns));
 }
 
 /** Reads blocks one after the other and hands each on where it lies in the kernels' memory. */
@@ -153,7 +185,7 @@ function secondPass(
 export function runCount(context: WorkerContext, task: Omit<CountTask, 'kind'>): SigmaCounts {
   const { source, part, thresholds } = task;
   const counts = new SegmentSigmaCounts(context.kernels, fedType(source), thresholds);
-  feed(context, source, divide(part, segmentElements), ({ pointer, elements }) =>
+  feed(context, source, divide(part, runElements(source)), ({ pointer, elements }) =>
     counts.add(pointer, elements),
   );
   return counts.finish();

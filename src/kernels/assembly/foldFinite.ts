@@ -1,6 +1,7 @@
 /**
  * One walk over finite float32 values that gives power sums, counts of patterns, and the figures of rows and columns: the
  * conversion to float64 and the squares serve all of them, and counting, which needs no vectors, goes on beside them.
+ * Magnitudes are compared as patterns without their sign, which order as magnitudes do, NaN beyond infinity.
  */
 import { count } from './histogram';
 
@@ -16,25 +17,24 @@ let low1: f64 = 0;
 let low2: f64 = 0;
 let low3: f64 = 0;
 let low4: f64 = 0;
+const maskLanes: usize = memory.data<u32>([0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff], 16);
+const farLanes: usize = memory.data(16, 16);
 /** Where the next group of far values is listed. */
 let listEnd: usize = 0;
+/** The largest pattern without its sign. */
+let largest: i32 = 0;
 
 function upper(x: v128): v128 {
   return v128.shuffle<i32>(x, x, 2, 3, 2, 3);
-}
-
-/** Two float32 as float64: a conversion from memory needs no shuffle. */
-function wide(src: usize): v128 {
-  return f64x2.promote_low_f32x4(v128.load64_zero(src));
 }
 
 function total(x: v128): f64 {
   return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1);
 }
 
-function lanesMax(x: v128): f32 {
-  const two = f32x4.pmax(x, upper(x));
-  return max<f32>(f32x4.extract_lane(two, 0), f32x4.extract_lane(two, 1));
+function lanesMax(x: v128): i32 {
+  const two = i32x4.max_s(x, upper(x));
+  return max<i32>(i32x4.extract_lane(two, 0), i32x4.extract_lane(two, 1));
 }
 
 /** The rounding error of sum = a + b (Knuth, TAOCP 2, 4.2.2, theorem B). */
@@ -58,8 +58,9 @@ function addTotals(first: f64, second: f64, third: f64, fourth: f64): void {
   sum4 = next4;
 }
 
-function foldRow(rowMax: usize, rowSumSq: usize, magnitude: f32, squares: f64): void {
-  store<f32>(rowMax, max<f32>(load<f32>(rowMax), magnitude));
+function foldRow(rowMax: usize, rowSumSq: usize, magnitude: i32, squares: f64): void {
+  largest = max<i32>(largest, magnitude);
+  store<i32>(rowMax, max<i32>(load<i32>(rowMax), magnitude));
   store<f64>(rowSumSq, load<f64>(rowSumSq) + squares);
 }
 
@@ -73,36 +74,37 @@ function foldTile(
   columnMax: usize,
   columnSumSq: usize,
   histogram: usize,
-  near: f32,
 ): void {
   const end = src + ((<usize>n) << 2);
-  const far = f32x4.splat(near);
+  // Loaded, not splat: constants would be made anew in each round.
+  const mask = v128.load(maskLanes);
+  const far = v128.load(farLanes);
   let list = listEnd;
-  let maxA = f32x4.splat(0);
-  let maxB = f32x4.splat(0);
+  let maxA = i32x4.splat(0);
+  let maxB = i32x4.splat(0);
   let first = f64x2.splat(0);
   let squaresA = f64x2.splat(0);
   let squaresB = f64x2.splat(0);
   let third = f64x2.splat(0);
   let fourth = f64x2.splat(0);
-  while (src < end) {
+  let next = src + stride;
+  do {
     count(histogram, load<u16>(src, 2));
     count(histogram, load<u16>(src, 6));
     count(histogram, load<u16>(src, 10));
     count(histogram, load<u16>(src, 14));
-    const next = src + stride;
-    const a = f32x4.abs(v128.load(src));
-    const b = f32x4.abs(v128.load(next));
-    maxA = f32x4.pmax(maxA, a);
-    maxB = f32x4.pmax(maxB, b);
-    const both = f32x4.pmax(a, b);
-    v128.store(columnMax, f32x4.pmax(v128.load(columnMax), both));
-    if (v128.any_true(f32x4.ge(both, far))) {
-      store<u32>(list, <u32>src);
-      list += 4;
-    }
-    const a0 = wide(src);
-    const b0 = wide(next);
+    const a = v128.load(src);
+    const b = v128.load(next);
+    const magnitudeA = v128.and(a, mask);
+    const magnitudeB = v128.and(b, mask);
+    maxA = i32x4.max_s(maxA, magnitudeA);
+    maxB = i32x4.max_s(maxB, magnitudeB);
+    const both = i32x4.max_s(magnitudeA, magnitudeB);
+    v128.store(columnMax, i32x4.max_s(v128.load(columnMax), both));
+    store<u32>(list, <u32>src);
+    list += (<usize>(i32x4.bitmask(i32x4.gt_s(both, far)) !== 0)) << 2;
+    const a0 = f64x2.promote_low_f32x4(a);
+    const b0 = f64x2.promote_low_f32x4(b);
     const squareA0 = f64x2.mul(a0, a0);
     const squareB0 = f64x2.mul(b0, b0);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq), f64x2.add(squareA0, squareB0)));
@@ -110,15 +112,14 @@ function foldTile(
     count(histogram, load<u16>(next, 6));
     count(histogram, load<u16>(next, 10));
     count(histogram, load<u16>(next, 14));
-    const a1 = wide(src + 8);
-    const b1 = wide(next + 8);
+    const a1 = f64x2.promote_low_f32x4(upper(a));
+    const b1 = f64x2.promote_low_f32x4(upper(b));
     const squareA1 = f64x2.mul(a1, a1);
     const squareB1 = f64x2.mul(b1, b1);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq, 16), f64x2.add(squareA1, squareB1)), 16);
-
+    first = f64x2.add(first, f64x2.add(f64x2.add(a0, a1), f64x2.add(b0, b1)));
     squaresA = f64x2.add(squaresA, f64x2.add(squareA0, squareA1));
     squaresB = f64x2.add(squaresB, f64x2.add(squareB0, squareB1));
-    first = f64x2.add(first, f64x2.add(f64x2.add(a0, a1), f64x2.add(b0, b1)));
     third = f64x2.add(
       third,
       f64x2.add(
@@ -134,9 +135,10 @@ function foldTile(
       ),
     );
     src += 16;
+    next += 16;
     columnMax += 16;
     columnSumSq += 32;
-  }
+  } while (src < end);
   listEnd = list;
   const sumA = total(squaresA);
   const sumB = total(squaresB);
@@ -154,10 +156,10 @@ function foldRun(
   columnMax: usize,
   columnSumSq: usize,
   histogram: usize,
-  near: f32,
 ): void {
-  const far = f32x4.splat(near);
-  let top = f32x4.splat(0);
+  const mask = v128.load(maskLanes);
+  const far = v128.load(farLanes);
+  let top = i32x4.splat(0);
   let first = f64x2.splat(0);
   let second = f64x2.splat(0);
   let third = f64x2.splat(0);
@@ -168,16 +170,15 @@ function foldRun(
     count(histogram, load<u16>(src, 6));
     count(histogram, load<u16>(src, 10));
     count(histogram, load<u16>(src, 14));
-    const magnitude = f32x4.abs(v128.load(src));
-    top = f32x4.pmax(top, magnitude);
-    v128.store(columnMax, f32x4.pmax(v128.load(columnMax), magnitude));
-    if (v128.any_true(f32x4.ge(magnitude, far))) {
-      // A row by itself: the lowest bit of a place in a row of aligned values is free to say so.
-      store<u32>(listEnd, <u32>src | 1);
-      listEnd += 4;
-    }
-    const x0 = wide(src);
-    const x1 = wide(src + 8);
+    const x = v128.load(src);
+    const magnitude = v128.and(x, mask);
+    top = i32x4.max_s(top, magnitude);
+    v128.store(columnMax, i32x4.max_s(v128.load(columnMax), magnitude));
+    // A row by itself: the lowest bit of a place in a row of aligned values is free to say so.
+    store<u32>(listEnd, <u32>src | 1);
+    listEnd += (<usize>(i32x4.bitmask(i32x4.gt_s(magnitude, far)) !== 0)) << 2;
+    const x0 = f64x2.promote_low_f32x4(x);
+    const x1 = f64x2.promote_low_f32x4(upper(x));
     const square0 = f64x2.mul(x0, x0);
     const square1 = f64x2.mul(x1, x1);
     v128.store(columnSumSq, f64x2.add(v128.load(columnSumSq), square0));
@@ -195,11 +196,11 @@ function foldRun(
   addTotals(total(first), squares, total(third), total(fourth));
   for (; i < n; i++) {
     count(histogram, load<u16>(src, 2));
-    const x = load<f32>(src);
-    const value = <f64>x;
+    const magnitude = load<i32>(src) & 0x7fffffff;
+    const value = <f64>load<f32>(src);
     const square = value * value;
-    foldRow(rowMax, rowSumSq, abs<f32>(x), square);
-    foldRow(columnMax, columnSumSq, abs<f32>(x), square);
+    foldRow(rowMax, rowSumSq, magnitude, square);
+    foldRow(columnMax, columnSumSq, magnitude, square);
     addTotals(value, square, square * value, square * square);
     src += 4;
     columnMax += 4;
@@ -209,7 +210,9 @@ function foldRun(
 
 /**
  * Returns how many groups it listed at `list`: u32 addresses of four values of which one is at least `near` in magnitude, the
- * values of the next row among them or, where the lowest bit is set, not. Room for a group for each four values.
+ * values of the next row among them or, where the lowest bit is set, not; none when `near` is infinite. Room for a group for
+ * each four values, and for one in any case. Behind the four sums, `out` takes the largest pattern without its sign: where it
+ * is not of a finite value, sums and sums of squares are no good.
  */
 export function foldFinite(
   src: usize,
@@ -234,6 +237,8 @@ export function foldFinite(
   low3 = 0;
   low4 = 0;
   listEnd = list;
+  largest = 0;
+  v128.store(farLanes, i32x4.splat(near === Infinity ? i32.MAX_VALUE : reinterpret<i32>(near) - 1));
   let column = startColumn;
   while (n > 0) {
     const pairs = column === 0 && (columns & 3) === 0 ? n / columns / 2 : 0;
@@ -244,17 +249,7 @@ export function foldFinite(
           const tile = min<i32>(tileColumns, columns - done);
           const offset = (<usize>done) << 2;
           const at = columnMax + offset;
-          foldTile(
-            src + offset,
-            stride,
-            tile,
-            rowMax,
-            rowSumSq,
-            at,
-            columnSumSq + 2 * offset,
-            histogram,
-            near,
-          );
+          foldTile(src + offset, stride, tile, rowMax, rowSumSq, at, columnSumSq + 2 * offset, histogram);
         }
         src += 2 * stride;
         rowMax += 8;
@@ -265,7 +260,7 @@ export function foldFinite(
     }
     const run = min<i32>(min<i32>(n, columns - column), tileColumns);
     const at = columnMax + ((<usize>column) << 2);
-    foldRun(src, run, rowMax, rowSumSq, at, columnSumSq + ((<usize>column) << 3), histogram, near);
+    foldRun(src, run, rowMax, rowSumSq, at, columnSumSq + ((<usize>column) << 3), histogram);
     src += (<usize>run) << 2;
     n -= run;
     column += run;
@@ -279,5 +274,6 @@ export function foldFinite(
   store<f64>(out, sum2 + low2, 8);
   store<f64>(out, sum3 + low3, 16);
   store<f64>(out, sum4 + low4, 24);
+  store<i32>(out, largest, 32);
   return <i32>((listEnd - list) >> 2);
 }

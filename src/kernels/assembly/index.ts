@@ -92,7 +92,15 @@ export {
   decodeF8_E5M2FNUZ,
 } from './smallFloats';
 export { decodeI2, decodeI4, decodeU2, decodeU4 } from './smallInts';
-export { countZeros, tailBands, tailBands64, tailGroups, topCandidates } from './tails';
+export {
+  countZeros,
+  groupCandidates,
+  groupExtremes,
+  tailBands,
+  tailBands64,
+  tailGroups,
+  topCandidates,
+} from './tails';
 export { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './ternaryBlocks';
 
 /** The first byte behind the module's own data. */

@@ -176,6 +176,51 @@ export function tailGroups(
   }
 }
 
+/** Smallest and largest of the values of listed groups, as `extremes32` gives them. */
+export function groupExtremes(list: usize, groups: i32, stride: usize, out: usize): void {
+  let low = f32x4.splat(Infinity);
+  let high = f32x4.splat(-Infinity);
+  for (let i = 0; i < groups; i++) {
+    const group = load<u32>(list);
+    const a = v128.load(<usize>(group & ~1));
+    const b = (group & 1) === 0 ? v128.load(<usize>group + stride) : a;
+    low = f32x4.pmin(low, f32x4.pmin(a, b));
+    high = f32x4.pmax(high, f32x4.pmax(a, b));
+    list += 4;
+  }
+  // Adding 0 turns -0 into 0 and changes nothing else.
+  store<f64>(out, <f64>lanesMin(low) + 0);
+  store<f64>(out, -(<f64>lanesMin(f32x4.neg(high))) + 0, 8);
+}
+
+/** Lists the addresses of the values of listed groups whose magnitude is above `threshold`, at most `most`; returns how many there are. */
+export function groupCandidates(
+  list: usize,
+  groups: i32,
+  stride: usize,
+  threshold: f32,
+  out: usize,
+  most: i32,
+): i32 {
+  const above = f32x4.splat(threshold);
+  let found = 0;
+  for (let i = 0; i < groups; i++) {
+    const group = load<u32>(list);
+    let src = <usize>(group & ~1);
+    for (let row = <i32>(group & 1); row < 2; row++) {
+      let far = i32x4.bitmask(f32x4.gt(f32x4.abs(v128.load(src)), above));
+      while (far !== 0) {
+        if (found < most) store<u32>(out + ((<usize>found) << 2), <u32>src + ((<u32>ctz<i32>(far)) << 2));
+        found++;
+        far &= far - 1;
+      }
+      src += stride;
+    }
+    list += 4;
+  }
+  return found;
+}
+
 export function tailBands64(src: usize, n: i32, state: usize): void {
   for (let i = 0; i < n; i++) {
     addToBands(load<f64>(src), state);

@@ -11,7 +11,7 @@ import { columns } from './benchModels';
 
 const threads = 2;
 const rounds = 3;
-const runBytes = 2 ** 20;
+const runBytes = 2 ** 19;
 const partElements = 2 ** 22;
 
 interface Share {
@@ -89,5 +89,6 @@ function newSegment(kernels: Kernels, dtype: Share['dtype']): SegmentStats {
   const ring = (k: number) => ({ low: 0.95 * k * sigma, high: 1.05 * k * sigma });
   const [three, six] = [ring(3), ring(6)];
   const bands = { center: 0, low3: three.low, high3: three.high, low6: six.low, high6: six.high };
-  return new SegmentStats(kernels, { dtype, startElement: 0, elements: partElements, columns, bands });
+  const place = { startElement: 0, elements: partElements, columns };
+  return new SegmentStats(kernels, { dtype, ...place, bands, expectsFinite: true });
 }

@@ -143,6 +143,38 @@ describe('statistics', () => {
     expect(all.get('phases')).toBeNull();
   });
 
+  it('find a NaN wherever it is in a large tensor', async () => {
+    const [rows, columns] = [700, 512];
+    const values = randomValues(rows * columns);
+    const clean = writeModel(join(folder, 'clean.safetensors'), [
+      { name: 'w', dtype: 'F32', shape: [rows, columns], data: f32Data(values) },
+    ]);
+    const expected = (await statsOf(clean, 'full')).get('w')!;
+    const last = 650 * columns + 17;
+    const left = values[last]!;
+    values[last] = Number.NaN;
+    const path = writeModel(join(folder, 'late-nan.safetensors'), [
+      { name: 'w', dtype: 'F32', shape: [rows, columns], data: f32Data(values) },
+    ]);
+    const got = (await statsOf(path, 'full')).get('w')!;
+    expect([got.nan, got.posInf, got.negInf, got.count]).toEqual([1, 0, 0, rows * columns]);
+    expect([got.min, got.max, got.zeros]).toEqual([expected.min, expected.max, expected.zeros]);
+    const n = rows * columns - 1;
+    const sum = values.reduce((total, value) => (Number.isNaN(value) ? total : total + value), 0);
+    expect(Math.abs(got.mean! - sum / n)).toBeLessThan(1e-12);
+    // Every channel but the two that it lies in is as before.
+    const [row, column] = [650, 17];
+    const rest = (axis: Float32Array, without: number) => axis.filter((_, i) => i !== without);
+    expect(rest(got.channels!.rows.rms, row)).toEqual(rest(expected.channels!.rows.rms, row));
+    expect(rest(got.channels!.columns.absmax, column)).toEqual(
+      rest(expected.channels!.columns.absmax, column),
+    );
+    const squares = values.subarray(row * columns, (row + 1) * columns).filter((v) => !Number.isNaN(v));
+    const rms = Math.sqrt(squares.reduce((total, v) => total + v * v, 0) / (columns - 1));
+    expect(Math.abs(got.channels!.rows.rms[row]! / rms - 1)).toBeLessThan(1e-6);
+    expect(Number.isFinite(left)).toBe(true);
+  });
+
   it('refuse a generation that is no longer the file', async () => {
     const path = join(folder, 'changing/model.safetensors');
     mkdirSync(join(folder, 'changing'));

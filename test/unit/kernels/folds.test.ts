@@ -84,6 +84,50 @@ describe.each(runs)('%i values in rows of %i from column %i', (n, columns, start
     }
   });
 
+  it('far values of float32 that the walk listed', () => {
+    const bands = { center: 0.001, low3: 0.5, high3: 0.6, low6: 2, high6: 8 };
+    kernels.reset();
+    const run = [startColumn, columns, ...channelArrays(rows, columns)] as const;
+    const statePtr = kernels.alloc(ValueFolds.bandBytes(2 * n));
+    const listPtr = kernels.alloc(n);
+    kernels.folds.beginBands(statePtr, bands, 2 * n);
+    const at = place(kernels, values, 4);
+    const { far, largest } = kernels.folds.foldRun(at, n, run, zeroedBins(), { statePtr, listPtr });
+    expect(largest).toBe(kernels.folds.largestMagnitude32(at, n));
+    // Only rows of whole groups of four are listed.
+    expect(far !== undefined).toBe(((startColumn | columns | n) & 3) === 0);
+    if (!far) return;
+    const room = kernels.alloc(4 * n);
+    for (const threshold of [far.near, 1, 2.5].map(Math.fround)) {
+      const wanted = [...values.keys()].filter((i) => Math.abs(values[i]!) > threshold);
+      const got = kernels.folds.groupCandidates(far, threshold, room, n)!;
+      expect([...got].map((pointer) => (pointer - at) / 4).sort((a, b) => a - b)).toEqual(wanted);
+      if (wanted.length > 0)
+        expect(kernels.folds.groupCandidates(far, threshold, room, wanted.length - 1)).toBeUndefined();
+    }
+    const { min, max } = kernels.folds.groupExtremes(far);
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    if (least <= -far.near) expect(min).toBe(least);
+    if (most >= far.near) expect(max).toBe(most);
+  });
+
+  it('tells of values that are not finite', () => {
+    const places = n === 0 ? [] : [0, n >> 1, n - 1];
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      for (const index of places) {
+        kernels.reset();
+        const some = values.slice();
+        some[index] = odd;
+        const run = [startColumn, columns, ...channelArrays(rows, columns)] as const;
+        const bins = zeroedBins();
+        const { largest } = kernels.folds.foldRun(place(kernels, some, 4), n, run, bins);
+        expect(largest).toBeGreaterThanOrEqual(0x7f800000);
+        const wanted = new Uint8Array(Uint32Array.from(histogramF32Reference(some)).buffer);
+        expect(Buffer.compare(kernels.u8(bins, wanted.length), wanted)).toBe(0);
+      }
+    }
+  });
+
   it('counts and channels of bfloat16 within float32’s squares', () => {
     kernels.reset();
     const [rowMax, columnMax, rowSumSq, columnSumSq] = channelArrays(rows, columns);

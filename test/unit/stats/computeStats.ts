@@ -5,7 +5,8 @@ import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../../src/stats/
 import { matrixShape } from '../../../src/stats/matrixShape';
 import { type CountedStats, emptyPartialStats, mergeStats } from '../../../src/stats/partialStats';
 import { histogramKindOf } from '../../../src/stats/patterns';
-import { SegmentSigmaCounts, SegmentStats } from '../../../src/stats/segmentStats';
+import { SegmentSigmaCounts } from '../../../src/stats/segmentSigmaCounts';
+import { SegmentStats } from '../../../src/stats/segmentStats';
 import type { TensorStats } from '../../../src/stats/types';
 import { place } from '../kernels/loadKernels';
 
