@@ -51,7 +51,7 @@ export interface CliOptions {
   readonly overwrite: boolean;
   readonly pure: boolean;
   readonly maxShardBytes: number | undefined;
-  /** Keep finished shards when interrupted, and go on from kept ones. */
+  /** Keep what is finished when interrupted, and go on from that. */
   readonly resume: boolean;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
   readonly sensitivity: SensitivityOptions | undefined;

@@ -6,6 +6,7 @@ import { EngineClient } from '../engine/client';
 import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protocol/engineApi';
+import { unfinishedText } from '../protocol/unfinishedText';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
@@ -265,7 +266,7 @@ async function quantize(
       const { unfinished } = await engine.call('quantize', { ...request, dryRun: true }, { signal });
       // What cannot be gone on with is refused below, with the reason.
       if (unfinished && unfinished.mismatch === undefined)
-        progress.message(`Going on from ${unfinished.shardsDone} of ${unfinished.shardsTotal} shards.`);
+        progress.message(`Going on from ${unfinishedText(unfinished)}.`);
     }
     const report = await engine.call('quantize', request, {
       signal,

@@ -40,7 +40,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write (an ONNX or GGUF model: a FILE of that ending)
       --max-shard-size SIZE        cut safetensors or GGUF files anew, such as 2GB (default: the source's shards)
-      --resume                     keep finished shards when interrupted, and go on from those of an earlier run
+      --resume                     keep what is finished when interrupted, and go on from that of an earlier run
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)
       --dry-run                    write nothing; show what each tensor becomes, with exact sizes

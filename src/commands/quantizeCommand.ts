@@ -11,6 +11,7 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { QuantizeReport, QuantizeRequest, TensorError, UnfinishedOutput } from '../protocol/engineApi';
+import { unfinishedText } from '../protocol/unfinishedText';
 import { chosenOptions } from '../quant/choice';
 import { askGgufChoice } from './ggufDialog';
 import { anyScheme, dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
@@ -26,7 +27,7 @@ export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly mustAskFolder?: boolean;
   /** Cut the output's shards anew. */
   readonly maxShardBytes?: number;
-  /** Keep finished shards when the job ends early; left out: as the setting says. */
+  /** Keep what is finished when the job ends early; left out: as the setting says. */
   readonly keepFinished?: boolean;
   /** Go on from what an interrupted job kept, or start over; left out: ask where there is something. */
   readonly resume?: boolean;
@@ -328,9 +329,9 @@ async function askResume(found: UnfinishedOutput | undefined): Promise<boolean |
 const openReport = (report: QuantizeReport) =>
   vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(report.open), checkpointViewType);
 
-/** "3 of 8 shards (1.20 GiB) are finished". */
-const keptText = ({ shardsDone, shardsTotal, bytesDone }: UnfinishedOutput): string =>
-  `${shardsDone} of ${shardsTotal} shards (${binarySize(bytesDone)}) are finished`;
+/** "3 of 8 shards, 120 of 290 tensors (1.20 GiB) are finished". */
+const keptText = (unfinished: UnfinishedOutput): string =>
+  `${unfinishedText(unfinished)} (${binarySize(unfinished.bytesDone)}) are finished`;
 
 function requestOf(uri: vscode.Uri, order: QuantizeOrder): QuantizeRequest {
   const { recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume } = order;

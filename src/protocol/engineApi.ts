@@ -175,7 +175,7 @@ export interface QuantizeRequest extends SchemeChoice {
   readonly sizesOnly?: boolean | undefined;
   /** Cut the tensors into files of at most so many bytes, in place of the recipe's and the source's own shards. */
   readonly maxShardBytes?: number | undefined;
-  /** When the job ends early, keep the shards that are finished and synced. */
+  /** When the job ends early, keep what is finished and synced: shards, and the first tensors of the next one. */
   readonly keepFinished?: boolean | undefined;
   /** Go on from what an interrupted job kept for this target; without it that is removed. */
   readonly resume?: boolean | undefined;
@@ -187,6 +187,9 @@ export interface QuantizeRequest extends SchemeChoice {
 export interface UnfinishedOutput {
   readonly shardsDone: number;
   readonly shardsTotal: number;
+  /** Those of finished shards among them. */
+  readonly tensorsDone: number;
+  readonly tensorsTotal: number;
   readonly bytesDone: number;
   /** Why it cannot be gone on with, for people: another source, recipe or version. */
   readonly mismatch?: string | undefined;

@@ -69,7 +69,7 @@ describe('--resume', () => {
     const kept = readKept(parent);
     expect(kept).toBeGreaterThanOrEqual(2);
     const { status, stderr } = run(...args(out));
-    expect(stderr).toBe(`Going on from ${kept} of 8 shards.\n`);
+    expect(stderr).toBe(`Going on from ${kept} of 8 shards, ${3 * kept} of 24 tensors.\n`);
     expect(status).toBe(0);
     expect(hashesOf(out)).toEqual(hashesOf(path.join(work, 'uninterrupted')));
     expect(hiddenIn(parent)).toEqual([]);

@@ -8,33 +8,52 @@ import { LoupeError } from '../../errors';
 /** Written bytes that are worth a request. */
 const worthwhileBytes = 16 * 2 ** 20;
 
+type Synced = (writes: number) => void | Promise<void>;
+
 export class EarlySync {
   private running: Promise<void> | undefined;
   private waitingBytes = 0;
   private failure: unknown;
+  private told = 0;
 
   private constructor(
     private readonly file: string,
     private readonly handle: fs.FileHandle,
+    private readonly synced: Synced,
   ) {}
 
-  static async open(file: string): Promise<EarlySync> {
-    return new EarlySync(file, await fs.open(file, 'r+'));
+  /** `synced` hears after each request of how many calls of `wrote` it covers; what it throws counts as a failure to write. */
+  static async open(file: string, synced: Synced = () => {}): Promise<EarlySync> {
+    return new EarlySync(file, await fs.open(file, 'r+'), synced);
   }
 
   /** Hears of bytes that have been written to the file. */
   wrote(bytes: number): void {
     this.waitingBytes += bytes;
+    this.told++;
+    this.request();
+  }
+
+  private request(): void {
     if (this.running || this.failure !== undefined || this.waitingBytes < worthwhileBytes) return;
     this.waitingBytes = 0;
+    const covered = this.told;
     this.running = this.handle
       .datasync()
+      .then(() => this.synced(covered))
       .catch((thrown: unknown) => {
         this.failure = thrown;
       })
       .then(() => {
         this.running = undefined;
       });
+  }
+
+  /** Of a file that is not going on: has what is worth it written to the disk, too. */
+  async end(): Promise<void> {
+    await this.running;
+    this.request();
+    await this.running;
   }
 
   /**

@@ -2,12 +2,12 @@
  * Writes a file, and a data file beside it, so that they appear whole or not at all: both are written in a hidden folder
  * beside the target, synced, and renamed, the data file first and under a name that was free.
  */
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint } from '../../formats/checkpoint';
-import { removeTree, syncPath, type TemporaryOutput, takeTarget } from './temporaryOutput';
+import { takeFolder } from './outputFolder';
+import { keepFolder, removeTree, syncPath, type TemporaryOutput, takeTarget } from './temporaryOutput';
 
 export class OutputFile {
   private constructor(
@@ -24,11 +24,15 @@ export class OutputFile {
     return this.temporary.path;
   }
 
-  /** Fails with `exists` when there is something at the target and `overwrite` is not set, and with `refused` for a folder. */
-  static async create(target: string, overwrite: boolean): Promise<OutputFile> {
+  /**
+   * Makes the hidden folder, or takes the folder `from` and what is in it. Fails with `exists` when there is something at the target and
+   * `overwrite` is not set, and with `refused` for a folder.
+   */
+  static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFile> {
     const temporary = await takeTarget(target, async (place) => {
       await assertFree(target, overwrite);
-      await fs.mkdir(place.path);
+      if (from === undefined) await fs.mkdir(place.path);
+      else await takeFolder(from, place.path);
     });
     return new OutputFile(temporary, overwrite);
   }
@@ -70,6 +74,15 @@ export class OutputFile {
       await this.temporary.release();
     }
   }
+
+  /** Ends the job but leaves the hidden folder under a name by which it is found again. */
+  async keep(): Promise<void> {
+    try {
+      await keepFolder(this.folder, this.target);
+    } finally {
+      await this.temporary.release();
+    }
+  }
 }
 
 /** Data files of the model that was replaced: of its name, and not among those just written. */
@@ -82,12 +95,16 @@ async function removeOldData(target: string, written: readonly string[]): Promis
     if (isData(name) && !written.includes(name)) await fs.rm(path.join(parent, name)).catch(() => {});
 }
 
-/** A name for the data file of a target: it must be free, as the model that is replaced still needs its own. */
+/**
+ * A name for the data file of a target: it must be free, as the model that is replaced still needs its own. The same as long as
+ * the same files are there, so that an interrupted job finds it again.
+ */
 export async function freeDataName(target: string): Promise<string> {
   const own = path.basename(target);
-  const first = `${own}.data`;
-  const isFree = (await statusOf(path.join(path.dirname(target), first))) === undefined;
-  return isFree ? first : `${own}-${randomBytes(4).toString('hex')}.data`;
+  const there = new Set(await fs.readdir(path.dirname(target)).catch(() => []));
+  let name = `${own}.data`;
+  for (let no = 1; there.has(name); no++) name = `${own}-${no.toString(16).padStart(8, '0')}.data`;
+  return name;
 }
 
 const statusOf = (file: string) =>

@@ -103,7 +103,7 @@ export class OutputFolder {
 }
 
 /** Takes over a folder of an earlier job. Of two processes that want the same one gets it. */
-async function takeFolder(from: string, to: string): Promise<void> {
+export async function takeFolder(from: string, to: string): Promise<void> {
   try {
     await fs.rename(from, to);
   } catch (thrown) {

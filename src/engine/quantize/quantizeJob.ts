@@ -49,8 +49,6 @@ export async function quantizeJob(
   }
   // Probing backends takes a second, so what is bound to fail fails first.
   if (!plan.asFiles) await assertReplaceable(plan.out, request.overwrite);
-  else if (request.resume)
-    throw new LoupeError('usage', 'ONNX and GGUF outputs cannot be resumed; start over.', { file: plan.out });
   const kept = request.resume ? await keptFor(plan) : undefined;
   await assertRoom(plan, kept ? (await describeKept(kept, plan)).bytesDone : 0);
   const backend = await backendFor(engine, plan);
@@ -66,7 +64,7 @@ export async function quantizeJob(
   } finally {
     await backend.release();
   }
-  const resume = !plan.asFiles && (asked.keepFinished || asked.resume);
+  const resume = asked.keepFinished || asked.resume;
   return quantizeJob(engine, opened, { ...asked, resume }, context);
 }
 

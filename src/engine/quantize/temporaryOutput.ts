@@ -18,7 +18,7 @@ const temporaryName = /^\.(.+)\.tensor-loupe-(old-|kept-)?(\d+)-([0-9a-f]{4})[0-
 /** A file that a job puts into its folder once there are finished shards in it. */
 export const unfinishedRecordName = 'loupe-unfinished.json';
 
-/** What the names of shards end in that are not finished, in a folder that may be kept. */
+/** What the names of shards end in that are not finished, in a folder that may be kept. Only the one that the record names is of use. */
 export const partialEnding = '.partial';
 
 export type TemporaryKind = '' | 'old-' | 'kept-';
@@ -92,11 +92,28 @@ export async function removeLeftovers(parent: string): Promise<string[]> {
 
 /** Gives a job's folder the name of one that was kept, and removes what is not finished in it. Returns the new path. */
 export async function keepFolder(folder: string, target: string): Promise<string> {
-  for (const name of await fs.readdir(folder).catch(() => []))
-    if (name.endsWith(partialEnding)) await fs.rm(path.join(folder, name), { force: true });
+  await removePartials(folder, await begunIn(folder));
   const kept = path.join(path.dirname(target), siblingName(target, 'kept-'));
   await fs.rename(folder, kept).catch(ignoreMissing);
   return kept;
+}
+
+/** Removes shards that are not finished, but for that of a name. */
+export async function removePartials(folder: string, except?: string): Promise<void> {
+  for (const name of await fs.readdir(folder).catch(() => []))
+    if (name.endsWith(partialEnding) && name !== `${except}${partialEnding}`)
+      await fs.rm(path.join(folder, name), { force: true });
+}
+
+/** The name of the shard of which a folder's record says that its first tensors are done. */
+async function begunIn(folder: string): Promise<string | undefined> {
+  try {
+    const record: unknown = JSON.parse(await fs.readFile(path.join(folder, unfinishedRecordName), 'utf8'));
+    const name = (record as { begun?: { name?: unknown } }).begun?.name;
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Folders that hold finished shards for a target: kept ones, and those of dead processes. */

@@ -1,7 +1,8 @@
 /**
- * Finished shards of a job that ended early. A job that was told to keep them notes each one in a record when it is synced: what the
- * source was, what was to be made of it, and the shards' rows of the report. Going on is allowed only where all of that is the same, so that
- * the result has the bytes of an uninterrupted run.
+ * What is finished of a job that ended early. A job that was told to keep it notes in a record what the source was, what was to be made
+ * of it, and the rows of the report: of each shard when it is synced, and of the shard that is being written of its first tensors, when a
+ * sync that began after they were written has ended. Going on is allowed only where all of that is the same, so that the result has the
+ * bytes of an uninterrupted run.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
@@ -12,7 +13,15 @@ import type { TensorError, UnfinishedOutput } from '../../protocol/engineApi';
 import type { QuantizePlan } from './plan';
 import type { PlannedShard } from './plannedShard';
 import { productVersion } from './recipeRecord';
-import { keptFolders, removeTree, syncPath, unfinishedRecordName } from './temporaryOutput';
+import { assertUnchanged } from './sourceGuard';
+import {
+  keptFolders,
+  partialEnding,
+  removePartials,
+  removeTree,
+  syncPath,
+  unfinishedRecordName,
+} from './temporaryOutput';
 
 interface SourceFile {
   readonly path: string;
@@ -29,13 +38,21 @@ interface FinishedShard {
   readonly rows: readonly TensorError[];
 }
 
+/** A shard that lies under a temporary name. Its header is written anew, and its tensors but for these. */
+interface BegunShard {
+  readonly name: string;
+  /** Of its first tensors. */
+  readonly rows: readonly TensorError[];
+}
+
 interface UnfinishedRecord {
-  readonly version: 1;
+  readonly version: 2;
   readonly product: string;
   /** SHA-256 of what becomes of every tensor, and where. */
   readonly plan: string;
   readonly source: readonly SourceFile[];
   readonly shards: readonly FinishedShard[];
+  readonly begun?: BegunShard | undefined;
 }
 
 /** A folder of finished shards, and what its record says. */
@@ -44,17 +61,20 @@ export interface KeptShards {
   readonly record: UnfinishedRecord;
 }
 
-/** What was kept for a plan's target; of several the one with most shards. */
+/** What was kept for a plan's target; of several the one with most tensors. */
 export async function findKept(plan: QuantizePlan): Promise<KeptShards | undefined> {
-  // A single file has nothing that could be finished before it is.
-  if (plan.asFiles) return undefined;
   let best: KeptShards | undefined;
   for (const folder of await keptFolders(plan.out)) {
     const record = await readRecord(folder);
-    if (record && record.shards.length > (best?.record.shards.length ?? 0)) best = { folder, record };
+    if (record && rowsOf(record).length > (best ? rowsOf(best.record).length : 0)) best = { folder, record };
   }
   return best;
 }
+
+const rowsOf = ({ shards, begun }: UnfinishedRecord): readonly TensorError[] => [
+  ...shards.flatMap(({ rows }) => rows),
+  ...(begun?.rows ?? []),
+];
 
 /** What people are told of kept shards. `isOpen`: the plan is not final, so the settings are compared when the job runs. */
 export async function describeKept(
@@ -62,13 +82,19 @@ export async function describeKept(
   plan: QuantizePlan,
   isOpen = false,
 ): Promise<UnfinishedOutput> {
+  const sizes = [...record.shards, ...(record.begun?.rows ?? [])];
   return {
     shardsDone: record.shards.length,
     shardsTotal: plan.shards.length,
-    bytesDone: record.shards.reduce((sum, { bytes }) => sum + bytes, 0),
+    tensorsDone: rowsOf(record).length,
+    tensorsTotal: tensorsOf(plan),
+    bytesDone: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
     mismatch: await mismatchOf(record, plan, isOpen),
   };
 }
+
+const tensorsOf = ({ shards }: QuantizePlan): number =>
+  shards.reduce((sum, { tensors }) => sum + tensors.length, 0);
 
 /** Throws `refused` where kept shards do not belong to the plan. */
 export async function assertResumable({ folder, record }: KeptShards, plan: QuantizePlan): Promise<void> {
@@ -110,10 +136,17 @@ async function mismatchOf(
     : 'it was made with other settings or another recipe.';
 }
 
-/** Notes the finished shards of a running job. */
+/** A record with many rows takes its time: no more than this part of it is spent on noting tensors, and at most one note a second. */
+const notingShare = 0.05;
+const leastIntervalMs = 1000;
+
+/** Notes what is finished of a running job. */
 export class FinishedShards {
+  private nextNoteMs = 0;
+
   private constructor(
     private readonly folder: string,
+    private readonly plan: QuantizePlan,
     private record: UnfinishedRecord,
   ) {}
 
@@ -124,23 +157,50 @@ export class FinishedShards {
       const planned = plan.shards.find(({ name }) => name === shard.name);
       if (planned && (await isWhole(folder, shard, planned))) shards.push(shard);
     }
+    const begun = await usableBegun(folder, plan, shards, kept?.record.begun);
+    await removePartials(folder, begun?.name);
     const record: UnfinishedRecord = {
-      version: 1,
+      version: 2,
       product: await productVersion(),
       plan: planHash(plan),
       source: await sourceOf(plan.checkpoint),
       shards,
+      begun,
     };
-    return new FinishedShards(folder, record);
+    return new FinishedShards(folder, plan, record);
   }
 
-  get count(): number {
-    return this.record.shards.length;
+  /** Whether there is anything to go on from. */
+  get isWorthKeeping(): boolean {
+    return rowsOf(this.record).length > 0;
+  }
+
+  /** "3 of 8 shards", "120 of 290 tensors". */
+  get summary(): string {
+    const { shards } = this.plan;
+    return shards.length > 1 && !this.record.begun
+      ? `${this.record.shards.length} of ${shards.length} shards`
+      : `${rowsOf(this.record).length} of ${tensorsOf(this.plan)} tensors`;
   }
 
   /** The report's rows of a shard that is finished; undefined for any other. */
   rowsOf({ name }: PlannedShard): readonly TensorError[] | undefined {
     return this.record.shards.find((shard) => shard.name === name)?.rows;
+  }
+
+  /** The report's rows of those tensors, the shard's first, that lie in its temporary file already. */
+  begunRowsOf({ name }: PlannedShard): readonly TensorError[] {
+    return this.record.begun?.name === name ? this.record.begun.rows : [];
+  }
+
+  /** Notes that a shard's first tensors are in its temporary file and synced, unless that would be too often. `isLast`: it never is. */
+  async note({ name }: PlannedShard, rows: readonly TensorError[], isLast = false): Promise<void> {
+    const started = performance.now();
+    if (!isLast && started < this.nextNoteMs) return;
+    await assertUnchanged(this.plan.checkpoint);
+    await this.write({ ...this.record, begun: { name, rows } });
+    const ended = performance.now();
+    this.nextNoteMs = ended + Math.max(leastIntervalMs, (ended - started) / notingShare);
   }
 
   /** Syncs a shard that lies under a temporary name, gives it its own, and notes it. */
@@ -149,9 +209,14 @@ export class FinishedShards {
     const place = path.join(this.folder, name);
     await fs.rename(file, place);
     const { size, mtimeMs } = await fs.stat(place);
-    this.record = { ...this.record, shards: [...this.record.shards, { name, bytes: size, mtimeMs, rows }] };
+    const shards = [...this.record.shards, { name, bytes: size, mtimeMs, rows }];
+    await this.write({ ...this.record, shards, begun: undefined });
+  }
+
+  private async write(record: UnfinishedRecord): Promise<void> {
+    this.record = record;
     const next = path.join(this.folder, `${unfinishedRecordName}.partial`);
-    await fs.writeFile(next, JSON.stringify(this.record, spellNonFinite));
+    await fs.writeFile(next, JSON.stringify(record, spellNonFinite));
     await syncPath(next, 'r+');
     await fs.rename(next, path.join(this.folder, unfinishedRecordName));
     await syncPath(this.folder, 'r');
@@ -161,6 +226,20 @@ export class FinishedShards {
   async end(): Promise<void> {
     await fs.rm(path.join(this.folder, unfinishedRecordName), { force: true });
   }
+}
+
+/** A begun shard whose file is there, of the plan's size, with the plan's tensors. */
+async function usableBegun(
+  folder: string,
+  plan: QuantizePlan,
+  finished: readonly FinishedShard[],
+  begun: BegunShard | undefined,
+): Promise<BegunShard | undefined> {
+  const planned = plan.shards.find(({ name }) => name === begun?.name);
+  if (!begun || !planned || finished.some(({ name }) => name === begun.name)) return undefined;
+  const isPlanned = begun.rows.every((row, i) => row.name === planned.tensors[i]?.tensor.name);
+  const status = await fs.lstat(path.join(folder, begun.name + partialEnding)).catch(() => undefined);
+  return isPlanned && status?.isFile() && status.size === planned.totalBytes ? begun : undefined;
 }
 
 /** Whether a noted shard is still there as it was, with the header that the plan gives it. */
@@ -190,11 +269,24 @@ async function sourceOf({ files }: Checkpoint): Promise<SourceFile[]> {
 /** Stands for every byte of the shards, given the source and the version. */
 function planHash({ shards }: QuantizePlan): string {
   const hash = createHash('sha256');
-  for (const { name, headerBytes, totalBytes, tensors } of shards) {
-    hash.update(`${JSON.stringify([name, totalBytes, headerBytes.length])}\n`).update(headerBytes);
+  const add = (value: unknown) => hash.update(`${JSON.stringify(value)}\n`);
+  for (const { name, headerBytes, totalBytes, runs = [], tensors } of shards) {
+    add([name, totalBytes, headerBytes.length]).update(headerBytes);
+    for (const run of runs) {
+      if ('given' in run) add([run.byteOffset, run.given.length]).update(run.given);
+      else add([run.byteOffset, run.file.path, run.from, run.bytes]);
+    }
     for (const planned of tensors) {
-      const how = planned.kind === 'quantize' ? planned.setting : 'copy';
-      hash.update(`${JSON.stringify([planned.tensor.name, planned.tensor.file, how])}\n`);
+      const { name: tensor, file } = planned.tensor;
+      if (planned.kind === 'copy') {
+        add([tensor, file, 'copy', planned.byteOffset]);
+        continue;
+      }
+      const { importance, ...setting } = planned.setting;
+      // How values are rearranged follows from the model's configuration, which is no file of the source.
+      add([tensor, file, setting, [...planned.pieces], planned.source.rearranged]);
+      if (importance)
+        hash.update(new Uint8Array(importance.buffer, importance.byteOffset, importance.byteLength));
     }
   }
   return hash.digest('hex');
@@ -212,17 +304,21 @@ async function readRecord(folder: string): Promise<UnfinishedRecord | undefined>
 }
 
 function isRecord(value: unknown): value is UnfinishedRecord {
-  const { version, product, plan, source, shards } = (value ?? {}) as Partial<UnfinishedRecord>;
+  const { version, product, plan, source, shards, begun } = (value ?? {}) as Partial<UnfinishedRecord>;
   return (
-    version === 1 &&
+    version === 2 &&
     typeof product === 'string' &&
     typeof plan === 'string' &&
     Array.isArray(source) &&
     source.every((file) => typeof file?.path === 'string') &&
     Array.isArray(shards) &&
-    shards.every(({ name, bytes, rows }) => typeof name === 'string' && bytes >= 0 && Array.isArray(rows))
+    shards.every(({ name, bytes, rows }) => typeof name === 'string' && bytes >= 0 && areRows(rows)) &&
+    (begun === undefined || (typeof begun?.name === 'string' && areRows(begun.rows)))
   );
 }
+
+const areRows = (rows: unknown): boolean =>
+  Array.isArray(rows) && rows.every((row) => typeof row?.name === 'string' && row.bytes >= 0);
 
 const nonFinite: ReadonlyMap<string, number> = new Map([
   ['NaN', Number.NaN],

@@ -58,12 +58,10 @@ export async function writeOutput(
   let finished: FinishedShards | undefined;
   try {
     output = plan.asFiles
-      ? await OutputFile.create(out, request.overwrite)
+      ? await OutputFile.create(out, request.overwrite, kept?.folder)
       : await OutputFolder.create(out, request.overwrite, kept?.folder);
-    if (output instanceof OutputFolder) {
-      await removeKept(out);
-      if (request.keepFinished || kept) finished = await FinishedShards.begin(output.folder, plan, kept);
-    }
+    await removeKept(out);
+    if (request.keepFinished || kept) finished = await FinishedShards.begin(output.folder, plan, kept);
     const { names, rows } = await writeShards(writing, output.folder, finished);
     names.push(...(await writeOthers(writing, output.folder)));
     await assertUnchanged(checkpoint);
@@ -80,7 +78,7 @@ export async function writeOutput(
     if (!isKept) throw failure;
     throw new LoupeError(
       failure.code,
-      `${failure.message} ${finished!.count} of ${plan.shards.length} shards are finished and kept: it can be resumed.`,
+      `${failure.message} ${finished!.summary} are finished and kept: it can be resumed.`,
       failure,
     );
   }
@@ -93,8 +91,8 @@ async function endEarly(
   { request, checkpoint }: AskedPlan,
   thrown: unknown,
 ): Promise<boolean> {
-  const mayKeep = request.keepFinished && finished && finished.count > 0;
-  if (output instanceof OutputFolder && mayKeep && passing.has(LoupeError.from(thrown).code)) {
+  const mayKeep = request.keepFinished && finished?.isWorthKeeping;
+  if (output && mayKeep && passing.has(LoupeError.from(thrown).code)) {
     const isCurrent = await assertUnchanged(checkpoint).then(
       () => true,
       () => false,
@@ -126,7 +124,7 @@ async function writeShards(
     }
     // The name says whether a shard in a folder that is kept is finished.
     const file = path.join(folder, finished ? shard.name + partialEnding : shard.name);
-    const own = await writeShard(writing, shard, file);
+    const own = await writeShard(writing, shard, file, finished);
     rows.push(...own);
     if (!finished) continue;
     await assertUnchanged(plan.checkpoint);
@@ -137,16 +135,24 @@ async function writeShards(
 
 async function writeShard(
   { engine, plan, backend, signal, meter, guard }: Writing,
-  { headerBytes, totalBytes, runs, tensors }: PlannedShard,
+  shard: PlannedShard,
   file: string,
+  finished: FinishedShards | undefined,
 ): Promise<TensorError[]> {
-  await createFile(file, headerBytes, totalBytes);
+  const { runs, tensors } = shard;
+  const rows = [...(finished?.begunRowsOf(shard) ?? [])];
+  const known = rows.length;
+  await createFile(file, shard, known > 0);
   await writeRuns(engine.pool, file, runs ?? [], signal);
-  const rows: TensorError[] = [];
-  const sync = await EarlySync.open(file);
+  meter.skip(tensors.slice(0, known).map(({ tensor }) => tensor));
+  let isEnding = false;
+  const sync = await EarlySync.open(file, (written) =>
+    // Rows come in the tensors' order, so that those that are done are the first.
+    finished?.note(shard, rows.slice(0, known + written), isEnding),
+  );
   try {
     await inOrder(
-      tensors,
+      tensors.slice(known),
       engine.pool.size + 1,
       signal,
       (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
@@ -156,6 +162,10 @@ async function writeShard(
         await guard.look();
       },
     );
+  } catch (thrown) {
+    isEnding = true;
+    if (finished) await sync.end();
+    throw thrown;
   } finally {
     await sync.close();
   }
@@ -187,10 +197,14 @@ async function writeOthers({ plan, signal }: Writing, folder: string): Promise<s
   return names;
 }
 
-async function createFile(file: string, headerBytes: Uint8Array, totalBytes: number): Promise<void> {
-  const handle = await fs.open(file, 'wx');
+async function createFile(
+  file: string,
+  { headerBytes, totalBytes }: PlannedShard,
+  isThere: boolean,
+): Promise<void> {
+  const handle = await fs.open(file, isThere ? 'r+' : 'wx');
   try {
-    await handle.truncate(totalBytes);
+    if (!isThere) await handle.truncate(totalBytes);
     await handle.write(headerBytes, 0, headerBytes.length, 0);
   } finally {
     await handle.close();

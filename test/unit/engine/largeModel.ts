@@ -48,6 +48,19 @@ export async function until(condition: () => boolean, what: string, stepMs = 5):
   throw new Error(`never happened: ${what}`);
 }
 
+/** How many tensors the records of hidden folders beside an output call finished, those of finished shards among them. */
+export function tensorsNotedIn(parent: string): number {
+  return hiddenIn(parent).reduce((sum, name) => {
+    try {
+      const record = JSON.parse(readFileSync(join(parent, name, unfinishedRecordName), 'utf8'));
+      const shards = [...record.shards, ...(record.begun ? [record.begun] : [])];
+      return shards.reduce((count: number, { rows }) => count + rows.length, sum);
+    } catch {
+      return sum;
+    }
+  }, 0);
+}
+
 /** Names of the shards that the records of hidden folders beside an output call finished. */
 export function finishedIn(parent: string): string[] {
   return hiddenIn(parent).flatMap((name) => {

@@ -120,7 +120,7 @@ describe('shards cut to a size', () => {
 });
 
 describe('an output that is no folder of shards', () => {
-  it('is neither resumed nor, as ONNX, cut', async () => {
+  it('is not cut as ONNX, and goes on from nothing where there is nothing', async () => {
     const path = join(folder, 'graph.onnx');
     const graph = smallOnnx({
       inputs: [{ name: 'x', shape: [1, 64] }],
@@ -131,11 +131,12 @@ describe('an output that is no folder of shards', () => {
     writeFileSync(path, graph);
     const call = (more: object) =>
       failureOf(engine.call('quantize', request(path, join(folder, 'graph-out.onnx'), more)));
-    expect(await call({ resume: true })).toMatchObject({ code: 'usage' });
     expect(await call({ maxShardBytes: 2_000_000 })).toMatchObject({ code: 'usage' });
     expect(existsSync(join(folder, 'graph-out.onnx'))).toBe(false);
     // What keeps finished shards of others does no harm here.
-    await engine.call('quantize', request(path, join(folder, 'graph-out.onnx'), { keepFinished: true }));
+    const more = { keepFinished: true, resume: true };
+    await engine.call('quantize', request(path, join(folder, 'graph-out.onnx'), more));
     expect(existsSync(join(folder, 'graph-out.onnx'))).toBe(true);
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });
