@@ -78,7 +78,7 @@ export async function runBands(context: WorkerContext, task: BandsTask): Promise
   }
 }
 
-/** As `KernelWindow` by the plain code. */
+/** As `KernelWindow` where bytes are put in another order than they are encoded in, and by the plain code. */
 class PlainPairs {
   private readonly window: BandWindow;
 
@@ -92,10 +92,10 @@ class PlainPairs {
     );
   }
 
-  errorSumsLater(first: number, count: number): ErrorSums {
+  async errorSumsLater(first: number, count: number): Promise<ErrorSums> {
     const { kernels } = this.context;
     const dequantized = new Float32Array(count);
-    this.window.copyTo(dequantized, first);
+    await this.window.copyLaterTo(dequantized, first);
     const mark = kernels.mark();
     try {
       const x = kernels.alloc(4 * count);

@@ -1,11 +1,11 @@
 /** Which settings the kernels encode. */
 import type { Kernels } from '../../kernels/kernels';
 import { linearCodeNamed } from '../linearCode';
-import { graphEncoding } from '../onnx/graphEncoding';
-import type { Chunk, EncodedBand, Encoding, Setting } from '../scheme';
+import { graphEncodeLater, graphEncoding } from '../onnx/graphEncoding';
+import type { Band, Chunk, EncodedBand, Encoding, Knowledge, Setting } from '../scheme';
 import { blockTypeNamed } from '../schemes/ggml/blockTypes';
 import type { SchemeName } from '../types';
-import type { BandKernel, EncodeRows, GraphKernel } from './bandKernel';
+import type { BandKernel, EncodeRows, GraphKernel, KernelBand, KernelEncoded } from './bandKernel';
 import { prepareCodebook } from './codebooks';
 import { castKernel, prepareFloat8, prepareMicroscaling } from './floats';
 import { ggmlKernel } from './ggml';
@@ -85,17 +85,17 @@ const graphSchemes: ReadonlySet<string> = new Set([
 /** Whether a graph of ONNX Runtime can make the codes of a setting: where each follows from x times a number by few operators. */
 export function runsAsGraph(setting: Setting): boolean {
   const { scheme, overflow } = setting.choice;
-  if (setting.graph || !isKernelSetting(setting) || overflow !== 'saturate') return false;
+  if (!isKernelSetting(setting) || overflow !== 'saturate') return false;
   return linearCodeNamed(scheme) !== undefined || graphSchemes.has(scheme);
 }
 
-/** The kernel of a setting whose codes are made by `encode`; undefined where `runsAsGraph` is false. */
+/** The kernel of a plain setting whose codes are made by `encode`; undefined where `runsAsGraph` is false. */
 export function graphKernelFor(
   kernels: Kernels,
   setting: Setting,
   encode: EncodeRows,
 ): GraphKernel | undefined {
-  const prepare = runsAsGraph(setting) ? prepareFor(kernels, setting) : undefined;
+  const prepare = !setting.graph && runsAsGraph(setting) ? prepareFor(kernels, setting) : undefined;
   return prepare && groupGraphKernel(kernels, prepare, encode);
 }
 
@@ -112,15 +112,13 @@ export function encodeBy(kernels: Kernels, setting: Setting, encoding: Encoding)
   const kernel = bandKernelFor(kernels, setting);
   if (!kernel) return encoding.encode;
   return (band, known) => {
-    const count = band.values.length;
     const mark = kernels.mark();
     try {
-      const x = kernels.alloc(4 * count);
-      const y = kernels.alloc(4 * count);
-      kernels.f32(x, count).set(band.values);
-      const encoded = kernel({ first: band.first, count, x, y }, known);
+      const placed = placeBand(kernels, band);
+      const encoded = kernel(placed, known);
       if (!encoded) return encoding.encode(band, known);
       const { codes } = encoded;
+      const { count, y } = placed;
       return {
         codes: codes === undefined ? undefined : kernels.u8(codes, count).slice(),
         dequantized: kernels.f32(y, count).slice(),
@@ -133,24 +131,54 @@ export function encodeBy(kernels: Kernels, setting: Setting, encoding: Encoding)
   };
 }
 
+/** `Encoding.encode` of the weight of an ONNX model with codes made by `encode`; undefined where a graph cannot make them. */
+export function encodeLaterBy(
+  kernels: Kernels,
+  setting: Setting,
+  encode: EncodeRows,
+): ((band: Band, known: Knowledge) => Promise<EncodedBand>) | undefined {
+  if (!setting.graph || !runsAsGraph(setting)) return undefined;
+  return graphEncodeLater(setting, async (plain, own, band, known) => {
+    const kernel = graphKernelFor(kernels, plain, encode);
+    if (!kernel) return encodeWhole(kernels, plain, own)(band, known);
+    const mark = kernels.mark();
+    try {
+      const placed = placeBand(kernels, band);
+      const encoded = await kernel(placed, known);
+      return encoded ? copied(kernels, placed, encoded) : own.encode(band, known);
+    } finally {
+      kernels.reset(mark);
+    }
+  });
+}
+
+function placeBand(kernels: Kernels, { first, values }: Band): KernelBand {
+  const count = values.length;
+  const x = kernels.alloc(4 * count);
+  const y = kernels.alloc(4 * count);
+  kernels.f32(x, count).set(values);
+  return { first, count, x, y };
+}
+
+/** What a kernel made, with all bytes, outside of its memory. */
+function copied(kernels: Kernels, { count, y }: KernelBand, encoded: KernelEncoded): EncodedBand {
+  const codes = encoded.codes === undefined ? undefined : kernels.u8(encoded.codes, count).slice();
+  const dequantized = kernels.f32(y, count).slice();
+  const chunks: Chunk[] = [];
+  for (const chunk of encoded.chunks()) chunks.push({ ...chunk, bytes: chunk.bytes.slice() });
+  return { codes, dequantized, chunks: () => chunks };
+}
+
 /** As `encodeBy` with all bytes at once, for those that put them in another order. */
 function encodeWhole(kernels: Kernels, setting: Setting, encoding: Encoding): Encoding['encode'] {
   const kernel = bandKernelFor(kernels, setting);
   if (!kernel) return encoding.encode;
   return (band, known) => {
-    const count = band.values.length;
     const mark = kernels.mark();
     try {
-      const x = kernels.alloc(4 * count);
-      const y = kernels.alloc(4 * count);
-      kernels.f32(x, count).set(band.values);
-      const encoded = kernel({ first: band.first, count, x, y }, known);
-      if (!encoded) return encoding.encode(band, known);
-      const codes = encoded.codes === undefined ? undefined : kernels.u8(encoded.codes, count).slice();
-      const dequantized = kernels.f32(y, count).slice();
-      const chunks: Chunk[] = [];
-      for (const chunk of encoded.chunks()) chunks.push({ ...chunk, bytes: chunk.bytes.slice() });
-      return { codes, dequantized, chunks: () => chunks };
+      const placed = placeBand(kernels, band);
+      const encoded = kernel(placed, known);
+      return encoded ? copied(kernels, placed, encoded) : encoding.encode(band, known);
     } finally {
       kernels.reset(mark);
     }

@@ -3,6 +3,7 @@
  * errors need not know of it; the bytes written are in the operators' layouts.
  */
 import { piece } from '../packing';
+import { remembering } from '../remembering';
 import {
   type Band,
   type Chunk,
@@ -29,8 +30,50 @@ import { chunkOf, transposed, typedCodes, zeroCodes } from './operatorBytes';
 export type PlainEncode = (setting: Setting, encoding: Encoding) => Encoding['encode'];
 const byPlainCode: PlainEncode = (_, { encode }) => encode;
 
+/** A plain matrix that is encoded in place of a weight's band. */
+interface PlainMatrix {
+  readonly setting: Setting;
+  readonly encoding: Encoding;
+}
+
+/** What is done for a band: what to encode instead, and how the result becomes the band's. */
+interface Detour {
+  readonly matrix: PlainMatrix;
+  readonly band: Band;
+  finish(encoded: EncodedBand): EncodedBand;
+}
+
+/** An encoding but for the codes themselves. */
+interface GraphForm extends Omit<Encoding, 'encode'> {
+  detour(band: Band): Detour;
+}
+
 /** The encoding of a setting with a place in a graph, before pruning and the form of the output. */
 export function graphEncoding(setting: Setting, plainEncode = byPlainCode): Encoding {
+  const { detour, ...form } = graphFormOf(setting);
+  const encodeOf = remembering((matrix: PlainMatrix) => plainEncode(matrix.setting, matrix.encoding));
+  return {
+    ...form,
+    encode(given, known) {
+      const { matrix, band, finish } = detour(given);
+      return finish(encodeOf(matrix)(band, known));
+    },
+  };
+}
+
+/** `Encoding.encode` of such a setting where the plain matrices are encoded elsewhere. */
+export function graphEncodeLater(
+  setting: Setting,
+  plainEncode: (setting: Setting, encoding: Encoding, band: Band, known: Knowledge) => Promise<EncodedBand>,
+): (band: Band, known: Knowledge) => Promise<EncodedBand> {
+  const { detour } = graphFormOf(setting);
+  return async (given, known) => {
+    const { matrix, band, finish } = detour(given);
+    return finish(await plainEncode(matrix.setting, matrix.encoding, band, known));
+  };
+}
+
+function graphFormOf(setting: Setting): GraphForm {
   const { choice, graph } = setting;
   const scheme = schemeNamed(choice.scheme);
   const asStored = { ...setting, choice: storedChoice(setting), graph: undefined };
@@ -39,31 +82,35 @@ export function graphEncoding(setting: Setting, plainEncode = byPlainCode): Enco
   const across = graph?.outputAxis === 1 && choice.granularity === 'block' && isBlocks;
   const form = onnxForm(setting);
   const blocks = blockFormOf(form);
-  if (across) return acrossRows(setting, blocks, plainEncode);
-  const plain = scheme.encoding(asStored);
-  const inner = { ...plain, encode: plainEncode(asStored, plain) };
-  if (blocks) return alongRows(inner, setting, blocks);
-  return form.kind === 'qdq' ? qdqEncoding(inner, asStored, form) : inner;
+  if (across) return acrossRows(setting, blocks);
+  const matrix = { setting: asStored, encoding: scheme.encoding(asStored) };
+  if (blocks) return alongRows(matrix, setting, blocks);
+  if (form.kind === 'qdq') return qdqEncoding(matrix, form);
+  return { ...matrix.encoding, detour: (band) => ({ matrix, band, finish: (encoded) => encoded }) };
 }
 
 /** Bands of whole rows [N, K] in an operator's layout. */
-function alongRows(inner: Encoding, setting: Setting, form: BlockForm): Encoding {
+function alongRows(matrix: PlainMatrix, setting: Setting, form: BlockForm): GraphForm {
   const { columns } = setting;
   return {
-    ...inner,
+    ...matrix.encoding,
     unit: columns * rowsTogether(form),
     valueUnit: columns,
     pieces: () => blockPieces(setting, form),
     wholePieces: noChunks,
-    encode(band, known) {
-      const encoded = inner.encode(band, known);
-      return { ...encoded, chunks: () => rowChunks({ setting, row: band.first / columns, encoded }, form) };
-    },
+    detour: (band) => ({
+      matrix,
+      band,
+      finish: (encoded) => ({
+        ...encoded,
+        chunks: () => rowChunks({ setting, row: band.first / columns, encoded }, form),
+      }),
+    }),
   };
 }
 
 /** Bands of whole blocks of all columns, encoded in their transpose. Without a form nothing holds them. */
-function acrossRows(setting: Setting, form: BlockForm | undefined, plainEncode: PlainEncode): Encoding {
+function acrossRows(setting: Setting, form: BlockForm | undefined): GraphForm {
   const { rows, columns, choice } = setting;
   const { blockSize } = choice;
   const scheme = schemeNamed(choice.scheme);
@@ -72,17 +119,21 @@ function acrossRows(setting: Setting, form: BlockForm | undefined, plainEncode: 
   // Larger bands make fewer and longer runs of bytes.
   const steps = Math.max(1, Math.floor(bandValues / (columns * blockSize * step)));
   const { to } = scheme.encoding({ ...plain, columns: rows });
-  const encode = ({ first, values }: Band, known: Knowledge): EncodedBand => {
+  const detour = ({ first, values }: Band): Detour => {
     const height = values.length / columns;
     const turned = { ...plain, columns: height };
-    const encode = plainEncode(turned, scheme.encoding(turned));
-    const encoded = encode({ first: 0, values: transposed(values, columns) }, known);
-    const { codes, dequantized } = encoded;
-    const band = { setting, block: first / columns / blockSize, height, encoded };
     return {
-      codes: codes && transposed(codes, height),
-      dequantized: transposed(dequantized, height),
-      chunks: () => (form ? transposedChunks(band, form) : []),
+      matrix: { setting: turned, encoding: scheme.encoding(turned) },
+      band: { first: 0, values: transposed(values, columns) },
+      finish(encoded) {
+        const { codes, dequantized } = encoded;
+        const band = { setting, block: first / columns / blockSize, height, encoded };
+        return {
+          codes: codes && transposed(codes, height),
+          dequantized: transposed(dequantized, height),
+          chunks: () => (form ? transposedChunks(band, form) : []),
+        };
+      },
     };
   };
   return {
@@ -92,7 +143,7 @@ function acrossRows(setting: Setting, form: BlockForm | undefined, plainEncode: 
     surveys: [],
     // What nothing holds has the size of its own layout.
     pieces: () => (form ? blockPieces(setting, form) : scheme.encoding({ ...plain, columns: rows }).pieces()),
-    encode,
+    detour,
     wholePieces: noChunks,
   };
 }
@@ -100,15 +151,32 @@ function acrossRows(setting: Setting, form: BlockForm | undefined, plainEncode: 
 const bandValues = 2 ** 20;
 
 /** Codes in the weight's own shape, scales, and zero points for asymmetric ones: one for all, or one a channel. */
-function qdqEncoding(
-  inner: Encoding,
-  { rows, columns, choice, scaleDtype }: Setting,
-  { bits, scales, symmetric }: FormOf<'qdq'>,
-): Encoding {
+function qdqEncoding(matrix: PlainMatrix, { bits, scales, symmetric }: FormOf<'qdq'>): GraphForm {
+  const { setting, encoding: inner } = matrix;
+  const { rows, columns, choice, scaleDtype } = setting;
   const byRow = choice.granularity === 'row';
   const count = scales === 'tensor' ? 1 : byRow ? rows : columns;
   const shape = scales === 'tensor' ? [] : [count];
   const scaleBytes = scaleDtype === 'F32' ? 4 : 2;
+  function chunksOf({ first }: Band, encoded: EncodedBand): Chunk[] {
+    const codes = encoded.codes!;
+    const bytes = typedCodes(codes, bits, symmetric);
+    const chunks: Chunk[] = [{ suffix: '', byteOffset: (first * bits) / 8, bytes }];
+    if (!byRow) return chunks;
+    const own = encoded.chunks();
+    const row = first / columns;
+    const height = codes.length / columns;
+    chunks.push({ suffix: '_scale', byteOffset: row * scaleBytes, bytes: chunkOf(own, '_scale') });
+    if (!symmetric) {
+      const zeros = zeroCodes(chunkOf(own, '_zero_point'), height, 1, bits);
+      chunks.push({
+        suffix: '_zero_point',
+        byteOffset: (row * bits) / 8,
+        bytes: typedCodes(zeros, bits, false),
+      });
+    }
+    return chunks;
+  }
   return {
     ...inner,
     // Zero points of two rows share a byte.
@@ -119,31 +187,11 @@ function qdqEncoding(
       piece('_scale', scaleDtype, shape),
       ...(symmetric ? [] : [piece('_zero_point', `U${bits}`, shape)]),
     ],
-    encode(band, known) {
-      const encoded = inner.encode(band, known);
-      const codes = encoded.codes!;
-      return {
-        ...encoded,
-        chunks: () => {
-          const bytes = typedCodes(codes, bits, symmetric);
-          const chunks: Chunk[] = [{ suffix: '', byteOffset: (band.first * bits) / 8, bytes }];
-          if (!byRow) return chunks;
-          const own = encoded.chunks();
-          const row = band.first / columns;
-          const height = codes.length / columns;
-          chunks.push({ suffix: '_scale', byteOffset: row * scaleBytes, bytes: chunkOf(own, '_scale') });
-          if (!symmetric) {
-            const zeros = zeroCodes(chunkOf(own, '_zero_point'), height, 1, bits);
-            chunks.push({
-              suffix: '_zero_point',
-              byteOffset: (row * bits) / 8,
-              bytes: typedCodes(zeros, bits, false),
-            });
-          }
-          return chunks;
-        },
-      };
-    },
+    detour: (band) => ({
+      matrix,
+      band,
+      finish: (encoded) => ({ ...encoded, chunks: () => chunksOf(band, encoded) }),
+    }),
     wholePieces(known) {
       if (byRow) return [];
       const own = inner.wholePieces(known);
