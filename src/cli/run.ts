@@ -6,11 +6,13 @@ import { EngineClient } from '../engine/client';
 import { type ErrorCode, LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
 import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protocol/engineApi';
+import { isImportanceMatrix } from '../protocol/importanceApi';
 import { unfinishedText } from '../protocol/unfinishedText';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
 import { editMetadata } from './editMetadata';
+import { importanceText } from './importanceText';
 import { showMemory } from './memoryCommand';
 import { type CliOptions, globPattern, parseOptions } from './options';
 import {
@@ -94,7 +96,10 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
   switch (options.command) {
     case 'inspect': {
       const catalogue = await engine.call('open', { path: file }, { signal });
-      print(options, inspectJson(catalogue), inspectText(catalogue));
+      if (isImportanceMatrix(catalogue)) {
+        const importance = await engine.call('importance', { path: file }, { signal });
+        print(options, { checkpoint: inspectJson(catalogue), importance }, importanceText(importance));
+      } else print(options, inspectJson(catalogue), inspectText(catalogue));
       return exitCodeOf(catalogue.findings);
     }
     case 'stats':

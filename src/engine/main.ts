@@ -18,6 +18,7 @@ import { errorsJob } from './errorsJob';
 import { ggufErrorJob } from './ggufErrorJob';
 import { ggufTypeChoicesJob } from './ggufTypeChoicesJob';
 import { listHubChoices, openHubModel } from './hubModels';
+import { importanceJob } from './importanceJob';
 import type { Engine } from './jobs';
 import { memoryDevices } from './memory/memoryDevices';
 import { memoryJob } from './memory/memoryJob';
@@ -119,6 +120,7 @@ const handlers: Handlers<EngineContract> = {
   ggufError: async (params, context) =>
     ggufErrorJob(engine, await engine.cache.get(params.path), params, context),
   ggufTypeChoices: async (params) => ggufTypeChoicesJob(await engine.cache.get(params.path), params),
+  importance: async ({ path, generation }) => importanceJob(await engine.cache.get(path, generation)),
   editMetadata: async (params, context) =>
     tracked(editMetadataJob(await cache.get(params.path, params.generation), params, context)),
   discardUnfinished: async (params, context) => {

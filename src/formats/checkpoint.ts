@@ -1,7 +1,8 @@
 /** The checkpoint model: what every format's reader produces and everything else consumes. */
 import type { PackedWeight } from './packedWeight';
 
-export type CheckpointFormat = 'safetensors' | 'gguf' | 'onnx' | 'pytorch' | 'numpy';
+/** `imatrix`: an importance matrix in the form that llama.cpp had before GGUF. */
+export type CheckpointFormat = 'safetensors' | 'gguf' | 'onnx' | 'pytorch' | 'numpy' | 'imatrix';
 
 export interface CheckpointFile {
   /** Absolute path. */

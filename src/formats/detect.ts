@@ -2,7 +2,7 @@
 import { LoupeError } from '../errors';
 
 /** How a file is to be read; a zip archive holds a PyTorch model or NumPy arrays, which its directory tells. */
-export type FileLayout = 'safetensors' | 'gguf' | 'onnx' | 'pickle' | 'numpy' | 'zip';
+export type FileLayout = 'safetensors' | 'gguf' | 'onnx' | 'pickle' | 'numpy' | 'zip' | 'imatrix';
 
 export type FileKind =
   | { readonly kind: FileLayout }
@@ -40,10 +40,11 @@ export function detectKind(head: Uint8Array): FileKind {
   return { kind: 'safetensors' };
 }
 
-/** Pickles of protocol 0 and 1 have no mark at their beginning, and ONNX never has one: there the name decides. */
+/** Pickles of protocol 0 and 1 have no mark at their beginning, and ONNX and old importance matrices never have one: there the name decides. */
 function kindByName(path: string, head: Uint8Array): FileLayout {
   if (/\.onnx$/i.test(path)) return 'onnx';
   if (/\.(pt|pth|ckpt|pkl|bin)$/i.test(path)) return 'pickle';
+  if (/\.(dat|imatrix)$/i.test(path)) return 'imatrix';
   // ir_version, then the producer's name or another small field: how exporters begin.
   const looksLikeOnnx =
     head[0] === 0x08 && head[1]! > 0 && head[1]! < 64 && [0x12, 0x1a, 0x3a].includes(head[2]!);

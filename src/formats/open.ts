@@ -10,6 +10,7 @@ import { checkConfig } from './configChecks';
 import { detectionBytes, type FileLayout, requireFormat } from './detect';
 import { counted, defaultHeaderCapBytes, type FileContents, quoteName } from './fileContents';
 import type { FindingList } from './findingList';
+import { readLegacyMatrix } from './gguf/legacyMatrix';
 import { readGguf } from './gguf/reader';
 import { checkSplit } from './gguf/splitSet';
 import { modelFolderName } from './hubCache';
@@ -215,6 +216,7 @@ const rootName = ({ path }: ByteSource): string => basename(path, extname(path))
 const readers: Readonly<Record<FileLayout, Reader>> = {
   safetensors: readSafetensors,
   gguf: readGguf,
+  imatrix: readLegacyMatrix,
   onnx: readOnnx,
   pickle: (source, options) => readPickleFile(source, rootName(source), options),
   numpy: (source) => readNpy(source, rootName(source)),

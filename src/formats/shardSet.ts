@@ -122,7 +122,8 @@ async function selectByFile(path: string, indexCapBytes: number, store: FileStor
   const name = basename(path);
   const findings = new FindingList();
   const shard = shardPattern.exec(name);
-  const stem = shard?.[1] ?? name.replace(/\.(safetensors|gguf|onnx|pt|pth|ckpt|bin|npz|npy)$/i, '');
+  const stem =
+    shard?.[1] ?? name.replace(/\.(safetensors|gguf|onnx|pt|pth|ckpt|bin|npz|npy|dat|imatrix)$/i, '');
   if (!name.endsWith('.gguf')) {
     const names = (await store.list(folder).catch(() => [])).filter((other) => other.endsWith(indexSuffix));
     const own = `${stem}${indexSuffix}`;

@@ -23,6 +23,7 @@ import type { CompareContract } from './compareApi';
 import type { CostContract } from './costApi';
 import type { ErrorDetail, ErrorTile } from './errorViews';
 import type { GgufContract } from './ggufApi';
+import type { ImportanceContract } from './importanceApi';
 import type { Region, TensorSlice } from './matrixRegion';
 import type { MemoryContract } from './memoryApi';
 import type { ModelsContract } from './modelsApi';
@@ -261,6 +262,7 @@ export type EngineContract = CompareContract &
   MemoryContract &
   ModelsContract &
   GgufContract &
+  ImportanceContract &
   TensorViewContract & {
     hello: { params: Record<string, never>; result: { pid: number; workers: number } };
     /** Tells of a model of several files while it is read: what its index says at once, then how far it is. */

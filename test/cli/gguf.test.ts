@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { denseModel } from '../unit/engine/ggufModels';
+import { denseCover, denseModel, newMatrix, oldMatrix } from '../unit/engine/ggufModels';
 
 const root = path.resolve(import.meta.dirname, '../..');
 let work: string;
@@ -65,4 +65,24 @@ it('changes metadata and tells how', () => {
   const { metadata } = JSON.parse(run('inspect', file('joined.gguf'), '--json').stdout);
   expect(metadata).toMatchObject({ 'general.name': 'x'.repeat(99), 'llama.context_length': 4096 });
   expect(run('edit-metadata', file('joined.gguf'), '--remove', 'nothing').status).toBe(3);
+});
+
+it('shows the statistics of an importance matrix in place of its tensors', () => {
+  writeFileSync(file('imatrix.gguf'), newMatrix(denseCover));
+  writeFileSync(file('imatrix.dat'), oldMatrix(denseCover));
+  for (const [name, counted] of [
+    ['imatrix.gguf', 'tokens'],
+    ['imatrix.dat', 'chunks'],
+  ] as const) {
+    const { status, stdout } = run('inspect', file(name));
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Importance matrix of 8 weights, from 37 chunks of a text\.raw/);
+    // llama-imatrix's figures of the same numbers; see importanceStatistics.test.ts.
+    expect(stdout).toMatch(
+      /^blk\.1\.attn_q\.weight .* 96\.48 % +256 +6\.8983 +86\.23 % +19\.14 % +0\.4083 /m,
+    );
+    expect(stdout).toMatch(new RegExp(`CosSim +${counted}`));
+  }
+  const { weights, layers } = JSON.parse(run('inspect', file('imatrix.gguf'), '--json').stdout).importance;
+  expect([weights.length, layers.length]).toEqual([8, 2]);
 });

@@ -87,7 +87,7 @@ export async function planQuantization(
   };
 }
 
-const formatNames = { gguf: 'GGUF', onnx: 'ONNX', pytorch: 'PyTorch', numpy: 'NumPy' } as const;
+const formatNames = { gguf: 'GGUF', onnx: 'ONNX', pytorch: 'PyTorch', numpy: 'NumPy', imatrix: 'an importance matrix' } as const;
 
 function assertQuantizable(checkpoint: Checkpoint): void {
   const { config, tensors, findings, files } = checkpoint;

@@ -6,11 +6,14 @@ import { type ByteSource, openFileSource } from '../../bytes/byteSource';
 import { LoupeError, throwIfAborted } from '../../errors';
 import type { TensorInfo } from '../checkpoint';
 import { quoteName } from '../fileContents';
+import { readLegacyLayout } from './legacyMatrix';
 import { readGguf } from './reader';
 
 export interface ImportanceMatrix {
   /** By the names of the model's tensors: a number for each column; of experts' stacks, for each column of each expert. */
   readonly entries: ReadonlyMap<string, Float32Array>;
+  /** By the same names: how often inputs were summed up, one number, or one for each expert of a stack. */
+  readonly counts: ReadonlyMap<string, Float32Array>;
   /** Pieces of text that it was made from; 0 where the file does not tell. */
   readonly chunks: number;
   /** Names of the texts. */
@@ -22,8 +25,6 @@ const sumsEnding = '.in_sum2';
 const countsEnding = '.counts';
 /** No model's matrix is near this; it is read into memory whole. */
 const mostBytes = 2 ** 30;
-/** Longest name in a .dat file. */
-const longestNameBytes = 4096;
 
 /** Reads a file of either form. Throws `malformed` or `refused`, naming the file and the entry. */
 export async function readImportanceMatrix(path: string, signal?: AbortSignal): Promise<ImportanceMatrix> {
@@ -33,7 +34,7 @@ export async function readImportanceMatrix(path: string, signal?: AbortSignal): 
       throw new LoupeError('refused', 'The file is too large for an importance matrix.', { file: path });
     const start = Buffer.from(await source.read(0, Math.min(4, source.size)));
     const matrix =
-      start.toString('latin1') === 'GGUF' ? await readNew(source, signal) : await readOld(source);
+      start.toString('latin1') === 'GGUF' ? await readNew(source, signal) : await readOld(source, signal);
     for (const [name, values] of matrix.entries) {
       if (values.every((value) => Number.isFinite(value))) continue;
       throw new LoupeError(
@@ -67,6 +68,7 @@ async function readNew(source: ByteSource, signal: AbortSignal | undefined): Pro
     );
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const entries = new Map<string, Float32Array>();
+  const allCounts = new Map<string, Float32Array>();
   for (const sums of tensors) {
     if (!sums.name.endsWith(sumsEnding)) continue;
     throwIfAborted(signal);
@@ -82,10 +84,18 @@ async function readNew(source: ByteSource, signal: AbortSignal | undefined): Pro
           byteOffset: sums.byteOffset,
         },
       );
-    entries.set(name, means(await floats(source, sums), await floats(source, counts)));
+    const asked = await floats(source, counts);
+    entries.set(name, means(await floats(source, sums), asked));
+    allCounts.set(name, asked);
   }
   if (entries.size === 0) throw new LoupeError('refused', 'The importance matrix is empty.', { file });
-  return { entries, chunks, datasets: datasets.head.map(String), isLegacy: false };
+  return {
+    entries,
+    counts: allCounts,
+    chunks,
+    datasets: datasets.head.map(String),
+    isLegacy: false,
+  };
 }
 
 /** Sums by how often each expert was asked; one that never was has no opinion: 1 for all columns. */
@@ -102,52 +112,22 @@ async function floats(source: ByteSource, { byteOffset, bytes }: TensorInfo): Pr
   return new Float32Array(read.buffer, read.byteOffset, bytes / 4);
 }
 
-/** Entries of name, calls and values behind each other; the number of chunks and the text's name may follow. */
-async function readOld(source: ByteSource): Promise<ImportanceMatrix> {
-  const file = source.path;
-  const bytes = Buffer.from(await source.read(0, source.size));
-  let at = 0;
-  const need = (length: number, what: string): number => {
-    if (!(length >= 0 && at + length <= bytes.length))
-      throw new LoupeError('malformed', `This is no importance matrix: the file ends inside ${what}.`, {
-        file,
-        byteOffset: at,
-      });
-    at += length;
-    return at - length;
-  };
-  const integer = (what: string): number => bytes.readInt32LE(need(4, what));
-  const count = integer('the number of entries');
-  if (count < 1) throw new LoupeError('malformed', 'The importance matrix has no entries.', { file });
+/** Values are sums over the calls of each chunk's means. */
+async function readOld(source: ByteSource, signal: AbortSignal | undefined): Promise<ImportanceMatrix> {
+  const layout = await readLegacyLayout(source, signal);
   const entries = new Map<string, Float32Array>();
-  for (let i = 0; i < count; i++) {
-    const length = integer(`entry ${i}`);
-    if (length < 0 || length > longestNameBytes)
-      throw new LoupeError('malformed', `Entry ${i} has a name of ${length} bytes.`, {
-        file,
-        byteOffset: at - 4,
-      });
-    const start = need(length, `the name of entry ${i}`);
-    const name = bytes.toString('utf8', start, start + length);
-    const what = `the values of ${quoteName(name)}`;
-    const calls = integer(what);
-    const size = integer(what);
-    if (size < 1)
-      throw new LoupeError('malformed', `${quoteName(name)} has no values.`, { file, byteOffset: at - 4 });
-    const values = need(4 * size, what);
+  const counts = new Map<string, Float32Array>();
+  for (const { name, calls, byteOffset, count } of layout.entries) {
+    throwIfAborted(signal);
+    const read = await source.read(byteOffset, 4 * count);
+    const bytes = new DataView(read.buffer, read.byteOffset, 4 * count);
     const divisor = calls > 0 ? Math.fround(calls) : 1;
     entries.set(
       name,
-      Float32Array.from({ length: size }, (_, v) => bytes.readFloatLE(values + 4 * v) / divisor),
+      Float32Array.from({ length: count }, (_, v) => bytes.getFloat32(4 * v, true) / divisor),
     );
+    counts.set(name, Float32Array.of(calls));
   }
-  const chunks = bytes.length - at >= 4 ? integer('the number of chunks') : 0;
-  const length = bytes.length - at >= 4 ? integer('the name of the text') : 0;
-  const isNamed = length > 0 && at + length <= bytes.length;
-  return {
-    entries,
-    chunks,
-    datasets: isNamed ? [bytes.toString('utf8', at, at + length)] : [],
-    isLegacy: true,
-  };
+  const { chunks, dataset } = layout;
+  return { entries, counts, chunks, datasets: dataset === undefined ? [] : [dataset], isLegacy: true };
 }
