@@ -39,7 +39,9 @@ import { ReportPanels, ReportStore } from './editor/reportPanel';
 import { TensorPanels, tensorViewType } from './editor/tensorPanel';
 import { EngineClient } from './engine/client';
 import { LoupeError } from './errors';
+import { ConfigDocuments, configSelector } from './hover/configDocuments';
 import { type HubQuestion, HubQuestions } from './hover/hubQuestions';
+import { IndexDocuments, indexSelector } from './hover/indexDocuments';
 import { type AskedAt, hoverSelector, ModelHoverProvider } from './hover/modelHover';
 import { hubScheme } from './hub/hubLocation';
 import type { BackendSetting } from './protocol/backendPageApi';
@@ -260,6 +262,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     for (const job of quantize.jobs.jobs) if (id === undefined || job.id === id) job.sendToBackground();
   });
 
+  const configs = new ConfigDocuments(engine);
+  const indexes = new IndexDocuments(engine);
   const editorOptions = { supportsMultipleEditorsPerDocument: true };
   context.subscriptions.push(
     log,
@@ -275,6 +279,11 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     vscode.window.registerWebviewPanelSerializer(tensorViewType, panels),
     vscode.window.registerWebviewPanelSerializer(backendsViewType, backendPanel),
     vscode.languages.registerHoverProvider(hoverSelector, new ModelHoverProvider(engine, hubQuestions)),
+    vscode.languages.registerHoverProvider(configSelector, configs),
+    vscode.languages.registerCodeLensProvider(configSelector, configs),
+    indexes,
+    vscode.languages.registerHoverProvider(indexSelector, indexes),
+    vscode.languages.registerCodeLensProvider(indexSelector, indexes),
   );
 
   void cleanOutputs(engine, journalFolder, log);

@@ -15,7 +15,7 @@ const folderModels = ['model.safetensors.index.json', 'model.safetensors'];
 const fileEnding = /\.[a-z][a-z0-9]{0,7}$/i;
 const setting = 'explorerDecorations';
 
-const shownNow = (): Shown => vscode.workspace.getConfiguration('tensorLoupe').get<Shown>(setting, 'badge');
+const shownNow = (): Shown => vscode.workspace.getConfiguration('tensorLoupe').get<Shown>(setting, 'tooltip');
 
 const isFile = async (file: string): Promise<boolean> =>
   (await stat(file).catch(() => undefined))?.isFile() ?? false;

@@ -83,10 +83,12 @@ export function modelItem(
   summary: ModelSummary | undefined,
 ): vscode.TreeItem {
   const isCopy = parent.kind === 'set';
-  const item = new vscode.TreeItem(isCopy ? (where ?? model.name) : model.name);
+  const item = new vscode.TreeItem(isCopy ? copyLabel(model) : model.name);
   item.id = `${isCopy ? 'copy' : 'model'} ${model.path}`;
-  const told = isCopy ? binarySize(model.bytes) : modelDescription(model, summary);
-  item.description = where === undefined || isCopy ? told : `${told} · ${where}`;
+  const told = isCopy
+    ? `${binarySize(model.bytes)} · ${placeNames[model.place]}`
+    : modelDescription(model, summary);
+  item.description = where === undefined ? told : `${told} · ${where}`;
   item.tooltip = modelTooltip(model, summary);
   const isRefused = summary !== undefined && 'refusal' in summary;
   item.iconPath = new vscode.ThemeIcon(isRefused || model.missing > 0 ? 'warning' : 'package');
@@ -102,6 +104,13 @@ export function modelItem(
     arguments: [vscode.Uri.file(model.path)],
   };
   return item;
+}
+
+/** Copies have one name: those in the workspace are told apart by their paths. */
+function copyLabel(model: LocalModel): string {
+  if (model.place !== 'workspace') return model.name;
+  const isNamedByFolder = path.basename(model.path).startsWith('model.');
+  return vscode.workspace.asRelativePath(isNamedByFolder ? path.dirname(model.path) : model.path, false);
 }
 
 /** Where a model lies, for people: from the workspace folder, from the home folder, or whole. */

@@ -34,7 +34,8 @@ export function modelDescription(model: LocalModel, summary: ModelSummary | unde
   const weights = [parameterCount(brief.parameters), dtypeText(brief)]
     .filter((part) => part !== '')
     .join(' ');
-  return [weights, size, brief.architecture?.name].filter((part) => part).join(' · ');
+  // A narrow view cuts the end.
+  return [size, weights, brief.architecture?.name].filter((part) => part).join(' · ');
 }
 
 /** Line by line, as plain text: names come from files. */

@@ -167,7 +167,7 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsNode>, vscode.D
     const isSet = parent.kind === 'set';
     const alike = namesakes(parent.models);
     const nodes = sortedModels(parent.models, this.sort).map((model): ModelNode => {
-      const where = isSet || alike.has(model.path) ? placeText(model) : undefined;
+      const where = !isSet && alike.has(model.path) ? placeText(model) : undefined;
       return { kind: 'model', model, parent, where };
     });
     for (const node of nodes) void this.summarize(node);

@@ -58,7 +58,7 @@ describe('Models view', () => {
   it('lists the models of the workspace with parameters, type and size', async () => {
     const node = await modelNamed('Workspace', 'demo-llama-3m');
     await until('the header', () => description(node).includes('BF16'));
-    assert.equal(description(node), '3.30 M BF16 · 6.29 MiB · LlamaForCausalLM');
+    assert.equal(description(node), '6.29 MiB · 3.30 M BF16 · LlamaForCausalLM');
     const sharded = await modelNamed('Workspace', 'demo-llama-3m-sharded');
     assert.match(sharded.model.path, /model\.safetensors\.index\.json$/);
   });
@@ -191,17 +191,17 @@ describe('Explorer decorations', () => {
 
   it('tell parameters, type and size of model files and folders, and nothing of others', async () => {
     const file = await decoration('demo-llama-3m', 'model.safetensors');
-    assert.equal(file?.badge, '16');
+    assert.equal(file?.badge, undefined);
     assert.equal(file?.tooltip, '3.30 M BF16, 6.29 MiB');
     const folder = await decoration('demo-llama-3m-sharded');
-    assert.equal(folder?.badge, '16');
+    assert.equal(folder?.tooltip, '3.30 M BF16, 6.29 MiB');
     for (const other of [['demo-llama-3m', 'config.json'], ['README.md'], ['not-there.gguf']])
       assert.equal(await decoration(...other), undefined, other.join('/'));
   });
 
   it('follow the setting', async () => {
-    await setting().update('explorerDecorations', 'tooltip', vscode.ConfigurationTarget.Global);
-    assert.equal((await decoration('demo-llama-3m', 'model.safetensors'))?.badge, undefined);
+    await setting().update('explorerDecorations', 'badge', vscode.ConfigurationTarget.Global);
+    assert.equal((await decoration('demo-llama-3m', 'model.safetensors'))?.badge, '16');
     await setting().update('explorerDecorations', 'off', vscode.ConfigurationTarget.Global);
     assert.equal(await decoration('demo-llama-3m', 'model.safetensors'), undefined);
   });

@@ -48,7 +48,7 @@ describe('texts of a model', () => {
   it('are short in the Explorer and in the list', () => {
     expect(briefText(tiny)).toBe('1.10 B BF16, 2.05 GiB');
     expect(modelDescription(model('tiny', 2_200_119_864), { brief: tiny })).toBe(
-      '1.10 B BF16 · 2.05 GiB · LlamaForCausalLM',
+      '2.05 GiB · 1.10 B BF16 · LlamaForCausalLM',
     );
     expect(modelDescription(model('tiny', 1024), undefined)).toBe('1.00 KiB');
     expect(modelDescription(model('tiny', 1024), { refusal: 'The file is empty.' })).toBe(
