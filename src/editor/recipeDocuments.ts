@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { RecipePlan } from '../protocol/recipeApi';
+import type { RecipePlan, SizeEffect } from '../protocol/recipeApi';
 import type { Recipe } from '../quant/recipe';
 import { readRecipe } from '../quant/recipeFile';
 import { checkpointViewType, indexViewType } from './checkpointEditor';
@@ -74,7 +74,12 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
       lens('$(eye) Preview error', 'tensorLoupe.previewRecipe', document.uri),
       lens('$(fold-down) Quantize with this recipe', 'tensorLoupe.quantizeWithRecipe', document.uri),
     ];
-    if (plan) return [...act, lens(planText(plan), 'tensorLoupe.openCheckpoint', plan.file)];
+    if (plan)
+      return [
+        ...act,
+        lens(planText(plan), 'tensorLoupe.openCheckpoint', plan.file),
+        ...sizeLenses(document, plan),
+      ];
     if (failure !== undefined) return [...act, lens(`$(warning) ${failure}`, 'tensorLoupe.openCheckpoint')];
     return [...act, lens('Open a checkpoint to see sizes', 'tensorLoupe.openCheckpoint')];
   }
@@ -128,6 +133,27 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
     ]);
     this.changed.fire();
   }
+}
+
+/** Above each rule and the default: what becomes of the tensors that it decides about. */
+function sizeLenses(document: vscode.TextDocument, plan: RecipePlan): vscode.CodeLens[] {
+  const text = document.getText();
+  if (!isJson(text)) return [];
+  const place = placesIn(document, text);
+  const at = (path: readonly (string | number)[], size: SizeEffect): vscode.CodeLens[] =>
+    size.tensors === 0 ? [] : [new vscode.CodeLens(place(path), { title: sizeText(size), command: '' })];
+  return [
+    // What was typed since the plan was made may have fewer rules, or others.
+    ...plan.ruleSizes.flatMap((size, index) => at(['rules', index], size)),
+    ...at(['default'], plan.restSize),
+  ];
+}
+
+/** "4 tensors: 1.50 MiB → 770 KiB, 4.13 bits each" */
+function sizeText({ tensors, elements, bytesBefore, bytesAfter }: SizeEffect): string {
+  const bits = elements === 0 ? '' : `, ${((8 * bytesAfter) / elements).toFixed(2)} bits each`;
+  const count = `${tensors} ${tensors === 1 ? 'tensor' : 'tensors'}`;
+  return `${count}: ${binarySize(bytesBefore)} → ${binarySize(bytesAfter)}${bits}`;
 }
 
 type Place = (path: readonly (string | number)[]) => vscode.Range;

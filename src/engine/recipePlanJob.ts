@@ -1,6 +1,6 @@
 /** What a recipe would make of a model, from headers alone: sizes, rules without effect, refusals. */
 import { LoupeError } from '../errors';
-import type { RecipePlan, RecipeRefusal } from '../protocol/recipeApi';
+import type { RecipePlan, RecipeRefusal, SizeEffect } from '../protocol/recipeApi';
 import { encodingFor } from '../quant/encoding';
 import { checkedRecipe } from '../quant/recipeFile';
 import { storedBytes } from '../quant/scheme';
@@ -11,17 +11,20 @@ import { planFor } from './quantize/quantizeJob';
 import { settingOf } from './quantizeTensor';
 import { recipeWithoutLayers } from './recipeLayers';
 
+type Sums = { -readonly [Key in keyof SizeEffect]: SizeEffect[Key] };
+
 /** Throws `malformed` for a recipe that is none, `refused` where its patterns take too long. */
 export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): Promise<RecipePlan> {
   const recipe = recipeWithoutLayers(checkedRecipe(given));
   const { checkpoint } = opened;
   const { tensors, rules } = resolveFor(checkpoint, recipe);
   const refusals = new Map<number | undefined, RecipeRefusal>();
-  let [bytesBefore, bytesAfter, elements, quantized] = [0, 0, 0, 0];
+  const nothing = (): Sums => ({ tensors: 0, elements: 0, bytesBefore: 0, bytesAfter: 0 });
+  const ruleSizes = rules.map(nothing);
+  const restSize = nothing();
+  let quantized = 0;
   for (const [index, tensor] of checkpoint.tensors.entries()) {
     const { choice, rule } = tensors[index]!;
-    bytesBefore += tensor.bytes;
-    elements += tensor.elements;
     let bytes = tensor.bytes;
     if (choice) {
       try {
@@ -39,20 +42,29 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
         );
       }
     }
-    bytesAfter += bytes;
+    const size = rule === undefined ? restSize : ruleSizes[rule]!;
+    size.tensors++;
+    size.elements += tensor.elements;
+    size.bytesBefore += tensor.bytes;
+    size.bytesAfter += bytes;
   }
+  const sum = (of: (size: Sums) => number) =>
+    [...ruleSizes, restSize].reduce((all, size) => all + of(size), 0);
+  const elements = sum((size) => size.elements);
   const written = refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe);
   // A conversion to GGUF also widens vectors, and leaves out what llama.cpp does not read.
-  if (written.tensorBytes !== undefined) bytesAfter = written.tensorBytes;
+  const bytesAfter = written.tensorBytes ?? sum((size) => size.bytesAfter);
   const { warnings, cannotWrite } = written;
   return {
     name: checkpoint.name,
     file: checkpoint.files[0]!.path,
     rules,
+    ruleSizes,
+    restSize,
     refusals: [...refusals.values()],
     warnings,
     ...(cannotWrite === undefined ? {} : { cannotWrite }),
-    bytesBefore,
+    bytesBefore: sum((size) => size.bytesBefore),
     bytesAfter,
     bitsPerWeight: elements === 0 ? 0 : (8 * bytesAfter) / elements,
     quantized,

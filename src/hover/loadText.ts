@@ -1,5 +1,5 @@
 /** How a program says that it loads a model, in words. Pure. */
-import type { LoadSetting } from '../estimate/loading';
+import type { LoadSetting } from '../estimate/loadSetting';
 
 const quantizations: Readonly<Record<NonNullable<LoadSetting['quantization']>, string>> = {
   int8: '8 bit (LLM.int8)',

@@ -1,5 +1,5 @@
 /** What the words by which a program is told how to load a model mean, whoever wrote them: arguments, keys or flags. Pure. */
-import type { LoadDtype, LoadQuantization, LoadSetting } from '../estimate/loading';
+import type { LoadDtype, LoadQuantization, LoadSetting } from '../estimate/loadSetting';
 import type { Runtime } from '../estimate/types';
 
 /** A value as it is written: the text of a string, a name such as torch.float16, or a number. */

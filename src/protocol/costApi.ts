@@ -1,5 +1,5 @@
 /** What hovers ask: what a model costs as it is loaded at one place, and what the figures of a config.json cost. */
-import type { LoadSetting } from '../estimate/loading';
+import type { LoadSetting } from '../estimate/loadSetting';
 import type { FitReport } from '../estimate/types';
 import type { WeightMemory } from '../formats/weightMemory';
 import type { HubAccess, HubRepository } from '../hub/hubLocation';

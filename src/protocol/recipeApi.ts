@@ -13,6 +13,14 @@ export interface RuleEffect {
   readonly matches: boolean;
 }
 
+/** What some tensors of a model take, before and after. */
+export interface SizeEffect {
+  readonly tensors: number;
+  readonly elements: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 /** A tensor that cannot be quantized as the recipe says; one for each rule at most, and how many more there are. */
 export interface RecipeRefusal {
   /** Undefined: the default said so. */
@@ -28,6 +36,10 @@ export interface RecipePlan {
   /** A file of the model that an editor opens, also where a folder was asked for. */
   readonly file: string;
   readonly rules: readonly RuleEffect[];
+  /** Of the tensors that each rule decides about. */
+  readonly ruleSizes: readonly SizeEffect[];
+  /** Of those that no rule decides about, kept ones included. */
+  readonly restSize: SizeEffect;
   readonly refusals: readonly RecipeRefusal[];
   /** Why the whole cannot be written, where every tensor by itself could be quantized; then previews only work. */
   readonly cannotWrite?: string | undefined;

@@ -149,6 +149,8 @@ export function plainPlan(
   return {
     ...{ name, file: name, refusals: [], warnings: [] },
     rules: decided.map((count) => ({ decided: count, matches: count > 0 })),
+    ruleSizes: decided.map((tensors) => ({ tensors, elements: 0, bytesBefore: 0, bytesAfter: 0 })),
+    restSize: { tensors: names.length, elements, bytesBefore, bytesAfter },
     ...{ bytesBefore, bytesAfter, bitsPerWeight, quantized, kept: names.length - quantized },
   };
 }

@@ -2,7 +2,8 @@
 import { basename, join } from 'node:path';
 import { fileStamp } from '../../bytes/fileStamp';
 import { LoupeError } from '../../errors';
-import { type LoadSetting, loadedBytes } from '../../estimate/loading';
+import { loadedBytes } from '../../estimate/loading';
+import type { LoadSetting } from '../../estimate/loadSetting';
 import { type MemorySource, sourceFromCheckpoint, sourceFromConfig } from '../../estimate/memorySource';
 import { sizedBytes, sizedElements } from '../../estimate/schemeSizes';
 import { type MemorySetting, workingMemory } from '../../estimate/workingMemory';

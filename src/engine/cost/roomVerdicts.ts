@@ -1,6 +1,6 @@
 /** Whether a model, loaded as a program says, fits into the memories that it would go into. */
 import { fitOn } from '../../estimate/fit';
-import type { LoadSetting } from '../../estimate/loading';
+import type { LoadSetting } from '../../estimate/loadSetting';
 import type { MemorySource } from '../../estimate/memorySource';
 import type { GpuRoom } from '../../estimate/types';
 import type { MemorySetting } from '../../estimate/workingMemory';

@@ -220,6 +220,13 @@ describe('a plan from headers alone', () => {
       { decided: 0, matches: false },
     ]);
     expect(plan).toMatchObject({ quantized: 28, kept: 11, refusals: [] });
+    // One q_proj a layer; rules without effect have no tensors.
+    expect(plan.ruleSizes.map(({ tensors }) => tensors)).toEqual([4, 0, 0]);
+    expect(plan.ruleSizes[0]).toMatchObject({ bytesBefore: plan.ruleSizes[0]!.elements * 2 });
+    expect(plan.restSize.tensors).toBe(35);
+    const sizes = [...plan.ruleSizes, plan.restSize];
+    expect(sizes.reduce((sum, { elements }) => sum + elements, 0)).toBe(3_295_488);
+    expect(sizes.reduce((sum, { bytesAfter }) => sum + bytesAfter, 0)).toBe(plan.bytesAfter);
     expect(plan.file).toBe(join(demoModel, 'model.safetensors'));
     expect(plan.warnings).toEqual([
       expect.stringMatching(/vLLM joins model\.layers\.0\.self_attn\.\{q_proj,k_proj,v_proj\} and 3 more/),
