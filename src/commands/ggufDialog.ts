@@ -5,12 +5,15 @@ import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { findDtype } from '../numeric/dtypes';
 import type { CheckpointBrief, GgufOptions, QuantizeReport } from '../protocol/engineApi';
+import { mixSampleValues } from '../protocol/ggufApi';
 import type { GgufFileType } from '../quant/gguf/fileTypes';
 import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
+import type { TypeRule } from '../quant/gguf/options';
 import {
   closestFloatType,
   fileTypeItems,
   floatFileTypes,
+  measureTypes,
   noGgufItem,
   planItems,
   planTypes,
@@ -19,6 +22,7 @@ import {
   targetItems,
   usualType,
 } from './ggufMenu';
+import { askPlan } from './ggufPlanDialog';
 import { pick } from './pickStep';
 import { anyScheme, dryRun, modelName, type QuantizeChoice } from './quantizeChoice';
 import type { Choice } from './schemeMenu';
@@ -27,6 +31,8 @@ import type { Choice } from './schemeMenu';
 export interface GgufSettings {
   readonly allowRequantize: boolean;
   readonly imatrix?: string | undefined;
+  /** Types that were chosen for single tensors. */
+  readonly rules?: readonly TypeRule[] | undefined;
 }
 
 type Asked =
@@ -52,16 +58,11 @@ export async function askGgufChoice(
   const types = isConversion ? floatFileTypes : writableFileTypes;
   let fileType = isConversion ? closestFloatType(dtypes) : usualType;
   for (;;) {
-    const { imatrix } = settings;
     const answer = await pick<GgufFileType>(
       {
         ...{ title: isConversion ? `${title} to GGUF` : title, step: 1, totalSteps: 2, active: fileType },
-        placeholder:
-          imatrix === undefined
-            ? 'Type of the weights; sizes are exact'
-            : `Type of the weights, weighed by ${path.basename(imatrix)}; sizes are exact`,
-        update: async (show, signal) =>
-          show(fileTypeItems(types, await plansOf(engine, file, types, settings, signal))),
+        placeholder: typesText(settings),
+        update: (show, signal) => showFigures(engine, file, types, settings, show, signal),
       },
       fileTypeItems(types),
     );
@@ -74,6 +75,15 @@ export async function askGgufChoice(
   }
 }
 
+function typesText({ imatrix, rules = [] }: GgufSettings): string {
+  const weighed = imatrix === undefined ? '' : `, weighed by ${path.basename(imatrix)}`;
+  const changes =
+    rules.length === 0
+      ? ''
+      : `, with ${rules.length === 1 ? 'a change' : `${rules.length} changes`} to its plan`;
+  return `Type of the weights${weighed}${changes}; sizes are exact, errors are means over all weights`;
+}
+
 /** The second and last step. A change of the importance matrix leads back to the types, whose sizes may depend on it. */
 export async function askGgufTarget(
   engine: EngineClient,
@@ -83,22 +93,30 @@ export async function askGgufTarget(
   settings: GgufSettings,
 ): Promise<Asked> {
   const { imatrix } = settings;
-  const gguf = optionsOf(fileType, settings);
-  const planned = dryRun(engine, file, { ...anyScheme, gguf });
+  let rules = settings.rules ?? [];
   for (;;) {
+    const own = { ...settings, rules };
+    const gguf = optionsOf(fileType, own);
+    const planned = dryRun(engine, file, { ...anyScheme, gguf });
     const answer = await pick<TargetAnswer>(
       { title, step: 2, totalSteps: 2, placeholder: 'Where to write' },
-      planned.then((plan) => targetItems(plan, fileType, imatrix)),
+      planned.then((plan) => targetItems(plan, fileType, imatrix, rules.length)),
     );
     if (answer.kind === 'escape') return answer;
-    if (answer.kind === 'back') return { kind: 'back', settings };
+    if (answer.kind === 'back') return { kind: 'back', settings: own };
     const plan = await planned;
     if (answer.value === 'plan') {
-      if ((await showPlan(plan, fileType)) === 'escape') return { kind: 'escape' };
+      const options = (changed: readonly TypeRule[]) => optionsOf(fileType, { ...own, rules: changed });
+      const isFloat = floatFileTypes.includes(fileType);
+      const asked = isFloat
+        ? await showPlan(plan, fileType)
+        : await askPlan({ engine, file, mix: fileType.name, options }, rules);
+      if (asked === 'escape') return { kind: 'escape' };
+      if (asked !== 'back') rules = asked;
     } else if (answer.value === 'matrix') {
-      return { kind: 'back', settings: { ...settings, imatrix: (await askMatrix(file)) ?? imatrix } };
+      return { kind: 'back', settings: { ...own, imatrix: (await askMatrix(file)) ?? imatrix } };
     } else if (answer.value === 'no matrix') {
-      return { kind: 'back', settings: { ...settings, imatrix: undefined } };
+      return { kind: 'back', settings: { ...own, imatrix: undefined } };
     } else {
       const out = answer.value === 'other' ? await askOtherTarget(plan) : undefined;
       if (out !== undefined || answer.value === 'default')
@@ -107,19 +125,39 @@ export async function askGgufTarget(
   }
 }
 
-/** Beside other schemes: the types with their sizes, or one line that says why there are none. */
-export async function ggufItems(
+/** Beside other schemes: the types with their figures, or one line that says why there are none. */
+export async function showGguf(
   engine: EngineClient,
   file: string,
   settings: GgufSettings,
+  show: (items: readonly Choice<GgufFileType>[]) => void,
   signal: AbortSignal,
-): Promise<Choice<GgufFileType>[]> {
+): Promise<void> {
   try {
-    const plans = await plansOf(engine, file, writableFileTypes, settings, signal);
-    return fileTypeItems(writableFileTypes, plans);
+    await showFigures(engine, file, writableFileTypes, settings, show, signal);
   } catch (thrown) {
-    return [noGgufItem(LoupeError.from(thrown))];
+    show([noGgufItem(LoupeError.from(thrown))]);
   }
+}
+
+/** Shows the types with their sizes, then again and again with the errors that were measured meanwhile. */
+async function showFigures(
+  engine: EngineClient,
+  file: string,
+  types: readonly GgufFileType[],
+  settings: GgufSettings,
+  show: (items: readonly Choice<GgufFileType>[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const plans = await plansOf(engine, file, types, settings, signal);
+  show(fileTypeItems(types, plans));
+  const measure = (type: GgufFileType) =>
+    engine.call(
+      'ggufError',
+      { path: file, gguf: optionsOf(type, settings), sampleValues: mixSampleValues },
+      { signal },
+    );
+  await measureTypes(plans, measure, (errors) => show(fileTypeItems(types, plans, errors)), signal);
 }
 
 function plansOf(
@@ -134,10 +172,15 @@ function plansOf(
   return planTypes(types, plan, signal);
 }
 
-const optionsOf = ({ name }: GgufFileType, { allowRequantize, imatrix }: GgufSettings): GgufOptions => ({
-  fileType: name,
+/** Types of floats take no rules: everything becomes that type. */
+const optionsOf = (
+  fileType: GgufFileType,
+  { allowRequantize, imatrix, rules = [] }: GgufSettings,
+): GgufOptions => ({
+  fileType: fileType.name,
   allowRequantize,
   ...(imatrix === undefined ? {} : { imatrix }),
+  ...(rules.length === 0 || floatFileTypes.includes(fileType) ? {} : { rules }),
 });
 
 /** False for a model of floats; asks about one that is quantized already, and gives undefined when left. */

@@ -2,13 +2,16 @@
 import * as path from 'node:path';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { CheckpointBrief, QuantizeReport } from '../protocol/engineApi';
+import type { CheckpointBrief, GgufError, QuantizeReport } from '../protocol/engineApi';
 import { type GgufFileType, ggufFileTypes } from '../quant/gguf/fileTypes';
 import { roomText } from './roomText';
 import type { Choice } from './schemeMenu';
 
 /** The plan of each file type that was asked for, or why it cannot be. */
 export type TypePlans = ReadonlyMap<GgufFileType, QuantizeReport | LoupeError>;
+
+/** The mean error of each file type that was measured, or why it cannot be. */
+export type TypeErrors = ReadonlyMap<GgufFileType, GgufError | LoupeError>;
 
 const named = (name: string): GgufFileType => ggufFileTypes.find((type) => type.name === name)!;
 
@@ -43,16 +46,48 @@ export async function planTypes(
   return plans;
 }
 
-/** Each type with its size, as soon as that is known; one that cannot be says why. */
+/** Searches over lattices take many times as long as other types: what most people look for comes before them. */
+const isSlow = ({ type }: GgufFileType): boolean => /^IQ[123]/.test(type);
+
+/**
+ * Measures every type that can be written, the usual one first, one after another since they share what is measured of a tensor;
+ * `tell` hears of each. Ends early when the signal fires.
+ */
+export async function measureTypes(
+  plans: TypePlans,
+  measure: (type: GgufFileType) => Promise<GgufError>,
+  tell: (errors: TypeErrors) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const errors = new Map<GgufFileType, GgufError | LoupeError>();
+  const place = (type: GgufFileType) => (type === usualType ? 0 : isSlow(type) ? 2 : 1);
+  const types = ggufFileTypes.filter((type) => {
+    const plan = plans.get(type);
+    return plan && !(plan instanceof LoupeError) && !needsMatrix(plan);
+  });
+  for (const type of types.toSorted((one, other) => place(one) - place(other))) {
+    const error = await measure(type).catch((thrown) => LoupeError.from(thrown));
+    if (signal.aborted) return;
+    errors.set(type, error);
+    tell(errors);
+  }
+}
+
+/** Each type with its size and error, as soon as these are known; one that cannot be says why. */
 export function fileTypeItems(
   types: readonly GgufFileType[],
   plans?: TypePlans | undefined,
+  errors?: TypeErrors | undefined,
 ): Choice<GgufFileType>[] {
   return types.map((value) => {
     const { name: label, detail } = value;
     const plan = plans?.get(value);
     if (!plan) return { value, label, detail };
-    const description = plan instanceof LoupeError ? `not for this model: ${plan.message}` : sizeText(plan);
+    const error = errors?.get(value);
+    const description =
+      plan instanceof LoupeError
+        ? `not for this model: ${plan.message}`
+        : [sizeText(plan), ...(error ? [errorText(error)] : [])].join(' \u00b7 ');
     return { value, label, detail, description };
   });
 }
@@ -66,14 +101,30 @@ export const noGgufItem = ({ message }: LoupeError): Choice<GgufFileType> => ({
   refused: true,
 });
 
-function sizeText({ bytesAfter, bytesBefore, bitsPerWeight = 0, warnings = [] }: QuantizeReport): string {
+function sizeText(plan: QuantizeReport): string {
+  const { bytesAfter, bytesBefore, bitsPerWeight = 0 } = plan;
   const percent = Math.round((100 * bytesAfter) / Math.max(1, bytesBefore));
-  const matrix = warnings.some((warning) => warning.includes('needs an importance matrix'));
   return [
     `${binarySize(bytesAfter)} (${percent} % of now)`,
     `${bitsPerWeight.toFixed(2)} bits per weight`,
-    ...(matrix ? ['needs an importance matrix'] : []),
+    ...(needsMatrix(plan) ? ['needs an importance matrix'] : []),
   ].join(' \u00b7 ');
+}
+
+const needsMatrix = ({ warnings = [] }: QuantizeReport): boolean =>
+  warnings.some((warning) => warning.includes('needs an importance matrix'));
+
+/** "error 7.2 % (22.9 dB), sampled": the root of the squared error over the squared values, and the same as SQNR. */
+function errorText(error: GgufError | LoupeError): string {
+  if (error instanceof LoupeError) return `cannot be measured: ${error.message}`;
+  return error.sampled ? `${figureText(error)}, sampled` : figureText(error);
+}
+
+/** "error 7.2 % (22.9 dB)". */
+export function figureText({ relative, sqnr }: Pick<GgufError, 'relative' | 'sqnr'>): string {
+  if (sqnr === null) return 'no error';
+  const percent = 100 * relative;
+  return `error ${percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2))} % (${sqnr.toFixed(1)} dB)`;
 }
 
 export type TargetAnswer = 'default' | 'other' | 'plan' | 'matrix' | 'no matrix';
@@ -83,7 +134,9 @@ export function targetItems(
   plan: QuantizeReport,
   type: GgufFileType,
   imatrix: string | undefined,
+  changes = 0,
 ): Choice<TargetAnswer>[] {
+  const isFloat = floatFileTypes.includes(type);
   const counts = new Map<string, number>();
   for (const { to } of plan.tensors) counts.set(to, (counts.get(to) ?? 0) + 1);
   const types = [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
@@ -97,12 +150,15 @@ export function targetItems(
     { value: 'other', label: 'Another file...', detail: 'Choose name and folder of the new file' },
     {
       value: 'plan',
-      label: 'Show what each tensor becomes',
+      label: isFloat ? 'Show what each tensor becomes' : 'Show what each tensor becomes, or change it',
       description: types.join(', '),
-      detail: [`${plan.tensors.length} tensors`, ...(plan.warnings ?? [])].join('. '),
+      detail: [
+        `${plan.tensors.length} tensors${changes === 0 ? '' : `, ${changes === 1 ? 'a change' : `${changes} changes`} by you`}`,
+        ...(plan.warnings ?? []),
+      ].join('. '),
     },
   ];
-  if (floatFileTypes.includes(type)) return items;
+  if (isFloat) return items;
   if (imatrix !== undefined)
     return [
       ...items,

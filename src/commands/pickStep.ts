@@ -1,5 +1,6 @@
 /** One step of a dialog of quick picks. */
 import * as vscode from 'vscode';
+import { LiveLines } from './liveLines';
 import type { Choice } from './schemeMenu';
 
 /** What a step led to. */
@@ -13,7 +14,7 @@ export function pick<T>(
     totalSteps: number;
     placeholder: string;
     active?: T | undefined;
-    /** Shows other items once more is known, if nobody has chosen among them yet; the signal fires when the step is over. */
+    /** Shows the items anew as more gets known of them; the signal fires when the step is over. */
     update?:
       | ((show: (items: readonly Choice<T>[]) => void, signal: AbortSignal) => Promise<void>)
       | undefined;
@@ -45,20 +46,20 @@ export function pick<T>(
       quickPick.busy = true;
       items.then((choices) => show(choices, options.active), fail);
     } else show(items, options.active);
+    const live = new LiveLines(
+      quickPick,
+      (one, other) => one.value === other.value && isSeparator(one) === isSeparator(other),
+    );
     if (options.update) {
       quickPick.busy = true;
       quickPick.keepScrollPosition = true;
       const showAgain = (choices: readonly Choice<T>[]) => {
-        if (isOver.signal.aborted) return;
-        quickPick.busy = false;
-        // New lines begin at the first one again: who has moved on by now keeps the lines that are there.
-        const [active] = quickPick.activeItems;
-        const first = quickPick.items.find((item) => !isSeparator(item) && isFound(item, quickPick.value));
-        const isAtFirst = active === undefined || active === first;
-        if (isAtFirst) show(choices, undefined);
-        else if (quickPick.value === '' && active.value === options.active) show(choices, options.active);
+        if (!isOver.signal.aborted) live.offer(choices);
       };
-      options.update(showAgain, isOver.signal).catch(fail);
+      const updated = options.update(showAgain, isOver.signal);
+      updated.then(() => {
+        if (!isOver.signal.aborted) quickPick.busy = false;
+      }, fail);
     }
     if (options.step > 1) quickPick.buttons = [vscode.QuickInputButtons.Back];
     quickPick.onDidTriggerButton(() => finish({ kind: 'back' }));
@@ -70,6 +71,7 @@ export function pick<T>(
     quickPick.onDidHide(() => finish({ kind: 'escape' }));
     const finish = (answer: Answer<T>) => {
       isOver.abort();
+      live.dispose();
       resolve(answer);
       quickPick.dispose();
     };
@@ -78,8 +80,3 @@ export function pick<T>(
 }
 
 const isSeparator = ({ kind }: vscode.QuickPickItem): boolean => kind === vscode.QuickPickItemKind.Separator;
-
-/** Whether a line is among those that are shown for a text, as nearly as can be told from here. */
-function isFound({ label, detail = '' }: vscode.QuickPickItem, typed: string): boolean {
-  return `${label}\n${detail}`.toLowerCase().includes(typed.toLowerCase());
-}

@@ -13,7 +13,7 @@ import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
 import { isWritable, mediumOf } from '../quant/writable';
 import { backendItems } from './backendItems';
-import { askGgufTarget, type GgufSettings, ggufItems } from './ggufDialog';
+import { askGgufTarget, type GgufSettings, showGguf } from './ggufDialog';
 import { fileTypeItems } from './ggufMenu';
 import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
@@ -70,8 +70,11 @@ export async function askQuantizeChoice(
         {
           ...{ title, step, totalSteps, placeholder: 'Scheme', active: scheme },
           update: offersGguf
-            ? async (show, signal) =>
-                show(offeredItems(mode, file, await ggufItems(engine, file, settings, signal)))
+            ? (show, signal) => {
+                const showBeside = (gguf: readonly Choice<GgufFileType>[]) =>
+                  show(offeredItems(mode, file, gguf));
+                return showGguf(engine, file, settings, showBeside, signal);
+              }
             : undefined,
         },
         offeredItems(mode, file, offersGguf ? fileTypeItems(writableFileTypes) : []),

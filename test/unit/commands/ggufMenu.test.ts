@@ -3,6 +3,7 @@ import {
   closestFloatType,
   fileTypeItems,
   floatFileTypes,
+  measureTypes,
   noGgufItem,
   planItems,
   planTypes,
@@ -10,7 +11,7 @@ import {
   usualType,
 } from '../../../src/commands/ggufMenu';
 import { LoupeError } from '../../../src/errors';
-import type { QuantizeReport } from '../../../src/protocol/engineApi';
+import type { GgufError, QuantizeReport } from '../../../src/protocol/engineApi';
 import { type GgufFileType, ggufFileTypes } from '../../../src/quant/gguf/fileTypes';
 
 const named = (name: string) => ggufFileTypes.find((type) => type.name === name)!;
@@ -48,6 +49,47 @@ describe('the menu of GGUF types', () => {
       ['IQ2_M', '2.00 MiB (25 % of now) · 4.85 bits per weight · needs an importance matrix'],
       ['Q2_K', 'not for this model: its rows are odd'],
       ['F16', '2.00 MiB (25 % of now) · 4.85 bits per weight'],
+    ]);
+  });
+
+  it('shows errors as they come in, the usual type first and slow ones last, and why there is none', async () => {
+    const [iq3, q2, iq4] = [named('IQ3_S'), named('Q2_K'), named('IQ4_NL')];
+    const plans = new Map<GgufFileType, QuantizeReport | LoupeError>([
+      [iq3, plan()],
+      [iq2, plan({ warnings: ['x.weight needs an importance matrix'] })],
+      [iq4, plan()],
+      [f16, plan()],
+      [q2, new LoupeError('refused', 'its rows are odd')],
+      [usualType, plan()],
+    ]);
+    const error = (relative: number): GgufError => ({
+      ...{ relative, sqnr: relative === 0 ? null : -20 * Math.log10(relative) },
+      ...{ sampled: relative > 0, tensors: [] },
+    });
+    const asked: string[] = [];
+    const told: number[] = [];
+    const measured = async (type: GgufFileType) => {
+      asked.push(type.name);
+      if (type === iq4) throw new LoupeError('non-finite', 'x.weight holds NaN');
+      return error(type === f16 ? 0 : type === iq3 ? 0.25 : 0.0721);
+    };
+    let items = fileTypeItems([...plans.keys()], plans);
+    const { signal } = new AbortController();
+    const tell: Parameters<typeof measureTypes>[2] = (errors) => {
+      told.push(errors.size);
+      items = fileTypeItems([...plans.keys()], plans, errors);
+    };
+    await measureTypes(plans, measured, tell, signal);
+    expect(asked).toEqual(['Q4_K_M', 'IQ4_NL', 'F16', 'IQ3_S']);
+    expect(told).toEqual([1, 2, 3, 4]);
+    const ends = items.map(({ description = '' }) => description.replace('2.00 MiB (25 % of now) · ', ''));
+    expect(ends).toEqual([
+      '4.85 bits per weight · error 25 % (12.0 dB), sampled',
+      '4.85 bits per weight · needs an importance matrix',
+      '4.85 bits per weight · cannot be measured: x.weight holds NaN',
+      '4.85 bits per weight · no error',
+      'not for this model: its rows are odd',
+      '4.85 bits per weight · error 7.2 % (22.8 dB), sampled',
     ]);
   });
 
