@@ -12,6 +12,8 @@ export interface QuantizeChoice extends SchemeChoice {
   readonly recipe?: Recipe | undefined;
   /** Of a GGUF output, instead of the scheme: the file type and what goes with it. */
   readonly gguf?: GgufOptions | undefined;
+  /** Largest size of the output's files; undefined: the model's own shards. */
+  readonly maxShardBytes?: number | undefined;
   /** Absolute folder to write; undefined: the default beside the model. */
   readonly out: string | undefined;
 }
@@ -35,12 +37,13 @@ export const targetOf = ({ open }: Pick<QuantizeReport, 'open'>): string =>
 export function dryRun(
   engine: EngineClient,
   file: string,
-  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf'>,
+  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf' | 'maxShardBytes'>,
 ): Promise<QuantizeReport> {
   return engine.call('quantize', {
     path: file,
     ...chosenOptions(choice),
     gguf: choice.gguf,
+    maxShardBytes: choice.maxShardBytes,
     backend: 'cpu',
     overwrite: true,
     pure: false,

@@ -104,7 +104,7 @@ export class QuantizeCommands {
     const asked: QuantizeOrder = {
       ...choice,
       overwrite: given.overwrite ?? false,
-      maxShardBytes: given.maxShardBytes,
+      maxShardBytes: given.maxShardBytes ?? choice.maxShardBytes,
       keepFinished: given.keepFinished ?? setting,
       resume: given.resume ?? false,
       label: '',

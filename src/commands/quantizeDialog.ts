@@ -5,13 +5,14 @@ import { readBackendSetting } from '../editor/backendSetting';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { BackendName } from '../protocol/engineApi';
+import type { BackendName, QuantizeReport } from '../protocol/engineApi';
 import type { GgufFileType } from '../quant/gguf/fileTypes';
 import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
 import type { Scheme } from '../quant/scheme';
 import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
 import { isWritable, mediumOf } from '../quant/writable';
+import { askShardSize } from './askShardSize';
 import { backendItems } from './backendItems';
 import { askGgufTarget, type GgufSettings, showGguf } from './ggufDialog';
 import { fileTypeItems } from './ggufMenu';
@@ -19,6 +20,7 @@ import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
 import { type Choice, type Mode, refusedItems, schemeItems, variantsOf } from './schemeMenu';
+import { shardItem } from './shardMenu';
 
 type Offered = Scheme | GgufFileType;
 
@@ -114,7 +116,7 @@ export async function askQuantizeChoice(
       answer = chosen;
     } else {
       const chosen = await askTarget(title, step, totalSteps, engine, file, variant!);
-      if (chosen.kind === 'value') return { ...variant!, backend, out: chosen.value };
+      if (chosen.kind === 'value') return { ...variant!, backend, ...chosen.value };
       answer = chosen;
     }
     if (answer.kind === 'escape') return undefined;
@@ -143,6 +145,9 @@ async function withSizes(
   return Promise.all(planned);
 }
 
+type Target = Pick<QuantizeChoice, 'out' | 'maxShardBytes'>;
+
+/** Where to write. One more line leads to the sizes of the files, and back. */
 async function askTarget(
   title: string,
   step: number,
@@ -150,11 +155,31 @@ async function askTarget(
   engine: EngineClient,
   file: string,
   choice: SchemeChoice,
-): Promise<Answer<string | undefined>> {
-  const plan = await dryRun(engine, file, choice);
+): Promise<Answer<Target>> {
+  const head = { title, step, totalSteps };
+  const planOf = (maxShardBytes: number | undefined) => dryRun(engine, file, { ...choice, maxShardBytes });
+  let maxShardBytes: number | undefined;
+  for (;;) {
+    const plan = await planOf(maxShardBytes);
+    const chosen = await pick({ ...head, placeholder: 'Where to write' }, targetItems(plan, maxShardBytes));
+    if (chosen.kind !== 'value') return chosen;
+    if (chosen.value === 'default') return { kind: 'value', value: { out: undefined, maxShardBytes } };
+    if (chosen.value === 'other') {
+      const out = await askFolder(targetOf(plan));
+      return out === undefined ? { kind: 'escape' } : { kind: 'value', value: { out, maxShardBytes } };
+    }
+    const size = await askShardSize(head, maxShardBytes, planOf);
+    if (size.kind === 'escape') return size;
+    if (size.kind === 'value') maxShardBytes = size.value;
+  }
+}
+
+type TargetAnswer = 'default' | 'other' | 'shards';
+
+function targetItems(plan: QuantizeReport, maxShardBytes: number | undefined): Choice<TargetAnswer>[] {
   const target = targetOf(plan);
   const isFile = target === plan.open;
-  const chosen = await pick<'default' | 'other'>({ title, step, totalSteps, placeholder: 'Where to write' }, [
+  return [
     {
       value: 'default',
       label: path.basename(target),
@@ -166,10 +191,13 @@ async function askTarget(
       label: 'Another folder...',
       detail: `Choose where the new ${isFile ? 'file' : 'folder'} goes`,
     },
-  ]);
-  if (chosen.kind !== 'value' || chosen.value === 'default') {
-    return chosen.kind === 'value' ? { kind: 'value', value: undefined } : chosen;
-  }
+    // An ONNX model is never cut.
+    ...(isFile ? [] : [shardItem<TargetAnswer>('shards', maxShardBytes, plan)]),
+  ];
+}
+
+/** A target of the same name in a folder that is asked for; undefined when left. */
+async function askFolder(target: string): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({
     title: 'Folder to write the quantized model into',
     canSelectFiles: false,
@@ -178,6 +206,5 @@ async function askTarget(
     openLabel: 'Write Here',
     defaultUri: vscode.Uri.file(path.dirname(target)),
   });
-  if (!picked?.[0]) return { kind: 'escape' };
-  return { kind: 'value', value: path.join(picked[0].fsPath, path.basename(target)) };
+  return picked?.[0] && path.join(picked[0].fsPath, path.basename(target));
 }

@@ -232,6 +232,8 @@ export interface QuantizeReport {
   readonly backend: BackendUse;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Of the output's weights; left out where two checkpoints were compared. */
+  readonly fileCount?: number | undefined;
   /** Of a dry run: what writing takes on the target's disk, and what is free there where the system tells. */
   readonly space?: { readonly neededBytes: number; readonly freeBytes?: number | undefined } | undefined;
   /** Of a dry run: what an interrupted job kept for the target. */

@@ -52,6 +52,7 @@ export function quantizeReport(
     backend,
     bytesBefore: plan.bytesBefore,
     bytesAfter: plan.bytesAfter,
+    fileCount: plan.shards.length,
     ...(plan.fileType === undefined ? {} : { bitsPerWeight: bitsPerWeight(plan) }),
     seconds: (performance.now() - started) / 1000,
     tensors: inCatalogueOrder(checkpoint, rows),
