@@ -12,6 +12,7 @@ import type { CheckpointOrigin } from './checkpointOrigin';
 import { CheckpointSession } from './checkpointSession';
 import { changeNotice } from './checkpointWatcher';
 import type { FindingDiagnostics } from './findingDiagnostics';
+import { memoryHandlers } from './memoryHost';
 import { pickTensor } from './pickTensor';
 import { sensitivityHandlers } from './sensitivityHost';
 import { readViewSettings } from './viewSettings';
@@ -155,6 +156,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         catalogue: () => session.catalogue(),
         diskPath: () => session.diskPath(),
       }),
+      ...memoryHandlers(this.engine, () => session.catalogue()),
       ready: async () => {
         try {
           const catalogue = await session.catalogue(stale);

@@ -20,7 +20,7 @@ import { ggufTypeChoicesJob } from './ggufTypeChoicesJob';
 import { listHubChoices, openHubModel } from './hubModels';
 import { importanceJob } from './importanceJob';
 import type { Engine } from './jobs';
-import { memoryDevices } from './memory/memoryDevices';
+import { memoryChoices } from './memory/memoryDevices';
 import { memoryJob } from './memory/memoryJob';
 import { metadataSliceJob } from './metadataSliceJob';
 import { deletionPlan } from './models/deletionPlan';
@@ -107,7 +107,7 @@ const handlers: Handlers<EngineContract> = {
   listModels: ({ files, caches }) => listModels(files, caches),
   duplicateModels: ({ models }, context) => duplicateModels(models, context),
   deletionPlan: ({ model }) => deletionPlan(model),
-  memoryDevices,
+  memoryChoices,
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),

@@ -74,6 +74,7 @@ function schemeSize(
   return {
     scheme: scheme.name,
     label: scheme.label,
+    family: scheme.family,
     bytes,
     bitsPerWeight: elements === 0 ? 0 : (8 * bytes) / elements,
     quantized,

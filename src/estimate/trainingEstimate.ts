@@ -127,8 +127,9 @@ export class Training {
       ['overhead', memoryBytes - roomBytes],
     ];
     const { ranks } = this.setting;
-    const notes = [];
-    if (ranks > 1 || set.gpus.length > 1) notes.push('Of one rank, on one GPU of its own.');
+    const notes: string[] = [];
+    if (set.kind === 'gpu' && (ranks > 1 || set.gpus.length > 1))
+      notes.push('Of one rank, on one GPU of its own.');
     if (set.gpus.length > 1 && set.gpus.length !== ranks)
       notes.push(
         `The estimate is of ${ranks} ${ranks === 1 ? 'GPU' : 'GPUs'}, and here are ${set.gpus.length}.`,

@@ -22,6 +22,8 @@ export interface CacheMemory {
 export interface SchemeSize {
   readonly scheme: string;
   readonly label: string;
+  /** The scheme's: "ggml" for types of GGUF files. */
+  readonly family: string;
   /** Of all weights: quantized ones with their scales, the others as they are. */
   readonly bytes: number;
   readonly bitsPerWeight: number;

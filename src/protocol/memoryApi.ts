@@ -30,17 +30,19 @@ export type MemoryParams = Omit<MemoryRequest, 'gpus' | 'devices'> & {
   readonly devices?: readonly string[] | undefined;
 } & ({ readonly path: string } | { readonly config: string });
 
-/** What there is to fit on. */
-export interface MemoryDevices {
+/** What a setting can be made of. */
+export interface MemoryChoices {
   /** GPUs of this machine whose memory is told. */
   readonly here: readonly GpuRoom[];
   readonly ramBytes: number;
   /** GPUs that others have, from small to large. */
   readonly common: readonly GpuRoom[];
+  /** Types of the cache. */
+  readonly cacheDtypes: readonly string[];
 }
 
 export type MemoryContract = {
   /** From headers, or from a config.json alone: nothing else is read. */
   memory: { params: MemoryParams; result: MemoryEstimate };
-  memoryDevices: { params: Record<string, never>; result: MemoryDevices };
+  memoryChoices: { params: Record<string, never>; result: MemoryChoices };
 };

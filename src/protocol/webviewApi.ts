@@ -14,6 +14,7 @@ import type {
   TensorStats,
   Tile,
 } from './engineApi';
+import type { MemoryPageContract } from './memoryPageApi';
 import type { SensitivityPageContract } from './sensitivityPageApi';
 
 /** Plain data of settings that the views honour. */
@@ -25,76 +26,77 @@ export interface ViewSettings {
 }
 
 /** Asked by the checkpoint page. */
-export type CheckpointHostContract = SensitivityPageContract & {
-  /** The page is ready; the host answers with what to show. A refused file is an answer, not a failure. */
-  ready: {
-    params: Record<string, never>;
-    result:
-      | {
-          ok: true;
-          catalogue: Catalogue;
-          settings: ViewSettings;
-          backend: string;
-          trusted: boolean;
-          /** Where the model came from, when it is no file of this machine; shown as a notice. */
-          origin?: string | undefined;
-        }
-      | { ok: false; error: SerializedError; fileName: string };
-  };
-  /** Statistics of one tensor, channels included. */
-  stats: { params: { tensor: number }; result: TensorStats | null };
-  /** Statistics of the given tensors (all: every index), channels summed up; progress comes in batches. */
-  analyze: {
-    params: { tensors: readonly number[] };
-    result: { done: number };
-    progress: {
-      batch: readonly { index: number; stats: TensorStats | null }[];
-      done: number;
-      total: number;
-      /** Undefined until there is something to measure. */
-      bytesPerSecond?: number | undefined;
-      secondsLeft?: number | undefined;
-      /** Nothing is read while no page of the checkpoint is shown. */
-      isPaused?: boolean | undefined;
+export type CheckpointHostContract = SensitivityPageContract &
+  MemoryPageContract & {
+    /** The page is ready; the host answers with what to show. A refused file is an answer, not a failure. */
+    ready: {
+      params: Record<string, never>;
+      result:
+        | {
+            ok: true;
+            catalogue: Catalogue;
+            settings: ViewSettings;
+            backend: string;
+            trusted: boolean;
+            /** Where the model came from, when it is no file of this machine; shown as a notice. */
+            origin?: string | undefined;
+          }
+        | { ok: false; error: SerializedError; fileName: string };
+    };
+    /** Statistics of one tensor, channels included. */
+    stats: { params: { tensor: number }; result: TensorStats | null };
+    /** Statistics of the given tensors (all: every index), channels summed up; progress comes in batches. */
+    analyze: {
+      params: { tensors: readonly number[] };
+      result: { done: number };
+      progress: {
+        batch: readonly { index: number; stats: TensorStats | null }[];
+        done: number;
+        total: number;
+        /** Undefined until there is something to measure. */
+        bytesPerSecond?: number | undefined;
+        secondsLeft?: number | undefined;
+        /** Nothing is read while no page of the checkpoint is shown. */
+        isPaused?: boolean | undefined;
+      };
+    };
+    /** While `analyze` runs: these tensors are on screen and come first. */
+    prioritize: { params: { tensors: readonly number[] }; result: undefined };
+    tile: {
+      params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
+      result: Tile;
+    };
+    /** A run of an array's values that the catalogue holds only the head of. */
+    metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
+    /** One tensor's values over any range, and how many lie beyond so many sigma. */
+    distribution: {
+      params: Omit<EngineContract['distribution']['params'], 'path' | 'generation'>;
+      result: EngineContract['distribution']['result'];
+    };
+    /** Has the user choose one of the checkpoint's tensors; null when they chose none. */
+    pickTensor: {
+      params: { title: string /** Left out of the list. */; except?: number | undefined };
+      result: number | null;
+    };
+    /** Runs an action of the host. */
+    action: {
+      params:
+        | { kind: 'quantize' }
+        /** Opens the tensor viewer. */
+        | { kind: 'viewTensor'; tensor: number }
+        | { kind: 'openAsText' }
+        | { kind: 'openAsHex' }
+        /** Shows a file of the checkpoint in the Explorer; without one, the file that was opened. */
+        | { kind: 'revealInExplorer'; file?: number | undefined }
+        | { kind: 'exportTensors' }
+        /** Opens the documentation of a finding's code. */
+        | { kind: 'findingHelp'; code: string }
+        | { kind: 'retry' }
+        | { kind: 'showProblems' }
+        | { kind: 'copy'; text: string };
+      result: undefined;
     };
   };
-  /** While `analyze` runs: these tensors are on screen and come first. */
-  prioritize: { params: { tensors: readonly number[] }; result: undefined };
-  tile: {
-    params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
-    result: Tile;
-  };
-  /** A run of an array's values that the catalogue holds only the head of. */
-  metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
-  /** One tensor's values over any range, and how many lie beyond so many sigma. */
-  distribution: {
-    params: Omit<EngineContract['distribution']['params'], 'path' | 'generation'>;
-    result: EngineContract['distribution']['result'];
-  };
-  /** Has the user choose one of the checkpoint's tensors; null when they chose none. */
-  pickTensor: {
-    params: { title: string /** Left out of the list. */; except?: number | undefined };
-    result: number | null;
-  };
-  /** Runs an action of the host. */
-  action: {
-    params:
-      | { kind: 'quantize' }
-      /** Opens the tensor viewer. */
-      | { kind: 'viewTensor'; tensor: number }
-      | { kind: 'openAsText' }
-      | { kind: 'openAsHex' }
-      /** Shows a file of the checkpoint in the Explorer; without one, the file that was opened. */
-      | { kind: 'revealInExplorer'; file?: number | undefined }
-      | { kind: 'exportTensors' }
-      /** Opens the documentation of a finding's code. */
-      | { kind: 'findingHelp'; code: string }
-      | { kind: 'retry' }
-      | { kind: 'showProblems' }
-      | { kind: 'copy'; text: string };
-    result: undefined;
-  };
-};
 
 /** Asked by the host of the checkpoint page. */
 export type CheckpointPageContract = {

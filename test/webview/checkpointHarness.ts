@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { themes } from '../../webview-ui/dev/themes';
+import { memoryAnswer } from './memoryAnswer';
 import { bundlePage, type OpenedPage, type OpenOptions, openPage, type PageFiles } from './pageInBrowser';
 
 export type { OpenOptions } from './pageInBrowser';
@@ -47,7 +48,7 @@ export const openHarness = (
   openPage(
     browser,
     files,
-    { page: 'checkpoint', host: 'fakeHost', ...themes[options.theme ?? 'dark'] },
+    { page: 'checkpoint', host: 'fakeHost', ...themes[options.theme ?? 'dark'], functions: { memoryAnswer } },
     options,
   );
 

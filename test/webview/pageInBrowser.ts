@@ -47,6 +47,8 @@ export interface PageDocument {
   readonly host: string;
   readonly kind: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** What the page's host can ask outside of the browser, by the name that it has in the page. */
+  readonly functions?: Readonly<Record<string, (text: string) => Promise<string>>> | undefined;
 }
 
 export interface OpenedPage {
@@ -82,6 +84,8 @@ export async function openPage(
     if (modelFolder) return route.fulfill({ body: readFileSync(join(modelFolder, name)) });
     return route.fulfill({ status: 404, body: '' });
   });
+  for (const [name, answer] of Object.entries(document.functions ?? {}))
+    await page.exposeFunction(name, answer);
   await page.goto(`${origin}/?${query}`);
   return { page, problems };
 }

@@ -3,7 +3,8 @@
  * made-up checkpoints. Loaded before the page's own script; the address says what to play.
  */
 import type { Catalogue, SensitivityCell } from '../../src/protocol/engineApi';
-import { LoupeError, Rpc, type RpcMessage } from '../../src/protocol/rpc';
+import type { MemoryChoices, MemoryEstimate } from '../../src/protocol/memoryApi';
+import { LoupeError, Rpc, type RpcMessage, type SerializedError } from '../../src/protocol/rpc';
 import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
 import {
@@ -128,6 +129,18 @@ function madeUpItem(
   index: number,
 ): string | number | boolean {
   return head[index] ?? (type === 'string' ? `▁piece${index}` : type === 'f32' ? -index / 10 : 1);
+}
+
+/** What the engine's own code answers, outside of the page: the browser's driver has put a function there. */
+async function answerOutside<T>(what: 'choices' | 'estimate', request: unknown): Promise<T> {
+  const answer = (window as unknown as Record<string, unknown>).memoryAnswer as
+    | ((text: string) => Promise<string>)
+    | undefined;
+  if (!answer) throw new LoupeError('unsupported', 'Nothing outside of this page answers.');
+  const text = await answer(JSON.stringify({ what, model: asked.get('memory') ?? 'llama', request }));
+  const { error, result } = JSON.parse(text) as { error?: SerializedError; result: T };
+  if (error) throw new LoupeError(error.code, error.message);
+  return result;
 }
 
 let receive: (message: RpcMessage) => void = () => undefined;
@@ -258,6 +271,16 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       return plainPlan(recipe, catalogue.name, catalogue.tensors.names, (tensor) =>
         comparedShape(tensor, catalogue),
       );
+    },
+    memoryChoices: async () => {
+      if (asked.get('memory') === 'wait') await new Promise(() => undefined);
+      return answerOutside<MemoryChoices>('choices', {});
+    },
+    memoryEstimate: async (request) => {
+      actions.push({ kind: 'memoryEstimate', request });
+      if (asked.get('memory') === 'fail') throw new LoupeError('engine-died', 'The compute process ended.');
+      await pause();
+      return answerOutside<MemoryEstimate>('estimate', request);
     },
     showErrors: async (request) => {
       actions.push({ kind: 'showErrors', ...request });

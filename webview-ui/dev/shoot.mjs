@@ -48,6 +48,12 @@ const tensors = async (page) => {
   await select(page, down);
 };
 
+async function memory(page) {
+  await page.getByTestId('tab-memory').click();
+  await page.getByTestId('memory-total').waitFor();
+  await page.waitForTimeout(300);
+}
+
 /** Name -> how to come there. */
 const shots = {
   dark: { query: fileQuery, act: tensors },
@@ -117,8 +123,41 @@ const shots = {
       await page.waitForTimeout(500);
     },
   },
-  memory: { query: fileQuery, act: (page) => page.getByTestId('tab-memory').click() },
-  memoryLight: { query: fileQuery, theme: 'light', act: (page) => page.getByTestId('tab-memory').click() },
+  memory: { query: fileQuery, act: memory },
+  memoryLight: { query: fileQuery, theme: 'light', height: 1500, act: memory },
+  memoryContrast: { query: fileQuery, theme: 'contrast', height: 1500, act: memory },
+  memoryContrastLight: { query: fileQuery, theme: 'contrastLight', height: 1200, act: memory },
+  memoryNarrow: { query: fileQuery, width: 600, height: 1600, act: memory },
+  memoryWide: {
+    query: fileQuery,
+    width: 2000,
+    height: 1200,
+    act: async (page) => {
+      await memory(page);
+      for (const gpu of ['RTX 4090', 'A100 80GB SXM', 'other']) {
+        await page.getByTestId('memory-add-device').selectOption(gpu);
+        if (gpu === 'other') await page.getByTestId('memory-add-size').fill('17');
+        await page.getByTestId('memory-add').click();
+        await page.waitForTimeout(200);
+      }
+      await page.locator('.bar-table summary').click();
+      await page.locator('[data-scheme="int8-absmax"] button').click();
+      await page.waitForTimeout(300);
+    },
+  },
+  memoryBare: { query: 'memory=bare', act: memory },
+  memoryFailed: { query: 'memory=fail', act: (page) => page.getByTestId('tab-memory').click() },
+  memoryTraining: {
+    query: fileQuery,
+    height: 1100,
+    act: async (page) => {
+      await memory(page);
+      await page.getByTestId('memory-mode-training').click();
+      await page.getByTestId('memory-ranks').fill('8');
+      await page.getByTestId('memory-zero').selectOption('2');
+      await page.waitForTimeout(400);
+    },
+  },
   metadata: { query: fileQuery, act: (page) => page.getByTestId('tab-metadata').click() },
   findings: { query: fileQuery, act: (page) => page.getByTestId('findings-button').click() },
   refused: { query: 'model=refused', act: (page) => page.getByTestId('refused').waitFor() },

@@ -1,4 +1,5 @@
 /** What survives hiding, moving and reloading the editor: plain data, checked when it comes back. */
+import { initialMemory, type MemoryState, restoreMemory } from './memoryState';
 import { type StatisticId, statistics } from './outlierStatistics';
 import { initialSensitivity, restoreSensitivity, type SensitivityState } from './sensitivityState';
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
@@ -49,6 +50,7 @@ export interface ViewState {
   readonly showStatistics: boolean;
   readonly outliers: OutliersState;
   readonly sensitivity: SensitivityState;
+  readonly memory: MemoryState;
 }
 
 export const initialViewState: ViewState = {
@@ -74,6 +76,7 @@ export const initialViewState: ViewState = {
     sort: { column: 'kurtosis', direction: 'descending' },
   },
   sensitivity: initialSensitivity,
+  memory: initialMemory,
 };
 
 const tabs: readonly string[] = tabIds;
@@ -122,6 +125,7 @@ export function restoreViewState(saved: unknown): ViewState {
     showStatistics: data.showStatistics === true,
     outliers: restoreOutliers(data.outliers),
     sensitivity: restoreSensitivity(data.sensitivity),
+    memory: restoreMemory(data.memory),
   };
 }
 

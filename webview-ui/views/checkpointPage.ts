@@ -11,7 +11,7 @@ import type { TabId, ViewState } from '../state/viewState';
 import { configView, sidecarsOf } from './configView';
 import { findingsView } from './findingsView';
 import { graphView, type OperatorOrder } from './graphView';
-import { memoryView } from './memoryView';
+import { MemoryView } from './memory/memoryView';
 import { metadataView } from './metadataView';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { openingView } from './openingView';
@@ -35,6 +35,7 @@ type Screen =
       readonly tensors: TensorsView;
       readonly outliers: OutliersView;
       readonly sensitivity: SensitivityView;
+      readonly memory: MemoryView;
       readonly metadata: readonly MetadataSection[];
       readonly tokenizer: TokenizerSummary | undefined;
       readonly sidecars: readonly Sidecar[];
@@ -155,6 +156,7 @@ export class CheckpointPage {
     this.screen.tensors.dispose();
     this.screen.outliers.dispose();
     this.screen.sensitivity.dispose();
+    this.screen.memory.dispose();
   }
 
   private open(answer: {
@@ -185,13 +187,13 @@ export class CheckpointPage {
       tensors: new TensorsView(session, this.context()),
       outliers: new OutliersView(session, this.context()),
       sensitivity: new SensitivityView(session, this.context(), this.host.rpc),
+      memory: new MemoryView(session, this.context(), this.host.rpc),
       metadata: metadataSections(catalogue.format, catalogue.metadata),
       tokenizer: tokenizerSummary(catalogue),
       sidecars: sidecarsOf(catalogue),
     };
     if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
-    if (this.state.tab === 'outliers') this.screen.outliers.shown();
-    if (this.state.tab === 'sensitivity') this.screen.sensitivity.shown();
+    this.tellShown(this.screen, this.state.tab, false);
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
@@ -339,11 +341,15 @@ export class CheckpointPage {
   }
 
   private showTab(tab: TabId): void {
-    if (this.screen.kind === 'open' && tab === 'tensors') this.screen.tensors.shown();
-    if (this.screen.kind === 'open' && tab === 'outliers') this.screen.outliers.shown();
-    if (this.screen.kind === 'open' && tab === 'sensitivity') this.screen.sensitivity.shown();
+    if (this.screen.kind === 'open') this.tellShown(this.screen, tab, true);
     this.patch({ tab });
     requestAnimationFrame(() => revealTab(tab));
+  }
+
+  /** Tabs that ask for something do so once they are looked at; `isBack`: not for the first time. */
+  private tellShown(screen: OpenScreen, tab: TabId, isBack: boolean): void {
+    if (tab === 'tensors' && isBack) screen.tensors.shown();
+    if (tab === 'outliers' || tab === 'sensitivity' || tab === 'memory') screen[tab].shown();
   }
 
   private panel(screen: OpenScreen): TemplateResult {
@@ -353,7 +359,7 @@ export class CheckpointPage {
       case 'sensitivity':
         return screen.sensitivity.render();
       case 'memory':
-        return memoryView(screen.session);
+        return screen.memory.render();
       case 'metadata':
         return metadataView(screen.session, screen.metadata, this.state.metadataFilter, {
           filter: (metadataFilter) => this.patch({ metadataFilter }),

@@ -2,8 +2,9 @@
 import { totalmem } from 'node:os';
 import { LoupeError } from '../../errors';
 import { bandwidthOf, commonGpus } from '../../estimate/gpuBandwidths';
+import { cacheDtypes } from '../../estimate/kvCache';
 import type { DeviceSet, GpuRoom } from '../../estimate/types';
-import type { MemoryDevices } from '../../protocol/memoryApi';
+import type { MemoryChoices } from '../../protocol/memoryApi';
 import { findGpus } from '../backends/gpus/findGpus';
 import { gpuModels } from '../backends/gpus/models';
 import { modelNamed } from '../backends/gpus/specifications';
@@ -11,9 +12,9 @@ import { modelNamed } from '../backends/gpus/specifications';
 /** One line for a machine of more GPUs would be a slip of the hand. */
 const mostAlike = 1024;
 
-/** What this machine has, and what others may have. */
-export async function memoryDevices(): Promise<MemoryDevices> {
-  return { here: await gpusHere(), ramBytes: totalmem(), common: commonGpus };
+/** What this machine has, what others may have, and the types that caches have. */
+export async function memoryChoices(): Promise<MemoryChoices> {
+  return { here: await gpusHere(), ramBytes: totalmem(), common: commonGpus, cacheDtypes };
 }
 
 /** The GPUs of all texts together. Throws `usage` as `deviceSet` does. */

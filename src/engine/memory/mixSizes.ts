@@ -43,6 +43,7 @@ export function mixSizes(checkpoint: Checkpoint): MixSizes {
       sizes.push({
         scheme: `gguf:${fileType.name.toLowerCase()}`,
         label: fileType.name,
+        family: 'ggml',
         bytes,
         bitsPerWeight: elements === 0 ? 0 : (8 * bytes) / elements,
         quantized,

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { deviceSet, gpuRooms, memoryDevices } from '../../../../src/engine/memory/memoryDevices';
+import { deviceSet, gpuRooms, memoryChoices } from '../../../../src/engine/memory/memoryDevices';
 
 const gibi = 2 ** 30;
 
@@ -50,7 +50,7 @@ describe('devices as people write them', () => {
   });
 
   it('knows GPUs that others have, all of which can be asked for by name', async () => {
-    const { common, ramBytes } = await memoryDevices();
+    const { common, ramBytes } = await memoryChoices();
     expect(ramBytes).toBe(totalmem());
     expect(common.length).toBeGreaterThan(20);
     for (const gpu of common) expect((await deviceSet(gpu.name)).gpus).toEqual([gpu]);

@@ -1,16 +1,16 @@
-/** Memory: what the weights take in each type, exact, beside what is on disk. */
+/** What the weights take in each type, exact, beside what is on disk. */
 import { html, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
-import { dtypeShares } from '../state/dtypeShares';
-import { formatBytes, formatInteger, formatParameters, formatShare } from '../state/format';
-import type { CheckpointSession } from '../state/session';
+import { dtypeShares } from '../../state/dtypeShares';
+import { formatBytes, formatInteger, formatParameters, formatShare } from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
 
 const share = (value: number) =>
   ref((element) => (element as HTMLElement | undefined)?.style.setProperty('--share', String(value)));
 
 const bitsOf: Readonly<Record<string, number>> = { F32: 32, 'F16/BF16': 16, INT8: 8, INT4: 4 };
 
-export function memoryView(session: CheckpointSession): TemplateResult {
+export function weightTables(session: CheckpointSession): TemplateResult {
   const { catalogue } = session;
   const { memory, bytes, parameters } = catalogue;
   const largest = Math.max(bytes, ...memory.map((entry) => entry.bytes), 1);
@@ -19,8 +19,7 @@ export function memoryView(session: CheckpointSession): TemplateResult {
   const bitsOnDisk = parameters > 0 ? (bytes * 8) / parameters : 0;
   const shares = dtypeShares(catalogue.tensors);
   const fileBytes = catalogue.files.reduce((sum, file) => sum + file.bytes, 0);
-  return html`<section class="page" data-testid="memory">
-    <h2>Weights of the whole model</h2>
+  return html`<h2>Weights of the whole model</h2>
     <p class="quiet lead">
       Exact bytes for ${formatInteger(parameters)} parameters (${formatParameters(parameters)}), all stored in one type. Scales,
       padding, activations and the key-value cache come on top.
@@ -84,6 +83,5 @@ export function memoryView(session: CheckpointSession): TemplateResult {
       <tfoot>
         <tr><th scope="row" class="quiet">Headers and padding</th><td class="number quiet">${formatInteger(Math.max(0, fileBytes - bytes))}</td></tr>
       </tfoot>
-    </table>
-  </section>`;
+    </table>`;
 }
