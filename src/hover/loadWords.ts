@@ -144,7 +144,11 @@ const readers: Readonly<Record<string, Reader>> = {
     if (count !== undefined && count >= 1 && count <= 1024) words.setting.tensorParallel = count;
   },
   kv_cache_dtype: cacheType('kvDtype', 'valueDtype'),
-  cache_type_k: cacheType('kvDtype'),
+  // The other of the two stays in F16.
+  cache_type_k: (words, value, name) => {
+    cacheType('kvDtype')(words, value, name);
+    words.setting.valueDtype ??= 'f16';
+  },
   cache_type_v: cacheType('valueDtype'),
   n_gpu_layers: readLayers,
   gpu_layers: readLayers,

@@ -41,11 +41,13 @@ export async function modelCostJob(
     const opened = await cache.once(resolved.path);
     const stamps = [...via, ...opened.stamps()];
     const { checkpoint } = opened;
+    // An editor opens a file; a shard stands for its set.
+    const opens = resolved.folder === resolved.path ? checkpoint.files[0]!.path : checkpoint.path;
     const name = place.kind === 'ollama' ? resolved.name : undefined;
     return await costOf(
       sourceFromCheckpoint(checkpoint),
       {
-        ...factsOf(checkpoint, checkpoint.path),
+        ...factsOf(checkpoint, opens),
         ...(name ? { name } : {}),
         stamps: stamps.length > mostStamps ? [] : stamps,
       },

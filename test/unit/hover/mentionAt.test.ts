@@ -240,6 +240,12 @@ describe('commands', () => {
     });
   }
 
+  it('leaves values in F16 where keys alone have a type', () => {
+    const found = at('shellscript', 'llama-cli -hf org/|some-model -ctk q8_0')?.load.setting;
+    expect(found).toMatchObject({ kvDtype: 'q8_0', valueDtype: 'f16' });
+    expect(at('shellscript', 'llama-cli -hf org/|m -ctv q8_0')?.load.setting.kvDtype).toBeUndefined();
+  });
+
   it('gives the columns of what stands in quotes and behind =', () => {
     for (const code of [
       'x --model="org/|some-model"',
