@@ -89,7 +89,7 @@ describe.skipIf(!executable)('the Memory tab', () => {
       for (let step = 0; step < 4; step++) await page.keyboard.press('ArrowRight');
       // 4,096 and four places of the slider: 6,144, 8,192, 12,288, 16,384.
       await expect.poll(async () => (await lastRequest(page)).context).toBe(16_384);
-      expect(await slider.getAttribute('aria-valuetext')).toBe('16,384 tokens');
+      await expect.poll(() => slider.getAttribute('aria-valuetext')).toBe('16,384 tokens');
       expect(await page.getByTestId('memory-context').inputValue()).toBe('16384');
       await expectShown(page);
       // Llama-3-8B keeps 131,072 bytes a token.
@@ -168,7 +168,9 @@ describe.skipIf(!executable)('the Memory tab', () => {
     await withPage({}, async (page) => {
       await page.getByTestId('memory-mode-use').focus();
       await page.keyboard.press('ArrowRight');
-      expect(await page.getByTestId('memory-mode-training').getAttribute('aria-checked')).toBe('true');
+      await expect
+        .poll(() => page.getByTestId('memory-mode-training').getAttribute('aria-checked'))
+        .toBe('true');
       await expect.poll(async () => (await lastRequest(page)).training).toMatchObject({ method: 'full' });
       await page.getByTestId('memory-ranks').fill('8');
       await page.getByTestId('memory-zero').selectOption('3');
