@@ -142,6 +142,12 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   const hubQuestions = new HubQuestions(engine, hub);
   command('askHub', (question: HubQuestion, at?: AskedAt) => askHub(hubQuestions, log, question, at));
   command('openCheckpoint', (given?: vscode.Uri | string) => openCheckpointCommand.open(given));
+  command('planMemory', async (given?: unknown) => {
+    const uri = await target(given);
+    if (!uri) return;
+    await editors.showMemory(uri);
+    await openCheckpointCommand.open(uri);
+  });
   command('quantize', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));

@@ -46,6 +46,8 @@ export class CheckpointDocument implements vscode.CustomDocument {
 export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProvider<CheckpointDocument> {
   private readonly pages = new Map<vscode.WebviewPanel, { page: Page; document: CheckpointDocument }>();
   private readonly documents = new Map<string, CheckpointDocument>();
+  /** Documents whose next page begins with its Memory tab. */
+  private readonly memoryFirst = new Set<string>();
 
   constructor(
     private readonly extensionUri: vscode.Uri,
@@ -67,6 +69,14 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
   /** The session of an open document. */
   session(uri: vscode.Uri): CheckpointSession | undefined {
     return this.documents.get(uri.toString())?.session;
+  }
+
+  /** Has an open page show its Memory tab, or the one that is opened next. */
+  async showMemory(uri: vscode.Uri): Promise<void> {
+    const key = uri.toString();
+    const open = [...this.pages.values()].filter(({ document }) => document.uri.toString() === key);
+    if (open.length === 0) this.memoryFirst.add(key);
+    for (const { page } of open) await page.call('run', { kind: 'showMemory' }).catch(() => undefined);
   }
 
   /** Tells every page that the compute process ended and comes back with the next request. */
@@ -170,6 +180,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
             backend: '',
             trusted: vscode.workspace.isTrusted,
             origin: session.originNotice,
+            tab: this.memoryFirst.delete(uri.toString()) ? ('memory' as const) : undefined,
           };
         } catch (thrown) {
           return {

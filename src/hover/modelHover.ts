@@ -23,6 +23,7 @@ export const hoverSelector: vscode.DocumentSelector = [
 /** The only commands that links in hovers run. */
 const linkedCommands = [
   'tensorLoupe.openCheckpoint',
+  'tensorLoupe.planMemory',
   'tensorLoupe.quantize',
   'tensorLoupe.askHub',
   'tensorLoupe.openFromHub',
@@ -188,6 +189,9 @@ function localLinks({ open }: ModelCost): string[] {
       'Show the tensors of this checkpoint',
     ),
   ];
+  links.push(
+    commandLink('Plan memory', 'tensorLoupe.planMemory', [open], 'What it takes in use, against GPUs'),
+  );
   if (/\.(safetensors|gguf|onnx)$|\.safetensors\.index\.json$/.test(open))
     links.push(
       commandLink('Quantize...', 'tensorLoupe.quantize', [open], 'Choose a scheme and write a smaller model'),

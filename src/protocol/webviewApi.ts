@@ -41,6 +41,8 @@ export type CheckpointHostContract = SensitivityPageContract &
             /** Where the model came from, when it is no file of this machine; shown as a notice. */
             origin?: string | undefined;
           }
+            /** The tab that was asked for with the editor. */
+            tab?: 'memory' | undefined;
         | { ok: false; error: SerializedError; fileName: string };
     };
     /** Statistics of one tensor, channels included. */
@@ -111,7 +113,7 @@ export type CheckpointPageContract = {
   /** Figures of an earlier analysis, in a few portions after `ready` was answered. */
   figures: { params: { batch: readonly { index: number; stats: TensorStats | null }[] }; result: undefined };
   /** Runs an action of the page, for commands and tests. */
-  run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' }; result: undefined };
+  run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' | 'showMemory' }; result: undefined };
 };
 
 /** A scheme beside that of an error report. */

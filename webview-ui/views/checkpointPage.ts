@@ -102,6 +102,7 @@ export class CheckpointPage {
         else this.focusFilter();
         return undefined;
       },
+        else if (kind === 'showMemory') this.showTab('memory');
     });
     this.memory = new PageMemory(this.host, () =>
       this.screen.kind === 'open' ? this.screen.session : undefined,
@@ -169,6 +170,7 @@ export class CheckpointPage {
     const { catalogue } = answer;
     const session = new CheckpointSession(
       catalogue,
+    tab?: 'memory' | undefined;
       answer.settings,
       answer.backend || this.backend,
       answer.trusted,
@@ -197,6 +199,7 @@ export class CheckpointPage {
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
+    if (answer.tab) this.patch({ tab: answer.tab });
     window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
   }
 

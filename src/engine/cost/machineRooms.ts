@@ -1,8 +1,6 @@
 /** Memories of this machine that a model may go into. */
-import { totalmem } from 'node:os';
-import { bandwidthOf } from '../../estimate/gpuBandwidths';
 import type { GpuRoom } from '../../estimate/types';
-import { findGpus } from '../backends/gpus/findGpus';
+import { memoryChoices } from '../memory/memoryDevices';
 
 export interface MachineRooms {
   readonly gpus: readonly GpuRoom[];
@@ -22,17 +20,9 @@ export function machineRooms(): Promise<MachineRooms> {
 }
 
 async function findRooms(): Promise<MachineRooms> {
-  const gpus = await findGpus().catch(() => []);
-  return {
-    gpus: gpus.flatMap(({ name, memoryBytes }) =>
-      memoryBytes === undefined ? [] : [{ name, memoryBytes, bytesPerSecond: bandwidthOf(name) }],
-    ),
-    memory: { name: 'memory', memoryBytes: memoryOfThisMachine() },
-  };
-}
-
-/** A container may have less than the machine. */
-function memoryOfThisMachine(): number {
+  const { here, ramBytes } = await memoryChoices();
+  // A container may have less than the machine.
   const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const memoryBytes = limit > 0 ? Math.min(limit, ramBytes) : ramBytes;
+  return { gpus: here, memory: { name: 'memory', memoryBytes } };
 }
