@@ -128,7 +128,7 @@ export class Fitting {
       const { gpus, kind } = this.set;
       const { cache, compute } = workingMemory(
         this.source,
-        { ...this.setting, context, batch },
+        { ...this.setting, context, batch, onProcessor: kind === 'ram' },
         this.isParallel ? gpus.length : 1,
       );
       working = {

@@ -132,11 +132,15 @@ function languageConfig(config: ModelConfig): ModelConfig {
 /** Undefined for models whose configs speak of something else than a decoder. */
 function computeShape(config: ModelConfig): ComputeShape | undefined {
   try {
-    const { hidden, heads } = attentionShape(config);
+    const { hidden, heads, kvHeads, headWidth } = attentionShape(config);
     const feedForward = config.optionalCount(['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size']);
     const vocabulary = config.count('vocab_size');
     const layers = config.optionalCount(['num_hidden_layers', 'n_layer', 'n_layers']);
-    return { hidden, heads, vocabulary, layers, feedForward: feedForward ?? 4 * hidden };
+    return {
+      ...{ hidden, heads, vocabulary, layers },
+      feedForward: feedForward ?? 4 * hidden,
+      keyWidth: kvHeads * headWidth,
+    };
   } catch {
     return undefined;
   }

@@ -15,6 +15,8 @@ export interface MemorySetting {
   readonly kvDtype: string;
   readonly valueDtype?: string | undefined;
   readonly flashAttention: boolean;
+  /** undefined: on devices. */
+  readonly onProcessor?: boolean | undefined;
 }
 
 /** What depends on how the model is used, and not on its weights. */

@@ -88,6 +88,44 @@ function logOf(
   ];
 }
 
+/** [hidden, heads, heads of keys, layers, vocabulary, width of the feed-forward part] */
+const llamaOf = ([hidden, heads, kvHeads, layers, vocabulary, feedForward]: readonly number[]): Config => ({
+  model_type: 'llama',
+  hidden_size: hidden,
+  num_attention_heads: heads,
+  num_key_value_heads: kvHeads,
+  num_hidden_layers: layers,
+  vocab_size: vocabulary,
+  intermediate_size: feedForward,
+});
+const demo = llamaOf([256, 8, 4, 4, 288, 768]);
+const stories = llamaOf([64, 8, 4, 5, 512, 172]);
+
+/** What llama.cpp's log tells on a processor: the cache, and the buffer for computing. */
+function onProcessor(
+  name: string,
+  config: Config,
+  [context, ubatch]: readonly [number, number],
+  [cache, compute]: readonly [number, number],
+  { flashAttention = false, keyDtype = 'f16' } = {},
+): EstimateCase[] {
+  const common = { runtime: 'llama.cpp', context, batch: 1, ubatch } as const;
+  const shape = { ...shapeOf(config), keyWidth: (config.hidden_size as number) / 2 };
+  const setting = { ...common, flashAttention, elementBytes: 2, onProcessor: true };
+  const of = `${name}, ${context} tokens, ${ubatch} at once, ${flashAttention ? 'flash attention, ' : ''}${keyDtype} cache, processor`;
+  const kv = kvCache(cachePlan(config), { ...common, keyDtype }).bytes;
+  const told = { unit: 'MiB', source: 'log of node-llama-cpp 3.22.1' };
+  return [
+    { ...told, what: `KV cache of ${of}`, published: cache, ours: kv / mebi },
+    {
+      ...told,
+      what: `compute buffer of ${of}`,
+      published: compute,
+      ours: computeMemory(shape, setting).activations / mebi,
+    },
+  ];
+}
+
 const log = 'a log that was published';
 const labonne = 'M. Labonne, Introduction to Weight Quantization';
 const malireddi = 'S. R. Malireddi, Optimizing LLMs through Quantization';
@@ -199,6 +237,15 @@ export const estimateCases: readonly EstimateCase[] = [
   ...logOf('Mistral-7B', mistral, 2048, [256, 164, 12.01], 'fedora-copr/logdetective#106'),
   ...logOf('Mistral-7B', mistral, 32768, [4096, 2144, 72.01], 'fedora-copr/logdetective#106'),
   ...logOf('Qwen2.5-7B', qwen7, 4096, [224, 304, 15.01], log, true),
+  ...onProcessor('demo-llama-3m', demo, [1024, 512], [2, 21.0098]),
+  ...onProcessor('demo-llama-3m', demo, [4096, 512], [8, 75.0098]),
+  ...onProcessor('demo-llama-3m', demo, [4096, 512], [8, 10.5137], { flashAttention: true }),
+  ...onProcessor('demo-llama-3m', demo, [4096, 512], [4.25, 10.5137], {
+    flashAttention: true,
+    keyDtype: 'q8_0',
+  }),
+  ...onProcessor('stories260K', stories, [4096, 512], [2.5, 72.7598]),
+  ...onProcessor('stories260K', stories, [4096, 256], [2.5, 2.7607], { flashAttention: true }),
   {
     what: 'attention across of Whisper base, whisper.cpp',
     unit: 'MB',
