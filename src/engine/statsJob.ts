@@ -111,8 +111,9 @@ class Analysis {
     this.signal.addEventListener('abort', onAbort, { once: true });
     try {
       const { size } = this.pool;
-      // A large tensor fills all workers by itself; a second one is begun so that its end leaves none idle.
-      await runWeighted(statsUnits(tensors, size), 2 * (size + 1), this.stop, (unit) => this.work(unit));
+      // A large tensor fills all workers by itself; a second one is begun so that its end leaves none idle, and a third so
+      // that a disk has something to read meanwhile.
+      await runWeighted(statsUnits(tensors, size), 3 * (size + 1), this.stop, (unit) => this.work(unit));
       throwIfAborted(this.signal);
     } finally {
       this.signal.removeEventListener('abort', onAbort);

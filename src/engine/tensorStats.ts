@@ -93,9 +93,9 @@ async function guessBands(
   options: TaskOptions,
 ): Promise<SigmaGuess | undefined> {
   if (all.length === 0 || (!source.packed && histogramKindOf(source.dtype) !== 'f32')) return undefined;
-  const bands = bandsAround(
-    await pool.run({ kind: 'sample', source, blocks: sampleBlocks(source) }, options),
-  );
+  // All parts wait for it, so that it goes before the parts of other tensors.
+  const task = { kind: 'sample', source, blocks: sampleBlocks(source) } as const;
+  const bands = bandsAround(await pool.run(task, { ...options, urgent: true }));
   return bands && { bands, merged: new SigmaBands(bands) };
 }
 

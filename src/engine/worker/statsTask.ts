@@ -3,7 +3,7 @@ import type { SigmaCounts } from '../../kernels/kernels';
 import type { Bands } from '../../kernels/valueFolds';
 import { wideDtypes } from '../../numeric/dtypes';
 import type { TensorStats } from '../../protocol/engineApi';
-import { finalizeStats, type SigmaThresholds, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
+import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
 import { centralMoments, mergeMoments, noMoments } from '../../stats/moments';
 import type { CountedStats } from '../../stats/partialStats';
 import { histogramKindOf } from '../../stats/patterns';
@@ -12,7 +12,7 @@ import { NonFiniteMet, SegmentStats } from '../../stats/segmentStats';
 import { bandsAround, SigmaBands } from '../../stats/sigmaBands';
 import { type Block, divide, sampleBlocks, segmentElements } from '../matrix';
 import type { TensorSource } from '../tensorSource';
-import type { CountTask, PartAnswer, SampleTask, StatsTask } from './task';
+import type { CountTask, PartAnswer, SampleAnswer, SampleTask, StatsTask } from './task';
 import type { WorkerContext } from './workerContext';
 
 export function runStats(context: WorkerContext, task: StatsTask): PartAnswer | TensorStats {
@@ -135,8 +135,8 @@ function feed(
 /** 3 and 6 standard deviations of the finite values of some blocks; undefined when there is none. */
 export function runSample(
   context: WorkerContext,
-  { source, blocks }: SampleTask,
-): SigmaThresholds | undefined {
+  { source, blocks, isLocal = false }: SampleTask,
+): SampleAnswer | undefined {
   const { kernels, reader, checkCancelled } = context;
   const isWide = fedType(source) === 'F64';
   const most = blocks.reduce((longest, { rows, columns }) => Math.max(longest, rows * columns), 0);
@@ -150,11 +150,12 @@ export function runSample(
     const sums = isWide ? kernels.moments64(pointer, elements, 0) : kernels.moments(pointer, elements, 0);
     moments = mergeMoments(moments, centralMoments(sums, 0));
   }
-  return sigmaThresholds({ moments });
+  const thresholds = sigmaThresholds({ moments });
+  return thresholds && { ...thresholds, isLocal };
 }
 
 /** The same for a part, with what it used of the kernels' memory given back. */
-function sample(context: WorkerContext, source: TensorSource): SigmaThresholds | undefined {
+function sample(context: WorkerContext, source: TensorSource): SampleAnswer | undefined {
   const mark = context.kernels.mark();
   const guess = runSample(context, { kind: 'sample', source, blocks: sampleBlocks(source) });
   context.kernels.reset(mark);

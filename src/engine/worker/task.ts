@@ -39,6 +39,13 @@ export interface SampleTask {
   readonly kind: 'sample';
   readonly source: TensorSource;
   readonly blocks: readonly Block[];
+  /** Set where the blocks are not from all over the tensor, so that the guess may be farther off. */
+  readonly isLocal?: boolean | undefined;
+}
+
+/** What a sample suggests, and whether it was of one part of the tensor alone. */
+export interface SampleAnswer extends SigmaThresholds {
+  readonly isLocal: boolean;
 }
 
 export interface PartAnswer {
@@ -248,7 +255,7 @@ export type Task =
 
 interface Results extends ViewResults, SensitivityResults {
   stats: PartAnswer | TensorStats;
-  sample: SigmaThresholds | undefined;
+  sample: SampleAnswer | undefined;
   statsBatch: StatsBatchResult;
   count: SigmaCounts;
   ranges: { readonly min: Float32Array; readonly max: Float32Array };

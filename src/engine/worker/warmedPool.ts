@@ -5,11 +5,11 @@
  */
 import { throwIfAborted } from '../../errors';
 import { findDtype } from '../../numeric/dtypes';
-import type { Block } from '../matrix';
+import { type Block, parts, sampleBlocks } from '../matrix';
 import type { TensorSource } from '../tensorSource';
 import type { TaskOptions, TaskRunner } from './pool';
-import type { Task, TaskResult } from './task';
-import { touchSpans } from './touchSpans';
+import { ReadStream } from './readStream';
+import type { SampleTask, Task, TaskResult } from './task';
 import type { WarmSpan } from './warmTask';
 
 /** Fewer bytes are read sooner than they are asked for. */
@@ -19,12 +19,17 @@ const trusted = 15;
 
 export class WarmedPool implements TaskRunner {
   private trust = 0;
+  /** Parts that are read before somebody asks for them. */
+  private readonly ahead = new Map<string, Promise<boolean>>();
+  private readonly stream: ReadStream;
 
   constructor(
     private readonly pool: TaskRunner,
-    /** A pool of a single thread, so that what it reads comes in the order asked for. */
-    private readonly reader: TaskRunner,
-  ) {}
+    /** A pool of a single thread. */
+    reader: TaskRunner,
+  ) {
+    this.stream = new ReadStream(reader);
+  }
 
   /** One more than the workers: its bytes come while they compute. */
   get size(): number {
@@ -32,21 +37,48 @@ export class WarmedPool implements TaskRunner {
   }
 
   async run<T extends Task>(task: T, options?: TaskOptions): Promise<TaskResult<T>> {
-    // A sample's places are read beside the stream, while the tensors before it are still at work.
-    if (task.kind === 'sample') {
-      if (this.trust === 0) await touchSpans(task.blocks.flatMap((block) => spanOf(task.source, block)));
-    } else if (this.trust > 0) this.trust--;
+    if (task.kind === 'sample')
+      return this.pool.run({ ...task, ...(await this.inStream(task, options)) }, options);
+    if (this.trust > 0) this.trust--;
     else {
       const [span] = spansOf(task);
-      if (span && span.bytes >= leastBytes && (await this.warm(span, options))) this.trust = trusted;
+      if (span) await (this.ahead.get(keyOf(span)) ?? this.warm(span, options));
+      if (span) this.ahead.delete(keyOf(span));
     }
     return this.pool.run(task, options);
   }
 
-  /** Whether the bytes were in the cache. Reading ahead may fail: the task itself will tell. */
+  /**
+   * A sample of all places of a tensor whose bytes are in the cache, and else of its first part, which comes next in the
+   * stream anyway: each place by itself would make the disk leave the stream and find it again. The parts behind that one are
+   * asked for at once, so that no other tensor's come between.
+   */
+  private async inStream(task: SampleTask, options: TaskOptions | undefined): Promise<Partial<SampleTask>> {
+    const [first, ...others] = [...parts(task.source)].slice(0, this.size + 1);
+    const [span] = first ? spanOf(task.source, first) : [];
+    if (this.trust > 0 || !first || !span || (await this.warm(span, options))) return {};
+    this.ahead.set(keyOf(span), Promise.resolve(false));
+    for (const other of others.flatMap((part) => spanOf(task.source, part))) {
+      const reading = this.warm(other, options);
+      // The part itself will wait for it, and tell.
+      reading.catch(() => {});
+      this.ahead.set(keyOf(other), reading);
+    }
+    const blocks = sampleBlocks(first).map((block) => ({
+      ...block,
+      row: first.row + block.row,
+      column: first.column + block.column,
+    }));
+    return { blocks, isLocal: true };
+  }
+
+  /** Whether the bytes were in the cache; then the next ones are trusted to be. Reading ahead may fail: the task itself will tell. */
   private async warm(span: WarmSpan, options: TaskOptions | undefined): Promise<boolean> {
+    if (span.bytes < leastBytes) return false;
     try {
-      return await this.reader.run({ kind: 'warm', span }, options);
+      const isCached = await this.stream.read(span, options);
+      if (isCached) this.trust = trusted;
+      return isCached;
     } catch {
       throwIfAborted(options?.signal);
       return false;
@@ -66,6 +98,8 @@ function spansOf(task: Task): readonly WarmSpan[] {
       return [];
   }
 }
+
+const keyOf = ({ file, byteOffset }: WarmSpan) => `${byteOffset} ${file.path}`;
 
 function spanOf(source: TensorSource, { row, column, rows, columns }: Block): readonly WarmSpan[] {
   const dtype = findDtype(source.dtype);

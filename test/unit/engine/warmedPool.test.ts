@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CheckpointCache } from '../../../src/engine/checkpointCache';
-import { parts, sampleBlocks } from '../../../src/engine/matrix';
+import { type Block, parts, sampleBlocks } from '../../../src/engine/matrix';
 import type { FileCache } from '../../../src/engine/worker/fileCache';
 import type { TaskRunner } from '../../../src/engine/worker/pool';
-import type { Task } from '../../../src/engine/worker/task';
+import { ReadStream } from '../../../src/engine/worker/readStream';
+import type { SampleTask, Task } from '../../../src/engine/worker/task';
 import { WarmedPool } from '../../../src/engine/worker/warmedPool';
 import { runWarm } from '../../../src/engine/worker/warmTask';
 import type { WorkerContext } from '../../../src/engine/worker/workerContext';
@@ -90,19 +91,89 @@ it('leaves failures of reading ahead to the task, and hears of a cancelled job',
   expect((await failureOf(pool.run(task!, { signal: stop.signal }))).code).toBe('cancelled');
 });
 
-it('lets a sample’s places be read at once, and gives them to the pool', async () => {
-  const told: string[] = [];
-  const [task] = await partTasks();
-  const pool = new WarmedPool(
-    runner(told, 'pool', () => 'guess'),
-    runner(told, 'reader', () => false),
+describe('a sample', () => {
+  /** What the pool and the reader are asked while a sample and then both parts of a tensor are run. */
+  async function sampled(isCached: boolean) {
+    const told: string[] = [];
+    const samples: SampleTask[] = [];
+    const spans: number[] = [];
+    const pool = new WarmedPool(
+      runner(told, 'pool', (task) => {
+        if (task.kind === 'sample') samples.push(task);
+        return 'guess';
+      }),
+      runner(told, 'reader', (task) => {
+        if (task.kind === 'warm') spans.push(task.span.byteOffset);
+        return isCached;
+      }),
+    );
+    const tasks = await partTasks();
+    const [{ source }] = tasks as [(typeof tasks)[number]];
+    const blocks = sampleBlocks(source);
+    expect(await pool.run({ kind: 'sample', source, blocks })).toBe('guess');
+    for (const task of tasks) await pool.run(task);
+    return { told, spans, sample: samples[0]!, blocks, tasks };
+  }
+
+  it('of a tensor that is not in the cache is of its first part, which is read once', async () => {
+    const { told, spans, sample, tasks } = await sampled(false);
+    // Between the tasks the reader goes on to the next part by itself.
+    expect(told.filter((line) => line.startsWith('pool'))).toEqual([
+      'pool sample',
+      'pool stats',
+      'pool stats',
+    ]);
+    expect(told[0]).toBe('reader warm');
+    const [first, second] = tasks.map(({ part }) => part) as [Block, Block];
+    expect(spans.length).toBe(2);
+    expect(spans[1]! - spans[0]!).toBe(4 * first.rows * first.columns);
+    expect(sample.isLocal).toBe(true);
+    expect(sample.blocks.length).toBeGreaterThan(8);
+    for (const { row, rows } of sample.blocks) {
+      expect(row).toBeGreaterThanOrEqual(first.row);
+      expect(row + rows).toBeLessThanOrEqual(second.row);
+    }
+  });
+
+  it('of one that is comes from all over it', async () => {
+    const { told, sample, blocks } = await sampled(true);
+    expect(told).toEqual(['reader warm', 'pool sample', 'pool stats', 'pool stats']);
+    expect(sample.blocks).toEqual(blocks);
+    expect(sample.isLocal).toBeUndefined();
+  });
+
+  it('leaves bytes that cannot be read to the task', async () => {
+    const told: string[] = [];
+    const failing = runner(told, 'reader', () => {
+      throw new LoupeError('io', 'The disk does not answer.');
+    });
+    const pool = new WarmedPool(
+      runner(told, 'pool', () => 'guess'),
+      failing,
+    );
+    const [task] = await partTasks();
+    expect(await pool.run({ kind: 'sample', source: task!.source, blocks: sampleBlocks(task!.source) })).toBe(
+      'guess',
+    );
+  });
+});
+
+it('reads on in one file before it turns to another place', async () => {
+  const order: number[] = [];
+  const stream = new ReadStream(
+    runner([], 'reader', (task) => {
+      if (task.kind === 'warm') order.push(task.span.byteOffset);
+      return false;
+    }),
   );
-  const sample = { kind: 'sample', source: task!.source, blocks: sampleBlocks(task!.source) } as const;
-  expect(await pool.run(sample)).toBe('guess');
-  // Also where they cannot be read: whoever needs them will tell.
-  const file = { ...task!.source.file, path: join(folder, 'none.safetensors') };
-  expect(await pool.run({ ...sample, source: { ...task!.source, file } })).toBe('guess');
-  expect(told).toEqual(['pool sample', 'pool sample']);
+  const file = { path: 'a', bytes: 2 ** 40, mtimeMs: 0 };
+  const read = (byteOffset: number, path = 'a') =>
+    stream.read({ file: { ...file, path }, byteOffset, bytes: 100 }, undefined);
+  const far = [read(5000), read(9000), read(100, 'b')];
+  await far[0];
+  // Asked for later, but next in the file.
+  await Promise.all([...far, read(5100), read(5200), read(0)]);
+  expect(order).toEqual([5000, 5100, 5200, 9000, 100, 0]);
 });
 
 describe('what comes from the cache', () => {
