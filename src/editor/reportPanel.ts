@@ -62,10 +62,10 @@ export class ReportPanels {
             },
             { signal },
           ),
-        errorDetail: ({ tensor, choice }, { signal }) =>
+        errorDetail: ({ tensor, choice, background }, { signal }) =>
           this.engine.call(
             'errorDetail',
-            { path: report.source, tensor, against: againstOf(choice) },
+            { path: report.source, tensor, against: againstOf(choice), background },
             { signal },
           ),
         pickScheme: async () => (await pickScheme(`Compare with ${schemeTitle(report)}`)) ?? null,

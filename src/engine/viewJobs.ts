@@ -51,10 +51,10 @@ export async function errorTileJob(
 export async function errorDetailJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { tensor: index, against }: EngineContract['errorDetail']['params'],
+  { tensor: index, against, background = false }: EngineContract['errorDetail']['params'],
   { signal }: JobContext<undefined>,
 ): Promise<ErrorDetail> {
-  const options = { signal, urgent: true };
+  const options = { signal, urgent: !background };
   const source = opened.source(index);
   if (source.rows > longestProfile || source.columns > longestProfile) {
     throw new LoupeError('unsupported', 'The tensor has too many rows or columns for error profiles.', {

@@ -353,7 +353,11 @@ export type EngineContract = CompareContract &
       };
       result: ErrorTile;
     };
-    errorDetail: { params: { path: string; tensor: number; against: Against }; result: ErrorDetail };
+    errorDetail: {
+      /** `background`: behind what somebody waits for. */
+      params: { path: string; tensor: number; against: Against; background?: boolean | undefined };
+      result: ErrorDetail;
+    };
     /** Jobs of one engine are done one after the other, in the order in which they were asked for. */
     quantize: { params: QuantizeRequest; result: QuantizeReport; progress: QuantizeProgress };
     /** Removes what an interrupted job kept for the request's target. */

@@ -142,7 +142,8 @@ export type ReportHostContract = {
     result: ErrorTile;
   };
   errorDetail: {
-    params: { tensor: number; choice?: SchemeChoice | undefined };
+    /** `background`: nobody waits for just this one. */
+    params: { tensor: number; choice?: SchemeChoice | undefined; background?: boolean | undefined };
     result: ErrorDetail;
   };
   /** Asks the user for another scheme to compare with; null when they chose none. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorError } from '../../../src/protocol/engineApi';
+import { metrics } from '../../../webview-ui/views/report/metrics';
 import { clickHeader, commonPrefix, orderRows } from '../../../webview-ui/views/report/tableOrder';
 
 const row = (name: string, sqnr: number | null, to = 'INT8'): TensorError => ({
@@ -30,6 +31,21 @@ describe('orderRows', () => {
   it('sorts names with their numbers as numbers', () => {
     const order = orderRows(rows, { column: 'name', descending: false }).map((index) => rows[index]!.name);
     expect(order).toEqual(['exact', 'l.2.k', 'l.2.q', 'l.10.q', 'norm']);
+  });
+
+  it('knows of one metric more, and puts rows whose figure is not known behind the others', () => {
+    const known = new Map([
+      ['l.10.q', 0.5],
+      ['exact', 0],
+    ]);
+    const more = {
+      ...metrics[1]!,
+      name: 'kl',
+      value: (each: TensorError) => known.get(each.name) ?? Number.NaN,
+    } as const;
+    expect(orderRows(rows, { column: 'kl', descending: true }, more)).toEqual([0, 3, 1, 4, 2]);
+    expect(orderRows(rows, { column: 'kl', descending: false }, more)).toEqual([3, 0, 1, 4, 2]);
+    expect(clickHeader({ column: 'name', descending: false }, 'kl').descending).toBe(true);
   });
 
   it('takes SQNR for a column that does not exist', () => {

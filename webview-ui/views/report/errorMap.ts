@@ -114,18 +114,20 @@ export class ErrorMap extends LitElement {
     const row = this.rows[index]!;
     const quantized = isQuantized(row);
     const value = metric.value(row);
-    const colour = quantized
-      ? sequentialMap(this.colorMap).at(goodness(metric, this.range, value))
-      : undefined;
+    const isPending = quantized && Number.isNaN(value);
+    const colour =
+      quantized && !isPending
+        ? sequentialMap(this.colorMap).at(goodness(metric, this.range, value))
+        : undefined;
     return html`<span
-      class=${quantized ? 'map-cell' : 'map-cell kept'}
+      class=${quantized ? (isPending ? 'map-cell pending' : 'map-cell') : 'map-cell kept'}
       role="gridcell"
       tabindex=${here}
       data-tensor=${row.name}
       data-value=${quantized ? String(value) : nothing}
       data-place=${`${place.group},${place.row},${place.column}`}
       aria-selected=${index === this.selected ? 'true' : 'false'}
-      aria-label=${quantized ? `${row.name}, ${metric.label} ${metric.format(value)} ${metric.unit}` : `${row.name}, kept as ${row.from}`}
+      aria-label=${`${row.name}, ${quantized ? `${metric.label} ${isPending ? 'not computed yet' : `${metric.format(value)} ${metric.unit}`}` : `kept as ${row.from}`}`}
       ${styled({
         'background-color': colour ? cssColour(colour) : '',
         color: colour ? textOver(colour) : '',

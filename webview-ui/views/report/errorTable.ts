@@ -2,7 +2,7 @@
 import { html, LitElement, nothing } from 'lit';
 import type { TensorError } from '../../../src/protocol/engineApi';
 import { count, size } from './figures';
-import { isQuantized, metrics } from './metrics';
+import { isQuantized, type Metric, metrics } from './metrics';
 import { clickHeader, commonPrefix, orderRows, type TableOrder } from './tableOrder';
 
 /** More rows than this are shown only when asked for. */
@@ -15,6 +15,7 @@ export class ErrorTable extends LitElement {
     order: { attribute: false },
     selected: { attribute: false },
     showKept: { attribute: false },
+    more: { attribute: false },
     all: { state: true },
   };
 
@@ -22,6 +23,8 @@ export class ErrorTable extends LitElement {
   declare order: TableOrder;
   declare selected: number | undefined;
   declare showKept: boolean;
+  /** A metric beside those of every report. */
+  declare more: Metric | undefined;
   declare all: boolean;
 
   constructor() {
@@ -39,7 +42,7 @@ export class ErrorTable extends LitElement {
   }
 
   protected override render() {
-    const ordered = orderRows(this.rows, this.order).filter(
+    const ordered = orderRows(this.rows, this.order, this.more).filter(
       (index) => this.showKept || isQuantized(this.rows[index]!),
     );
     const left = commonPrefix(ordered.map((index) => this.rows[index]!.name));
@@ -49,7 +52,7 @@ export class ErrorTable extends LitElement {
         <thead>
           <tr>
             ${this.header('name', left === '' ? 'Tensor' : `Tensor in ${left.slice(0, -1)}`)}
-            ${metrics.map(({ name, label, unit }) => this.header(name, unit ? `${label}, ${unit}` : label, 'number'))}
+            ${this.metrics.map(({ name, label, unit }) => this.header(name, unit ? `${label}, ${unit}` : label, 'number'))}
             ${this.header('bytes', 'Size', 'number')}
             <th scope="col">dtype</th>
           </tr>
@@ -65,6 +68,10 @@ export class ErrorTable extends LitElement {
             }}>Show all ${count(ordered.length)} tensors</button>`
           : nothing
       }`;
+  }
+
+  private get metrics(): readonly Metric[] {
+    return this.more ? [...metrics, this.more] : metrics;
   }
 
   private header(column: string, label: string, kind = '') {
@@ -94,11 +101,11 @@ export class ErrorTable extends LitElement {
       <td class="name" title=${row.name}>${row.name.slice(skip).replace(/\.weight$/, '')}</td>
       ${
         quantized
-          ? metrics.map((metric) => {
+          ? this.metrics.map((metric) => {
               const value = metric.value(row);
               return html`<td class="number" data-metric=${metric.name} data-value=${String(value)}>${metric.format(value)}</td>`;
             })
-          : html`<td class="note" colspan=${metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
+          : html`<td class="note" colspan=${this.metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
       }
       <td class="number" title=${`${count(row.bytes)} bytes`}>${size(row.bytes)}</td>
       <td class="stored" title=${`stored as ${row.from} before`}>${row.to}</td>

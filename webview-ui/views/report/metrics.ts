@@ -2,7 +2,8 @@
 import type { TensorError } from '../../../src/protocol/engineApi';
 import { fixed, padded } from './figures';
 
-export type MetricName = 'sqnr' | 'mse' | 'maxAbs' | 'cosine' | 'meanAbs' | 'relative';
+/** `kl` is no figure of the report: `Divergences` computes it. */
+export type MetricName = 'sqnr' | 'mse' | 'maxAbs' | 'cosine' | 'meanAbs' | 'relative' | 'kl';
 
 export interface Metric {
   readonly name: MetricName;

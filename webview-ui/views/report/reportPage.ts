@@ -15,17 +15,18 @@ import './errorMap';
 import './errorTable';
 import type { ErrorTable } from './errorTable';
 import './tensorPanel';
+import { Divergences } from './divergences';
 import { count, duration, fixed, size } from './figures';
 import {
   isQuantized,
   type Metric,
-  type MetricName,
   type MetricRange,
   meanSqnr,
   metricNamed,
   metricRange,
   metrics,
 } from './metrics';
+import { schemeLabel, shapeOf, worstRow } from './reportFacts';
 import { restoreState, type SavedState } from './savedState';
 import { tableCsv, tableMarkdown } from './tableText';
 import type { ChosenTensor, FetchSchemeTile } from './tensorPanel';
@@ -59,6 +60,7 @@ export class ReportPage extends LitElement {
   declare private copied: boolean;
   /** Name -> index into the catalogue. */
   private indices = new Map<string, number>();
+  private divergences!: Divergences;
 
   constructor() {
     super();
@@ -73,6 +75,7 @@ export class ReportPage extends LitElement {
 
   override connectedCallback(): void {
     this.saved = restoreState(this.keeper.getState());
+    this.divergences = new Divergences(this.fetchDivergence, this.divergencesChanged, this.saved.divergences);
     super.connectedCallback();
     void this.load();
   }
@@ -201,7 +204,8 @@ export class ReportPage extends LitElement {
   }
 
   private renderMap({ report, settings }: Shown, quantized: readonly TensorError[]) {
-    const metric = metricNamed(this.saved.metric);
+    const { divergences } = this;
+    const metric = this.saved.metric === 'kl' ? divergences.metric : metricNamed(this.saved.metric);
     const range = this.rangeOf(metric, report);
     const kept = report.tensors.length - quantized.length;
     const selected = this.rowOf(report, this.saved.tensor);
@@ -211,13 +215,14 @@ export class ReportPage extends LitElement {
           data-testid="metric"
           label="Metric"
           .value=${metric.name}
-          @change=${(event: Event) => this.remember({ metric: metricNamed((event.target as HTMLInputElement).value).name })}
+          @change=${(event: Event) => this.chooseMetric((event.target as HTMLInputElement).value, report)}
         >
-          ${metrics.map(({ name, label, unit }) => html`<vscode-option value=${name}>${unit ? `${label}, ${unit}` : label}</vscode-option>`)}
+          ${[...metrics, divergences.metric].map(({ name, label, unit }) => html`<vscode-option value=${name}>${unit ? `${label}, ${unit}` : label}</vscode-option>`)}
         </vscode-single-select>
         <span class="spring"></span>
         ${this.renderLegend(metric, range, settings.colorMap)}
       </div>
+      ${metric.name === 'kl' ? divergences.render(report.tensors) : nothing}
       <div class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</div>
       </div>
       <tl-error-map
@@ -262,6 +267,7 @@ export class ReportPage extends LitElement {
             .order=${this.saved.sort}
             .selected=${selected}
             .showKept=${this.saved.showKept}
+            .more=${divergences.known}
             @tl-select=${(event: CustomEvent<number>) => this.select(event.detail)}
             @tl-leave=${() => this.querySelector<HTMLElement>('tl-error-map')?.focus()}
             @tl-sort=${(event: CustomEvent<SavedState['sort']>) => this.remember({ sort: event.detail })}
@@ -280,7 +286,7 @@ export class ReportPage extends LitElement {
   }
 
   private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {
-    if (!range) return html`<span class="quiet">every copy is exact</span>`;
+    if (!range) return metric.name === 'kl' ? nothing : html`<span class="quiet">every copy is exact</span>`;
     const unit = metric.unit ? ` ${metric.unit}` : '';
     return html`<tl-legend
       data-legend="map"
@@ -299,8 +305,9 @@ export class ReportPage extends LitElement {
     if (!isQuantized(row))
       return html`<b class="mono">${row.name}</b> <div>kept as ${row.from}${row.note ? `: ${row.note}` : ''}</div>`;
     return html`<b class="mono">${row.name}</b>
-      <div>${metrics.map((metric) => {
+      <div>${(this.divergences.known ? [...metrics, this.divergences.known] : metrics).map((metric) => {
         const value = metric.value(row);
+        if (Number.isNaN(value)) return nothing;
         return html`<span><span class="quiet">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;
       })}</div>`;
   }
@@ -333,6 +340,22 @@ export class ReportPage extends LitElement {
   private readonly fetchDetail = (tensor: number, choice: SchemeChoice | undefined, signal: AbortSignal) =>
     this.rpc.call('errorDetail', choice ? { tensor, choice } : { tensor }, { signal });
 
+  private readonly fetchDivergence = async (name: string, signal: AbortSignal): Promise<number> => {
+    const tensor = this.indices.get(name);
+    if (tensor === undefined) throw new Error('The source has no such tensor any more.');
+    return (await this.rpc.call('errorDetail', { tensor, background: true }, { signal })).kl;
+  };
+
+  private readonly divergencesChanged = (): void => {
+    this.remember({ divergences: this.divergences.saved });
+  };
+
+  private chooseMetric(name: string, { tensors }: QuantizeReport): void {
+    this.remember({ metric: name === 'kl' ? name : metricNamed(name).name });
+    if (name === 'kl') void this.divergences.start(tensors);
+    else this.divergences.stop();
+  }
+
   /** Asks for another scheme, or takes it away. */
   private async compareWith(another: boolean): Promise<void> {
     try {
@@ -344,7 +367,7 @@ export class ReportPage extends LitElement {
   }
 
   private copyTable(report: QuantizeReport): void {
-    this.send({ kind: 'copy', text: tableMarkdown(report.tensors) });
+    this.send({ kind: 'copy', text: tableMarkdown(report.tensors, this.divergences.known) });
     this.copied = true;
     setTimeout(() => {
       this.copied = false;
@@ -352,7 +375,8 @@ export class ReportPage extends LitElement {
   }
 
   private saveTable({ tensors }: QuantizeReport): void {
-    this.send({ kind: 'saveTable', csv: tableCsv(tensors), markdown: tableMarkdown(tensors) });
+    const more = this.divergences.known;
+    this.send({ kind: 'saveTable', csv: tableCsv(tensors, more), markdown: tableMarkdown(tensors, more) });
   }
 
   private act(kind: 'openResult' | 'openSource'): void {
@@ -363,28 +387,6 @@ export class ReportPage extends LitElement {
     // The host shows its own failures.
     this.rpc.call('action', action).catch(() => undefined);
   }
-}
-
-/** Reports of earlier versions lack a label. */
-function schemeLabel(report: QuantizeReport): string {
-  const scheme = report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point';
-  return report.label ?? `${scheme} per ${report.granularity}`;
-}
-
-function shapeOf({ tensors }: Catalogue, index: number): number[] {
-  const start = index === 0 ? 0 : tensors.shapeEnd[index - 1]!;
-  return Array.from(tensors.shapes.subarray(start, tensors.shapeEnd[index]!));
-}
-
-/** The quantized tensor of lowest SQNR: what one wants to see first. */
-function worstRow(report: QuantizeReport): number | undefined {
-  const sqnr = metricNamed('sqnr' satisfies MetricName);
-  let worst: number | undefined;
-  for (const [index, row] of report.tensors.entries()) {
-    if (!isQuantized(row)) continue;
-    if (worst === undefined || sqnr.value(row) < sqnr.value(report.tensors[worst]!)) worst = index;
-  }
-  return worst;
 }
 
 customElements.define('tl-report', ReportPage);

@@ -2,11 +2,14 @@
 import type { Region } from '../../../src/protocol/engineApi';
 import type { ComparedScheme } from '../../../src/protocol/webviewApi';
 import type { RangeMode } from './colourRange';
+import type { SavedDivergences } from './divergences';
 import { type MetricName, metricNamed } from './metrics';
 import { knownKinds, type PictureKind, pictureKinds } from './pictureKinds';
 
 export interface SavedState {
   readonly metric: MetricName;
+  /** What is known of the divergences by now. */
+  readonly divergences: SavedDivergences;
   /** Name of the selected tensor. */
   readonly tensor: string | undefined;
   /** Where the pictures of that tensor were zoomed to. */
@@ -25,6 +28,7 @@ export interface SavedState {
 
 const first: SavedState = {
   metric: 'sqnr',
+  divergences: [],
   tensor: undefined,
   region: undefined,
   range: 'clipped',
@@ -40,7 +44,8 @@ const first: SavedState = {
 export function restoreState(saved: unknown): SavedState {
   const known = typeof saved === 'object' && saved !== null ? (saved as Partial<SavedState>) : {};
   return {
-    metric: metricNamed(String(known.metric)).name,
+    metric: known.metric === 'kl' ? 'kl' : metricNamed(String(known.metric)).name,
+    divergences: Array.isArray(known.divergences) ? known.divergences.filter(isDivergence) : [],
     tensor: typeof known.tensor === 'string' ? known.tensor : undefined,
     region: isRegion(known.region) ? known.region : undefined,
     range: known.range === 'whole' || known.range === 'view' ? known.range : first.range,
@@ -55,6 +60,9 @@ export function restoreState(saved: unknown): SavedState {
         : first.sort,
   };
 }
+
+const isDivergence = (pair: unknown): pair is SavedDivergences[number] =>
+  Array.isArray(pair) && typeof pair[0] === 'string' && pair[1] >= 0;
 
 function isRegion(region: unknown): region is Region {
   if (typeof region !== 'object' || region === null) return false;

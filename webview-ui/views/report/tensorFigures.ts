@@ -4,7 +4,7 @@ import { figure, fixed, size } from './figures';
 import { type MetricName, metrics } from './metrics';
 
 export interface TensorFigure {
-  readonly name: MetricName | 'kl' | 'bitsPerWeight' | 'size';
+  readonly name: MetricName | 'bitsPerWeight' | 'size';
   readonly label: string;
   readonly unit: string;
   readonly better: 'high' | 'low';
