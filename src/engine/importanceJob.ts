@@ -1,6 +1,7 @@
 /** The statistics of an importance matrix. */
 import { readImportanceMatrix } from '../formats/gguf/importanceMatrix';
-import { type ImportanceStatistics, importanceStatistics } from '../formats/gguf/importanceStatistics';
+import { importanceStatistics } from '../formats/gguf/importanceStatistics';
+import type { ImportanceStatistics } from '../formats/gguf/importanceTypes';
 import type { OpenedCheckpoint } from './checkpointCache';
 
 /** Reads the whole file, whose size `readImportanceMatrix` bounds, and throws as that does. */

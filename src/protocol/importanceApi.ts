@@ -1,12 +1,12 @@
 /** Importance matrices: what llama-imatrix found out about the inputs of a model's weights. */
 import type { Checkpoint } from '../formats/checkpoint';
-import type { ImportanceStatistics } from '../formats/gguf/importanceStatistics';
+import type { ImportanceStatistics } from '../formats/gguf/importanceTypes';
 
 export type {
   ImportanceStatistics,
   LayerImportance,
   WeightImportance,
-} from '../formats/gguf/importanceStatistics';
+} from '../formats/gguf/importanceTypes';
 
 export type ImportanceContract = {
   /** The statistics of an importance matrix of either form. Throws `refused` for a checkpoint that is none. */

@@ -1,5 +1,5 @@
 /** What is asked and told of the models on this machine. */
-import type { LocalModel, ModelPlace } from '../formats/localModels/localModel';
+import type { LocalModel, ModelPlace } from '../formats/localModels/types';
 
 export type { LocalModel, ModelPlace };
 

@@ -2,9 +2,10 @@
 import { homedir } from 'node:os';
 import { cacheFolders } from '../../formats/localModels/cacheFolders';
 import { hubCacheModels } from '../../formats/localModels/hubCacheModels';
-import { type LocalModel, measureModel } from '../../formats/localModels/localModel';
+import { measureModel } from '../../formats/localModels/localModel';
 import { groupModelFiles } from '../../formats/localModels/modelGroups';
 import { ollamaModels } from '../../formats/localModels/ollamaModels';
+import type { LocalModel } from '../../formats/localModels/types';
 
 /** Of given files and, if asked for, of the caches. What cannot be read is left out. */
 export async function listModels(files: readonly string[], withCaches: boolean): Promise<LocalModel[]> {

@@ -3,9 +3,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { localFiles } from '../../bytes/fileStore';
 import { resolveHubCache } from '../hubCache';
-import { type LocalModel, measureModel } from './localModel';
+import { measureModel } from './localModel';
 import { groupModelFiles, mayBeModelFile } from './modelGroups';
 import { physicalFile } from './physicalFile';
+import type { LocalModel } from './types';
 
 const mostRepositories = 2000;
 const mostSnapshots = 16;

@@ -1,19 +1,7 @@
 /** A model that was found on this machine, before any of its headers is read. */
 import { stat } from 'node:fs/promises';
-import type { ModelGroup } from './modelGroups';
 import { physicalFile } from './physicalFile';
-
-export type ModelPlace = 'workspace' | 'huggingFace' | 'ollama';
-
-export interface LocalModel extends ModelGroup {
-  readonly place: ModelPlace;
-  /** What its files take on the disk, in bytes; a file that several names lead to counts once. */
-  readonly bytes: number;
-  /** Of the file that changed last, in milliseconds since the epoch. */
-  readonly mtimeMs: number;
-  /** Files that are named by the set and are not there. */
-  readonly missing: number;
-}
+import type { LocalModel, ModelGroup, ModelPlace } from './types';
 
 /** With the sizes of its files; undefined when none of them is there. */
 export async function measureModel(group: ModelGroup, place: ModelPlace): Promise<LocalModel | undefined> {

@@ -4,14 +4,7 @@ import { type FileStore, localFiles } from '../../bytes/fileStore';
 import { defaultHeaderCapBytes } from '../fileContents';
 import { modelFolderName } from '../hubCache';
 import { isTrainingState, selectFiles, shardOf } from '../shardSet';
-
-export interface ModelGroup {
-  /** What opens the whole model: the index, the first shard, or the file. Absolute. */
-  readonly path: string;
-  readonly name: string;
-  /** Weights and index, absolute; those of a set need not all be there. */
-  readonly files: readonly string[];
-}
+import type { ModelGroup } from './types';
 
 /** Names of files that hold weights, or an index of such. Arrays of NumPy are no models. */
 const modelFile =

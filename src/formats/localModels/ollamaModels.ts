@@ -5,7 +5,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asRecord, readJsonObject } from '../jsonSidecar';
-import { type LocalModel, measureModel } from './localModel';
+import { measureModel } from './localModel';
+import type { LocalModel } from './types';
 
 const mostManifests = 2000;
 const manifestCapBytes = 2 ** 20;
