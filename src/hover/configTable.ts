@@ -2,7 +2,7 @@
 import { binarySize, parameterCount } from '../numeric/sizeText';
 import type { ConfigCost, FieldCost } from '../protocol/costApi';
 import { grouped } from './loadText';
-import { escapeMarkdown } from './markdownText';
+import { escapeMarkdown, heading } from './markdownText';
 
 /** "8.03 B parameters · 15.0 GiB in BF16 · KV cache 128 KiB a token (F16)" */
 export function configLens({ parameters, bytes, dtype, cache, certainty }: ConfigCost): string {
@@ -45,11 +45,15 @@ export function fieldTable(name: string, cost: ConfigCost): string | undefined {
   const table =
     field.length === 0
       ? undefined
-      : [`| | ${columns.join(' | ')} |`, `|:--|${columns.map(() => '--:').join('|')}|`, ...rows].join('\n');
+      : [
+          `| | ${columns.map(heading).join(' | ')} |`,
+          `|:--|${columns.map(() => '--:').join('|')}|`,
+          ...rows,
+        ].join('\n');
   const sizes =
     contextFields.has(name) && contexts.length > 0
       ? [
-          `| tokens | ${contexts.map(({ tokens }) => grouped(tokens)).join(' | ')} |`,
+          `| tokens | ${contexts.map(({ tokens }) => heading(grouped(tokens))).join(' | ')} |`,
           `|:--|${contexts.map(() => '--:').join('|')}|`,
           `| KV cache (F16) | ${contexts.map(({ bytes }) => binarySize(bytes)).join(' | ')} |`,
         ].join('\n')

@@ -3,7 +3,7 @@ import { binarySize, parameterCount } from '../numeric/sizeText';
 import type { ModelCost, RoomVerdict } from '../protocol/costApi';
 import { grouped, loadText } from './loadText';
 import type { LoadWords } from './loadWords';
-import { escapeMarkdown } from './markdownText';
+import { escapeMarkdown, heading } from './markdownText';
 
 /** What the place of the hover adds to the figures. */
 export interface CostTableOptions {
@@ -24,7 +24,7 @@ export function costTable(cost: ModelCost, { load, links, from }: CostTableOptio
     `**${escapeMarkdown(cost.name)}**${architecture} · ${parameterCount(cost.parameters)} parameters`,
     storedText(cost, from),
     [
-      `| Weights in | ${cost.memory.map(({ label }) => label).join(' | ')} |`,
+      `| Weights in | ${cost.memory.map(({ label }) => heading(label)).join(' | ')} |`,
       `|:--|${cost.memory.map(() => '--:').join('|')}|`,
       `| memory | ${cost.memory.map(({ bytes }) => binarySize(bytes)).join(' | ')} |`,
     ].join('\n'),

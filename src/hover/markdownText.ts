@@ -8,6 +8,9 @@ export function escapeMarkdown(text: string): string {
   return cut.replace(/[\\`*_{}[\]()#+\-.!|<>~$&:@]/g, '\\$&').replace(/\s+/g, ' ');
 }
 
+/** A column's heading over numbers. Hovers set cells without space between them: it is made of spaces that stay. */
+export const heading = (text: string): string => text.padStart(16, '\u00a0');
+
 /** A link that runs a command; `title` and `label` are our own words, the arguments may be anything that JSON holds. */
 export function commandLink(
   label: string,

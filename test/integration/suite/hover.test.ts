@@ -14,6 +14,7 @@ async function hoverTextAt(uri: vscode.Uri, position: vscode.Position): Promise<
   return hovers
     .flatMap((hover) => hover.contents)
     .map((part) => (typeof part === 'string' ? part : part.value))
+    .map((text) => text.replaceAll('\u00a0', ''))
     .filter((text) => /parameters|the Hub|KV cache|tensors? /.test(text))
     .join('\n');
 }
@@ -94,7 +95,7 @@ describe('Hover', () => {
     const open = () => vscode.workspace.openNotebookDocument('jupyter-notebook', data);
     // The server of these tests lists the type of notebook and lacks the extension that reads it.
     let serializer: vscode.Disposable | undefined;
-    const notebook = await open().catch(() => {
+    const notebook = await Promise.resolve(open()).catch(() => {
       serializer = vscode.workspace.registerNotebookSerializer('jupyter-notebook', {
         deserializeNotebook: () => data,
         serializeNotebook: () => new Uint8Array(),

@@ -59,6 +59,9 @@ const cost: ConfigCost = {
   notes: [],
 };
 
+/** Without the spaces that set columns apart. */
+const plain = (name: string, answer: ConfigCost) => fieldTable(name, answer)!.replaceAll('\u00a0', '');
+
 describe('texts of a config.json', () => {
   it('tells the totals in lenses', () => {
     expect(configLens(cost)).toBe('8.03 B parameters · 15.0 GiB in BF16 · KV cache 128 KiB a token (F16)');
@@ -69,22 +72,22 @@ describe('texts of a config.json', () => {
   });
 
   it('tells differences with signs, and wholes without', () => {
-    const text = fieldTable('num_key_value_heads', {
+    const text = plain('num_key_value_heads', {
       ...cost,
       field: [
         { label: 'one more KV head', parameters: 33_554_432, bytes: 67_108_864, bytesPerToken: 16_384 },
         { label: 'with 1 (MQA)', parameters: 7_795_380_224, bytes: 1, bytesPerToken: 16_384, isWhole: true },
       ],
-    })!;
+    });
     expect(text).toContain('| | parameters | in BF16 | KV cache a token |');
     expect(text).toContain('| one more KV head | +33.6 M | +64.0 MiB | +16.0 KiB |');
     expect(text).toContain('| with 1 \\(MQA\\) | 7.80 B | 1 B | 16.0 KiB |');
     const less = [{ label: 'x', parameters: -1000, bytes: 0, bytesPerToken: 0 }];
-    expect(fieldTable('a', { ...cost, field: less })).toContain('| x | −1.00 K | – |');
+    expect(plain('a', { ...cost, field: less })).toContain('| x | −1.00 K | – |');
   });
 
   it('tells caches at contexts, and nothing of what is not known', () => {
-    const text = fieldTable('max_position_embeddings', { ...cost, fieldNotes: ['A note.'] })!;
+    const text = plain('max_position_embeddings', { ...cost, fieldNotes: ['A note.'] });
     expect(text).toContain('| tokens | 4,096 | 8,192 |');
     expect(text).toContain('| KV cache (F16) | 512 MiB | 1.00 GiB |');
     expect(text).toContain('A note\\.');
