@@ -1,6 +1,7 @@
 /** The kernels that encode ggml's block types; what they compute is in src/quant/schemes/ggml, whose plain code gives the same bytes. */
+import type { latticeDtypes } from './latticeTables';
 
-/** Types with an encoder, the export `encode` + name. */
+/** Types with an encoder, the export `encode` + name; those of `latticeDtypes` have one too. */
 export const encodedTypes = [
   ...(['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1'] as const),
   ...(['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const),
@@ -19,4 +20,8 @@ export type BlockEncoder = (
   columns: number,
 ) => number;
 
-export type GgmlExports = Record<`encode${(typeof encodedTypes)[number]}`, BlockEncoder>;
+/** The same with the tables of `latticeTables`, for types that choose points of a lattice. */
+export type LatticeEncoder = (...args: [...Parameters<BlockEncoder>, tables: number]) => number;
+
+export type GgmlExports = Record<`encode${(typeof encodedTypes)[number]}`, BlockEncoder> &
+  Record<`encode${keyof typeof latticeDtypes}`, LatticeEncoder>;

@@ -1,5 +1,6 @@
 /** What the compiled module exports. */
 import type { GgmlExports } from './ggmlExports';
+import type { latticeDtypes } from './latticeTables';
 import type { PackedExports } from './packedExports';
 import type { PairSumsExports } from './pairSums';
 import type { QuantExports } from './quantExports';
@@ -20,17 +21,6 @@ export const tabledDtypes = [
 ];
 /** Types whose decoder takes nothing but their `tableValues`. */
 export const tableOnlyDtypes = ['BOOL', 'F8_E8M0'] as const;
-/** Types whose decoder takes a grid of points. */
-export const latticeDtypes = {
-  IQ1_S: 'iq1s',
-  IQ1_M: 'iq1s',
-  IQ2_XXS: 'iq2xxs',
-  IQ2_XS: 'iq2xs',
-  IQ2_S: 'iq2s',
-  IQ3_XXS: 'iq3xxs',
-  IQ3_S: 'iq3s',
-} as const;
-
 /** Decodes `elements` values; block types take whole blocks. */
 export type Decoder = (srcPtr: number, dstPtr: number, elements: number) => void;
 /** As `Decoder`, with the address of what values are looked up in. */

@@ -45,6 +45,7 @@ export class Kernels {
   readonly #start: number;
   readonly #decoders: ReadonlyMap<string, Decoder>;
   readonly #wideDecoders: ReadonlyMap<string, Decoder>;
+  readonly #latticeEncoders: ReadonlyMap<string, BlockEncoder>;
   #top: number;
 
   private constructor(memory: WasmMemory, exports: KernelExports) {
@@ -61,6 +62,7 @@ export class Kernels {
     const decoders = new Map<string, Decoder>(kernelDtypes.map((name) => [name, exports[`decode${name}`]]));
     for (const [name, decoder] of lookups.decoders) decoders.set(name, decoder);
     this.#decoders = decoders;
+    this.#latticeEncoders = lookups.encoders;
     this.#wideDecoders = new Map([
       ['F64', (src, dst, elements) => this.u8(dst, 8 * elements).set(this.u8(src, 8 * elements))],
       ['I32', exports.decodeWideI32],
@@ -150,7 +152,7 @@ export class Kernels {
   /** The encoder of one of ggml's block types; undefined for types without one. */
   blockEncoder(type: string): BlockEncoder | undefined {
     const name = encodedTypes.find((known) => known === type);
-    return name && this.#exports[`encode${name}`];
+    return name ? this.#exports[`encode${name}`] : this.#latticeEncoders.get(type);
   }
 
   /** Decodes values of one of `wideDtypes` at `srcPtr` to float64 at `dstPtr`, which must not overlap. */

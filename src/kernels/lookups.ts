@@ -1,21 +1,25 @@
-/** Decoders that look values up in the kernels' memory: in the values of a small float, or in the points of a lattice. */
-import { fillLattice, latticeBytes } from '../numeric/latticeGrids';
+/** Decoders and encoders that look values up in the kernels' memory: in the values of a small float, or in the points of a lattice. */
+import { fillLattice, type LatticeName, latticeBytes } from '../numeric/latticeGrids';
 import { tableBytes, tableValues } from '../numeric/tableValues';
+import type { BlockEncoder, LatticeEncoder } from './ggmlExports';
 import {
   type Decoder,
   type KernelExports,
   type LookupDecoder,
-  latticeDtypes,
   tabledDtypes,
   tableOnlyDtypes,
 } from './kernelExports';
+import { latticeDtypes, latticeTableBytes, latticeTables } from './latticeTables';
 
 /**
- * Reserves a place for each table (45 KB in all) and fills it when a value of its type is decoded for the first time,
- * so that instantiation costs nothing.
+ * Reserves a place for each table and fills it when a value of its type is decoded or encoded for the first time, so that instantiation
+ * costs nothing: 45 KB for decoding, 7 MB for encoding, which are addresses and no memory until then.
  */
 export class Lookups {
   readonly decoders = new Map<string, Decoder>();
+  /** Of ggml's types that choose points of a lattice. */
+  readonly encoders = new Map<string, BlockEncoder>();
+  private readonly filled = new Set<LatticeName>();
   /** The first byte behind all tables. */
   readonly end: number;
 
@@ -43,7 +47,22 @@ export class Lookups {
         fillLattice(name, new Int8Array(into.buffer, into.byteOffset, bytes)),
       );
     }
+    const places = new Map<LatticeName, number>();
+    for (const [dtype, name] of Object.entries(latticeDtypes)) {
+      // Types that share a lattice share its tables.
+      const tables = places.get(name) ?? reserve(align(latticeTableBytes[name]));
+      places.set(name, tables);
+      this.addEncoder(dtype, exports[`encode${dtype as keyof typeof latticeDtypes}`], name, tables);
+    }
     this.end = at;
+  }
+
+  private addEncoder(dtype: string, encode: LatticeEncoder, name: LatticeName, tables: number): void {
+    this.encoders.set(dtype, (...args) => {
+      if (!this.filled.has(name)) this.view(tables, latticeTableBytes[name]).set(latticeTables(name));
+      this.filled.add(name);
+      return encode(...args, tables);
+    });
   }
 
   private add(
@@ -60,3 +79,5 @@ export class Lookups {
     });
   }
 }
+
+const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;

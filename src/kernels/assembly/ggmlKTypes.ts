@@ -39,7 +39,7 @@ function keepFound(group: i32): void {
 }
 
 /** Sum of squares of 256 values, in order. */
-function squareSum(src: usize): f32 {
+export function squareSum(src: usize): f32 {
   let sum: f32 = 0;
   for (let at: usize = 0; at < 1024; at += 4) sum += load<f32>(src + at) * load<f32>(src + at);
   return sum;

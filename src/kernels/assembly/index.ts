@@ -25,6 +25,7 @@ export { finishExtreme, foldExtreme, foldSums, startExtreme } from './fold';
 export { foldFinite } from './foldFinite';
 export { foldPatterns } from './foldPatterns';
 export { encodeQ2_K, encodeQ3_K, encodeQ4_K, encodeQ5_K, encodeQ6_K } from './ggmlKTypes';
+export { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './ggmlLatticeTypes';
 export {
   encodeQ4_0,
   encodeQ4_1,
@@ -35,6 +36,7 @@ export {
   encodeTQ2_0,
 } from './ggmlLegacyTypes';
 export { encodeIQ4_NL, encodeIQ4_XS, encodeMXFP4 } from './ggmlLevelTypes';
+export { encodeIQ1_M, encodeIQ1_S } from './ggmlOneBitTypes';
 export { histogramF32, histogramF64, histogramU16 } from './histogram';
 export { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K, decodeQ8_K } from './kBlocks';
 export {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { latticeDtypes } from '../../../src/kernels/kernelExports';
+import { latticeDtypes } from '../../../src/kernels/latticeTables';
 import { decodeReference } from '../../../src/kernels/reference/decode';
 import { findDtype } from '../../../src/numeric/dtypes';
 import { fillLattice, type LatticeName, latticeBytes, lattices } from '../../../src/numeric/latticeGrids';

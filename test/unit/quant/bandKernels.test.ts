@@ -177,6 +177,8 @@ function compare(setting: Setting, known: Knowledge, first: number, values: Floa
 }
 
 const withKernel = schemes.filter((scheme) => {
+  // The settings here have no importance matrix; ggml's vectors are for those types.
+  if (scheme.needsImportance) return false;
   const head =
     scheme.name === 'prune-heads' ? { headSize: 1 } : scheme.name === 'prune-layers' ? { layers: [0] } : {};
   const choice = { ...choicesOf(scheme)[0]!, ...head };

@@ -1,6 +1,7 @@
 /** The scale and the points of a group for ggml's IQ2 and IQ3 types (ggml-quants.c, quantize_row_iq2_xs_impl and its kin). */
+
+import type { Lattice } from '../../../numeric/lattice';
 import { clamp, nearestInt } from './arithmetic';
-import type { Lattice } from './lattice';
 import { positiveScale } from './searches';
 
 const f = Math.fround;

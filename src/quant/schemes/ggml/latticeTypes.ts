@@ -2,9 +2,10 @@
  * ggml's IQ2 and IQ3 types: blocks of 256 whose codes name points of a lattice, with signs and small scales of groups
  * (ggml-quants.c, quantize_iq2_xxs and so on; the layouts are in src/kernels/reference/latticeBlocks.ts).
  */
+
+import { latticeNamed } from '../../../numeric/lattice';
 import { clamp, nearestInt, storeHalf, sumOfSquares } from './arithmetic';
 import type { BlockInput, BlockOutput, BlockType } from './blockType';
-import { latticeNamed } from './lattice';
 import { LatticeGroup, type LatticeRule } from './latticeSearch';
 import { importanceWeight } from './searches';
 

@@ -3,9 +3,9 @@
  * quantize_row_iq1_s_impl and quantize_row_iq1_m_impl). Values are sorted and every split into three runs is tried.
  */
 import { f32BitsToF16, f32ToBits } from '../../../numeric/floats';
+import { type Lattice, latticeNamed } from '../../../numeric/lattice';
 import { clamp, nearestInt, refuseScale, storeHalf, sumOfSquares } from './arithmetic';
 import type { BlockInput, BlockOutput, BlockType } from './blockType';
-import { type Lattice, latticeNamed } from './lattice';
 import { importanceWeight } from './searches';
 
 const f = Math.fround;

@@ -1,5 +1,5 @@
 /** The points that ggml's IQ types choose from, as digits, and which of them are tried for a place between them. */
-import { fillLattice, type LatticeName, latticeBytes, lattices } from '../../../numeric/latticeGrids';
+import { fillLattice, type LatticeName, latticeBytes, lattices } from './latticeGrids';
 
 /** Distances of so many sizes count as near (ggml-quants.c, iq2xs_init_impl and iq3xs_init_impl). */
 const nearSizes: Readonly<Record<LatticeName, number>> = {
@@ -23,6 +23,7 @@ export class Lattice {
   readonly pointAt: Int16Array;
   /** Lists are made when they are first asked for: few places occur. */
   readonly #near: (Uint16Array | undefined)[];
+  readonly #halves = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()] as const;
 
   constructor(private readonly name: LatticeName) {
     const { dimensions, levels, points } = lattices[name];
@@ -55,21 +56,46 @@ export class Lattice {
     return found;
   }
 
+  /** Counts points by their distance, whose halves are known, then takes those of the smallest sizes. */
   private nearest(place: number): Uint16Array {
-    const { dimensions, digits, digitBits } = this;
+    const { digits, dimensions, digitBits } = this;
     const points = digits.length / dimensions;
-    const distances = new Uint16Array(points);
-    for (let point = 0; point < points; point++) {
-      let distance = 0;
-      for (let i = 0; i < dimensions; i++) {
-        const digit = (place >> (digitBits * i)) & (2 ** digitBits - 1);
-        distance += (digit - digits[point * dimensions + i]!) ** 2;
-      }
-      distances[point] = distance;
+    const bits = (digitBits * dimensions) / 2;
+    const lower = this.halfDistances(0, place & (2 ** bits - 1));
+    const upper = this.halfDistances(1, place >> bits);
+    const counts = new Uint16Array(256);
+    for (let point = 0; point < points; point++) counts[lower[point]! + upper[point]!]!++;
+    const starts = new Uint16Array(256);
+    let [total, limit] = [0, 0];
+    for (let sizes = 0; limit < 256 && sizes < nearSizes[this.name]; limit++) {
+      if (counts[limit] === 0) continue;
+      starts[limit] = total;
+      total += counts[limit]!;
+      sizes++;
     }
-    const sizes = [...new Set(distances)].sort((a, b) => a - b).slice(0, nearSizes[this.name]);
-    const lists = sizes.map((size) => [...distances.keys()].filter((point) => distances[point] === size));
-    return Uint16Array.from(lists.flat());
+    const near = new Uint16Array(total);
+    for (let point = 0; point < points; point++) {
+      const distance = lower[point]! + upper[point]!;
+      if (distance < limit) near[starts[distance]!++] = point;
+    }
+    return near;
+  }
+
+  /** Squared distances of all points in one half of the dimensions; at most 4 * 49 in both. */
+  private halfDistances(half: 0 | 1, place: number): Uint8Array {
+    const known = this.#halves[half].get(place);
+    if (known) return known;
+    const { digits, dimensions, digitBits } = this;
+    const distances = new Uint8Array(digits.length / dimensions);
+    const size = dimensions / 2;
+    for (let point = 0; point < distances.length; point++) {
+      for (let i = 0; i < size; i++) {
+        const digit = (place >> (digitBits * i)) & (2 ** digitBits - 1);
+        distances[point]! += (digit - digits[point * dimensions + half * size + i]!) ** 2;
+      }
+    }
+    this.#halves[half].set(place, distances);
+    return distances;
   }
 }
 
