@@ -8,6 +8,7 @@ async function pick(title = 'Open a checkpoint'): Promise<vscode.Uri | undefined
     canSelectMany: false,
     filters: {
       Checkpoints: ['safetensors', 'gguf', 'onnx', 'pt', 'pth', 'ckpt', 'bin', 'npz', 'npy', 'index.json'],
+      'Importance matrices': ['gguf', 'imatrix', 'dat'],
       'All files': ['*'],
     },
   });

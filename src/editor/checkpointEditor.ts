@@ -230,6 +230,7 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         session.prioritize(tensors);
         return undefined;
       },
+      importance: (_, { signal }) => session.importance(signal),
       metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
       distribution: (params, { signal }) => session.distribution(params, signal),
       pickTensor: async ({ title, except }) =>

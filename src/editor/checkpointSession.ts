@@ -13,6 +13,7 @@ import type {
   TensorStats,
   Tile,
 } from '../protocol/engineApi';
+import type { ImportanceStatistics } from '../protocol/importanceApi';
 import {
   decodeRecord,
   encodeRecords,
@@ -332,6 +333,12 @@ export class CheckpointSession implements vscode.Disposable {
       if (this.findValues(catalogue, index, stats)) hasFound = true;
     }
     if (hasFound) this.tellFindings();
+  }
+
+  /** Of an importance matrix. */
+  async importance(signal?: AbortSignal): Promise<ImportanceStatistics> {
+    const { path: file, generation } = await this.catalogue();
+    return this.engine.call('importance', { path: file, generation }, { signal, again: true });
   }
 
   /** A run of an array's values in the metadata. */

@@ -14,6 +14,7 @@ import type {
   TensorStats,
   Tile,
 } from './engineApi';
+import type { ImportanceStatistics } from './importanceApi';
 import type { MemoryPageContract } from './memoryPageApi';
 import type { SensitivityPageContract } from './sensitivityPageApi';
 
@@ -40,9 +41,9 @@ export type CheckpointHostContract = SensitivityPageContract &
             trusted: boolean;
             /** Where the model came from, when it is no file of this machine; shown as a notice. */
             origin?: string | undefined;
-          }
             /** The tab that was asked for with the editor. */
             tab?: 'memory' | undefined;
+          }
         | { ok: false; error: SerializedError; fileName: string };
     };
     /** Statistics of one tensor, channels included. */
@@ -68,6 +69,8 @@ export type CheckpointHostContract = SensitivityPageContract &
       params: { tensor: number; region?: Region | undefined; rows: number; columns: number };
       result: Tile;
     };
+    /** Of an importance matrix: its statistics. */
+    importance: { params: Record<string, never>; result: ImportanceStatistics };
     /** A run of an array's values that the catalogue holds only the head of. */
     metadataSlice: { params: { key: string; start: number; count: number }; result: MetadataSlice };
     /** One tensor's values over any range, and how many lie beyond so many sigma. */
@@ -113,7 +116,10 @@ export type CheckpointPageContract = {
   /** Figures of an earlier analysis, in a few portions after `ready` was answered. */
   figures: { params: { batch: readonly { index: number; stats: TensorStats | null }[] }; result: undefined };
   /** Runs an action of the page, for commands and tests. */
-  run: { params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' | 'showMemory' }; result: undefined };
+  run: {
+    params: { kind: 'analyzeAll' | 'focusFilter' | 'cancelAnalysis' | 'showMemory' };
+    result: undefined;
+  };
 };
 
 /** A scheme beside that of an error report. */

@@ -67,7 +67,9 @@ it('lets one change the type of a tensor, and of all that a pattern matches, bef
   await input.fill('/nothing/');
   await quickInput(page).getByText('No tensor has such a name yet.').waitFor();
   await input.fill('blk.*.ffn_*.weight');
-  await quickInput(page).getByText(/Matches blk\.0\.ffn_\w+\.weight and 5 more\./).waitFor();
+  await quickInput(page)
+    .getByText(/Matches blk\.0\.ffn_\w+\.weight and 5 more\./)
+    .waitFor();
   await screenshot(page, 'gguf-plan-pattern-dark');
   await page.keyboard.press('Enter');
   await pick(page, /^Q5_0/);

@@ -7,6 +7,7 @@ import type { MemoryChoices, MemoryEstimate } from '../../src/protocol/memoryApi
 import { LoupeError, Rpc, type RpcMessage, type SerializedError } from '../../src/protocol/rpc';
 import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
+import { importanceModel, madeUpImportance } from './importanceModel';
 import {
   brokenModel,
   emptyModel,
@@ -42,6 +43,8 @@ async function load(): Promise<HarnessModel> {
       return graphModel();
     case 'broken':
       return brokenModel();
+    case 'importance':
+      return importanceModel();
     case 'packed':
       return packedModel();
     default:
@@ -193,6 +196,10 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       return { done: tensors.length };
     },
     prioritize: () => undefined,
+    importance: async () => {
+      await pause();
+      return madeUpImportance;
+    },
     tile: async ({ tensor, rows, columns }) => {
       const found = (await statsOf(tensor))!;
       return plainTile(

@@ -15,8 +15,11 @@ export type StatisticId =
   | 'channels'
   | 'int8Columns';
 
-export interface Statistic {
-  readonly id: StatisticId;
+/** As much of the figures known so far as the map asks for. */
+export type KnownFigures = Pick<StatsTable, 'knowledge' | 'get'>;
+
+/** What a map can show of each tensor. */
+export interface MapStatistic {
   readonly label: string;
   readonly description: string;
   /**
@@ -24,10 +27,18 @@ export interface Statistic {
    * others that start at 0, `signed` symmetric around 0.
    */
   readonly scale: 'linear' | 'log' | 'log1p' | 'signed';
+  /** Cells show it in percent, without the sign. */
+  readonly isShare?: boolean | undefined;
+  /** Of a linear one: colours begin at the least value, where 0 would make all alike. */
+  readonly isFromLeast?: boolean | undefined;
   /** NaN when a tensor has no such figure. */
-  value(stats: StatsTable, tensor: number, elements: number): number;
+  value(stats: KnownFigures, tensor: number, elements: number): number;
   format(value: number): string;
   isUnusual(value: number): boolean;
+}
+
+export interface Statistic extends MapStatistic {
+  readonly id: StatisticId;
 }
 
 const plain = (
@@ -59,6 +70,7 @@ export const statistics: readonly Statistic[] = [
     scale: 'linear',
     value: (stats, tensor) => Math.max(stats.get(tensor, 'rowEnergy'), stats.get(tensor, 'columnEnergy')),
     format: formatShare,
+    isShare: true,
     isUnusual: (value) => value > 0.1,
   },
   plain('crest', 'Crest factor', 'absmax divided by RMS: how far the largest value is out', 'log'),
@@ -72,6 +84,7 @@ export const statistics: readonly Statistic[] = [
     value: (stats, tensor, elements) =>
       elements > 0 ? (stats.get(tensor, 'nan') + stats.get(tensor, 'inf')) / elements : Number.NaN,
     format: formatShare,
+    isShare: true,
     isUnusual: (value) => value > 0,
   },
   plain(
@@ -110,7 +123,7 @@ export interface StatisticRange {
 }
 
 /** From the smallest to the largest finite value; symmetric around 0 for a signed scale. undefined: no value is known. */
-export function rangeOf(statistic: Statistic, values: Iterable<number>): StatisticRange | undefined {
+export function rangeOf(statistic: MapStatistic, values: Iterable<number>): StatisticRange | undefined {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let isCut = false;
@@ -129,13 +142,13 @@ export function rangeOf(statistic: Statistic, values: Iterable<number>): Statist
     const most = Math.max(Math.abs(min), Math.abs(max));
     return { min: -most, max: most, isCut: false };
   }
-  if (statistic.scale === 'log') return { min, max, isCut };
+  if (statistic.scale === 'log' || statistic.isFromLeast) return { min, max, isCut };
   // What counts from 0 starts there, so that no outliers anywhere look like none.
   return { min: 0, max: max > 0 ? max : 1, isCut: min < 0 };
 }
 
 /** Place of a value on the colour map, 0..1; NaN for NaN. */
-export function placeOn(statistic: Statistic, { min, max }: StatisticRange, value: number): number {
+export function placeOn(statistic: MapStatistic, { min, max }: StatisticRange, value: number): number {
   if (Number.isNaN(value)) return Number.NaN;
   const by = (number: number) => {
     switch (statistic.scale) {
@@ -165,8 +178,8 @@ export interface CellFigure {
 }
 
 export function cellFigure(
-  statistic: Statistic,
-  stats: StatsTable,
+  statistic: MapStatistic,
+  stats: KnownFigures,
   elements: ArrayLike<number>,
   tensors: readonly number[],
 ): CellFigure {

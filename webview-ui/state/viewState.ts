@@ -1,10 +1,13 @@
 /** What survives hiding, moving and reloading the editor: plain data, checked when it comes back. */
+
+import { type ImportanceState, initialImportance, restoreImportance } from './importanceState';
 import { initialMemory, type MemoryState, restoreMemory } from './memoryState';
 import { type StatisticId, statistics } from './outlierStatistics';
 import { initialSensitivity, restoreSensitivity, type SensitivityState } from './sensitivityState';
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
 
 export const tabIds = [
+  'importance',
   'tensors',
   'outliers',
   'sensitivity',
@@ -51,6 +54,7 @@ export interface ViewState {
   readonly outliers: OutliersState;
   readonly sensitivity: SensitivityState;
   readonly memory: MemoryState;
+  readonly importance: ImportanceState;
 }
 
 export const initialViewState: ViewState = {
@@ -77,6 +81,7 @@ export const initialViewState: ViewState = {
   },
   sensitivity: initialSensitivity,
   memory: initialMemory,
+  importance: initialImportance,
 };
 
 const tabs: readonly string[] = tabIds;
@@ -125,6 +130,7 @@ export function restoreViewState(saved: unknown): ViewState {
     showStatistics: data.showStatistics === true,
     outliers: restoreOutliers(data.outliers),
     sensitivity: restoreSensitivity(data.sensitivity),
+    importance: restoreImportance(data.importance),
     memory: restoreMemory(data.memory),
   };
 }

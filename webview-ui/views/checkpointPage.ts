@@ -1,6 +1,7 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import { html, render, type TemplateResult } from 'lit';
 import type { OpenProgress, Sidecar } from '../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
 import { connectToHost, type PageHost } from '../state/host';
@@ -11,6 +12,7 @@ import type { TabId, ViewState } from '../state/viewState';
 import { configView, sidecarsOf } from './configView';
 import { findingsView } from './findingsView';
 import { graphView, type OperatorOrder } from './graphView';
+import { ImportanceView } from './importance/importanceView';
 import { MemoryView } from './memory/memoryView';
 import { metadataView } from './metadataView';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
@@ -35,6 +37,7 @@ type Screen =
       readonly tensors: TensorsView;
       readonly outliers: OutliersView;
       readonly sensitivity: SensitivityView;
+      readonly importance: ImportanceView;
       readonly memory: MemoryView;
       readonly metadata: readonly MetadataSection[];
       readonly tokenizer: TokenizerSummary | undefined;
@@ -99,10 +102,10 @@ export class CheckpointPage {
         if (this.screen.kind !== 'open') return undefined;
         if (kind === 'analyzeAll') void this.analyzeAll();
         else if (kind === 'cancelAnalysis') this.screen.session.cancelAnalysis();
+        else if (kind === 'showMemory') this.showTab('memory');
         else this.focusFilter();
         return undefined;
       },
-        else if (kind === 'showMemory') this.showTab('memory');
     });
     this.memory = new PageMemory(this.host, () =>
       this.screen.kind === 'open' ? this.screen.session : undefined,
@@ -157,6 +160,7 @@ export class CheckpointPage {
     this.screen.tensors.dispose();
     this.screen.outliers.dispose();
     this.screen.sensitivity.dispose();
+    this.screen.importance.dispose();
     this.screen.memory.dispose();
   }
 
@@ -166,11 +170,11 @@ export class CheckpointPage {
     settings: CheckpointSession['settings'];
     backend: string;
     trusted: boolean;
+    tab?: 'memory' | undefined;
   }): void {
     const { catalogue } = answer;
     const session = new CheckpointSession(
       catalogue,
-    tab?: 'memory' | undefined;
       answer.settings,
       answer.backend || this.backend,
       answer.trusted,
@@ -189,17 +193,20 @@ export class CheckpointPage {
       tensors: new TensorsView(session, this.context()),
       outliers: new OutliersView(session, this.context()),
       sensitivity: new SensitivityView(session, this.context(), this.host.rpc),
+      importance: new ImportanceView(session, this.context(), this.host.rpc),
       memory: new MemoryView(session, this.context(), this.host.rpc),
       metadata: metadataSections(catalogue.format, catalogue.metadata),
       tokenizer: tokenizerSummary(catalogue),
       sidecars: sidecarsOf(catalogue),
     };
+    if (answer.tab) this.patch({ tab: answer.tab });
+    // Its statistics are what an importance matrix is opened for.
+    if (isImportanceMatrix(catalogue) && !this.memory.hasSaved) this.patch({ tab: 'importance' });
     if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
     this.tellShown(this.screen, this.state.tab, false);
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
-    if (answer.tab) this.patch({ tab: answer.tab });
     window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
   }
 
@@ -352,7 +359,8 @@ export class CheckpointPage {
   /** Tabs that ask for something do so once they are looked at; `isBack`: not for the first time. */
   private tellShown(screen: OpenScreen, tab: TabId, isBack: boolean): void {
     if (tab === 'tensors' && isBack) screen.tensors.shown();
-    if (tab === 'outliers' || tab === 'sensitivity' || tab === 'memory') screen[tab].shown();
+    if (tab === 'outliers' || tab === 'sensitivity' || tab === 'memory' || tab === 'importance')
+      screen[tab].shown();
   }
 
   private panel(screen: OpenScreen): TemplateResult {
@@ -361,6 +369,8 @@ export class CheckpointPage {
         return screen.outliers.render();
       case 'sensitivity':
         return screen.sensitivity.render();
+      case 'importance':
+        return screen.importance.render();
       case 'memory':
         return screen.memory.render();
       case 'metadata':

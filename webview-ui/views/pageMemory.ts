@@ -9,6 +9,8 @@ const saveDelayMs = 250;
 
 export class PageMemory {
   state: ViewState;
+  /** Whether it was there already when the page came up: then what was on show is shown again. */
+  readonly hasSaved: boolean;
   private timer = 0;
 
   constructor(
@@ -16,7 +18,9 @@ export class PageMemory {
     /** The checkpoint that is open. */
     private readonly session: () => CheckpointSession | undefined,
   ) {
-    this.state = restoreViewState(host.readState());
+    const saved = host.readState();
+    this.hasSaved = saved !== undefined && saved !== null;
+    this.state = restoreViewState(saved);
   }
 
   /** Takes changes over and returns what has really changed. */

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
 import type { Architecture, QuantizationSummary } from '../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { dtypeShares } from '../state/dtypeShares';
 import {
   formatBits,
@@ -80,6 +81,7 @@ export function strip(session: CheckpointSession, openFindings: () => void): Tem
         `${entry.dtype}: ${formatShare(entry.share)}, ${formatInteger(entry.tensors)} tensors, ${formatExactBytes(entry.bytes)}`,
     )
     .join('\n');
+  const counted = isImportanceMatrix(catalogue) ? 'numbers' : 'parameters';
   return html`<header class="strip" data-testid="strip">
     <h1 class="model-name" title=${catalogue.path}>${catalogue.name}</h1>
     ${
@@ -87,8 +89,8 @@ export function strip(session: CheckpointSession, openFindings: () => void): Tem
         ? html`<span data-rank="4" class="quiet" data-testid="architecture" title=${architectureTitle(architecture)}>${architectureWords(architecture)}</span>`
         : nothing
     }
-    <span data-rank="2" data-testid="parameters" title="${formatInteger(catalogue.parameters)} parameters in ${formatInteger(catalogue.tensors.count)} tensors"
-      ><b>${formatParameters(catalogue.parameters)}</b> <span class="quiet">parameters</span></span
+    <span data-rank="2" data-testid="parameters" title="${formatInteger(catalogue.parameters)} ${counted} in ${formatInteger(catalogue.tensors.count)} tensors"
+      ><b>${formatParameters(catalogue.parameters)}</b> <span class="quiet">${counted}</span></span
     >
     <span data-rank="1" data-testid="size" title=${formatExactBytes(catalogue.bytes)}
       ><b>${formatBytes(catalogue.bytes)}</b>${files.length > 1 ? html` <span class="quiet">in ${formatInteger(files.length)} shards</span>` : nothing}</span

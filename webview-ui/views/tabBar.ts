@@ -1,6 +1,7 @@
 /** The row of tabs. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Sidecar } from '../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { formatInteger } from '../state/format';
 import type { MetadataSection } from '../state/metadataRows';
 import type { CheckpointSession } from '../state/session';
@@ -26,11 +27,14 @@ export function tabsOf({ session, metadata, tokenizer, sidecars }: TabContent): 
   const { catalogue, findings } = session;
   const entries = metadata.reduce((sum, section) => sum + section.rows.length, 0);
   const when = <T>(condition: boolean, tab: T): readonly T[] => (condition ? [tab] : []);
+  const isMatrix = isImportanceMatrix(catalogue);
+  const isModel = catalogue.tensors.count > 0 && !isMatrix;
   return [
+    ...when(isMatrix, { id: 'importance' as const, title: 'Importance' }),
     { id: 'tensors', title: 'Tensors', count: catalogue.tensors.count },
     ...when(catalogue.tensors.count > 0, { id: 'outliers' as const, title: 'Outliers' }),
-    ...when(catalogue.tensors.count > 0, { id: 'sensitivity' as const, title: 'Sensitivity' }),
-    ...when(catalogue.tensors.count > 0, { id: 'memory' as const, title: 'Memory' }),
+    ...when(isModel, { id: 'sensitivity' as const, title: 'Sensitivity' }),
+    ...when(isModel, { id: 'memory' as const, title: 'Memory' }),
     ...when(entries > 0, { id: 'metadata' as const, title: 'Metadata', count: entries }),
     ...when(tokenizer !== undefined, { id: 'tokenizer' as const, title: 'Tokenizer' }),
     ...when(sidecars.length > 0, { id: 'config' as const, title: 'Config', count: sidecars.length }),

@@ -5,6 +5,7 @@ import '@vscode-elements/elements/dist/vscode-context-menu/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
+import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { formatInteger } from '../state/format';
 import type { CheckpointSession } from '../state/session';
 import { type ColumnId, isShown, nextSort, tableColumns } from '../state/tableColumns';
@@ -197,13 +198,17 @@ export class TensorsView {
               >${complete ? 'Analyzed' : 'Analyze all'}</vscode-button
             >`
       }
-      <vscode-button
-        data-testid="quantize"
-        ?disabled=${!session.trusted}
-        title=${session.trusted ? 'Write a quantized copy' : 'Quantizing writes files: trust the workspace first'}
-        @click=${() => page.quantize()}
-        >Quantize…</vscode-button
-      >
+      ${
+        isImportanceMatrix(session.catalogue)
+          ? nothing
+          : html`<vscode-button
+            data-testid="quantize"
+            ?disabled=${!session.trusted}
+            title=${session.trusted ? 'Write a quantized copy' : 'Quantizing writes files: trust the workspace first'}
+            @click=${() => page.quantize()}
+            >Quantize…</vscode-button
+          >`
+      }
     </div>`;
   }
 

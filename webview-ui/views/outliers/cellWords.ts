@@ -1,8 +1,20 @@
 /** A cell of the map in words. */
 import { formatInteger } from '../../state/format';
 import type { MapGroup, MapRow } from '../../state/moduleMap';
-import type { CellFigure, Statistic } from '../../state/outlierStatistics';
-import type { CheckpointSession } from '../../state/session';
+import type { CellFigure, KnownFigures, MapStatistic } from '../../state/outlierStatistics';
+
+/** What the map shows figures of: an opened checkpoint, or what stands for one. */
+export interface MapSubject {
+  readonly catalogue: {
+    readonly tensors: { readonly names: readonly string[]; readonly elements: ArrayLike<number> };
+  };
+  readonly stats: KnownFigures;
+  /** Set while figures come in; then what is on screen is asked for first. */
+  readonly analysis: unknown;
+  prioritize(tensors: readonly number[]): void;
+  /** Why a tensor's values cannot be read. */
+  unreadable(tensor: number): string | undefined;
+}
 
 export interface MapCell {
   readonly group: MapGroup;
@@ -13,8 +25,8 @@ export interface MapCell {
 
 /** Whose value it is, the value, and of how many tensors it is the largest; or why there is none. */
 export function cellWords(
-  session: CheckpointSession,
-  statistic: Statistic,
+  session: Pick<MapSubject, 'catalogue' | 'unreadable'>,
+  statistic: MapStatistic,
   { group, row, figure, tensors }: MapCell,
   columnIndex: number,
 ): string {

@@ -3,7 +3,12 @@ import { type ColorMap, textOver } from '../../draw/colorMaps';
 import { cssColour } from '../../draw/colour';
 import { compactNumber } from '../../state/compactNumber';
 import type { MapGroup, MapRow } from '../../state/moduleMap';
-import { type CellFigure, placeOn, type Statistic, type StatisticRange } from '../../state/outlierStatistics';
+import {
+  type CellFigure,
+  type MapStatistic,
+  placeOn,
+  type StatisticRange,
+} from '../../state/outlierStatistics';
 import type { MapSight } from '../moduleMap/canvasMap';
 import {
   type Box,
@@ -32,7 +37,7 @@ export interface MapPicture extends MapSight<CellPlace> {
   readonly groups: readonly MapGroup[];
   readonly geometry: MapGeometry;
   readonly open: ReadonlySet<string>;
-  readonly statistic: Statistic;
+  readonly statistic: MapStatistic;
   /** undefined: no value is known. */
   readonly range: StatisticRange | undefined;
   readonly map: ColorMap;
@@ -42,9 +47,8 @@ export interface MapPicture extends MapSight<CellPlace> {
 }
 
 /** Text of a cell: short enough for most, without units. */
-function cellText(statistic: Statistic, value: number): string {
-  const isShare = statistic.id === 'energy' || statistic.id === 'nonFinite';
-  return compactNumber(isShare ? value * 100 : value);
+function cellText(statistic: MapStatistic, value: number): string {
+  return compactNumber(statistic.isShare ? value * 100 : value);
 }
 
 /** Draws in CSS pixels; the context is scaled to the screen's before. */

@@ -8,12 +8,11 @@ import type { MapGroup, MapRow } from '../../state/moduleMap';
 import {
   type CellFigure,
   cellFigure,
-  type Statistic,
+  type MapStatistic,
   type StatisticRange,
 } from '../../state/outlierStatistics';
-import type { CheckpointSession } from '../../state/session';
 import { CanvasMap, type CanvasMapEvents, type CellEdges, type MapSight } from '../moduleMap/canvasMap';
-import { cellWords, type MapCell } from './cellWords';
+import { cellWords, type MapCell, type MapSubject } from './cellWords';
 import {
   type CellPlace,
   columnCount,
@@ -45,9 +44,9 @@ export class OutlierMap extends CanvasMap<CellPlace, MapRow, MapGeometry, MapEve
     range: { attribute: false },
     selected: { attribute: false },
   };
-  declare session: CheckpointSession;
+  declare session: MapSubject;
   declare groups: readonly MapGroup[];
-  declare statistic: Statistic;
+  declare statistic: MapStatistic;
   declare range: StatisticRange | undefined;
   declare selected: number | undefined;
   protected override readonly ids = { map: 'outlier-map', cursor: 'map-cursor' };

@@ -4,6 +4,7 @@ import { LoupeError } from '../../../errors';
 import type { Checkpoint, TensorInfo } from '../../../formats/checkpoint';
 import { type GgufMetadataItem, partBytes, planGgufFile } from '../../../formats/gguf/writer';
 import type { QuantizeRequest } from '../../../protocol/engineApi';
+import { isImportanceMatrix } from '../../../protocol/importanceApi';
 import { chosenOptions } from '../../../quant/choice';
 import { encodingFor } from '../../../quant/encoding';
 import { isCopy } from '../../../quant/gguf/fileTypes';
@@ -86,7 +87,15 @@ function asRead(decided: DecidedTensor, model: GgufSource): DecidedTensor {
 }
 
 /** Refuses a model with faults, naming the first. */
-export function assertSound({ tensors, findings, files, path: file }: Checkpoint): void {
+export function assertSound({ tensors, findings, files, path: file, ...model }: Checkpoint): void {
+  if (isImportanceMatrix(model))
+    throw new LoupeError(
+      'unsupported',
+      'This is an importance matrix, and no model: it weighs the errors of one.',
+      {
+        file,
+      },
+    );
   const error = findings.find(({ severity }) => severity === 'error');
   if (error)
     throw new LoupeError('refused', `The model has a fault and is not quantized: ${error.message}`, error);

@@ -1,0 +1,336 @@
+/** The Importance tab of an importance matrix: where it comes from, the map of the model or its table, and the chosen weight. */
+import '@vscode-elements/elements/dist/vscode-button/index.js';
+import '@vscode-elements/elements/dist/vscode-progress-ring/index.js';
+import { html, nothing, type TemplateResult } from 'lit';
+import type { ImportanceStatistics, WeightImportance } from '../../../src/protocol/importanceApi';
+import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
+import { sequentialMap } from '../../draw/colorMaps';
+import '../../draw/legend';
+import { formatInteger, formatNumber } from '../../state/format';
+import {
+  figureWords,
+  type ImportanceFigureId,
+  type ImportanceState,
+  importanceFigure,
+  importanceFigures,
+  mapStatistic,
+} from '../../state/importanceState';
+import { buildModuleMap, type MapRow, type ModuleMap } from '../../state/moduleMap';
+import { type MapStatistic, rangeOf } from '../../state/outlierStatistics';
+import type { CheckpointSession } from '../../state/session';
+import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
+import type { MapSubject } from '../outliers/cellWords';
+import type { MapEvents } from '../outliers/outlierMap';
+import '../outliers/outlierMap';
+import type { PageContext } from '../pageContext';
+import type { ImportanceTableEvents } from './importanceTable';
+import './importanceTable';
+
+type Loaded =
+  | { readonly kind: 'unasked' | 'loading' }
+  | { readonly kind: 'failed'; readonly message: string }
+  | {
+      readonly kind: 'known';
+      readonly statistics: ImportanceStatistics;
+      readonly map: ModuleMap;
+      readonly subject: MapSubject;
+    };
+type Known = Extract<Loaded, { kind: 'known' }>;
+
+export class ImportanceView {
+  private loaded: Loaded = { kind: 'unasked' };
+  private readonly abort = new AbortController();
+  private readonly openKeys = new OpenKeys();
+  private pointed = '';
+  /** The same object as long as the figure stays: the map draws anew for another. */
+  private shownStatistic: { readonly id: ImportanceFigureId; readonly statistic: MapStatistic } | undefined;
+
+  constructor(
+    private readonly session: CheckpointSession,
+    private readonly page: PageContext,
+    private readonly rpc: Rpc<CheckpointPageContract, CheckpointHostContract>,
+  ) {}
+
+  dispose(): void {
+    this.abort.abort();
+  }
+
+  /** Reads the matrix when it is looked at for the first time, and again after a failure. */
+  shown(): void {
+    if (this.loaded.kind === 'unasked' || this.loaded.kind === 'failed') void this.load();
+  }
+
+  private async load(): Promise<void> {
+    this.loaded = { kind: 'loading' };
+    this.page.requestRender();
+    try {
+      const statistics = await this.rpc.call('importance', {}, { signal: this.abort.signal });
+      const names = statistics.weights.map(({ name }) => name);
+      const elements = statistics.weights.map((weight) => weight.elements);
+      this.loaded = {
+        kind: 'known',
+        statistics,
+        map: buildModuleMap(names),
+        subject: {
+          catalogue: { tensors: { names, elements } },
+          stats: { knowledge: () => 'known', get: () => Number.NaN },
+          analysis: undefined,
+          prioritize: () => {},
+          unreadable: () => undefined,
+        },
+      };
+      this.shownStatistic = undefined;
+    } catch (thrown) {
+      if (this.abort.signal.aborted) return;
+      this.loaded = { kind: 'failed', message: LoupeError.from(thrown).message };
+      this.page.announce(this.loaded.message);
+    }
+    this.page.requestRender();
+  }
+
+  render(): TemplateResult {
+    const { loaded } = this;
+    if (loaded.kind === 'failed')
+      return html`<section class="page" data-testid="importance-failed">
+        <p>The statistics could not be computed. ${loaded.message}</p>
+        <vscode-button @click=${() => void this.load()}>Try again</vscode-button>
+      </section>`;
+    if (loaded.kind !== 'known')
+      return html`<section class="page" data-testid="importance-loading"><p class="quiet">Reading the sums of every weight …</p></section>`;
+    const { importance } = this.page.state;
+    return mapTab(this.page, {
+      testId: 'importance-tab',
+      content: html`${this.summary(loaded.statistics)} ${this.controls(loaded)}
+        <p class="map-pointed small" aria-hidden="true" data-testid="map-pointed">${this.pointed || this.hint}</p>
+        ${importance.view === 'map' ? this.map(loaded) : this.table(loaded)}`,
+      details: this.details(loaded),
+      back: 'tl-outlier-map, tl-importance-table',
+    });
+  }
+
+  private get hint(): string {
+    return this.page.state.importance.view === 'map'
+      ? 'Arrow keys move · Enter selects, twice views the sums · T table'
+      : 'Arrow keys move · Enter selects, twice views the sums · T map';
+  }
+
+  /** Where the matrix comes from, and what stands out. */
+  private summary({ weights, datasets, chunks, unseen, isLegacy }: ImportanceStatistics): TemplateResult {
+    const text = datasets.length === 0 ? 'a text that the file does not name' : datasets.join(', ');
+    const from = `${chunks > 0 ? `${formatInteger(chunks)} chunks of ` : ''}${text}`;
+    const least = weights.reduce<WeightImportance | undefined>(
+      (one, other) => (one === undefined || other.evenness < one.evenness ? other : one),
+      undefined,
+    );
+    const partial = weights.filter(({ unasked }) => unasked > 0).length;
+    return html`<p class="map-summary" data-testid="importance-summary">
+      How strong the inputs of ${formatInteger(weights.length)} weights were, over ${from}${isLegacy ? ' (the older form of the file)' : ''}.
+      ${
+        least
+          ? html`Most uneven: <button type="button" class="link mono" @click=${() => this.select(least.name)}>${least.name.replace(/\.weight$/, '')}</button>, where few columns count (${figureWords(importanceFigure('evenness'), least)}).`
+          : nothing
+      }
+      ${partial > 0 ? html`<span class="unusual">In ${formatInteger(partial)} weights some experts were never asked: a longer text would help.</span>` : nothing}
+      ${unseen.length > 0 ? html`<span class="unusual">${formatInteger(unseen.length)} weights have no data.</span>` : nothing}
+    </p>`;
+  }
+
+  private controls({ statistics, subject }: Known): TemplateResult {
+    const { importance } = this.page.state;
+    const statistic = this.statistic(statistics);
+    const range = this.range(statistics);
+    const isLog = statistic.scale === 'log' || statistic.scale === 'log1p';
+    return html`<div class="toolbar map-controls">
+      <label class="statistic-label">
+        <span class="visually-hidden">Statistic</span>
+        <select class="plain-select" data-testid="importance-figure" title=${statistic.description} @change=${this.onFigure}>
+          ${importanceFigures.map(
+            ({ id, label }) =>
+              html`<option value=${id} ?selected=${id === importance.figure}>${label}</option>`,
+          )}
+        </select>
+      </label>
+      ${
+        importance.view === 'map' && range && subject
+          ? html`<span class="map-legend" data-testid="map-legend">
+              <tl-legend
+                .scale=${{ map: sequentialMap(this.session.settings.colorMap), min: 0, max: 1 }}
+                .low=${statistic.format(range.min)}
+                .high=${statistic.format(range.max)}
+                .label=${`${statistic.label}${isLog ? ', logarithmic' : ''}`}
+              ></tl-legend>
+              ${isLog ? html`<span class="quiet small">log</span>` : nothing}
+            </span>`
+          : nothing
+      }
+      <span class="spring"></span>
+      <button
+        type="button"
+        class="toggle"
+        data-testid="importance-view"
+        aria-pressed=${importance.view === 'table'}
+        title="All weights as a sortable table (t)"
+        @click=${() => this.patch({ view: importance.view === 'map' ? 'table' : 'map' })}
+      >Table</button>
+    </div>`;
+  }
+
+  private statistic({ weights }: ImportanceStatistics): MapStatistic {
+    const { figure } = this.page.state.importance;
+    if (this.shownStatistic?.id !== figure)
+      this.shownStatistic = { id: figure, statistic: mapStatistic(importanceFigure(figure), weights) };
+    return this.shownStatistic.statistic;
+  }
+
+  private range(statistics: ImportanceStatistics) {
+    const figure = importanceFigure(this.page.state.importance.figure);
+    return rangeOf(
+      this.statistic(statistics),
+      statistics.weights.map((weight) => figure.value(weight)),
+    );
+  }
+
+  private map({ statistics, map, subject }: Known): TemplateResult {
+    return html`<tl-outlier-map
+      .session=${subject}
+      .groups=${map.groups}
+      .open=${this.openKeys.of(this.page.state.importance.open)}
+      .statistic=${this.statistic(statistics)}
+      .range=${this.range(statistics)}
+      .version=${0}
+      .selected=${this.selectedIndex(statistics)}
+      .colorMap=${this.session.settings.colorMap}
+      .events=${this.mapEvents}
+    ></tl-outlier-map>`;
+  }
+
+  private table({ statistics }: Known): TemplateResult {
+    return html`<tl-importance-table
+      .weights=${statistics.weights}
+      .version=${0}
+      .sort=${this.page.state.importance.sort}
+      .selected=${this.selectedIndex(statistics)}
+      .events=${this.tableEvents}
+    ></tl-importance-table>`;
+  }
+
+  private selectedIndex({ weights }: ImportanceStatistics): number | undefined {
+    const { selected } = this.page.state.importance;
+    const index = weights.findIndex(({ name }) => name === selected);
+    return index < 0 ? undefined : index;
+  }
+
+  private details({ statistics }: Known): TemplateResult {
+    const index = this.selectedIndex(statistics);
+    const weight = index === undefined ? undefined : statistics.weights[index];
+    return weight ? this.weightDetails(weight, index!) : this.layerDetails(statistics);
+  }
+
+  private weightDetails(weight: WeightImportance, index: number): TemplateResult {
+    return html`<div class="importance-details" data-testid="importance-details" data-weight=${weight.name}>
+      <h2 class="mono">${weight.name}</h2>
+      <dl class="figures">
+        ${importanceFigures.map((figure) => {
+          const value = figure.value(weight);
+          return html`<div>
+            <dt title=${figure.description}>${figure.label}</dt>
+            <dd data-figure=${figure.id} data-value=${Number.isNaN(value) ? '' : value}>${figureWords(figure, weight)}</dd>
+          </div>`;
+        })}
+        ${
+          weight.experts > 1
+            ? html`<div><dt>Experts never asked</dt><dd class=${weight.unasked > 0 ? 'unusual' : ''}>${formatInteger(weight.unasked)} of ${formatInteger(weight.experts)}</dd></div>`
+            : nothing
+        }
+      </dl>
+      <vscode-button secondary data-testid="view-sums" title="The sums of this weight's columns, in the tensor viewer" @click=${() => this.view(index)}>View the sums</vscode-button>
+    </div>`;
+  }
+
+  /** Means by layer, while no weight is chosen. */
+  private layerDetails({ layers }: ImportanceStatistics): TemplateResult {
+    return html`<div class="importance-details" data-testid="importance-layers">
+      <p>Columns with strong inputs matter most: a quantization that is given this file spends its precision on them.</p>
+      ${
+        layers.length === 0
+          ? nothing
+          : html`<table class="sheet">
+              <caption>Means by layer, over the columns of its weights</caption>
+              <thead>
+                <tr><th scope="col" class="number">Layer</th><th scope="col" class="number">Σ(Act²)</th><th scope="col" class="number">ZD</th><th scope="col" class="number">CosSim</th></tr>
+              </thead>
+              <tbody>
+                ${layers.map(
+                  ({ layer, total, zd, similarity }) => html`<tr>
+                    <th scope="row" class="number">${layer}</th>
+                    <td class="number">${formatNumber(total, 4)}</td>
+                    <td class="number">${(100 * zd).toFixed(2)} %</td>
+                    <td class="number">${similarity.toFixed(4)}</td>
+                  </tr>`,
+                )}
+              </tbody>
+            </table>`
+      }
+    </div>`;
+  }
+
+  private select(name: string): void {
+    this.patch({ selected: name });
+    this.page.announce(`${name} selected.`);
+  }
+
+  /** The tensor of the file that holds a weight's sums. */
+  private view(index: number): void {
+    if (this.loaded.kind !== 'known') return;
+    const { name } = this.loaded.statistics.weights[index]!;
+    const { names } = this.session.catalogue.tensors;
+    const tensor = [names.indexOf(`${name}.in_sum2`), names.indexOf(name)].find((at) => at >= 0);
+    if (tensor !== undefined) this.page.viewTensor(tensor);
+  }
+
+  private selectIndex(index: number): void {
+    if (this.loaded.kind === 'known') this.patch({ selected: this.loaded.statistics.weights[index]?.name });
+  }
+
+  private patch(change: Partial<ImportanceState>): void {
+    this.page.patch({ importance: { ...this.page.state.importance, ...change } });
+  }
+
+  private show(view: ImportanceState['view']): void {
+    this.pointed = '';
+    this.patch({ view });
+    focusOnceShown(view === 'map' ? 'tl-outlier-map' : 'tl-importance-table');
+  }
+
+  private toggle(row: MapRow): void {
+    this.patch({ open: toggled(this.page.state.importance.open, row.key) });
+  }
+
+  private readonly mapEvents: MapEvents = {
+    select: (index) => this.selectIndex(index),
+    view: (index) => this.view(index),
+    toggle: (row) => this.toggle(row),
+    openTable: () => this.show('table'),
+    announce: (text) => this.page.announce(text),
+    point: (text) => {
+      this.pointed = text;
+      this.page.requestRender();
+    },
+  };
+
+  private readonly tableEvents: ImportanceTableEvents = {
+    select: (index) => this.selectIndex(index),
+    view: (index) => this.view(index),
+    sort: (sort) => this.patch({ sort }),
+    openMap: () => this.show('map'),
+    announce: (text) => this.page.announce(text),
+  };
+
+  private readonly onFigure = (event: Event): void => {
+    const figure = (event.target as HTMLSelectElement).value as ImportanceFigureId;
+    this.patch({ figure });
+    const { label, description } = importanceFigure(figure);
+    this.page.announce(`${label}: ${description}.`);
+  };
+}
