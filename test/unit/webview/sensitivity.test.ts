@@ -1,6 +1,7 @@
 /** The pure parts of the Sensitivity tab: cells, totals, recipes against the engine's own resolution, places and colours. */
 import { describe, expect, it } from 'vitest';
 import type { SensitivityCell } from '../../../src/protocol/engineApi';
+import { exactPattern } from '../../../src/protocol/exactPattern';
 import { resolveChoice } from '../../../src/quant/choice';
 import { resolveRecipe } from '../../../src/quant/recipe';
 import { checkedRecipe } from '../../../src/quant/recipeFile';
@@ -9,7 +10,6 @@ import { buildModuleMap } from '../../../webview-ui/state/moduleMap';
 import {
   DraftPlaces,
   draftPicks,
-  exactPattern,
   patternsOf,
   type RecipeDraft,
   recipeFrom,
