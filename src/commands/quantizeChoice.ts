@@ -12,6 +12,8 @@ export interface QuantizeChoice extends SchemeChoice {
   readonly recipe?: Recipe | undefined;
   /** Of a GGUF output, instead of the scheme: the file type and what goes with it. */
   readonly gguf?: GgufOptions | undefined;
+  /** Also quantize what the policy keeps (the output head). */
+  readonly pure?: boolean | undefined;
   /** Largest size of the output's files; undefined: the model's own shards. */
   readonly maxShardBytes?: number | undefined;
   /** Absolute folder to write; undefined: the default beside the model. */
@@ -37,7 +39,7 @@ export const targetOf = ({ open }: Pick<QuantizeReport, 'open'>): string =>
 export function dryRun(
   engine: EngineClient,
   file: string,
-  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf' | 'maxShardBytes'>,
+  choice: SchemeChoice & Pick<QuantizeChoice, 'gguf' | 'maxShardBytes' | 'pure'>,
 ): Promise<QuantizeReport> {
   return engine.call('quantize', {
     path: file,
@@ -46,7 +48,7 @@ export function dryRun(
     maxShardBytes: choice.maxShardBytes,
     backend: 'cpu',
     overwrite: true,
-    pure: false,
+    pure: choice.pure ?? false,
     dryRun: true,
   });
 }

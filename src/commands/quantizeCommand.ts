@@ -265,7 +265,7 @@ export class QuantizeCommands {
         recipe: choice.recipe,
         backend: 'cpu',
         overwrite: true,
-        pure: false,
+        pure: choice.pure ?? false,
         dryRun: true,
         sizesOnly: true,
       },
@@ -273,7 +273,7 @@ export class QuantizeCommands {
     );
     const computed = await this.engine.call(
       'errors',
-      { path: uri.fsPath, choice: options, recipe: choice.recipe },
+      { path: uri.fsPath, choice: options, recipe: choice.recipe, pure: choice.pure },
       {
         signal,
         progress: ({ total, row }) =>
@@ -339,7 +339,7 @@ function requestOf(uri: vscode.Uri, order: QuantizeOrder): QuantizeRequest {
     path: uri.fsPath,
     ...chosenOptions(order),
     ...{ recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume },
-    pure: false,
+    pure: order.pure ?? false,
     dryRun: false,
   };
 }

@@ -11,15 +11,17 @@ import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
 import type { Scheme } from '../quant/scheme';
 import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
-import { isWritable, mediumOf } from '../quant/writable';
+import { mediumOf } from '../quant/writable';
+import { askOptions } from './askOptions';
 import { askShardSize } from './askShardSize';
 import { backendItems } from './backendItems';
 import { askGgufTarget, type GgufSettings, showGguf } from './ggufDialog';
 import { fileTypeItems } from './ggufMenu';
+import { type Options, optionsItem, variantsWith } from './optionMenu';
 import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
-import { type Choice, type Mode, refusedItems, schemeItems, variantsOf } from './schemeMenu';
+import { type Choice, type Mode, refusedItems, schemeItems } from './schemeMenu';
 import { shardItem } from './shardMenu';
 
 type Offered = Scheme | GgufFileType;
@@ -63,6 +65,7 @@ export async function askQuantizeChoice(
   let settings: GgufSettings = { allowRequantize: false };
   let variants: Choice<SchemeChoice>[] = [];
   let variant: SchemeChoice | undefined;
+  let options: Options = {};
   let backend = readBackendSetting();
   let step = 1;
   for (;;) {
@@ -91,21 +94,33 @@ export async function askQuantizeChoice(
           scheme = value;
           continue;
         }
-        if (value !== scheme || variants.length === 0)
-          variants = variantsOf(value).filter(
-            (variant) => mode === 'preview' || isWritable(variant.value, medium),
-          );
+        if (value !== scheme || variants.length === 0) {
+          options = {};
+          variants = variantsWith(value, medium, options, mode);
+        }
         scheme = value;
       }
       answer = chosen;
     } else if (step === 2) {
-      const chosen: Answer<SchemeChoice> = await pick(
+      const own = scheme as Scheme;
+      const { pure } = options;
+      const more = optionsItem<'options'>('options', own, medium, options);
+      const sized = mode === 'quantize' ? withSizes(engine, file, variants, pure) : variants;
+      const chosen: Answer<SchemeChoice | 'options'> = await pick<SchemeChoice | 'options'>(
         { title, step, totalSteps, placeholder: 'Granularity of scales', active: variant },
-        mode === 'quantize' ? withSizes(engine, file, variants) : variants,
+        sized instanceof Promise ? sized.then((items) => [...items, more]) : [...sized, more],
       );
-      if (chosen.kind === 'value') variant = chosen.value;
+      if (chosen.kind === 'value' && chosen.value === 'options') {
+        const asked = await askOptions({ title, step, totalSteps }, own, medium, options, mode);
+        if (asked === undefined) return undefined;
+        options = asked;
+        variants = variantsWith(own, medium, options, mode);
+        continue;
+      }
+      if (chosen.kind === 'value') variant = chosen.value as SchemeChoice;
       answer = chosen;
-      if (chosen.kind === 'value' && mode === 'preview') return { ...chosen.value, backend, out: undefined };
+      if (chosen.kind === 'value' && mode === 'preview')
+        return { ...variant!, pure, backend, out: undefined };
     } else if (step === 3) {
       const reports = engine.call('backends', {});
       const chosen: Answer<BackendName | 'auto'> = await pick(
@@ -115,8 +130,9 @@ export async function askQuantizeChoice(
       if (chosen.kind === 'value') backend = chosen.value;
       answer = chosen;
     } else {
-      const chosen = await askTarget(title, step, totalSteps, engine, file, variant!);
-      if (chosen.kind === 'value') return { ...variant!, backend, ...chosen.value };
+      const choice = { ...variant!, pure: options.pure };
+      const chosen = await askTarget(title, step, totalSteps, engine, file, choice);
+      if (chosen.kind === 'value') return { ...choice, backend, ...chosen.value };
       answer = chosen;
     }
     if (answer.kind === 'escape') return undefined;
@@ -129,10 +145,11 @@ async function withSizes(
   engine: EngineClient,
   file: string,
   variants: readonly Choice<SchemeChoice>[],
+  pure: boolean | undefined,
 ): Promise<Choice<SchemeChoice>[]> {
   const planned = variants.map(async (variant): Promise<Choice<SchemeChoice>> => {
     try {
-      const plan = await dryRun(engine, file, variant.value);
+      const plan = await dryRun(engine, file, { ...variant.value, pure });
       const percent = Math.round((100 * plan.bytesAfter) / plan.bytesBefore);
       const size = `${binarySize(plan.bytesAfter)} (${percent} % of now)`;
       return { ...variant, description: [variant.description, size].filter(Boolean).join(' \u00b7 ') };
@@ -154,7 +171,7 @@ async function askTarget(
   totalSteps: number,
   engine: EngineClient,
   file: string,
-  choice: SchemeChoice,
+  choice: SchemeChoice & Pick<QuantizeChoice, 'pure'>,
 ): Promise<Answer<Target>> {
   const head = { title, step, totalSteps };
   const planOf = (maxShardBytes: number | undefined) => dryRun(engine, file, { ...choice, maxShardBytes });
