@@ -38,5 +38,7 @@ async function showHoverAt({ uri, line, character }: AskedAt): Promise<void> {
   // A notebook's cell has the focus by the notebook's editor.
   if (document.uri.scheme !== 'vscode-notebook-cell')
     await vscode.window.showTextDocument(document, viewColumn === undefined ? {} : { viewColumn });
+  // The offer would stay where the answer is to show. Versions that lack the command close it when the text is clicked.
+  await Promise.resolve(vscode.commands.executeCommand('editor.action.hideHover')).catch(() => undefined);
   await vscode.commands.executeCommand('editor.action.showHover');
 }
