@@ -230,6 +230,10 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
         session.prioritize(tensors);
         return undefined;
       },
+      schemeBytes: async ({ tensors }, { signal }) => {
+        const { path, generation } = await session.catalogue();
+        return this.engine.call('schemeBytes', { path, generation, tensors }, { signal, again: true });
+      },
       importance: (_, { signal }) => session.importance(signal),
       metadataSlice: (params, { signal }) => session.metadataSlice(params, signal),
       distribution: (params, { signal }) => session.distribution(params, signal),

@@ -32,6 +32,7 @@ import { QuantizeQueue } from './quantize/quantizeQueue';
 import { removeLeftovers } from './quantize/temporaryOutput';
 import { recipePlanJob } from './recipePlanJob';
 import { saveJob } from './saveJob';
+import { schemeBytesJob } from './schemeBytesJob';
 import { sensitivityJob } from './sensitivityJob';
 import { StatsCaches } from './statsCache';
 import { statsJob } from './statsJob';
@@ -108,6 +109,8 @@ const handlers: Handlers<EngineContract> = {
   duplicateModels: ({ models }, context) => duplicateModels(models, context),
   deletionPlan: ({ model }) => deletionPlan(model),
   memoryChoices,
+  schemeBytes: async ({ path, generation, tensors }) =>
+    schemeBytesJob(await cache.get(path, generation), tensors),
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),

@@ -28,6 +28,7 @@ import type { Region, TensorSlice } from './matrixRegion';
 import type { MemoryContract } from './memoryApi';
 import type { ModelsContract } from './modelsApi';
 import type { Recipe, RecipeContract } from './recipeApi';
+import type { SchemeBytesContract } from './schemeBytesApi';
 import type { SensitivityContract } from './sensitivityApi';
 import type { StatsContract } from './statsApi';
 import type { TensorViewContract } from './tensorViews';
@@ -263,6 +264,7 @@ export type EngineContract = CompareContract &
   BackendContract &
   MemoryContract &
   ModelsContract &
+  SchemeBytesContract &
   GgufContract &
   ImportanceContract &
   TensorViewContract & {

@@ -16,6 +16,7 @@ import type {
 } from './engineApi';
 import type { ImportanceStatistics } from './importanceApi';
 import type { MemoryPageContract } from './memoryPageApi';
+import type { SchemeBytesPageContract } from './schemeBytesApi';
 import type { SensitivityPageContract } from './sensitivityPageApi';
 
 /** Plain data of settings that the views honour. */
@@ -28,7 +29,8 @@ export interface ViewSettings {
 
 /** Asked by the checkpoint page. */
 export type CheckpointHostContract = SensitivityPageContract &
-  MemoryPageContract & {
+  MemoryPageContract &
+  SchemeBytesPageContract & {
     /** The page is ready; the host answers with what to show. A refused file is an answer, not a failure. */
     ready: {
       params: Record<string, never>;

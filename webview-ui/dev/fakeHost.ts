@@ -289,6 +289,27 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
       await pause();
       return answerOutside<MemoryEstimate>('estimate', request);
     },
+    schemeBytes: async ({ tensors: asked }) => {
+      const { tensors } = (await loadOnce()).catalogue;
+      const sum = (of: (tensor: number) => number) => asked.reduce((all, tensor) => all + of(tensor), 0);
+      const elements = sum((tensor) => tensors.elements[tensor]!);
+      const storedBytes = sum((tensor) => tensors.bytes[tensor]!);
+      const size = (family: string, label: string, bits: number) => {
+        const isKept = asked.every((tensor) => /norm|embed/.test(tensors.names[tensor]!));
+        const bytes = isKept ? storedBytes : (elements * bits) / 8;
+        const common = { scheme: label.toLowerCase(), label, family, refused: 0 };
+        return {
+          ...common,
+          bytes,
+          bitsPerWeight: (8 * bytes) / elements,
+          quantized: isKept ? 0 : asked.length,
+        };
+      };
+      return {
+        storedBytes,
+        sizes: [size('integer', 'INT4', 4.5), size('integer', 'INT8', 8), size('ggml', 'Q4_K', 4.5)],
+      };
+    },
     showErrors: async (request) => {
       actions.push({ kind: 'showErrors', ...request });
       return undefined;

@@ -3,6 +3,7 @@
 import type { Catalogue, EngineContract, Finding, TensorStats, Tile } from '../../src/protocol/engineApi';
 import type { Rpc } from '../../src/protocol/rpc';
 import { LoupeError } from '../../src/protocol/rpc';
+import type { SchemeBytes } from '../../src/protocol/schemeBytesApi';
 import { limitFindings, valueFindings } from '../../src/protocol/valueFindings';
 import type {
   CheckpointHostContract,
@@ -31,6 +32,7 @@ export type AnalysisEnd =
   | { readonly kind: 'failed'; readonly error: LoupeError };
 
 const keptDetails = 64;
+const keptSizes = 500;
 
 /** What the compute process calls the tokens of a tokenizer.json. */
 export const tokenizerFileKey = 'tokenizer.json';
@@ -51,6 +53,8 @@ export class CheckpointSession {
   tokenizerFileProblem: string | undefined;
   private readonly failedTokens = new Set<string>();
   private readonly closing = new AbortController();
+  /** By tensor or ~group. */
+  private readonly sizes = new Map<number, Promise<SchemeBytes>>();
 
   constructor(
     readonly catalogue: Catalogue,
@@ -189,6 +193,22 @@ export class CheckpointSession {
     this.stats.set(tensor, stats);
     this.onChange();
     return stats;
+  }
+
+  /** What a tensor or ~group would take under every scheme: computed from shapes, once. */
+  schemeBytes(entry: number): Promise<SchemeBytes> {
+    const known = this.sizes.get(entry);
+    if (known) return known;
+    const { tree } = this.table;
+    const group = entry < 0 ? tree.groups[~entry] : undefined;
+    const tensors = group
+      ? [...tree.order.subarray(group.start, group.end)].filter((member) => member >= 0)
+      : [entry];
+    const asked = this.rpc.call('schemeBytes', { tensors }, { signal: this.closing.signal });
+    this.sizes.set(entry, asked);
+    if (this.sizes.size > keptSizes) this.sizes.delete(this.sizes.keys().next().value!);
+    asked.catch(() => this.sizes.delete(entry));
+    return asked;
   }
 
   /** Counts a tensor's values anew. */

@@ -21,6 +21,7 @@ import { figuresView, largestView } from './figuresView';
 import type { DistributionSource, HistogramOverlay } from './histogramView';
 import './histogramView';
 import './pictureView';
+import './schemeBytes/schemeBytesSection';
 
 /** What is known of the selected tensor's values. */
 export type DetailsState =
@@ -81,6 +82,7 @@ export function emptyDetails(session: CheckpointSession, select: (tensor: number
       <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>move through ${formatInteger(tensors.count)} tensors</dd></div>
       <div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>fold and unfold a module</dd></div>
       <div><dt><kbd>/</kbd></dt><dd>filter: words, globs, dtype:, shape:, kurtosis:&gt;10</dd></div>
+      <div><dt><kbd>b</kbd></dt><dd>bytes under every scheme</dd></div>
       <div><dt><kbd>c</kbd></dt><dd>copy the name</dd></div>
     </dl>
   </div>`;
@@ -141,6 +143,7 @@ export function groupDetails(
         ? html`<p class="quiet">${formatInteger(known)} of ${formatInteger(members.length)} tensors analyzed.</p>`
         : nothing
     }
+    <tl-scheme-bytes .session=${session} .entry=${~group}></tl-scheme-bytes>
     ${known > 0 ? standouts(session, members, key.length + 1, select) : nothing}
   </div>`;
 }
@@ -180,6 +183,7 @@ export function tensorDetails(
       }
     </p>
     ${pieces ? packedPieces(pieces) : nothing}
+    <tl-scheme-bytes .session=${session} .entry=${tensor}></tl-scheme-bytes>
     ${values(session, tensor, state, shape, dtype, events)}
   </div>`;
 }

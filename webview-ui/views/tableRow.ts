@@ -110,7 +110,7 @@ export class TableRow {
     delete this.element.dataset.tensor;
     this.attribute('aria-expanded', String(!content.folded));
     this.level(depth);
-    this.name('', groupLabel(tree, group), key);
+    this.name('', groupLabel(tree, group));
     this.badge.textContent = '';
     this.badge.hidden = true;
     this.text('shape', `${formatInteger(total.tensors)} ${total.tensors === 1 ? 'tensor' : 'tensors'}`);
@@ -140,7 +140,7 @@ export class TableRow {
     this.element.removeAttribute('aria-expanded');
     this.level(depth);
     const label = tensorLabel(tree, columns.names, tensor);
-    this.name(content.grouped ? '' : name.slice(0, name.length - label.length), label, name);
+    this.name(content.grouped ? '' : name.slice(0, name.length - label.length), label);
     this.badge.hidden = false;
     this.badge.textContent = columns.dtypes[columns.dtype[tensor]!] ?? '';
     this.text('shape', formatShape(shapeOf(columns, tensor)));
@@ -170,11 +170,10 @@ export class TableRow {
     this.element.style.setProperty('--depth', String(depth));
   }
 
-  private name(prefix: string, label: string, title: string): void {
+  private name(prefix: string, label: string): void {
     this.prefix.hidden = prefix === '';
     this.prefixText.textContent = prefix;
     this.label.textContent = label;
-    this.cells.get('name')!.title = title;
   }
 
   private text(id: ColumnId, text: string, title = ''): void {

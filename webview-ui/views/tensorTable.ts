@@ -26,6 +26,12 @@ export interface TableEvents {
   copyName(entry: number): void;
   focusFilter(): void;
   menu(entry: number, x: number, y: number): void;
+  /** The pointer is on the name, type, shape or bytes of a row, or no longer. */
+  rest(entry: number | undefined, row: Element | undefined, x: number): void;
+  /** B on a row: tell its bytes under every scheme. */
+  tellBytes(entry: number, row: Element): void;
+  /** Rows move, or another one is chosen. */
+  moved(): void;
   scrolled(scrollTop: number): void;
 }
 
@@ -42,6 +48,8 @@ export interface TableView {
 
 const rowHeight = 22;
 const headerHeight = 26;
+/** Columns without a tooltip of their own. */
+const restColumns: ReadonlySet<string> = new Set(['name', 'dtype', 'shape', 'bytes']);
 
 export class TensorTable {
   readonly element = document.createElement('div');
@@ -80,6 +88,7 @@ export class TensorTable {
     element.append(this.header.element, this.body, this.empty);
     element.addEventListener('scroll', () => {
       this.draw(false);
+      events.moved();
       events.scrolled(element.scrollTop);
     });
     element.addEventListener('keydown', (event) => this.onKey(event));
@@ -94,6 +103,8 @@ export class TensorTable {
       event.preventDefault();
       events.menu(entry, event.clientX, event.clientY);
     });
+    this.body.addEventListener('pointerover', (event) => this.onPointer(event));
+    this.body.addEventListener('pointerleave', () => events.rest(undefined, undefined, 0));
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(element);
   }
@@ -269,8 +280,18 @@ export class TensorTable {
     return row && row.position >= 0 ? this.view?.rows.rows[row.position] : undefined;
   }
 
+  private onPointer(event: PointerEvent): void {
+    const cell = (event.target as Element).closest<HTMLElement>('.cell');
+    const entry = event.pointerType === 'touch' ? undefined : this.entryAt(event);
+    if (entry === undefined || !restColumns.has(cell?.dataset.column ?? ''))
+      this.events.rest(undefined, undefined, 0);
+    else this.events.rest(entry, cell!.closest('.row')!, event.clientX);
+  }
+
   private onMouseDown(event: MouseEvent): void {
     const entry = this.entryAt(event);
+    this.events.moved();
+    this.events.rest(undefined, undefined, 0);
     if (entry === undefined || event.button === 1) return;
     this.activate(this.view!.rows.rows.indexOf(entry));
     if (entry < 0 && event.button === 0) this.toggle(~entry);
@@ -291,6 +312,7 @@ export class TensorTable {
     };
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const move = moves[event.key];
+    if (move !== undefined) this.events.moved();
     if (move !== undefined && !event.altKey) this.activate(move);
     else if (isPlain && (event.key === 'ArrowLeft' || event.key === 'ArrowRight'))
       this.step(event.key, entry);
@@ -300,6 +322,8 @@ export class TensorTable {
       else if (event.key === 'Enter') this.events.enter(entry);
     } else if (isPlain && event.key.toLowerCase() === 'v' && entry !== undefined && entry >= 0) {
       this.events.view(entry);
+    } else if (isPlain && event.key.toLowerCase() === 'b' && entry !== undefined) {
+      this.events.tellBytes(entry, this.pool[this.active % this.pool.length]!.element);
     } else if (event.key === '*' && isPlain) {
       this.events.fold([...this.session.table.tree.groups.keys()], false);
     } else if (event.key === '/' && isPlain) this.events.focusFilter();

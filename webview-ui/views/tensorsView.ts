@@ -16,6 +16,7 @@ import { emptyDetails, groupDetails, tensorDetails } from './detailsView';
 import { closeIcon } from './icons';
 import type { PageContext } from './pageContext';
 import { type RowMenuItem, rowMenuItems } from './rowMenu';
+import { SchemeBytesCard } from './schemeBytes/schemeBytesCard';
 import { SelectedTensor } from './selectedTensor';
 import './splitPane';
 import { TensorTable } from './tensorTable';
@@ -27,6 +28,7 @@ export class TensorsView {
   private lastRows: { key: string; rows: TableRows } | undefined;
   private readonly selected: SelectedTensor;
   private readonly chooser: ColumnChooser;
+  private readonly card: SchemeBytesCard;
   private selectedGroup: number | undefined;
   private menuItems: readonly RowMenuItem[] = [];
 
@@ -36,6 +38,7 @@ export class TensorsView {
   ) {
     this.selected = new SelectedTensor(session, page);
     this.chooser = new ColumnChooser(page);
+    this.card = new SchemeBytesCard(session, (text) => page.announce(text));
     this.table = new TensorTable(session, {
       select: (tensor) => this.select(tensor),
       selectGroup: (group) => {
@@ -50,6 +53,14 @@ export class TensorsView {
       copyName: (entry) => this.copyName(entry),
       focusFilter: () => this.focusFilter(),
       menu: (entry, x, y) => this.openMenu(entry, x, y),
+      rest: (entry, row, x) => {
+        if (entry === undefined || !row) this.card.leave();
+        else this.card.rest(entry, row, x);
+      },
+      tellBytes: (entry, row) => void this.card.tell(entry, row),
+      moved: () => {
+        if (this.card.isShown) this.card.hide();
+      },
       scrolled: (scrollTop) => this.page.patch({ scrollTop }),
     });
     this.table.restoreScroll(page.state.scrollTop);
@@ -60,6 +71,7 @@ export class TensorsView {
 
   dispose(): void {
     this.selected.dispose();
+    this.card.hide();
     this.table.dispose();
   }
 
@@ -113,7 +125,7 @@ export class TensorsView {
       .onResized=${(beside: number, below: number) => this.page.patch({ paneBeside: beside, paneBelow: below })}
     >
       <div class="first">
-        ${this.toolbar(rows)} ${this.filterNotes(rows)} ${this.table.element}
+        ${this.toolbar(rows)} ${this.filterNotes(rows)} ${this.table.element} ${this.card.element}
         <vscode-context-menu
           class="row-menu"
           data-testid="row-menu"
