@@ -54,7 +54,7 @@ export class ConfigDocuments implements vscode.HoverProvider, vscode.CodeLensPro
         ...(beside
           ? [
               new vscode.CodeLens(top, {
-                title: '$(search) Open in Tensor Loupe',
+                title: '$(search)\u00a0Open in Tensor Loupe',
                 command: 'tensorLoupe.openCheckpoint',
                 arguments: [beside],
               }),

@@ -65,8 +65,9 @@ function cacheText({ cache, longestContext }: ModelCost): string | undefined {
 }
 
 function loadedText({ loaded }: ModelCost, { setting }: LoadWords): string {
-  const { weightBytes, totalBytes, context } = loaded;
+  const { weightBytes, totalBytes, context, isWhole } = loaded;
   const how = loadText(setting);
+  if (!isWhole) return how === '' ? '' : `**As loaded here**: ${how} → weights ${binarySize(weightBytes)}`;
   const tokens = setting.context === undefined ? ` with ${grouped(context)} tokens` : '';
   const total = `about ${binarySize(totalBytes)} in all${tokens}`;
   return how === ''
@@ -81,10 +82,11 @@ const icons: Readonly<Record<RoomVerdict['verdict'], string>> = {
 };
 
 function roomText(
-  { name, kind, memoryBytes, verdict, neededBytes }: RoomVerdict,
+  { name, kind, memoryBytes, verdict, neededBytes, layers: on }: RoomVerdict,
   { setting }: LoadWords,
 ): string {
-  const layers = setting.gpuLayers !== undefined && setting.gpuLayers > 0 ? ' with all layers' : '';
+  const isToldLayers = setting.gpuLayers !== undefined && setting.gpuLayers !== 0;
+  const layers = on ? ` with ${on.on} of ${on.of} layers` : isToldLayers ? ' with all layers' : '';
   const room =
     kind === 'gpu'
       ? `on ${escapeMarkdown(name)} (${binarySize(memoryBytes)})${layers}`
@@ -96,7 +98,7 @@ function roomText(
     : `${icons.no} Does not fit ${room}: ${needed}`;
 }
 
-function warnings({ missing, errors, loaded, dtypes }: ModelCost, load: LoadWords): string[] {
+function warnings({ missing, errors, loaded, dtypes, lacks }: ModelCost, load: LoadWords): string[] {
   const { dtype, quantization, dequantized } = load.setting;
   const isFloat32 = load.isFloat32ByDefault && dtype === undefined && !quantization && !dequantized;
   const isStoredSo = dtypes.every((part) => part.dtype === 'F32');
@@ -106,6 +108,7 @@ function warnings({ missing, errors, loaded, dtypes }: ModelCost, load: LoadWord
       : errors > 0
         ? `$(error) ${errors} ${errors === 1 ? 'error' : 'errors'} in the file`
         : '',
+    ...lacks.map((text) => `$(warning) ${escapeMarkdown(text)}`),
     load.unread.length > 0
       ? `$(info) Not taken into account: ${load.unread.slice(0, 3).map(escapeMarkdown).join(', ')}`
       : '',

@@ -31,13 +31,14 @@ const mostNames = 500;
 /** Undefined where the text names no model; touches nothing but the disk. */
 export async function findModel(mention: ModelMention, search: SearchRoots): Promise<FoundModel | undefined> {
   const { text, kind, load } = mention;
+  const own = kind === 'ollama' ? await ollamaPlace(text) : undefined;
+  if (own) return own;
   const address = hubAddress(text);
   if (address) return onHubOrCached(address, mention);
   const file = plainFile(load.file);
   const local = await localPlace(text, search, kind !== 'path');
   if (local) return { at: 'here', place: { kind: 'path', path: local, ...file } };
-  if (kind === 'ollama') return ollamaPlace(text);
-  const name = kind === 'path' ? undefined : hubName(text, kind === 'model');
+  const name = kind === 'path' || kind === 'ollama' ? undefined : hubName(text, kind === 'model');
   return name && onHubOrCached(name, mention);
 }
 
@@ -78,7 +79,9 @@ async function localPlace(
   isSurelyModel: boolean,
 ): Promise<string | undefined> {
   if (!mayNameModel(text)) return undefined;
-  const name = text.startsWith('file://') ? pathOfUrl(text) : expanded(text);
+  // In code a backslash is written twice.
+  const written = process.platform === 'win32' ? text.replaceAll('\\\\', '\\') : text;
+  const name = text.startsWith('file://') ? pathOfUrl(text) : expanded(written);
   // A path of a network would be asked for over it, with the user's name.
   if (name === undefined || /^[\\/]{2}/.test(name)) return undefined;
   const bases = [...(folder === undefined ? [] : [folder]), ...roots];

@@ -62,11 +62,11 @@ export class IndexDocuments implements vscode.HoverProvider, vscode.CodeLensProv
       const missing = missingLens(cost);
       return [
         plain(indexLens(cost)),
-        ...(missing === undefined ? [] : [plain(`$(error) ${missing}`)]),
+        ...(missing === undefined ? [] : [plain(`$(error)\u00a0${missing}`)]),
         ...(cost.shards.some(({ fileBytes }) => fileBytes !== undefined)
           ? [
               new vscode.CodeLens(top, {
-                title: '$(search) Open in Tensor Loupe',
+                title: '$(search)\u00a0Open in Tensor Loupe',
                 command: 'tensorLoupe.openCheckpoint',
                 arguments: [document.uri],
               }),
@@ -75,7 +75,7 @@ export class IndexDocuments implements vscode.HoverProvider, vscode.CodeLensProv
       ];
     } catch (thrown) {
       const { code, message } = LoupeError.from(thrown);
-      return code === 'malformed' ? [plain(`$(warning) ${message.replaceAll('$(', '$ (')}`)] : [];
+      return code === 'malformed' ? [plain(`$(warning)\u00a0${message.replaceAll('$(', '$ (')}`)] : [];
     }
   }
 

@@ -8,8 +8,8 @@ export function escapeMarkdown(text: string): string {
   return cut.replace(/[\\`*_{}[\]()#+\-.!|<>~$&:@]/g, '\\$&').replace(/\s+/g, ' ');
 }
 
-/** A column's heading over numbers. Hovers set cells without space between them: it is made of spaces that stay. */
-export const heading = (text: string): string => text.padStart(16, '\u00a0');
+/** A column's heading over numbers. Hovers set cells without space between them, so it brings spaces that stay. */
+export const heading = (text: string): string => '&nbsp;'.repeat(Math.max(2, 16 - text.length)) + text;
 
 /** A link that runs a command; `title` and `label` are our own words, the arguments may be anything that JSON holds. */
 export function commandLink(

@@ -36,6 +36,8 @@ export interface RoomVerdict extends Pick<FitReport, 'verdict' | 'neededBytes' |
   readonly name: string;
   readonly memoryBytes: number;
   readonly kind: 'gpu' | 'memory';
+  /** Where not all layers go there. */
+  readonly layers?: { readonly on: number; readonly of: number } | undefined;
 }
 
 export interface ModelCost {
@@ -66,9 +68,13 @@ export interface ModelCost {
     readonly context: number;
     /** The same with every float weight in F32: what transformers did before version 5 without a type. */
     readonly f32Bytes: number;
+    /** Whether the total holds all; without the figures of the layers it is the weights alone. */
+    readonly isWhole: boolean;
   };
   readonly longestContext?: number | undefined;
   readonly rooms: readonly RoomVerdict[];
+  /** What the program asks of this machine and it does not have: sentences of our own. */
+  readonly lacks: readonly string[];
   /** What the answer depends on; empty for a model on the Hub. */
   readonly stamps: readonly FileStamp[];
 }

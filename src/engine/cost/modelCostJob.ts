@@ -16,7 +16,7 @@ import type { CostContract, ModelCost } from '../../protocol/costApi';
 import type { CheckpointCache } from '../checkpointCache';
 import { machineRooms } from './machineRooms';
 import { resolvePlace } from './modelPlace';
-import { roomVerdicts } from './roomVerdicts';
+import { lacking, roomVerdicts } from './roomVerdicts';
 
 export const configCapBytes = 16 * 2 ** 20;
 const usualContext = 4096;
@@ -103,6 +103,7 @@ export async function costOf(source: MemorySource, facts: Facts, load: LoadSetti
   const weightBytes = loadedBytes(source, load);
   const setting = settingOf(source, load);
   const { cache, compute } = workingMemory(source, setting);
+  const machine = await machineRooms();
   return {
     ...facts,
     parameters,
@@ -123,9 +124,11 @@ export async function costOf(source: MemorySource, facts: Facts, load: LoadSetti
       totalBytes: weightBytes + cache.bytes + (compute ? compute.activations + compute.buffers : 0),
       context: setting.context,
       f32Bytes: loadedBytes(source, { dtype: 'f32' }),
+      isWhole: compute !== undefined,
     },
     longestContext,
-    rooms: roomVerdicts(source, setting, load, weightBytes, await machineRooms()),
+    rooms: roomVerdicts(source, setting, load, weightBytes, machine),
+    lacks: lacking(load, machine),
   };
 }
 

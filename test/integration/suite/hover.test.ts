@@ -14,7 +14,7 @@ async function hoverTextAt(uri: vscode.Uri, position: vscode.Position): Promise<
   return hovers
     .flatMap((hover) => hover.contents)
     .map((part) => (typeof part === 'string' ? part : part.value))
-    .map((text) => text.replaceAll('\u00a0', ''))
+    .map((text) => text.replaceAll('&nbsp;', ''))
     .filter((text) => /parameters|the Hub|KV cache|tensors? /.test(text))
     .join('\n');
 }

@@ -23,7 +23,13 @@ const cost: ModelCost = {
   errors: 0,
   missing: [],
   cache: { bytesPerToken: 36_864, bytesPerLateToken: 36_864, dtype: 'f16' },
-  loaded: { weightBytes: 248_879_616, totalBytes: 300_000_000, context: 1024, f32Bytes: 497_759_232 },
+  loaded: {
+    weightBytes: 248_879_616,
+    totalBytes: 300_000_000,
+    context: 1024,
+    f32Bytes: 497_759_232,
+    isWhole: true,
+  },
   longestContext: 1024,
   rooms: [
     {
@@ -43,6 +49,7 @@ const cost: ModelCost = {
       largestContext: 0,
     },
   ],
+  lacks: [],
   stamps: [],
 };
 const words = (more: Partial<LoadWords> = {}): LoadWords => ({ ...noWords(), ...more });
@@ -78,6 +85,17 @@ describe('costTable', () => {
     expect(table({}, words({ setting }))).toContain(
       '**As loaded here**: 4 bit NF4, double quantization, 8,192 tokens → weights 237 MiB, about 286 MiB in all\n',
     );
+  });
+
+  it('says which layers go to a GPU, and what the machine lacks', () => {
+    const [gpu] = cost.rooms;
+    const load = words({ setting: { gpuLayers: 8 } });
+    expect(table({ rooms: [{ ...gpu!, layers: { on: 8, of: 12 } }] }, load)).toContain('with 8 of 12 layers');
+    expect(table({ rooms: [gpu!] }, words({ setting: { gpuLayers: -1 } }))).toContain('with all layers');
+    expect(table({ lacks: ['It asks for 2 GPUs.'] })).toContain('$(warning) It asks for 2 GPUs');
+    const bare = { loaded: { ...cost.loaded, isWhole: false } };
+    expect(table(bare)).not.toContain('in all');
+    expect(table(bare, words({ setting: { dtype: 'f16' } }))).toContain('F16 → weights 237 MiB\n');
   });
 
   it('says what it does not take into account', () => {

@@ -60,7 +60,7 @@ const cost: ConfigCost = {
 };
 
 /** Without the spaces that set columns apart. */
-const plain = (name: string, answer: ConfigCost) => fieldTable(name, answer)!.replaceAll('\u00a0', '');
+const plain = (name: string, answer: ConfigCost) => fieldTable(name, answer)!.replaceAll('&nbsp;', '');
 
 describe('texts of a config.json', () => {
   it('tells the totals in lenses', () => {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { CheckpointCache } from '../../../../src/engine/checkpointCache';
 import { indexCostJob } from '../../../../src/engine/cost/indexCostJob';
 import { modelCostJob } from '../../../../src/engine/cost/modelCostJob';
-import { roomVerdicts } from '../../../../src/engine/cost/roomVerdicts';
+import { lacking, roomVerdicts } from '../../../../src/engine/cost/roomVerdicts';
 import { loadedBytes } from '../../../../src/estimate/loading';
 import type { LoadSetting } from '../../../../src/estimate/loadSetting';
 import { sourceFromConfig } from '../../../../src/estimate/memorySource';
@@ -73,6 +73,32 @@ describe('where it fits', () => {
     expect(verdicts({ tensorParallel: 2 }, 'vllm')).toEqual(['2 GPUs no', 'memory fits']);
     expect(verdicts({ gpuLayers: -1 }, 'llama.cpp')).toEqual(['2 GPUs fits']);
     expect(verdicts({ gpuLayers: 0 }, 'llama.cpp')).toEqual(['memory fits']);
+    expect(verdicts({ tensorParallel: 4 }, 'vllm')).toEqual(['memory fits']);
+  });
+
+  it('puts so many layers on GPUs as a command says', () => {
+    const [gpus] = roomVerdicts(
+      source,
+      { ...setting, runtime: 'llama.cpp' },
+      { runtime: 'llama.cpp', gpuLayers: 8 },
+      16_060_522_496,
+      rooms,
+    );
+    expect(gpus?.layers).toEqual({ on: 8, of: 32 });
+    // A quarter of 32 layers of 218,112,000 values in two bytes, and of the cache of 4,096 tokens; what computing needs besides.
+    const least = 8 * 2 * 218_112_000 + (4096 * 131_072) / 4;
+    expect(gpus!.neededBytes).toBeGreaterThanOrEqual(least);
+    expect(gpus!.neededBytes).toBeLessThan(least + 2 ** 30);
+  });
+
+  it('says what the machine lacks', () => {
+    expect(lacking({ tensorParallel: 4 }, rooms)).toEqual(['It asks for 4 GPUs, and 2 are here.']);
+    expect(lacking({ device: 2 }, rooms)).toEqual(['It asks for GPU 2, and 2 are here.']);
+    expect(lacking({ device: 'cuda' }, { ...rooms, gpus: [] })).toEqual([
+      'It asks for a GPU, and none is found here.',
+    ]);
+    expect(lacking({ tensorParallel: 2, device: 1 }, rooms)).toEqual([]);
+    expect(lacking({}, { ...rooms, gpus: [] })).toEqual([]);
   });
 });
 
