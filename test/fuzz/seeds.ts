@@ -69,6 +69,27 @@ export const gguf = [
   ...cornerFiles('gguf'),
 ];
 
+/** Importance matrices in their older form: entries of name, calls and values, then chunks and the text's name. */
+export const matrices = [
+  importanceMatrix([
+    ['blk.0.attn_q.weight', four],
+    ['blk.1.attn_q.weight', six],
+  ]),
+  importanceMatrix([['a', four]]),
+];
+
+function importanceMatrix(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+  const integer = (value: number) => Buffer.from(Int32Array.of(value).buffer);
+  const named = (name: string) => [integer(name.length), Buffer.from(name)];
+  const body = entries.flatMap(([name, values]) => [
+    ...named(name),
+    integer(3),
+    integer(values.length / 4),
+    values,
+  ]);
+  return Buffer.concat([integer(entries.length), ...body, integer(3), ...named('a text')]);
+}
+
 export const onnx = [
   makeOnnx({
     name: 'graph',

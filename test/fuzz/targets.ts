@@ -6,6 +6,7 @@ import { LoupeError } from '../../src/errors';
 import { readArchive } from '../../src/formats/archive';
 import type { CheckpointFile, TensorInfo } from '../../src/formats/checkpoint';
 import { detectionBytes, requireFormat } from '../../src/formats/detect';
+import { readLegacyMatrix } from '../../src/formats/gguf/legacyMatrix';
 import { readGguf, readGgufArray } from '../../src/formats/gguf/reader';
 import { readNpy } from '../../src/formats/numpy/reader';
 import { readOnnx } from '../../src/formats/onnx/reader';
@@ -153,6 +154,13 @@ export const targets: readonly Target[] = [
     share: 8,
   },
   { name: 'gguf-array', open: ggufArray, seeds: seeds.gguf, words: text('tokenizer.ggml.tokens'), share: 4 },
+  {
+    name: 'imatrix',
+    open: reading((source) => readLegacyMatrix(source, {}), 'a.dat'),
+    seeds: seeds.matrices,
+    words: text('\x01\0\0\0', '\xff\xff\xff\x7f', '\xff\xff\xff\xff', 'blk.0.attn_q.weight'),
+    share: 2,
+  },
   {
     name: 'onnx',
     open: reading(readOnnx, 'a.onnx'),
