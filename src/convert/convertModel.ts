@@ -236,9 +236,13 @@ const keptWide = /_norm\.weight$|^position_embd\.|^token_types\.|\.ffn_gate_inp(
 /** Tokens of a tokenizer.json; a tokenizer.model is padded to the rows instead. */
 function tokenCount({ tokenizerJson, sentencePiece }: TokenizerFiles): number | undefined {
   if (sentencePiece || !tokenizerJson) return undefined;
-  const model = tokenizerJson.model as { vocab?: unknown } | undefined;
-  const vocabulary =
-    typeof model?.vocab === 'object' && model.vocab !== null ? Object.values(model.vocab) : [];
+  const vocab = (tokenizerJson.model as { vocab?: unknown } | undefined)?.vocab;
+  // Pieces of Unigram are a list, others have their numbers beside them.
+  const vocabulary = Array.isArray(vocab)
+    ? [...vocab.keys()]
+    : typeof vocab === 'object' && vocab !== null
+      ? Object.values(vocab)
+      : [];
   const ids = [...vocabulary, ...addedTokensOf(tokenizerJson).map(({ id }) => id)];
   return ids.reduce<number>((most, id) => (typeof id === 'number' ? Math.max(most, id + 1) : most), 0);
 }

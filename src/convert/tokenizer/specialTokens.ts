@@ -24,7 +24,7 @@ export function specialTokenMetadata(files: TokenizerFiles, rows: number): Metad
   const texts = namedTokens(tokenizerConfig);
   const around = tokensAround(tokenizerJson, texts);
   const added = new Map(addedTokensOf(tokenizerJson).map(({ content, id }) => [content, id]));
-  const vocabulary = asRecord(asRecord(tokenizerJson?.model)?.vocab) ?? {};
+  const vocabulary = asRecord(tokenizerJson?.model)?.vocab;
   for (const kind of kindNames) {
     const key = kinds[kind];
     if (key === undefined) continue;
@@ -42,8 +42,15 @@ export function specialTokenMetadata(files: TokenizerFiles, rows: number): Metad
   return list;
 }
 
-const ownId = (vocabulary: JsonObject, text: string): unknown =>
-  Object.hasOwn(vocabulary, text) ? vocabulary[text] : undefined;
+/** In an object of numbers by text, or in a list of texts with their scores. */
+function ownId(vocabulary: unknown, text: string): unknown {
+  if (Array.isArray(vocabulary)) {
+    const at = vocabulary.findIndex((entry) => Array.isArray(entry) && entry[0] === text);
+    return at < 0 ? undefined : at;
+  }
+  const named = asRecord(vocabulary);
+  return named && Object.hasOwn(named, text) ? named[text] : undefined;
+}
 
 /** Texts of the special tokens in tokenizer_config.json: plain, or within an object. */
 function namedTokens(tokenizerConfig: JsonObject | undefined): Map<Kind, string> {

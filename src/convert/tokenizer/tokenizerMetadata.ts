@@ -6,6 +6,7 @@ import { bytePairMetadata } from './bytePair';
 import { isByteFallback, sentencePieceMetadata } from './sentencePiece';
 import { chatTemplateMetadata, specialTokenMetadata } from './specialTokens';
 import type { TokenizerFiles } from './tokenizerFiles';
+import { isUnigram, unigramDefaults, unigramMetadata } from './unigram';
 import { wordPieceMetadata } from './wordPiece';
 
 /**
@@ -19,23 +20,32 @@ export async function tokenizerMetadata(
   const vocabulary = await vocabularyMetadata(files, rows);
   const addsSpace = files.tokenizerConfig?.add_prefix_space;
   if (files.sentencePiece && typeof addsSpace === 'boolean') vocabulary.flag('add_space_prefix', addsSpace);
+  const special = specialTokenMetadata(files, rows).entries;
+  const stated = new Set(special.map(({ key }) => key));
+  const defaults = isOnlyUnigram(files) ? unigramDefaults(files).entries : [];
   return [
     ...vocabulary.entries,
-    ...specialTokenMetadata(files, rows).entries,
+    ...special,
+    ...defaults.filter(({ key }) => !stated.has(key)),
     ...chatTemplateMetadata(files).entries,
   ];
 }
+
+/** A tokenizer.model goes first: llama.cpp reads such vocabularies by their merges. */
+const isOnlyUnigram = ({ tokenizerJson, sentencePiece }: TokenizerFiles): boolean =>
+  !sentencePiece && isUnigram(tokenizerJson);
 
 async function vocabularyMetadata(files: TokenizerFiles, rows: number): Promise<MetadataList> {
   const { tokenizerJson, sentencePiece } = files;
   const model = asRecord(tokenizerJson?.model)?.type;
   if (model === 'WordPiece') return wordPieceMetadata(files, rows);
   if (sentencePiece || isByteFallback(tokenizerJson)) return sentencePieceMetadata(files, rows);
+  if (isOnlyUnigram(files)) return unigramMetadata(files, rows);
   if (model === 'BPE') return bytePairMetadata(files, rows);
   throw new LoupeError(
     'unsupported',
     tokenizerJson
-      ? `tokenizer.json holds a tokenizer of the kind ${JSON.stringify(model ?? null)}; byte-pair merges, WordPiece and sentencepiece's tokenizer.model can be converted.`
+      ? `tokenizer.json holds a tokenizer of the kind ${JSON.stringify(model ?? null)}; byte-pair merges, WordPiece, Unigram and sentencepiece's tokenizer.model can be converted.`
       : 'There is neither a tokenizer.json nor a tokenizer.model beside the weights.',
   );
 }
