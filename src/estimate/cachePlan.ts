@@ -1,10 +1,12 @@
 /** What a model keeps of each token that it has read, layer by layer, from its config.json. */
 
 import { ModelConfig } from '../formats/modelConfig';
-import { attentionShape } from './families/decoder';
+import { plainLayers, stateElements, stateLayers } from './cacheStates';
+import { attentionShape, layerGroups } from './families/decoder';
 import { latentShape } from './families/deepseek';
 import { familyOf, gemma3Text } from './families/families';
-import { mambaShape } from './families/stateSpace';
+import { falconShape } from './families/gpt';
+import { openElmLayers, searchedLayers } from './families/searched';
 
 /** Layers that keep the same. Elements are of one token and layer, or of one sequence and layer for `state`. */
 export type CacheGroup =
@@ -70,6 +72,14 @@ const withoutCache: ReadonlySet<string> = new Set([
   'roberta',
   'xlm-roberta',
   'camembert',
+  'albert',
+  'electra',
+  'deberta',
+  'deberta-v2',
+  'mpnet',
+  'modernbert',
+  'siglip',
+  'dinov2',
   'vit',
   'clip',
   'clip_text_model',
@@ -82,16 +92,23 @@ export function cachePlan(fields: Readonly<Record<string, unknown>>): CachePlan 
   const type = whole.modelType;
   if (type !== undefined && withoutCache.has(type)) return nothing;
   if (type === 't5' || type === 'mt5') return crossPlan(t5Figures(whole), 512);
-  if (type === 'whisper') return crossPlan(whisperFigures(whole), whole.count('max_source_positions', 1500));
-  if (type === 'mamba') {
-    const { inner, state, convolution } = mambaShape(whole);
-    const layers = whole.count(['num_hidden_layers', 'n_layer']);
-    const elements = Math.max(0, convolution - 1) * inner + state * inner;
-    return { ...nothing, groups: [{ kind: 'state', layers, elements }] };
+  if (type === 'whisper') return crossPlan(decoderFigures(whole), whole.count('max_source_positions', 1500));
+  if (type === 'bart' || type === 'mbart')
+    return crossPlan(decoderFigures(whole), whole.count('max_position_embeddings', 1024));
+  if (type === 'openelm') {
+    const width = whole.count('head_dim');
+    return {
+      ...nothing,
+      groups: alike(
+        openElmLayers(whole).map(({ kvHeads }) => kvHeads),
+        width,
+        width,
+      ),
+    };
   }
   const config = languageModel(whole);
   if (config.has('kv_lora_rank')) return latentPlan(config);
-  return attentionPlan(config, type);
+  return attentionPlan(config, config.modelType ?? type);
 }
 
 /** Of a model of several towers, the one that writes. */
@@ -120,63 +137,79 @@ function latentPlan(config: ModelConfig): CachePlan {
 
 function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan {
   const slidesInLlamaCpp = type !== undefined && windowedInLlamaCpp.has(type);
-  const perLayer = config.counts('num_key_value_heads');
-  if (perLayer) return { groups: unevenGroups(config, perLayer), slidesInLlamaCpp, notes: [] };
-  const { layers, ...each } = attentionFigures(config, type);
-  const { sliding, window } = slidingLayers(config, type, layers);
+  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
+  const uneven = unevenGroups(config, layers);
+  if (uneven) {
+    const attending = uneven.reduce((sum, group) => sum + group.layers, 0);
+    const groups = withStates(config, uneven, layers - attending);
+    return { groups, slidesInLlamaCpp, notes: stateNotes(layers - attending, layers) };
+  }
+  const states = Math.min(layers, stateLayers(config, type, layers));
+  if (states === layers) return { ...nothing, groups: withStates(config, [], layers) };
+  const each = attentionFigures(config, type);
+  const { sliding, window } = slidingLayers(config, type, layers - states);
   const groups: CacheGroup[] = [];
-  const linear = config.texts('layer_types')?.filter((name) => /linear|mamba|conv/.test(name)).length ?? 0;
-  const full = layers - sliding - linear;
+  const full = layers - sliding - states - plainLayers(config, layers);
   if (full > 0) groups.push({ kind: 'full', layers: full, ...each });
   if (sliding > 0) groups.push({ kind: 'sliding', layers: sliding, ...each, window });
-  const notes: string[] = [];
-  if (linear > 0) {
-    groups.push(...linearState(config, linear));
-    notes.push(`${linear} of ${layers} layers keep a state of fixed size instead of keys and values.`);
-  }
+  const notes = stateNotes(states, layers);
   if (sliding > 0) notes.push(`${sliding} of ${layers} layers look back over ${window} tokens only.`);
-  return { groups, slidesInLlamaCpp, notes };
+  return { groups: withStates(config, groups, states), slidesInLlamaCpp, notes };
 }
 
-/** Layers that differ in their heads, as pruned and searched models have them; 0 is a layer without attention. */
-function unevenGroups(config: ModelConfig, perLayer: readonly number[]): CacheGroup[] {
-  const heads = config.count('num_attention_heads', 0);
+function withStates(config: ModelConfig, groups: readonly CacheGroup[], layers: number): CacheGroup[] {
+  const elements = layers > 0 ? stateElements(config) : undefined;
+  return elements === undefined ? [...groups] : [...groups, { kind: 'state', layers, elements }];
+}
+
+const stateNotes = (states: number, layers: number): string[] =>
+  states > 0 ? [`${states} of ${layers} layers keep a state of fixed size instead of keys and values.`] : [];
+
+/** Layers that differ in their heads, as pruned and searched models have them; those without attention are not among them. */
+function unevenGroups(config: ModelConfig, layers: number): CacheGroup[] | undefined {
+  const searched = searchedLayers(config);
+  const uneven = searched ? undefined : layerGroups(config, layers);
+  const kvHeads =
+    searched?.map((layer) => (layer.hasLinearAttention ? 0 : layer.kvHeads)) ??
+    uneven?.flatMap((group) => new Array<number>(group.layers).fill(group.kvHeads));
+  // Layers of other widths may still keep the same.
+  if (!kvHeads || kvHeads.every((heads) => heads === kvHeads[0])) return undefined;
+  const heads = Math.max(
+    config.countOf('num_attention_heads') ?? 0,
+    ...(uneven ?? []).map((group) => group.heads),
+  );
   const width = config.count('head_dim', heads > 0 ? Math.floor(config.count('hidden_size') / heads) : 0);
-  const valueWidth = config.count('v_head_dim', width);
+  return alike(kvHeads, width, config.count('v_head_dim', width));
+}
+
+/** One group for all layers with the same number of heads; 0 is a layer without attention. */
+function alike(kvHeads: readonly number[], width: number, valueWidth: number): CacheGroup[] {
   const counts = new Map<number, number>();
-  for (const kvHeads of perLayer) counts.set(kvHeads, (counts.get(kvHeads) ?? 0) + 1);
+  for (const heads of kvHeads) counts.set(heads, (counts.get(heads) ?? 0) + 1);
   counts.delete(0);
-  return [...counts].map(([kvHeads, layers]) => ({
+  return [...counts].map(([heads, layers]) => ({
     kind: 'full',
     layers,
-    heads: kvHeads,
-    keyElements: kvHeads * width,
-    valueElements: kvHeads * valueWidth,
+    heads,
+    keyElements: heads * width,
+    valueElements: heads * valueWidth,
   }));
 }
 
-/** Layers with attention, and elements of one token's keys and values in one of them. */
+/** Heads, and elements of one token's keys and values in one layer. */
 function attentionFigures(
   config: ModelConfig,
   type: string | undefined,
-): { layers: number; heads: number; keyElements: number; valueElements: number } {
-  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
+): { heads: number; keyElements: number; valueElements: number } {
   const same = (heads: number, elements: number) => ({
-    layers,
     heads,
     keyElements: elements,
     valueElements: elements,
   });
   if (type === 'mpt') return same(config.count('n_heads', 0), config.count('d_model'));
   if (type === 'falcon' || type === 'RefinedWeb' || type === 'RefinedWebModel') {
-    const hidden = config.count('hidden_size');
-    const heads = config.count(['num_attention_heads', 'n_head']);
-    const kvHeads = config.flag('new_decoder_architecture', type === 'RefinedWeb')
-      ? config.count(['num_kv_heads', 'n_head_kv'], heads)
-      : config.flag('multi_query', true)
-        ? 1
-        : heads;
-    return same(kvHeads, heads > 0 ? kvHeads * Math.floor(hidden / heads) : 0);
+    const { kvHeads, headWidth } = falconShape(config);
+    return same(kvHeads, kvHeads * headWidth);
   }
   if (type === 'gpt_bigcode' && config.flag('multi_query', true)) {
     const heads = config.count(['n_head', 'num_attention_heads']);
@@ -186,7 +219,6 @@ function attentionFigures(
   const usualWidth = type?.startsWith('gemma') ? 256 : type === 'gpt_oss' ? 64 : undefined;
   const { kvHeads, headWidth } = attentionShape(config, usualWidth);
   return {
-    layers,
     heads: kvHeads,
     keyElements: kvHeads * headWidth,
     valueElements: kvHeads * config.count('v_head_dim', headWidth),
@@ -229,24 +261,12 @@ const familyWindows: ReadonlyMap<string, number> = new Map([
   ['gpt_oss', 128],
 ]);
 
-/** Gated delta nets (Qwen3-Next): a short convolution's tail and one matrix a value head. */
-function linearState(config: ModelConfig, layers: number): CacheGroup[] {
-  if (!config.has('linear_num_value_heads')) return [];
-  const keyHeads = config.count('linear_num_key_heads');
-  const valueHeads = config.count('linear_num_value_heads');
-  const keyWidth = config.count('linear_key_head_dim');
-  const valueWidth = config.count('linear_value_head_dim');
-  const tail = Math.max(0, config.count('linear_conv_kernel_dim', 4) - 1);
-  const convolution = tail * (2 * keyWidth * keyHeads + valueWidth * valueHeads);
-  return [{ kind: 'state', layers, elements: convolution + valueHeads * valueWidth * keyWidth }];
-}
-
 function t5Figures(config: ModelConfig): { layers: number; width: number } {
   const layers = config.count('num_decoder_layers', config.count('num_layers'));
   return { layers, width: config.count('num_heads') * config.count('d_kv') };
 }
 
-function whisperFigures(config: ModelConfig): { layers: number; width: number } {
+function decoderFigures(config: ModelConfig): { layers: number; width: number } {
   return { layers: config.count('decoder_layers'), width: config.count('d_model') };
 }
 

@@ -29,7 +29,9 @@ const fieldsByKey: Readonly<Record<string, string>> = {
   expert_used_count: 'num_experts_per_tok',
   'ssm.state_size': 'state_size',
   'ssm.conv_kernel': 'conv_kernel',
-  'ssm.inner_size': 'intermediate_size',
+  'ssm.inner_size': 'd_inner',
+  'ssm.group_count': 'n_groups',
+  'ssm.time_step_rank': 'time_step_rank',
 };
 
 /** Undefined where the metadata names no architecture. */

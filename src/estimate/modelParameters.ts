@@ -2,7 +2,7 @@
 import { LoupeError } from '../errors';
 import { ModelConfig } from '../formats/modelConfig';
 import { decoder } from './families/decoder';
-import { familyNames, familyOf } from './families/families';
+import { familyNames, familyOf, nearestFamily } from './families/families';
 import { elementsOf, type ParameterGroup, type ParameterList } from './parameterList';
 
 export interface ModelParameters {
@@ -44,19 +44,33 @@ export function modelParameters(fields: Readonly<Record<string, unknown>>): Mode
   };
 }
 
-/** A decoder like Llama of the figures that nearly every language model states. */
+/** As the family whose name begins like this one's, or else as Llama, of the figures that nearly every language model states. */
 function guess(config: ModelConfig, notes: string[]): ParameterList {
   const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
   const text = nested === undefined ? config : config.nested(nested);
   const known = familyOf(text.modelType);
+  const towers = ['vision_config', 'audio_config'].filter((tower) => config.has(tower));
+  if (towers.length > 0)
+    notes.push(`What ${towers.map((tower) => `"${tower}"`).join(' and ')} describes is not counted.`);
   const name = config.modelType === undefined ? 'no model_type' : `model_type "${config.modelType}"`;
   if (nested !== undefined && known) {
     notes.push(`${name} is not known: only its language model, ${text.modelType}, is counted.`);
     return known(text);
   }
+  const part = nested === undefined ? '' : ', its language model alone';
+  const nearest = nearestFamily(text.modelType ?? config.modelType) ?? nearestFamily(config.modelType);
+  if (nearest !== undefined) {
+    try {
+      const list = familyOf(nearest)!(text);
+      notes.push(`${name} is not known: counted as if it were built like ${nearest}${part}.`);
+      return list;
+    } catch {
+      // Its figures have other names: as any language model, then.
+    }
+  }
   try {
     const list = decoder(text);
-    notes.push(`${name} is not known: counted as if it were built like Llama.`);
+    notes.push(`${name} is not known: counted as if it were built like Llama${part}.`);
     return list;
   } catch (thrown) {
     throw new LoupeError(

@@ -100,6 +100,20 @@ export class ModelConfig {
     return Array.isArray(found) && found.every((entry) => Number.isInteger(entry)) ? found : undefined;
   }
 
+  /** A count if it is one; undefined for a list, a text or nothing. */
+  countOf(name: string): number | undefined {
+    return typeof this.value(name)?.value === 'number' ? this.count(name) : undefined;
+  }
+
+  /** A list of objects; undefined for anything else. */
+  records(name: string): readonly Readonly<Record<string, unknown>>[] | undefined {
+    const found = this.value(name)?.value;
+    const records = Array.isArray(found) ? found.map(asRecord) : undefined;
+    return records?.every((entry) => entry !== undefined)
+      ? (records as Readonly<Record<string, unknown>>[])
+      : undefined;
+  }
+
   /** A nested object; an empty one where it is missing, so that defaults apply. */
   nested(name: string): ModelConfig {
     return new ModelConfig(asRecord(this.value(name)?.value) ?? {}, `${this.place}${name}.`);

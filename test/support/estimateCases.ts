@@ -4,7 +4,7 @@ import { type ComputeShape, computeMemory } from '../../src/estimate/computeBuff
 import { type LoadMode, modelBuffers, parameterFootprint } from '../../src/estimate/footprint';
 import { kvCache } from '../../src/estimate/kvCache';
 import { modelParameters } from '../../src/estimate/modelParameters';
-import { trainingMemory } from '../../src/estimate/training';
+import { adapterParameters, trainingMemory } from '../../src/estimate/training';
 import { distilbertOfEmotions, gpt2, llama3, mistral, qwen7 } from './modelConfigs';
 
 export interface EstimateCase {
@@ -208,6 +208,16 @@ export const estimateCases: readonly EstimateCase[] = [
     published: 124_439_808,
     ours: parameters(gpt2),
     source: 'model card',
+  },
+  {
+    what: 'parameters of LoRA adapters of rank 16 on all matrices of Llama-3-8B',
+    unit: '',
+    published: 41_943_040,
+    ours: adapterParameters(
+      modelParameters(llama3).groups.filter(({ name, shape }) => name.includes('*') && shape.length === 2),
+      16,
+    ),
+    source: 'what peft prints',
   },
   {
     what: 'BERT base (cased) loaded in float32',

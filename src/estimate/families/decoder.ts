@@ -1,4 +1,5 @@
 /** Decoders built like Llama: RMS norms, rotary positions, gated feed-forward, perhaps experts. */
+import { LoupeError } from '../../errors';
 import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { addHead, headKind } from './heads';
@@ -48,11 +49,71 @@ export interface AttentionShape {
 
 /** Heads and widths of Llama-like attention; head_dim counts before hidden / heads, which is wrong for Gemma and others. */
 export function attentionShape(config: ModelConfig, headWidth?: number): AttentionShape {
-  const hidden = config.count(['hidden_size', 'n_embd']);
-  const heads = config.count(['num_attention_heads', 'n_head']);
-  const kvHeads = config.count(['num_key_value_heads', 'num_kv_heads'], heads);
+  const hidden = config.count(['hidden_size', 'n_embd', 'n_embed', 'd_model']);
+  const heads = sameCount(config, headLists) ?? config.count(['num_attention_heads', 'n_head', 'n_heads']);
+  const kvHeads =
+    sameCount(config, kvHeadLists) ?? config.count(['num_key_value_heads', 'num_kv_heads'], heads);
   const width = config.count('head_dim', headWidth ?? (heads > 0 ? Math.floor(hidden / heads) : 0));
   return { hidden, heads, kvHeads, headWidth: width };
+}
+
+/** Layers that are built alike, of models whose configs list figures layer by layer. */
+export interface LayerGroup {
+  readonly layers: number;
+  readonly heads: number;
+  /** 0: without attention. */
+  readonly kvHeads: number;
+  /** undefined: what the config says for all. */
+  readonly feedForward: number | undefined;
+}
+
+const headLists = ['num_attention_heads', 'num_attention_heads_per_layer', 'num_query_heads'];
+const kvHeadLists = ['num_key_value_heads', 'num_key_value_heads_per_layer', 'num_kv_heads'];
+const feedForwardLists = ['intermediate_size', 'intermediate_sizes', 'intermediate_size_per_layer'];
+
+/**
+ * The groups of a config with lists, as pruned and searched models have them; undefined where every layer is like the next.
+ * Throws `malformed` for a list that is not of all layers, or holds no counts.
+ */
+export function layerGroups(config: ModelConfig, layers: number): readonly LayerGroup[] | undefined {
+  const [heads, kvHeads, feedForward] = [headLists, kvHeadLists, feedForwardLists].map((names) =>
+    listOf(config, names, layers),
+  );
+  if (!heads && !kvHeads && !feedForward) return undefined;
+  const groups = new Map<string, { -readonly [Key in keyof LayerGroup]: LayerGroup[Key] }>();
+  const allHeads = heads ? 0 : config.count('num_attention_heads');
+  for (let layer = 0; layer < layers; layer++) {
+    const own = heads?.[layer] ?? allHeads;
+    const key = kvHeads?.[layer] ?? config.count('num_key_value_heads', own);
+    const width = feedForward?.[layer];
+    const known = groups.get(`${own} ${key} ${width}`);
+    if (known) known.layers++;
+    else groups.set(`${own} ${key} ${width}`, { layers: 1, heads: own, kvHeads: key, feedForward: width });
+  }
+  return [...groups.values()];
+}
+
+function listOf(
+  config: ModelConfig,
+  names: readonly string[],
+  layers: number,
+): readonly number[] | undefined {
+  for (const name of names) {
+    const list = config.counts(name);
+    if (!list) continue;
+    if (list.length === layers && list.every((value) => value >= 0 && value < 2 ** 31)) return list;
+    throw new LoupeError(
+      'malformed',
+      `"${name}" should list a count for each of ${layers} layers, and has ${list.length} entries.`,
+    );
+  }
+  return undefined;
+}
+
+/** The count of a list in which all are the same, as GGUF files have them; undefined without one. */
+function sameCount(config: ModelConfig, names: readonly string[]): number | undefined {
+  const list = names.map((name) => config.counts(name)).find((found) => found !== undefined);
+  return list?.every((value) => value === list[0]) ? list[0] : undefined;
 }
 
 const usualNorms = ['input_layernorm', 'post_attention_layernorm'];
@@ -73,6 +134,11 @@ export function addDecoder(
   traits: DecoderTraits,
   prefix: string,
 ): void {
+  const groups = layerGroups(config, config.countOf('num_hidden_layers') ?? 0);
+  if (groups) {
+    addUneven(list, config, traits, prefix, groups);
+    return;
+  }
   const shape = attentionShape(config, traits.headWidth);
   const layers = config.count('num_hidden_layers');
   const model = headKind(config) === 'none' ? list : list.under(prefix);
@@ -90,6 +156,34 @@ export function addDecoder(
     addMlp(dense, shape.hidden, experts?.denseWidth ?? config.count('intermediate_size'), config, traits);
   }
   if (experts && sparse > 0) experts.add(model.under('layers.*', sparse), shape.hidden);
+}
+
+/** Layer by layer as the lists say; without experts. */
+function addUneven(
+  list: ParameterList,
+  config: ModelConfig,
+  traits: DecoderTraits,
+  prefix: string,
+  groups: readonly LayerGroup[],
+): void {
+  const hidden = config.count('hidden_size');
+  const most = groups.reduce((largest, { heads }) => Math.max(largest, heads), 1);
+  const headWidth = config.count('head_dim', traits.headWidth ?? Math.floor(hidden / most));
+  const model = headKind(config) === 'none' ? list : list.under(prefix);
+  model.add('embedding', 'embed_tokens.weight', config.count('vocab_size'), hidden);
+  const [first = 'input_layernorm', ...others] = traits.norms ?? usualNorms;
+  for (const { layers, heads, kvHeads, feedForward } of groups) {
+    const layer = model.under('layers.*', layers);
+    if (kvHeads > 0) {
+      if (!traits.hasNoNorms) layer.norm(first, hidden, traits.normBias);
+      addAttention(layer.under('self_attn'), config, { hidden, heads, kvHeads, headWidth }, traits);
+    }
+    const width = feedForward ?? config.count('intermediate_size');
+    if (width === 0) continue;
+    if (!traits.hasNoNorms) for (const name of others) layer.norm(name, hidden, traits.normBias);
+    addMlp(layer.under('mlp'), hidden, width, config, traits);
+  }
+  if (!traits.hasNoNorms) model.norm('norm', hidden, traits.normBias);
 }
 
 function addAttention(

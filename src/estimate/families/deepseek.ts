@@ -76,7 +76,10 @@ function addExperts(mlp: ParameterList, config: ModelConfig, hidden: number, exp
   const width = config.count('moe_intermediate_size');
   mlp.linear('router', 'gate', experts, hidden);
   // V3 balances its experts by a learned bias; V2 has none.
-  const hasBias = config.modelType === 'deepseek_v3' || config.text('topk_method') === 'noaux_tc';
+  const hasBias =
+    config.modelType === 'deepseek_v3' ||
+    config.modelType === 'kimi_k2' ||
+    config.text('topk_method') === 'noaux_tc';
   if (hasBias) mlp.add('router', 'gate.e_score_correction_bias', experts);
   addGated(mlp.under('experts.*', experts), hidden, width, 'expert');
   const shared = config.count('n_shared_experts', 0);

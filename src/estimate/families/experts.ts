@@ -42,6 +42,26 @@ export function qwenExperts(config: ModelConfig): Experts {
   };
 }
 
+/** The first DeepSeek: dense layers, then small experts beside shared ones. */
+export function deepseekExperts(config: ModelConfig): Experts | undefined {
+  const experts = config.count('n_routed_experts', 0);
+  if (experts === 0) return undefined;
+  const layers = config.count('num_hidden_layers');
+  const every = Math.max(1, config.count('moe_layer_freq', 1));
+  const dense = Math.min(layers, config.count('first_k_dense_replace', 0));
+  const width = config.count('moe_intermediate_size');
+  return {
+    sparseLayers: Math.ceil(layers / every) - Math.ceil(dense / every),
+    add(list, hidden) {
+      const mlp = list.under('mlp');
+      mlp.linear('router', 'gate', experts, hidden);
+      addGated(mlp.under('experts.*', experts), hidden, width, 'expert');
+      const shared = config.count('n_shared_experts', 0);
+      if (shared > 0) addGated(mlp.under('shared_experts'), hidden, width * shared, 'mlp');
+    },
+  };
+}
+
 /** OLMoE: small experts in every layer. */
 export function olmoeExperts(config: ModelConfig): Experts {
   const experts = config.count('num_experts');

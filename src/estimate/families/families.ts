@@ -1,12 +1,14 @@
 /** Model families by config.json's `model_type`, and the parameters that each one's figures imply. */
 import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
+import { bart } from './bart';
 import { addDecoder, type DecoderTraits, decoder } from './decoder';
 import { deepseek } from './deepseek';
 import { bert, distilbert, roberta } from './encoders';
-import { gptOssExperts, mixtralExperts, olmoeExperts, qwenExperts } from './experts';
-import { bloom, falcon, gpt2, gptBigcode, gptj, gptNeox, mpt, opt, phi } from './gpt';
-import { mamba } from './stateSpace';
+import { deepseekExperts, gptOssExperts, mixtralExperts, olmoeExperts, qwenExperts } from './experts';
+import { bloom, falcon, gpt2, gptBigcode, gptj, gptNeox, mpt, opt, phi, phi3Small } from './gpt';
+import { openElm, searchedLlama } from './searched';
+import { jamba, mamba, mamba2 } from './stateSpace';
 import { t5 } from './t5';
 import { addGemmaVision, clip, vit } from './vision';
 import { whisper } from './whisper';
@@ -90,6 +92,11 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['gemma3_text', gemma3],
   ['phi3', withTraits({ isFused: true })],
   ['phi', phi],
+  ['phi3small', phi3Small],
+  [
+    'phimoe',
+    withTraits({ qkvBias: true, outBias: true, normBias: true, headBias: true, experts: mixtralExperts }),
+  ],
   [
     'gpt_oss',
     withTraits({ qkvBias: true, outBias: true, sinks: true, headWidth: 64, experts: gptOssExperts }),
@@ -104,8 +111,14 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['cohere2', cohere],
   ['stablelm', stablelm],
   ['starcoder2', starcoder2],
+  ['internlm2', withTraits({})],
+  ['openelm', openElm],
+  ['deci', searchedLlama],
+  ['nemotron-nas', searchedLlama],
+  ['deepseek', withTraits({ experts: deepseekExperts })],
   ['deepseek_v2', deepseek],
   ['deepseek_v3', deepseek],
+  ['kimi_k2', deepseek],
   ['gpt2', gpt2],
   ['gpt_bigcode', gptBigcode],
   ['gptj', gptj],
@@ -123,16 +136,35 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['camembert', roberta],
   ['t5', t5],
   ['mt5', (config) => t5(config.withDefaults({ tie_word_embeddings: false }))],
+  ['bart', bart],
+  ['mbart', bart],
   ['vit', vit],
   ['clip', clip],
   ['clip_text_model', clip],
   ['clip_vision_model', clip],
   ['whisper', whisper],
   ['mamba', mamba],
+  ['falcon_mamba', (config) => mamba(config.withDefaults({ tie_word_embeddings: false }))],
+  ['mamba2', mamba2],
+  ['jamba', jamba],
 ]);
 
 /** The families that are counted exactly, by `model_type`. */
 export const familyNames: readonly string[] = [...families.keys()];
+
+/** Later ones of a line, which are built like its latest that is known. */
+const successors: readonly (readonly [RegExp, string])[] = [
+  [/^phi-?[4-9]/, 'phi3'],
+  [/^olmo-?[3-9]/, 'olmo2'],
+];
+
+/** The known family whose name a `model_type` begins with: "qwen2" for "qwen2_5_vl"; undefined where there is none. */
+export function nearestFamily(modelType: string | undefined): string | undefined {
+  const successor = successors.find(([pattern]) => pattern.test(modelType ?? ''));
+  if (successor) return successor[1];
+  const fits = familyNames.filter((name) => name.length > 2 && modelType?.startsWith(name));
+  return fits.sort((a, b) => b.length - a.length)[0];
+}
 
 /** The family's function; undefined for one that is not known. */
 export function familyOf(modelType: string | undefined): Family | undefined {

@@ -111,6 +111,26 @@ export function gptNeox(config: ModelConfig): ParameterList {
   return list;
 }
 
+/** Phi-3 small: grouped heads in one matrix, a gated feed-forward, biases everywhere. Source: modeling_phi3_small.py. */
+export function phi3Small(config: ModelConfig): ParameterList {
+  const { list, body } = begin(config, 'model');
+  const { hidden, heads, kvHeads, headWidth } = attentionShape(config);
+  const vocabulary = config.count('vocab_size');
+  const width = config.count(['ff_intermediate_size', 'intermediate_size']);
+  body.add('embedding', 'embed_tokens.weight', vocabulary, hidden);
+  const layer = body.under('layers.*', config.count('num_hidden_layers'));
+  const qkv = (heads + 2 * kvHeads) * headWidth;
+  layer.linear('attention', 'self_attn.query_key_value', qkv, hidden, true);
+  layer.linear('attention', 'self_attn.dense', hidden, heads * headWidth, true);
+  layer.linear('mlp', 'mlp.up_proj', 2 * width, hidden, true);
+  layer.linear('mlp', 'mlp.down_proj', hidden, width, true);
+  layer.norm('input_layernorm', hidden, true);
+  layer.norm('post_attention_layernorm', hidden, true);
+  body.norm('final_layernorm', hidden, true);
+  addHead(list, config, { hidden, vocabulary, tied: config.flag('tie_word_embeddings', true) });
+  return list;
+}
+
 /** Phi-1, Phi-1.5 and Phi-2: one norm a layer, biases everywhere. */
 export function phi(config: ModelConfig): ParameterList {
   const { list, body } = begin(config, 'model');
@@ -135,18 +155,29 @@ export function phi(config: ModelConfig): ParameterList {
   return list;
 }
 
-/** Falcon in its three shapes: 7B (multi-query), 40B and later (grouped), and the RefinedWeb models (every head). */
-export function falcon(config: ModelConfig): ParameterList {
-  const { list, body } = begin(config, 'transformer');
-  const hidden = config.count('hidden_size');
+/** Heads of Falcon, and whether it is of the later shape. 40B was published as "RefinedWeb" before configs said so. */
+export function falconShape(config: ModelConfig): {
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headWidth: number;
+  readonly isNew: boolean;
+} {
+  const hidden = config.count(['hidden_size', 'n_embed']);
   const heads = config.count(['num_attention_heads', 'n_head']);
-  const headWidth = heads > 0 ? Math.floor(hidden / heads) : 0;
-  const isNew = config.flag('new_decoder_architecture', false);
+  const isNew = config.flag('new_decoder_architecture', config.modelType === 'RefinedWeb');
   const kvHeads = isNew
     ? config.count(['num_kv_heads', 'n_head_kv'], heads)
     : config.flag('multi_query', true)
       ? 1
       : heads;
+  return { hidden, heads, kvHeads, headWidth: heads > 0 ? Math.floor(hidden / heads) : 0, isNew };
+}
+
+/** Falcon in its three shapes: 7B (multi-query), 40B and later (grouped), and the RefinedWeb models (every head). */
+export function falcon(config: ModelConfig): ParameterList {
+  const { list, body } = begin(config, 'transformer');
+  const { hidden, heads, kvHeads, headWidth, isNew } = falconShape(config);
   const bias = config.flag('bias', false);
   const vocabulary = config.count('vocab_size');
   body.add('embedding', 'word_embeddings.weight', vocabulary, hidden);
@@ -156,12 +187,13 @@ export function falcon(config: ModelConfig): ParameterList {
   layer.linear('attention', 'self_attention.dense', hidden, heads * headWidth, bias);
   const width = config.optionalCount('ffn_hidden_size') ?? 4 * hidden;
   addPlain(layer.under('mlp'), ['dense_h_to_4h', 'dense_4h_to_h'], hidden, width, bias);
-  if (isNew && config.count('num_ln_in_parallel_attn', 2) === 2) {
+  const isParallel = config.flag('parallel_attn', true);
+  if (isParallel && config.count('num_ln_in_parallel_attn', isNew ? 2 : 1) === 2) {
     layer.norm('ln_attn', hidden, true);
     layer.norm('ln_mlp', hidden, true);
   } else {
     layer.norm('input_layernorm', hidden, true);
-    if (!config.flag('parallel_attn', true)) layer.norm('post_attention_layernorm', hidden, true);
+    if (!isParallel) layer.norm('post_attention_layernorm', hidden, true);
   }
   body.norm('ln_f', hidden, true);
   addHead(list, config, { hidden, vocabulary, tied: config.flag('tie_word_embeddings', true) });

@@ -54,9 +54,18 @@ export function vit(config: ModelConfig): ParameterList {
 export function clip(config: ModelConfig): ParameterList {
   const list = new ParameterList();
   const name = config.className ?? 'CLIPModel';
-  if (name.startsWith('CLIPText')) addClipText(list, config);
-  else if (name.startsWith('CLIPVision')) addClipVision(list, config);
-  else {
+  const hasProjection = name.endsWith('WithProjection');
+  if (name.startsWith('CLIPText')) {
+    const text = tower(config, 'text_config');
+    addClipText(list, text);
+    const width = text.count('projection_dim', 512);
+    if (hasProjection) list.linear('other', 'text_projection', width, text.count('hidden_size', 512));
+  } else if (name.startsWith('CLIPVision')) {
+    const vision = tower(config, 'vision_config');
+    addClipVision(list, vision);
+    const width = vision.count('projection_dim', 512);
+    if (hasProjection) list.linear('other', 'visual_projection', width, vision.count('hidden_size', 768));
+  } else {
     const [text, vision] = [config.nested('text_config'), config.nested('vision_config')];
     addClipText(list, text);
     addClipVision(list, vision);
@@ -67,6 +76,10 @@ export function clip(config: ModelConfig): ParameterList {
   }
   return list;
 }
+
+/** A tower's own config, or the one within the whole model's. */
+const tower = (config: ModelConfig, name: string): ModelConfig =>
+  config.has(name) ? config.nested(name) : config;
 
 /** Configs of CLIP leave out what equals the first model's figures. */
 function addClipText(list: ParameterList, config: ModelConfig): void {

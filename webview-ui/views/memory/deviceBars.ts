@@ -88,6 +88,9 @@ function deviceBar(fit: FitReport, estimate: MemoryEstimate, remove: () => void)
   </li>`;
 }
 
+/** The engine tries no larger batches. */
+const mostTriedBatch = 2 ** 16;
+
 /** Without a cache's figures nothing tells how long a context may be. */
 const knowsLength = ({ training, kvCache }: MemoryEstimate): boolean =>
   (training?.activations ?? kvCache).certainty !== 'unknown';
@@ -98,7 +101,7 @@ function fitWords(fit: FitReport, estimate: MemoryEstimate): TemplateResult {
   const length = !knowsLength(estimate)
     ? nothing
     : largestContext > 0
-      ? html`At most <b>${formatInteger(largestContext)}</b> tokens a sequence${largestBatch > 0 ? html`, or <b>${formatInteger(largestBatch)}</b> ${largestBatch === 1 ? 'sequence' : 'sequences'} of this length` : nothing}.`
+      ? html`At most <b>${formatInteger(largestContext)}</b> tokens a sequence${largestBatch > 0 ? html`, or ${largestBatch >= mostTriedBatch ? 'at least ' : nothing}<b>${formatInteger(largestBatch)}</b> ${largestBatch === 1 ? 'sequence' : 'sequences'} of this length` : nothing}.`
       : isTraining
         ? 'Not even one token fits.'
         : 'The weights alone are too large.';

@@ -1,6 +1,6 @@
 /** The Memory tab: a model's need in use or in training against the memory of devices, recomputed as its setting changes. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { MemoryChoices, MemoryEstimate } from '../../../src/protocol/memoryApi';
+import type { BytesEstimate, MemoryChoices, MemoryEstimate } from '../../../src/protocol/memoryApi';
 import { memoryCommandLine } from '../../../src/protocol/memoryCommandLine';
 import { LoupeError } from '../../../src/protocol/rpc';
 import { formatBytes, formatInteger } from '../../state/format';
@@ -199,7 +199,7 @@ export class MemoryView {
       ? `on each GPU, sequences of ${formatInteger(setting.context)} tokens`
       : `${setting.runtime === 'vllm' ? 'vLLM' : setting.runtime}, ${formatInteger(setting.context)} tokens${setting.batch > 1 ? ` in each of ${formatInteger(setting.batch)} sequences` : ''}`;
     return html`<h2 class="memory-total"><span data-testid="memory-total" data-value=${total.bytes}>${formatBytes(total.bytes)}</span>
-      <span class="quiet">${use}; between ${formatBytes(total.low)} and ${formatBytes(total.high)}</span></h2>`;
+      <span class="quiet">${use}${rangeOf(total)}</span></h2>`;
   }
 
   private addDevice(device: string): void {
@@ -213,6 +213,11 @@ export class MemoryView {
   private removeDevice(at: number): void {
     this.change({ devices: this.devices.filter((_, index) => index !== at) });
   }
+}
+
+function rangeOf({ low, high, certainty }: BytesEstimate): string {
+  const of = certainty === 'unknown' ? '; what is known of it' : '';
+  return low === high ? of : `${of}; between ${formatBytes(low)} and ${formatBytes(high)}`;
 }
 
 function notesOf({ notes }: MemoryEstimate): TemplateResult | typeof nothing {
