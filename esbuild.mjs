@@ -33,6 +33,9 @@ export const entries = {
     format: 'cjs',
     target: 'node20',
     external: ['vscode'],
+    // Every window reads it at its start. Names stay, for what a log tells of a failure.
+    minify: true,
+    keepNames: true,
   },
   'cli.js': { source: 'src/cli.ts', ...node, banner: { js: '#!/usr/bin/env node' } },
   'engine.js': { source: 'src/engine/main.ts', ...node },
@@ -75,7 +78,7 @@ export async function bundle({ minify = false, watch = false, only = [] } = {}) 
         outfile: join(root, 'dist', output),
         absWorkingDir: root,
         bundle: true,
-        minify,
+        ...(minify ? { minify } : {}),
         sourcemap: minify ? false : 'linked',
         sourcesContent: false,
         legalComments: 'none',

@@ -56,9 +56,12 @@ export interface TensorLoupeApi {
   /** The view of the models of this machine. */
   readonly models: ModelsView;
   readonly decorations: ModelDecorations;
+  /** What `activate` took, in milliseconds. */
+  readonly activationMs: number;
 }
 
 export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
+  const startedAt = performance.now();
   const log = vscode.window.createOutputChannel('Tensor Loupe', { log: true });
   const workers = vscode.workspace.getConfiguration('tensorLoupe').get<number>('workers', 0);
   const headerLimit = vscode.workspace.getConfiguration('tensorLoupe').get<number>('headerLimitMB', 0);
@@ -296,7 +299,13 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   // `npm start` names a checkpoint that should be open when the window comes up.
   const toOpen = process.env.TENSOR_LOUPE_OPEN;
   if (toOpen) void openCheckpointCommand.open(toOpen);
-  return { engine, models, decorations, catalogue: (uri) => editors.session(uri)?.catalogue() };
+  return {
+    engine,
+    models,
+    decorations,
+    catalogue: (uri) => editors.session(uri)?.catalogue(),
+    activationMs: performance.now() - startedAt,
+  };
 }
 
 export function deactivate(): void {
