@@ -1,8 +1,9 @@
 /** Passes over whole tensors by the kernels. */
 import type { Kernels } from '../../kernels/kernels';
-import { clipShrinks } from '../clipSearch';
+import { clipErrors, clipShrinks } from '../clipSearch';
 import { encodingFor } from '../encoding';
 import { type LinearCode, linearCodeNamed, type QuantParameters } from '../linearCode';
+import { storedChoice } from '../onnx/onnxForm';
 import { thresholdBin } from '../pruning/magnitude';
 import { pruningFor } from '../pruning/pruningFor';
 import { remembering } from '../remembering';
@@ -10,6 +11,7 @@ import type { Knowledge, Setting } from '../scheme';
 import { extremes, magnitudes } from '../surveys';
 import type { ScaleDtype } from '../types';
 import { groupMagnitudes, placeDoubles, placeFloats } from './bandKernel';
+import { scaleTypes } from './integers';
 import { pruneBandFor } from './pruned';
 
 /** Does what `Survey.add` does with `count` finite values at `x`, the tensor's from `first` on. */
@@ -49,9 +51,12 @@ function kernelOf(kernels: Kernels, setting: Setting, index: number): SurveyKern
   };
 }
 
-function schemeSurvey(kernels: Kernels, setting: Setting, index: number): SurveyKernel | undefined {
-  const { choice, columns, graph } = setting;
-  const survey = encodingFor(setting).surveys[index];
+function schemeSurvey(kernels: Kernels, given: Setting, index: number): SurveyKernel | undefined {
+  const survey = encodingFor(given).surveys[index];
+  if (!survey) return undefined;
+  // The passes over a graph's weight are those of the plain matrix that is stored.
+  const setting = given.graph ? { ...given, choice: storedChoice(given), graph: undefined } : given;
+  const { choice, columns } = setting;
   if (survey === extremes)
     return (state, { x, count }) => {
       const range = kernels.alloc(8);
@@ -75,9 +80,10 @@ function schemeSurvey(kernels: Kernels, setting: Setting, index: number): Survey
     };
   const code = linearCodeNamed(choice.scheme);
   const byColumn = code !== undefined && choice.granularity === 'column';
-  if (!graph && code && index === 1 && choice.granularity === 'tensor')
+  if (code && index === 1 && choice.granularity === 'tensor')
     return clipSurvey(kernels, code, setting.scaleDtype);
-  if (!graph && index === 0 && (byColumn || choice.scheme === 'llm-int8'))
+  if (code && index === 1 && byColumn) return columnClipSurvey(kernels, code, setting);
+  if (index === 0 && (byColumn || choice.scheme === 'llm-int8'))
     return (state, { first, x, count }) => {
       const lows = placeFloats(kernels, state.subarray(0, columns));
       const highs = placeFloats(kernels, state.subarray(columns));
@@ -110,6 +116,53 @@ function clipSurvey(kernels: Kernels, code: LinearCode, scaleDtype: ScaleDtype):
     kernels.quant.candidateErrors(x, count, padded.length, scales, inverses, lows, highs, sums);
     const found = kernels.f64(sums, state.length);
     for (let i = 0; i < state.length; i++) state[i]! += found[i]!;
+  };
+}
+
+/** Columns whose sums are made by one call. */
+const columnsAtOnce = 256;
+
+/** `clipErrors` of each column. */
+function columnClipSurvey(
+  kernels: Kernels,
+  code: LinearCode,
+  { columns, scaleDtype }: Setting,
+): SurveyKernel {
+  const { bits, symmetric } = code;
+  const { quant } = kernels;
+  const plain = clipErrors(code, scaleDtype, 1);
+  const candidates = clipShrinks.length;
+  const padded = 4 * Math.ceil(candidates / 4);
+  return (state, { first, x, count }, known) => {
+    const ranges = known.at(-1)!;
+    const lows = placeFloats(kernels, ranges.subarray(0, columns));
+    const highs = placeFloats(kernels, ranges.subarray(columns));
+    const shrinks = placeDoubles(kernels, clipShrinks);
+    const scratch = kernels.alloc(4 * Math.ceil(count / columns + 1));
+    const sums = kernels.alloc(8 * padded * Math.min(columns, columnsAtOnce));
+    for (let from = 0; from < columns; ) {
+      const to = Math.min(from + columnsAtOnce, columns);
+      const form = [bits, symmetric ? 1 : 0, scaleTypes[scaleDtype], shrinks, candidates] as const;
+      const place = [first % columns, count, columns, from, to, lows, highs] as const;
+      const refused = quant.columnErrors(x, ...place, ...form, scratch, sums);
+      const end = refused >= 0 ? refused : to;
+      const found = kernels.f64(sums, padded * (to - from));
+      for (let column = from; column < end; column++)
+        for (let i = 0; i < candidates; i++)
+          state[column * candidates + i]! += found[(column - from) * padded + i]!;
+      if (refused >= 0) {
+        const all = kernels.f32(x, count);
+        const start = (refused - (first % columns) + columns) % columns;
+        const values = Float32Array.from(
+          { length: Math.max(0, Math.ceil((count - start) / columns)) },
+          (_, i) => all[start + i * columns]!,
+        );
+        const range = Float64Array.of(ranges[refused]!, ranges[columns + refused]!);
+        const own = state.subarray(refused * candidates, (refused + 1) * candidates);
+        plain.add(own, { first: 0, values }, [range]);
+      }
+      from = refused >= 0 ? refused + 1 : to;
+    }
   };
 }
 

@@ -297,6 +297,26 @@ it('refines zero points as the plain code does where errors are large enough to 
   );
 });
 
+it('searches the scale of each column as the plain code does, also where one is too small for a reciprocal', () => {
+  const choices = (['int4-absmax', 'int5-zeropoint'] as const).map(
+    (scheme): SchemeChoice => ({ scheme, granularity: 'column', clip: 'mse' }),
+  );
+  let compared = 0;
+  fc.assert(
+    fc.property(
+      matrix.filter(({ columns }) => columns <= 40),
+      fc.constantFrom(...choices),
+      ({ rows, columns, values }, choice) => {
+        const some = values.map((value, i) => (i % columns === 1 ? Math.sign(value) * 2 ** -140 : value));
+        const setting = settingFor(choice, 'F32', { rows, columns });
+        compared += compareSurveys(setting, some, survey(setting, some));
+      },
+    ),
+    { numRuns: 30 },
+  );
+  expect(compared).toBe(60);
+});
+
 it('decides at thresholds of codebooks as the plain code does', () => {
   const thresholds = [...nf4Thresholds, ...fp4Thresholds].flatMap((value) => [value, -value]);
   const step = new Float32Array(1);
