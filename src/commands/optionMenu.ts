@@ -229,7 +229,10 @@ export function variantsWith(
 function reasonAgainst(scheme: Scheme, medium: Medium, options: Options): string | undefined {
   if (variantsWith(scheme, medium, options, 'quantize').length > 0) return undefined;
   const [first] = variantsWith(scheme, medium, options, 'preview');
-  return first && whyUnwritable(first.value, medium);
+  const reason = first && whyUnwritable(first.value, medium);
+  const isWay =
+    reason !== undefined && whyUnwritable({ ...first!.value, output: 'fake' }, medium) === undefined;
+  return isWay ? `${reason} Choose dequantized values as the output first.` : reason;
 }
 
 const typedTexts: Readonly<Record<Typed, { readonly prompt: string; readonly value: string }>> = {

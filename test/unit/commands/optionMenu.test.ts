@@ -52,7 +52,8 @@ describe('options of a scheme in the dialogs', () => {
     const hqq = (own: Options) => answers('clip', zeropoint, own).find(({ label }) => label.includes('HQQ'))!;
     expect(hqq({})).toMatchObject({
       refused: true,
-      detail: 'Cannot be written: Half-quadratic zero points are no integers, as the layout needs.',
+      detail:
+        'Cannot be written: Half-quadratic zero points are no integers, as the layout needs. Choose dequantized values as the output first.',
     });
     expect(hqq({ output: 'fake' }).refused).toBeUndefined();
     const [layout] = answers('output', zeropoint, { clip: 'hqq', output: 'fake' });
