@@ -79,45 +79,40 @@ export class KernelWindow {
 
   /** Error sums of `count` values of the flattened tensor from `first` on: the bits of `Kernels.errorSums` of them. */
   errorSums(first: number, count: number, hear?: HearValues): ErrorSums {
-    const walk = this.walk(first, count, hear);
-    for (;;) {
-      const { done, value } = walk.next();
-      if (done) return this.checked(first, count, value);
-      const run = this.begin(value);
+    this.pairs.begin(count);
+    for (let done = 0; done < count; ) {
+      const run = this.begin(first + done);
       if (run) this.finish(run, this.encode(run));
+      done += this.take(first + done, count - done, hear);
     }
+    return this.checked(first, count, this.pairs.end());
   }
 
   /** The same by a graph where there is one. */
   async errorSumsLater(first: number, count: number): Promise<ErrorSums> {
     const { graph, x, y } = this;
     if (!graph) return this.errorSums(first, count);
-    const walk = this.walk(first, count);
-    for (;;) {
-      const { done, value } = walk.next();
-      if (done) return this.checked(first, count, value);
-      const run = this.begin(value);
-      if (!run) continue;
-      const band = { first: run.first, count: run.count, x, y };
-      this.assertFinite(run);
-      const encoded = await namingTensorLater(this.source, () => graph(band, this.known));
-      this.finish(run, encoded ?? this.encodePlainly(run));
+    this.pairs.begin(count);
+    for (let done = 0; done < count; ) {
+      const run = this.begin(first + done);
+      if (run) {
+        const band = { first: run.first, count: run.count, x, y };
+        this.assertFinite(run);
+        const encoded = await namingTensorLater(this.source, () => graph(band, this.known));
+        this.finish(run, encoded ?? this.encodePlainly(run));
+      }
+      done += this.take(first + done, count - done);
     }
+    return this.checked(first, count, this.pairs.end());
   }
 
-  /** Yields the elements that the window must hold next, and returns the sums. */
-  private *walk(first: number, count: number, hear?: HearValues): Generator<number, ErrorSums, void> {
-    const { pairs } = this;
-    pairs.begin(count);
-    for (let done = 0; done < count; ) {
-      yield first + done;
-      const at = first + done - this.first;
-      const part = Math.min(count - done, this.count - at);
-      pairs.add(this.x + 4 * at, this.y + 4 * at, part);
-      hear?.(this.context.kernels.f32(this.y + 4 * at, part));
-      done += part;
-    }
-    return pairs.end();
+  /** Adds the errors of up to `most` values from an element of the window on; returns how many it had. */
+  private take(element: number, most: number, hear?: HearValues): number {
+    const at = element - this.first;
+    const part = Math.min(most, this.count - at);
+    this.pairs.add(this.x + 4 * at, this.y + 4 * at, part);
+    hear?.(this.context.kernels.f32(this.y + 4 * at, part));
+    return part;
   }
 
   /** Reads the window of an element; undefined when that is the one at hand. */

@@ -62,7 +62,7 @@ export {
 export { encodeCodebook } from './quantCodebooks';
 export { groupMagnitudes, groupRanges } from './quantExtremes';
 export { castBF16, castF16, encodeSmallFloats } from './quantFloats';
-export { encodeColumns, encodeGroups } from './quantIntegers';
+export { encodeColumns, encodeGroups, encodeSymmetric } from './quantIntegers';
 export { packDense, packHighNibbles } from './quantPacking';
 export {
   addColumnSquares,
@@ -76,7 +76,6 @@ export {
 export { encodeRefined, refineZeros } from './quantRefined';
 export {
   candidateErrors,
-  columnErrors,
   dividedScales,
   integerScales,
   leastErrorScales,

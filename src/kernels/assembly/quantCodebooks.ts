@@ -115,47 +115,48 @@ function encodeBlocks<T>(
     const scaleLanes = f32x4.splat(scale);
     // A product with a power of two is exact.
     const unitLanes = f32x4.splat(inverse * unitsInOne);
-    for (; inverse < largestInverse && i + 16 <= stop; i += 16) {
-      const low = units<T>(src, unitLanes);
-      const high = units<T>(src + 32, unitLanes);
-      const cells = i8x16.min_u(
-        i8x16.add(i8x16.narrow_i16x8_s(i16x8.shr_s(low, 10), i16x8.shr_s(high, 10)), i8x16.splat(16)),
-        i8x16.splat(31),
-      );
-      // An index of 16 and more gives 0.
-      const place = v128.or(
-        i8x16.swizzle(below0, cells),
-        i8x16.swizzle(below1, i8x16.sub(cells, i8x16.splat(16))),
-      );
-      const p0 = i8x16.swizzle(rounded0, place);
-      const p1 = i8x16.swizzle(rounded1, place);
-      const lowThreshold = lower8(p0, p1);
-      const highThreshold = upper8(p0, p1);
-      let beyond = i8x16.narrow_i16x8_s(i16x8.gt_s(low, lowThreshold), i16x8.gt_s(high, highThreshold));
-      if (v128.any_true(v128.or(i16x8.eq(low, lowThreshold), i16x8.eq(high, highThreshold))))
-        beyond = exactlyBeyond<T>(src, f32x4.splat(inverse), place, tables);
-      let code = i8x16.sub(place, beyond);
-      if (isSigned<T>()) {
-        const sign = v128.and(negatives(src, f32x4.splat(inverse)), i8x16.splat(8));
-        code = v128.or(i8x16.swizzle(v128.load(tables + orderAt), code), sign);
-      }
-      v128.store(codes, code);
-      const q0 = i8x16.swizzle(l0, code);
-      const q1 = i8x16.swizzle(l1, code);
-      const q2 = i8x16.swizzle(l2, code);
-      const q3 = i8x16.swizzle(l3, code);
-      const value01 = lower8(q0, q1);
-      const value23 = lower8(q2, q3);
-      const upper01 = upper8(q0, q1);
-      const upper23 = upper8(q2, q3);
-      v128.store(dst, f32x4.mul(lower16(value01, value23), scaleLanes));
-      v128.store(dst, f32x4.mul(upper16(value01, value23), scaleLanes), 16);
-      v128.store(dst, f32x4.mul(lower16(upper01, upper23), scaleLanes), 32);
-      v128.store(dst, f32x4.mul(upper16(upper01, upper23), scaleLanes), 48);
-      src += 64;
-      dst += 64;
-      codes += 16;
-    }
+    // The test stands at the end, so that the compiler keeps what does not change out of the loop.
+    if (inverse < largestInverse && i + 16 <= stop)
+      do {
+        const low = units<T>(src, unitLanes);
+        const high = units<T>(src + 32, unitLanes);
+        // Cells from -16 on; 16 is that of 1 itself.
+        const cells = i8x16.narrow_i16x8_s(i16x8.shr_s(low, 10), i16x8.shr_s(high, 10));
+        // An index of 16 and more, or below 0, gives 0.
+        const place = v128.or(
+          i8x16.swizzle(below0, i8x16.add(cells, i8x16.splat(16))),
+          i8x16.swizzle(below1, i8x16.min_s(cells, i8x16.splat(15))),
+        );
+        const p0 = i8x16.swizzle(rounded0, place);
+        const p1 = i8x16.swizzle(rounded1, place);
+        const lowThreshold = lower8(p0, p1);
+        const highThreshold = upper8(p0, p1);
+        let beyond = i8x16.narrow_i16x8_s(i16x8.gt_s(low, lowThreshold), i16x8.gt_s(high, highThreshold));
+        if (v128.any_true(v128.or(i16x8.eq(low, lowThreshold), i16x8.eq(high, highThreshold))))
+          beyond = exactlyBeyond<T>(src, f32x4.splat(inverse), place, tables);
+        let code = i8x16.sub(place, beyond);
+        if (isSigned<T>()) {
+          const sign = v128.and(negatives(src, f32x4.splat(inverse)), i8x16.splat(8));
+          code = v128.or(i8x16.swizzle(v128.load(tables + orderAt), code), sign);
+        }
+        v128.store(codes, code);
+        const q0 = i8x16.swizzle(l0, code);
+        const q1 = i8x16.swizzle(l1, code);
+        const q2 = i8x16.swizzle(l2, code);
+        const q3 = i8x16.swizzle(l3, code);
+        const value01 = lower8(q0, q1);
+        const value23 = lower8(q2, q3);
+        const upper01 = upper8(q0, q1);
+        const upper23 = upper8(q2, q3);
+        v128.store(dst, f32x4.mul(lower16(value01, value23), scaleLanes));
+        v128.store(dst, f32x4.mul(upper16(value01, value23), scaleLanes), 16);
+        v128.store(dst, f32x4.mul(lower16(upper01, upper23), scaleLanes), 32);
+        v128.store(dst, f32x4.mul(upper16(upper01, upper23), scaleLanes), 48);
+        src += 64;
+        dst += 64;
+        codes += 16;
+        i += 16;
+      } while (i + 16 <= stop);
     for (; i < stop; i++) {
       const scaled = load<f32>(src) * inverse;
       const magnitude = isSigned<T>() ? abs<f32>(scaled) : scaled;

@@ -119,7 +119,64 @@ export function encodeGroups(
   }
 }
 
-/** The same with parameters of each column. */
+/** Four values that need no clamping; returns codes. */
+function roundFour(src: usize, dst: usize, inverse: v128, scale: v128, offset: v128): v128 {
+  const lifted = f32x4.add(f32x4.mul(v128.load(src), inverse), f32x4.splat(magic));
+  v128.store(dst, f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale));
+  return i32x4.add(lifted, offset);
+}
+
+/**
+ * As `encodeGroups` of one row of groups, `width` a multiple of 16, with one zero point for all, where the largest magnitude of
+ * each group is known: what it is multiplied by shows that a group needs no clamping, which is nearly always so.
+ */
+export function encodeSymmetric(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  count: i32,
+  width: i32,
+  magnitudes: usize,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  lowest: i32,
+  highest: i32,
+): void {
+  const zero = <i32>load<f32>(zeros);
+  const offset = i32x4.splat(zero - magicBits);
+  // Up to half a step beyond the last code rounds to it; products of smaller magnitudes are not larger.
+  const limit = <f32>min<i32>(highest - zero, zero - lowest) + 0.5;
+  const end = src + ((<usize>count) << 2);
+  while (src < end) {
+    const stop = src + ((<usize>width) << 2);
+    if (load<f32>(magnitudes) * load<f32>(inverses) < limit) {
+      const scale = v128.load32_splat(scales);
+      const inverse = v128.load32_splat(inverses);
+      // The test stands at the end, so that the compiler keeps what does not change out of the loop.
+      do {
+        const a = roundFour(src, dst, inverse, scale, offset);
+        const b = roundFour(src + 16, dst + 16, inverse, scale, offset);
+        const c = roundFour(src + 32, dst + 32, inverse, scale, offset);
+        const d = roundFour(src + 48, dst + 48, inverse, scale, offset);
+        v128.store(codes, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+        src += 64;
+        dst += 64;
+        codes += 16;
+      } while (src < stop);
+    } else {
+      encodeGroups(src, codes, dst, 1, width, width, scales, inverses, zeros, 0, 1, lowest, highest);
+      src = stop;
+      dst += (<usize>width) << 2;
+      codes += <usize>width;
+    }
+    magnitudes += 4;
+    scales += 4;
+    inverses += 4;
+  }
+}
+
+/** As `encodeGroups` with parameters of each column. */
 export function encodeColumns(
   src: usize,
   codes: usize,

@@ -151,6 +151,9 @@ export function leastErrorScales(
   inverses: usize,
   zeros: usize,
 ): i32 {
+  const half = <f64>(1 << (bits - 1));
+  const lowest: f32 = symmetric ? 1 : 0;
+  const highest = <f32>(2 * half - 1);
   let group = 0;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column += width) {
@@ -160,7 +163,18 @@ export function leastErrorScales(
       const largest = <f64>load<f32>(maximum + at);
       let least = f64.POSITIVE_INFINITY;
       for (let i = 0; i < candidates; i += 4) {
-        if (!fourCandidates(smallest, largest, bits, symmetric, dtype, shrinks, i, candidates)) return group;
+        for (let lane = 0; lane < 4; lane++) {
+          // The last candidate fills up: it is not below itself.
+          const candidate = min<i32>(i + lane, candidates - 1);
+          const shrink = load<f64>(shrinks + ((<usize>candidate) << 3));
+          if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return group;
+          const place = fourParameters + ((<usize>lane) << 2);
+          store<f32>(place, foundScale);
+          store<f32>(place, foundInverse, 16);
+          store<f32>(place, lowest - foundZero, 32);
+          store<f32>(place, highest - foundZero, 48);
+          store<f32>(place, foundZero, 64);
+        }
         addErrors(
           src,
           count,
@@ -182,84 +196,6 @@ export function leastErrorScales(
       }
       src += (<usize>count) << 2;
       group++;
-    }
-  }
-  return -1;
-}
-
-/** Parameters of four candidates from the `first` on, in `fourParameters`; false where only the plain code decides. */
-function fourCandidates(
-  smallest: f64,
-  largest: f64,
-  bits: i32,
-  symmetric: i32,
-  dtype: i32,
-  shrinks: usize,
-  first: i32,
-  candidates: i32,
-): bool {
-  const half = <f64>(1 << (bits - 1));
-  const lowest: f32 = symmetric ? 1 : 0;
-  const highest = <f32>(2 * half - 1);
-  for (let lane = 0; lane < 4; lane++) {
-    // The last candidate fills up: it is not below itself.
-    const candidate = min<i32>(first + lane, candidates - 1);
-    const shrink = load<f64>(shrinks + ((<usize>candidate) << 3));
-    if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return false;
-    const place = fourParameters + ((<usize>lane) << 2);
-    store<f32>(place, foundScale);
-    store<f32>(place, foundInverse, 16);
-    store<f32>(place, lowest - foundZero, 32);
-    store<f32>(place, highest - foundZero, 48);
-    store<f32>(place, foundZero, 64);
-  }
-  return true;
-}
-
-/**
- * Squared errors of the values of each column from `from` to `to` under candidates made of its own range, a multiple of four float64 a
- * column; the run begins at column `offset`. Returns the column on which only the plain code decides, or -1.
- */
-export function columnErrors(
-  src: usize,
-  offset: i32,
-  count: i32,
-  columns: i32,
-  from: i32,
-  to: i32,
-  minimum: usize,
-  maximum: usize,
-  bits: i32,
-  symmetric: i32,
-  dtype: i32,
-  shrinks: usize,
-  candidates: i32,
-  scratch: usize,
-  sums: usize,
-): i32 {
-  for (let column = from; column < to; column++) {
-    const range = (<usize>column) << 2;
-    const smallest = <f64>load<f32>(minimum + range);
-    const largest = <f64>load<f32>(maximum + range);
-    let values = 0;
-    for (let at = (column - offset + columns) % columns; at < count; at += columns) {
-      store<f32>(scratch + ((<usize>values) << 2), load<f32>(src + ((<usize>at) << 2)));
-      values++;
-    }
-    for (let i = 0; i < candidates; i += 4) {
-      if (!fourCandidates(smallest, largest, bits, symmetric, dtype, shrinks, i, candidates)) return column;
-      addErrors(
-        scratch,
-        values,
-        v128.load(fourParameters),
-        v128.load(fourParameters, 16),
-        v128.load(fourParameters, 32),
-        v128.load(fourParameters, 48),
-        f64.POSITIVE_INFINITY,
-      );
-      v128.store(sums, v128.load(fourSums));
-      v128.store(sums, v128.load(fourSums, 16), 16);
-      sums += 32;
     }
   }
   return -1;
@@ -345,6 +281,38 @@ function fourScales(
   return true;
 }
 
+/** `integerScales` of symmetric codes from the largest magnitudes, four groups at a time; returns how many it did. */
+function symmetricScales(
+  magnitudes: usize,
+  count: i32,
+  half: f64,
+  dtype: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+): i32 {
+  const divisor = f64x2.splat(half - 1);
+  const most = f64x2.splat(half - 0.5);
+  const infinity = f32x4.splat(f32.POSITIVE_INFINITY);
+  const zero = f32x4.splat(<f32>half);
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const at = (<usize>i) << 2;
+    const extent0 = f64x2.promote_low_f32x4(v128.load64_zero(magnitudes + at));
+    const extent1 = f64x2.promote_low_f32x4(v128.load64_zero(magnitudes + at, 8));
+    const scale = roundFour(demoted(f64x2.div(extent0, divisor), f64x2.div(extent1, divisor)), dtype);
+    const inverse = f32x4.div(f32x4.splat(1), scale);
+    const beyond0 = f64x2.gt(f64x2.mul(extent0, f64x2.promote_low_f32x4(inverse)), most);
+    const beyond1 = f64x2.gt(f64x2.mul(extent1, f64x2.promote_low_f32x4(upperPair(inverse))), most);
+    const isUsual = v128.and(f32x4.lt(scale, infinity), f32x4.lt(inverse, infinity));
+    if (v128.any_true(v128.or(v128.or(beyond0, beyond1), v128.not(isUsual)))) break;
+    v128.store(scales + at, scale);
+    v128.store(inverses + at, inverse);
+    v128.store(zeros + at, zero);
+  }
+  return i;
+}
+
 export function integerScales(
   minimum: usize,
   maximum: usize,
@@ -358,6 +326,19 @@ export function integerScales(
 ): i32 {
   const half = <f64>(1 << (bits - 1));
   for (let i = 0; i < count; ) {
+    if (symmetric && minimum === maximum) {
+      const from = (<usize>i) << 2;
+      i += symmetricScales(
+        minimum + from,
+        count - i,
+        half,
+        dtype,
+        scales + from,
+        inverses + from,
+        zeros + from,
+      );
+      if (i === count) break;
+    }
     const at = (<usize>i) << 2;
     if (i + 4 <= count) {
       const lows = v128.load(minimum + at);

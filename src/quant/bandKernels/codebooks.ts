@@ -69,7 +69,11 @@ export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf
     const scales = nested ? placeFloats(kernels, nested.absmax) : absmax;
     return {
       // Blocks are runs of the flattened weight.
-      ...{ columns: count, width: blockSize, scales, step: 4, code: { kind: 'level', name } },
+      columns: count,
+      width: blockSize,
+      scales,
+      step: 4,
+      code: { kind: 'level', name },
       inverses: () => {
         const inverses = kernels.f32(absmax, groups).map((value) =>
           // A block of zeros has the code of 0 whatever it is multiplied by.

@@ -12,11 +12,12 @@ import { ternaryScale, ternaryTensorScale } from '../schemes/ternary';
 import { groupMagnitudes, packedRows, placeDoubles, placeFloats, scaleBytes } from './bandKernel';
 import type { PrepareBand } from './groupKernel';
 
-/** What the kernels call the types of scales. */
-export const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
+const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
 
 /** Parameters of groups in the kernels' memory; `step` as in `encodeGroups`. */
 interface Parameters {
+  /** Where the largest magnitudes of symmetric groups lie; 0 where that is not known. */
+  readonly magnitudes: number;
   readonly scales: number;
   readonly inverses: number;
   readonly zeros: number;
@@ -47,6 +48,7 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
   function shared(known: Knowledge): Parameters {
     const { scales, inverses, zeros } = tables(known);
     return {
+      magnitudes: 0,
       scales: placeFloats(kernels, scales),
       inverses: placeFloats(kernels, inverses),
       zeros: placeFloats(kernels, zeros),
@@ -56,14 +58,17 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
 
   function own(x: number, rows: number): Parameters | undefined {
     const count = rows * groups;
-    const [lowest, largest, scales, inverses, zeros] = Array.from({ length: 5 }, () =>
-      kernels.alloc(4 * count),
-    ) as [number, number, number, number, number];
+    const bytes = 4 * count;
+    const lowest = kernels.alloc(bytes);
     // Symmetric codes look at magnitudes alone.
-    const highest = symmetric ? lowest : largest;
+    const highest = symmetric ? lowest : kernels.alloc(bytes);
+    const scales = kernels.alloc(bytes);
+    const inverses = kernels.alloc(bytes);
+    const zeros = kernels.alloc(bytes);
     if (symmetric) quant.groupMagnitudes(x, rows, columns, width, lowest);
     else quant.groupRanges(x, rows, columns, width, lowest, highest);
-    const form = [bits, symmetric ? 1 : 0, scaleTypes[scaleDtype]] as const;
+    const side = symmetric ? 1 : 0;
+    const type = scaleTypes[scaleDtype];
     const refused =
       clip === 'mse'
         ? quant.leastErrorScales(
@@ -73,21 +78,23 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
             width,
             lowest,
             highest,
-            ...form,
+            bits,
+            side,
+            type,
             placeDoubles(kernels, clipShrinks),
             clipShrinks.length,
             scales,
             inverses,
             zeros,
           )
-        : quant.integerScales(lowest, highest, count, ...form, scales, inverses, zeros);
+        : quant.integerScales(lowest, highest, count, bits, side, type, scales, inverses, zeros);
     if (refused >= 0) return undefined;
     if (isRefined) {
       quant.refineZeros(x, rows, columns, width, (1 << bits) - 1, scales, inverses, zeros);
       const values = kernels.f32(zeros, count);
       for (let i = 0; i < count; i++) values[i] = roundToDtype(values[i]!, scaleDtype);
     }
-    return { scales, inverses, zeros, step: 4 };
+    return { magnitudes: symmetric ? lowest : 0, scales, inverses, zeros, step: 4 };
   }
 
   function* chunks(
@@ -128,19 +135,27 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
   const steps = integerSteps(kernels, code, setting);
   const { width } = steps;
   const byColumn = choice.granularity === 'column';
+  const isEven = width % 16 === 0 && columns % width === 0;
   return ({ first, count, x, y }, known) => {
     const rows = count / columns;
     const parameters = steps.parameters(x, rows, known);
     if (!parameters) return undefined;
-    const { scales, inverses, zeros, step } = parameters;
+    const { magnitudes, scales, inverses, zeros, step } = parameters;
     return {
-      ...{ columns, width, scales, step, byColumn, inverses: () => inverses },
+      columns,
+      width,
+      scales,
+      step,
+      byColumn,
+      inverses: () => inverses,
       code: { kind: 'integer', low, high, zeros, factor: 1 },
       encode(codes) {
         if (choice.clip === 'hqq')
           quant.encodeRefined(x, codes, y, rows, columns, width, scales, inverses, zeros, high);
         else if (byColumn)
           quant.encodeColumns(x, codes, y, rows, columns, scales, inverses, zeros, low, high);
+        else if (isEven && magnitudes !== 0)
+          quant.encodeSymmetric(x, codes, y, count, width, magnitudes, scales, inverses, zeros, low, high);
         else
           quant.encodeGroups(
             ...([x, codes, y, rows, columns, width, scales, inverses, zeros, step, 1, low, high] as const),
