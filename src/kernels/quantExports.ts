@@ -26,6 +26,28 @@ export interface QuantExports {
     candidates: number,
     ...rest: [scales: number, inverses: number, lows: number, highs: number, sums: number]
   ): void;
+  /**
+   * The same of each column of a run from `from` to `to`, under candidates made of the column's own range as in `leastErrorScales`; a
+   * multiple of four sums a column. `scratch` has room for a column's values. Returns the first column that only the plain code decides
+   * on, or -1.
+   */
+  columnErrors(
+    src: number,
+    ...rest: [
+      ...Run,
+      from: number,
+      to: number,
+      minimum: number,
+      maximum: number,
+      bits: number,
+      symmetric: number,
+      scaleType: number,
+      shrinks: number,
+      candidates: number,
+      scratch: number,
+      sums: number,
+    ]
+  ): number;
   /** What NVFP4 rounds to scales: divisor * (absmax / 6). */
   nvfpScales(absmax: number, count: number, divisor: number, dst: number): void;
   /** Scales divided by `divisor` and their reciprocals, finite and 0 for 0; all float32. */

@@ -76,6 +76,7 @@ export {
 export { encodeRefined, refineZeros } from './quantRefined';
 export {
   candidateErrors,
+  columnErrors,
   dividedScales,
   integerScales,
   leastErrorScales,

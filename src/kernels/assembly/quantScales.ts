@@ -151,9 +151,6 @@ export function leastErrorScales(
   inverses: usize,
   zeros: usize,
 ): i32 {
-  const half = <f64>(1 << (bits - 1));
-  const lowest: f32 = symmetric ? 1 : 0;
-  const highest = <f32>(2 * half - 1);
   let group = 0;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column += width) {
@@ -163,18 +160,7 @@ export function leastErrorScales(
       const largest = <f64>load<f32>(maximum + at);
       let least = f64.POSITIVE_INFINITY;
       for (let i = 0; i < candidates; i += 4) {
-        for (let lane = 0; lane < 4; lane++) {
-          // The last candidate fills up: it is not below itself.
-          const candidate = min<i32>(i + lane, candidates - 1);
-          const shrink = load<f64>(shrinks + ((<usize>candidate) << 3));
-          if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return group;
-          const place = fourParameters + ((<usize>lane) << 2);
-          store<f32>(place, foundScale);
-          store<f32>(place, foundInverse, 16);
-          store<f32>(place, lowest - foundZero, 32);
-          store<f32>(place, highest - foundZero, 48);
-          store<f32>(place, foundZero, 64);
-        }
+        if (!fourCandidates(smallest, largest, bits, symmetric, dtype, shrinks, i, candidates)) return group;
         addErrors(
           src,
           count,
@@ -196,6 +182,84 @@ export function leastErrorScales(
       }
       src += (<usize>count) << 2;
       group++;
+    }
+  }
+  return -1;
+}
+
+/** Parameters of four candidates from the `first` on, in `fourParameters`; false where only the plain code decides. */
+function fourCandidates(
+  smallest: f64,
+  largest: f64,
+  bits: i32,
+  symmetric: i32,
+  dtype: i32,
+  shrinks: usize,
+  first: i32,
+  candidates: i32,
+): bool {
+  const half = <f64>(1 << (bits - 1));
+  const lowest: f32 = symmetric ? 1 : 0;
+  const highest = <f32>(2 * half - 1);
+  for (let lane = 0; lane < 4; lane++) {
+    // The last candidate fills up: it is not below itself.
+    const candidate = min<i32>(first + lane, candidates - 1);
+    const shrink = load<f64>(shrinks + ((<usize>candidate) << 3));
+    if (!parametersOf(smallest, largest, half, symmetric, dtype, shrink)) return false;
+    const place = fourParameters + ((<usize>lane) << 2);
+    store<f32>(place, foundScale);
+    store<f32>(place, foundInverse, 16);
+    store<f32>(place, lowest - foundZero, 32);
+    store<f32>(place, highest - foundZero, 48);
+    store<f32>(place, foundZero, 64);
+  }
+  return true;
+}
+
+/**
+ * Squared errors of the values of each column from `from` to `to` under candidates made of its own range, a multiple of four float64 a
+ * column; the run begins at column `offset`. Returns the column on which only the plain code decides, or -1.
+ */
+export function columnErrors(
+  src: usize,
+  offset: i32,
+  count: i32,
+  columns: i32,
+  from: i32,
+  to: i32,
+  minimum: usize,
+  maximum: usize,
+  bits: i32,
+  symmetric: i32,
+  dtype: i32,
+  shrinks: usize,
+  candidates: i32,
+  scratch: usize,
+  sums: usize,
+): i32 {
+  for (let column = from; column < to; column++) {
+    const range = (<usize>column) << 2;
+    const smallest = <f64>load<f32>(minimum + range);
+    const largest = <f64>load<f32>(maximum + range);
+    let values = 0;
+    for (let at = (column - offset + columns) % columns; at < count; at += columns) {
+      store<f32>(scratch + ((<usize>values) << 2), load<f32>(src + ((<usize>at) << 2)));
+      values++;
+    }
+    for (let i = 0; i < candidates; i += 4) {
+      if (!fourCandidates(smallest, largest, bits, symmetric, dtype, shrinks, i, candidates)) return column;
+      addErrors(
+        scratch,
+        values,
+        v128.load(fourParameters),
+        v128.load(fourParameters, 16),
+        v128.load(fourParameters, 32),
+        v128.load(fourParameters, 48),
+        f64.POSITIVE_INFINITY,
+      );
+      v128.store(sums, v128.load(fourSums));
+      v128.store(sums, v128.load(fourSums, 16), 16);
+      sums += 32;
     }
   }
   return -1;

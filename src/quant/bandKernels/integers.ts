@@ -12,7 +12,8 @@ import { ternaryScale, ternaryTensorScale } from '../schemes/ternary';
 import { groupMagnitudes, packedRows, placeDoubles, placeFloats, scaleBytes } from './bandKernel';
 import type { PrepareBand } from './groupKernel';
 
-const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
+/** What the kernels call the types of scales. */
+export const scaleTypes = { F32: 0, BF16: 1, F16: 2 } as const;
 
 /** Parameters of groups in the kernels' memory; `step` as in `encodeGroups`. */
 interface Parameters {
