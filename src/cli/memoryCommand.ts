@@ -43,10 +43,14 @@ function memoryText(estimate: MemoryEstimate): string {
       : partsText(estimate),
     ...(fit ? [fitText(fit, fit.gpus.map(({ name }) => name).join(' + '))] : []),
     ...fits.map((each) => fitText(each, each.label)),
-    ...(training ? [] : [schemesText([...estimate.table, ...estimate.mixes], fits)]),
+    ...(training ? [] : [schemesText(rowsOf(estimate), fits)]),
     ...notes,
   ].join('\n\n');
 }
+
+/** Types of GGUF's files are told as the mixes that files have, where the model can be one. */
+const rowsOf = ({ table, mixes }: MemoryEstimate): readonly SchemeRow[] =>
+  mixes.length === 0 ? table : [...table.filter(({ family }) => family !== 'ggml'), ...mixes];
 
 function partsText({ weights, kvCache, activations, buffers, total, setting }: MemoryEstimate): string {
   const dtypes = Object.entries(weights.byDtype).map(([dtype, bytes]) => `${dtype} ${binarySize(bytes)}`);
@@ -119,7 +123,7 @@ function schemesText(rows: readonly SchemeRow[], fits: readonly FitReport[]): st
       bitsPerWeight.toFixed(2),
       ...(fits.length > 0 ? [binarySize(totalBytes ?? bytes)] : []),
       ...marks.map(({ verdict, largestContext }) =>
-        verdict === 'no' ? 'no' : `${verdict}, ${largestContext} tokens`,
+        verdict === 'no' || largestContext === undefined ? verdict : `${verdict}, ${largestContext} tokens`,
       ),
       refused > 0 ? `${refused} tensors do not fit and stay as they are` : '',
     ]),
@@ -133,19 +137,24 @@ const verdicts = {
 };
 
 function fitText(fit: FitReport, names: string): string {
-  const { verdict, neededBytes, roomBytes, largestContext, largestBatch, offload } = fit;
+  const { verdict, neededBytes, roomBytes, offload } = fit;
   const bound = fit.tokensPerSecondBound;
   return [
     `${names}: ${verdicts[verdict]} (${binarySize(neededBytes)} of ${binarySize(roomBytes)} that can be used)`,
-    largestContext > 0
-      ? `at most ${largestContext} tokens a sequence, or ${largestBatch} sequences of the context above`
-      : fit.parts.some(({ kind }) => kind === 'optimizer')
-        ? 'not even one token fits'
-        : 'the weights alone are too large',
+    ...lengthText(fit),
     ...(offload ? [`${offload.layers} of ${offload.of} layers fit (--n-gpu-layers ${offload.layers})`] : []),
     ...(bound === undefined
       ? []
       : [`at most ${bound.toPrecision(3)} tokens a second, by the speed of the memory`]),
     ...fit.notes,
   ].join('\n');
+}
+
+/** Nothing where nothing tells what a token needs. */
+function lengthText({ largestContext, largestBatch, parts }: FitReport): string[] {
+  if (largestContext === undefined) return [];
+  if (largestContext > 0)
+    return [`at most ${largestContext} tokens a sequence, or ${largestBatch} sequences of the context above`];
+  const isTraining = parts.some(({ kind }) => kind === 'optimizer');
+  return [isTraining ? 'not even one token fits' : 'the weights alone are too large'];
 }

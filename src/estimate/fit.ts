@@ -59,7 +59,9 @@ export class Fitting {
     return {
       verdict: verdictOf(neededBytes, this.roomBytes),
       neededBytes,
-      largestContext: largest(most, (value) => this.needed(weightBytes, value, batch) <= this.roomBytes),
+      largestContext: this.source.cache
+        ? largest(most, (value) => this.needed(weightBytes, value, batch) <= this.roomBytes)
+        : undefined,
       tokensPerSecondBound: fits ? this.speedBound(weightBytes) : undefined,
     };
   }
@@ -85,10 +87,9 @@ export class Fitting {
       roomBytes,
       ...mark,
       parts: parts.map(([kind, bytes]) => ({ kind, bytes })),
-      largestBatch: largest(
-        largestBatch,
-        (value) => this.needed(weightBytes, context, value) <= this.roomBytes,
-      ),
+      largestBatch: source.cache
+        ? largest(largestBatch, (value) => this.needed(weightBytes, context, value) <= this.roomBytes)
+        : undefined,
       ...(isPartial ? { offload: offloaded(source, setting, weightBytes, roomBytes, set.gpus.length) } : {}),
       notes: this.notes(),
     };

@@ -118,6 +118,7 @@ export class Training {
     const needed = (tokens: number, sequences: number) =>
       keptBytes + this.activations(tokens, sequences).bytes;
     const neededBytes = needed(context, batch);
+    const isKnown = this.activations(context, batch).certainty !== 'unknown';
     const most = Math.min(longestSequence, this.source.longestContext ?? longestSequence);
     const parts: readonly (readonly [MemoryPartKind, number])[] = [
       ['weights', weights.bytes],
@@ -137,8 +138,10 @@ export class Training {
     return {
       ...{ label: set.label, kind: set.kind, gpus: set.gpus, memoryBytes, roomBytes, neededBytes, notes },
       verdict: verdictOf(neededBytes, roomBytes),
-      largestContext: largest(most, (tokens) => needed(tokens, batch) <= roomBytes),
-      largestBatch: largest(largestBatch, (sequences) => needed(context, sequences) <= roomBytes),
+      largestContext: isKnown ? largest(most, (tokens) => needed(tokens, batch) <= roomBytes) : undefined,
+      largestBatch: isKnown
+        ? largest(largestBatch, (sequences) => needed(context, sequences) <= roomBytes)
+        : undefined,
       parts: parts.map(([kind, bytes]) => ({ kind, bytes })),
     };
   }

@@ -69,8 +69,8 @@ export interface FitMark {
   readonly verdict: FitVerdict;
   /** On all devices of the set together, without their overhead. */
   readonly neededBytes: number;
-  /** Most tokens of one sequence; 0 where not even one fits. */
-  readonly largestContext: number;
+  /** Most tokens of one sequence; 0 where not even one fits, undefined where nothing tells what a token needs. */
+  readonly largestContext?: number | undefined;
   /** Tokens a second of one sequence that the memory's speed allows at most; the true number is lower. */
   readonly tokensPerSecondBound?: number | undefined;
 }
@@ -85,8 +85,8 @@ export interface FitReport extends FitMark {
   readonly roomBytes: number;
   /** They sum up to `neededBytes` and the overhead. */
   readonly parts: readonly { readonly kind: MemoryPartKind; readonly bytes: number }[];
-  /** Most sequences of the context that was asked for. */
-  readonly largestBatch: number;
+  /** Most sequences of the context that was asked for; undefined as above. */
+  readonly largestBatch?: number | undefined;
   /** llama.cpp: layers on the GPUs where not all fit, the rest on the processor. */
   readonly offload?: { readonly layers: number; readonly of: number } | undefined;
   readonly notes: readonly string[];

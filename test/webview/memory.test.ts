@@ -124,7 +124,7 @@ describe.skipIf(!executable)('the Memory tab', () => {
       const cells = await row.locator('.fit-column').allInnerTexts();
       for (const [at, { largestContext }] of fits.entries()) {
         expect(cells[at]).toContain('fits');
-        expect(cells[at]).toContain(`${largestContext.toLocaleString('en-US')} tokens`);
+        expect(cells[at]).toContain(`${largestContext!.toLocaleString('en-US')} tokens`);
       }
       expect(cells[0]).toMatch(/≤ \d+ tokens\/s/);
       await page.locator('[data-scheme="gguf:q4_k_m"] button').click();

@@ -28,9 +28,9 @@ describe('whether a model fits', () => {
     const gpus = [gpu(24)];
     const { largestContext, largestBatch } = fitted({ gpus });
     expect(fitted({ gpus, context: largestContext }).verdict).not.toBe('no');
-    expect(fitted({ gpus, context: largestContext + 256 }).verdict).toBe('no');
+    expect(fitted({ gpus, context: largestContext! + 256 }).verdict).toBe('no');
     expect(fitted({ gpus, batch: largestBatch }).verdict).not.toBe('no');
-    expect(fitted({ gpus, batch: largestBatch + 1 }).verdict).toBe('no');
+    expect(fitted({ gpus, batch: largestBatch! + 1 }).verdict).toBe('no');
     expect(fitted({ gpus: [gpu(8)] }).largestContext).toBe(0);
   });
 

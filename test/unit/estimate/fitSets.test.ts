@@ -37,6 +37,14 @@ describe('sets of devices', () => {
     expect(fits.map(({ offload }) => offload !== undefined)).toEqual([false, true, false]);
   });
 
+  it('say nothing of lengths where nothing tells what a token keeps', () => {
+    const source = { ...sourceFromConfig(llama3), cache: undefined };
+    const { fits, table } = estimateMemory(source, { context: 4096, devices: [set(1, 24)] });
+    expect(fits[0]).toMatchObject({ verdict: 'fits', largestContext: undefined, largestBatch: undefined });
+    expect(table[0]!.fits![0]!.largestContext).toBeUndefined();
+    expect(fits[0]!.notes).toContain('Without the cache, of which nothing is known.');
+  });
+
   it('mark every scheme as asking for that scheme does', () => {
     const devices = [set(1, 12), set(1, 8)];
     const { table } = estimated({ runtime: 'llama.cpp', devices });

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CheckpointCache } from '../../../src/engine/checkpointCache';
 import { listHubChoices, openHubModel } from '../../../src/engine/hubModels';
+import { memoryJob } from '../../../src/engine/memory/memoryJob';
 import { LoupeError } from '../../../src/errors';
 import { openCheckpoint } from '../../../src/formats/open';
 import type { OpenProgress } from '../../../src/formats/openProgress';
@@ -120,6 +121,18 @@ describe('a model on the Hub', () => {
     expect(hub.requests.every(({ url }) => url.includes('org/small') || url.includes('org%2Fsmall'))).toBe(
       true,
     );
+  });
+
+  it('is estimated from the headers that were read, without asking anything more', async () => {
+    const { path, bytes } = await open('model.safetensors.index.json');
+    hub.requests.length = 0;
+    const { weights: estimated, notes } = await memoryJob(new CheckpointCache(), { path });
+    expect(estimated).toMatchObject({ bytes, certainty: 'exact' });
+    // Its config says nothing of heads.
+    expect(notes.join(' ')).toContain('The cache is not counted');
+    expect(hub.requests).toEqual([]);
+    const other = path.replace('org/small', 'org/other');
+    expect((await failure(memoryJob(new CheckpointCache(), { path: other }))).code).toBe('not-found');
   });
 
   it('says of every tensor why it has no values, and refuses jobs on it', async () => {

@@ -91,20 +91,17 @@ function deviceBar(fit: FitReport, estimate: MemoryEstimate, remove: () => void)
 /** The engine tries no larger batches. */
 const mostTriedBatch = 2 ** 16;
 
-/** Without a cache's figures nothing tells how long a context may be. */
-const knowsLength = ({ training, kvCache }: MemoryEstimate): boolean =>
-  (training?.activations ?? kvCache).certainty !== 'unknown';
-
 function fitWords(fit: FitReport, estimate: MemoryEstimate): TemplateResult {
   const isTraining = estimate.training !== undefined;
   const { largestContext, largestBatch, offload, notes, tokensPerSecondBound } = fit;
-  const length = !knowsLength(estimate)
-    ? nothing
-    : largestContext > 0
-      ? html`At most <b>${formatInteger(largestContext)}</b> tokens a sequence${largestBatch > 0 ? html`, or ${largestBatch >= mostTriedBatch ? 'at least ' : nothing}<b>${formatInteger(largestBatch)}</b> ${largestBatch === 1 ? 'sequence' : 'sequences'} of this length` : nothing}.`
-      : isTraining
-        ? 'Not even one token fits.'
-        : 'The weights alone are too large.';
+  const length =
+    largestContext === undefined
+      ? nothing
+      : largestContext > 0
+        ? html`At most <b>${formatInteger(largestContext)}</b> tokens a sequence${largestBatch !== undefined && largestBatch > 0 ? html`, or ${largestBatch >= mostTriedBatch ? 'at least ' : nothing}<b>${formatInteger(largestBatch)}</b> ${largestBatch === 1 ? 'sequence' : 'sequences'} of this length` : nothing}.`
+        : isTraining
+          ? 'Not even one token fits.'
+          : 'The weights alone are too large.';
   const layers = offload
     ? html` ${formatInteger(offload.layers)} of ${formatInteger(offload.of)} layers fit (<span class="mono">--n-gpu-layers ${offload.layers}</span>), the rest runs on the processor.`
     : nothing;

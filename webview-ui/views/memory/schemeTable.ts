@@ -6,7 +6,7 @@ import { boundReason, boundText, deviceTitle, verdictWords } from './memoryTexts
 
 /** The largest first. Types of GGUF are shown as the mixes that files have, not each for all weights. */
 export function schemeTable(
-  { table, mixes, fits, setting, kvCache }: MemoryEstimate,
+  { table, mixes, fits, setting }: MemoryEstimate,
   choose: (scheme: string) => void,
 ): TemplateResult {
   const schemes = table.filter(({ family }) => family !== 'ggml');
@@ -15,7 +15,7 @@ export function schemeTable(
       ? nothing
       : html`<tbody>
           <tr class="scheme-group"><th scope="rowgroup" colspan=${4 + fits.length}>${title}</th></tr>
-          ${[...rows].sort((a, b) => b.bytes - a.bytes).map((row) => schemeRow(row, row.scheme === setting.dtype, kvCache.certainty !== 'unknown', choose))}
+          ${[...rows].sort((a, b) => b.bytes - a.bytes).map((row) => schemeRow(row, row.scheme === setting.dtype, choose))}
         </tbody>`;
   return html`<div class="wide-table"><table class="sheet schemes" data-testid="memory-schemes">
     <thead>
@@ -31,12 +31,7 @@ export function schemeTable(
   </table></div>`;
 }
 
-function schemeRow(
-  row: SchemeRow,
-  isChosen: boolean,
-  knowsLength: boolean,
-  choose: (scheme: string) => void,
-): TemplateResult {
+function schemeRow(row: SchemeRow, isChosen: boolean, choose: (scheme: string) => void): TemplateResult {
   const { scheme, label, bytes, bitsPerWeight, totalBytes = bytes, fits = [], refused, refusal } = row;
   return html`<tr data-scheme=${scheme} class=${isChosen ? 'chosen' : ''} aria-current=${isChosen ? 'true' : nothing}>
     <th scope="row">
@@ -46,17 +41,14 @@ function schemeRow(
     <td class="number" title=${formatExactBytes(bytes)}>${formatBytes(bytes)}</td>
     <td class="number">${bitsPerWeight.toFixed(2)}</td>
     <td class="number" title=${formatExactBytes(totalBytes)}>${formatBytes(totalBytes)}</td>
-    ${fits.map((mark) => fitCell(mark, knowsLength))}
+    ${fits.map(fitCell)}
   </tr>`;
 }
 
-function fitCell(
-  { verdict, largestContext, tokensPerSecondBound }: FitMark,
-  knowsLength: boolean,
-): TemplateResult {
+function fitCell({ verdict, largestContext, tokensPerSecondBound }: FitMark): TemplateResult {
   return html`<td class="fit-column" data-verdict=${verdict}>
     <span class="verdict verdict-${verdict}">${verdictWords[verdict]}</span>
-    ${knowsLength && largestContext > 0 ? html`<span class="fit-detail" title="The largest context that fits">${formatInteger(largestContext)} tokens</span>` : nothing}
+    ${largestContext !== undefined && largestContext > 0 ? html`<span class="fit-detail" title="The largest context that fits">${formatInteger(largestContext)} tokens</span>` : nothing}
     ${tokensPerSecondBound === undefined ? nothing : html`<span class="fit-detail quiet" title=${boundReason}>${boundText(tokensPerSecondBound)}</span>`}
   </td>`;
 }
