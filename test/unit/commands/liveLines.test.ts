@@ -10,17 +10,15 @@ interface Line {
 class FakeList {
   private lines: readonly Line[] = [];
   private active: readonly Line[] = [];
-  private readonly listeners: (() => void)[] = [];
+  private readonly listeners: ((active: readonly Line[]) => void)[] = [];
   exchanges = 0;
   value = '';
 
-  readonly onDidChangeActive = (listener: () => void) => this.listen(listener);
-  readonly onDidChangeValue = (listener: () => void) => this.listen(listener);
-
-  private listen(listener: () => void) {
+  readonly onDidChangeActive = (listener: (active: readonly Line[]) => void) => {
     this.listeners.push(listener);
     return { dispose() {} };
-  }
+  };
+  readonly onDidChangeValue = () => ({ dispose() {} });
 
   get items(): readonly Line[] {
     return this.lines;
@@ -38,7 +36,7 @@ class FakeList {
   }
   touch(label: string): void {
     this.active = this.lines.filter((line) => line.label === label);
-    for (const listener of this.listeners) listener();
+    for (const listener of this.listeners) listener(this.active);
   }
 }
 
@@ -83,6 +81,23 @@ describe('newer lines in an open list', () => {
     vi.advanceTimersByTime(500);
     expect(list.exchanges).toBe(1);
     expect(list.activeItems).toEqual([{ label: 'Q4_K_M', description: 'size' }]);
+  });
+
+  it('follow who moved while they were on their way', () => {
+    const { list, live } = opened();
+    list.touch('Q6_K');
+    live.offer(lines('size'));
+    vi.advanceTimersByTime(500);
+    expect(list.exchanges).toBe(1);
+    // What VS Code tells: where somebody went before the lines came, then the first line, then the one that was asked for.
+    list.touch('Q4_K_M');
+    list.touch('Q8_0');
+    list.touch('Q6_K');
+    expect(list.activeItems).toEqual([{ label: 'Q4_K_M', description: 'size' }]);
+    // Later moves are nobody's echo.
+    list.touch('Q8_0');
+    list.touch('Q6_K');
+    expect(list.activeItems).toEqual([{ label: 'Q6_K', description: 'size' }]);
   });
 
   it('leave what is typed for to the list', () => {
