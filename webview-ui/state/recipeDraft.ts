@@ -145,7 +145,9 @@ export function patternsOf(chosen: readonly string[], all: readonly string[]): s
 
 /** What the recipe is called: its output lies beside the model under the model's name and this. "int4-absmax-block-32-mixed" */
 export function draftName({ base, rules }: RecipeDraft): string {
-  const parts = [...(base === 'keep' ? [] : base.split(' ')), ...(rules.length > 0 ? ['mixed'] : [])];
+  // A scheme without scales of its own is called by its name alone.
+  const words = base === 'keep' ? [] : base.split(' ').filter((word) => word !== 'none');
+  const parts = [...words, ...(rules.length > 0 ? ['mixed'] : [])];
   return parts.join('-') || 'kept';
 }
 
