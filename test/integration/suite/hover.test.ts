@@ -223,7 +223,7 @@ describe('Hover', () => {
     assert.match(after, /6\.44 M parameters/);
   });
 
-  it('answers within its goals, in 200 hovers of either kind', async () => {
+  it('answers 200 hovers of either kind', async function () {
     const uri = workspaceFile('many.py');
     const lines = Array.from({ length: 5000 }, (_, i) =>
       i === 2500
@@ -254,15 +254,9 @@ describe('Hover', () => {
       await vscode.workspace.applyEdit(edit);
       return hoverTextAt(other.uri, new vscode.Position(0, line.indexOf('demo-llama') + 2));
     });
-    console.log(
-      `hover p95 of 200: ${kept} ms when kept (goal 50), ${anew} ms anew with the edit before it (goal 300)`,
-    );
-    const report = process.env.TENSOR_LOUPE_TEST_RESULTS;
-    if (report)
-      writeFileSync(
-        path.join(path.dirname(report), 'hoverLatency.json'),
-        JSON.stringify({ keptMs: Number(kept), anewMs: Number(anew), goals: { keptMs: 50, anewMs: 300 } }),
-      );
+    // The runner prints titles: figures against their goals, which no test holds on a shared machine.
+    this.test!.title +=
+      `: p95 ${kept} ms when kept (goal 50), ${anew} ms anew with an edit before it (goal 300)`;
   }).timeout(180_000);
 });
 
