@@ -33,6 +33,7 @@ export async function convertModel(model: ConvertibleModel): Promise<ConvertedMo
   const { family, config, tensors, skipped, rows } = convertTensors(model);
   const own = new MetadataList(family.architecture);
   family.hyperparameters(own, config);
+  if (family.pools) own.u32('pooling_type', poolingType(model.files.pooling));
   const tokenizer = await tokenizerMetadata(model.files, rows);
   const added = new MetadataList('tokenizer.ggml');
   family.tokenizer?.(added);
@@ -48,6 +49,20 @@ export async function convertModel(model: ConvertibleModel): Promise<ConvertedMo
     tensors,
     skipped,
   };
+}
+
+/** llama.cpp's number of the way in which one vector is made of many (llama.h, llama_pooling_type). */
+function poolingType(pooling: TokenizerFiles['pooling']): number | undefined {
+  if (!pooling) return undefined;
+  if (pooling.pooling_mode_mean_tokens === true) return 1;
+  if (pooling.pooling_mode_cls_token === true) return 2;
+  if (pooling.pooling_mode_lasttoken === true) return 3;
+  const named = ['mean', 'cls', 'lasttoken'].indexOf(String(pooling.pooling_mode));
+  if (named >= 0) return named + 1;
+  throw new LoupeError(
+    'unsupported',
+    "The model makes one vector of a text's many in a way that llama.cpp does not know; it knows the mean, the first and the last.",
+  );
 }
 
 /** Models that also see keep the language model's figures one level down. */

@@ -44,6 +44,7 @@ function hyperparameters(list: MetadataList, config: ModelConfig): void {
 
 export const bert: GgufFamily = {
   architecture: 'bert',
+  pools: true,
   target: (name) =>
     target(name, {
       prefix: /^bert\./,
@@ -66,6 +67,7 @@ export const bert: GgufFamily = {
 
 export const distilbert: GgufFamily = {
   architecture: 'bert',
+  pools: true,
   target: (name) =>
     target(name, {
       prefix: /^distilbert\./,

@@ -23,6 +23,8 @@ export interface GgufFamily {
   target(name: string, config: ModelConfig): TensorTarget | 'skip' | undefined;
   /** Keys behind "<architecture>."; throws `malformed` where the config lacks a figure. */
   hyperparameters(list: MetadataList, config: ModelConfig): void;
+  /** Makes vectors of texts, and says how where modules.json does. */
+  readonly pools?: boolean | undefined;
   /** Keys under "tokenizer.ggml" that the family adds. */
   tokenizer?(list: MetadataList): void;
   /** Tensors that the config implies. */

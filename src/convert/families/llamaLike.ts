@@ -11,6 +11,7 @@ import {
   kvHeadCount,
   layerCount,
   llama3Factors,
+  ropeParameters,
   ropeTheta,
   ropeType,
 } from './hyperparameters';
@@ -78,7 +79,7 @@ function target(name: string, config: ModelConfig, traits: Traits): TensorTarget
   if (/\.rotary_emb\.inv_freq$/.test(name)) return 'skip';
   // A model without its head has no prefix; one that also sees has another.
   const plain = name.replace(
-    /^(?:language_model\.)?(?:model\.)?(?=layers\.|embed_tokens\.|norm\.)/,
+    /^(?:model\.)?(?:language_model\.)?(?:model\.)?(?=layers\.|embed_tokens\.|norm\.)/,
     'model.',
   );
   if (isOfAnotherTower(plain)) return 'skip';
@@ -137,8 +138,8 @@ export const llama = family(
   },
 );
 
-export const qwen2 = family({ architecture: 'qwen2' }, commonHyperparameters);
-export const qwen3 = family({ architecture: 'qwen3' }, commonHyperparameters);
+export const qwen2 = family({ architecture: 'qwen2' }, commonHyperparameters, { pools: true });
+export const qwen3 = family({ architecture: 'qwen3' }, commonHyperparameters, { pools: true });
 
 function expertWidths(list: MetadataList, config: ModelConfig): void {
   commonHyperparameters(list, config);
@@ -179,6 +180,11 @@ export const gemma3 = family(
       rms_norm_eps: 1e-6,
       ...(ropeTheta(given) === undefined ? { rope_theta: 1_000_000 } : {}),
     });
+    if (config.className === 'Gemma3TextModel')
+      throw new LoupeError(
+        'unsupported',
+        'EmbeddingGemma (Gemma3TextModel) looks ahead, and is another architecture to llama.cpp, whose own converter knows it.',
+      );
     if (config.optionalNumber('attn_logit_softcapping') !== undefined)
       throw new LoupeError('unsupported', 'Gemma 3 with attn_logit_softcapping is not known to llama.cpp.');
     commonHyperparameters(list, config);
@@ -192,9 +198,7 @@ export const gemma3 = family(
 
 /** Two tensors of factors for short and for long texts, where the config lists them. */
 function longRopeFactors(config: ModelConfig): { name: string; values: Float32Array }[] {
-  const rope = config.has('rope_parameters')
-    ? config.nested('rope_parameters')
-    : config.nested('rope_scaling');
+  const rope = ropeParameters(config);
   const [long, short] = [rope.numbers('long_factor'), rope.numbers('short_factor')];
   if (!long || !short) return [];
   return [
@@ -209,7 +213,10 @@ const originalContext = (config: ModelConfig): number =>
 export const phi3 = family(
   { architecture: 'phi3', modules: phi3Modules },
   (list, config) => {
-    const share = config.number('partial_rotary_factor', 1);
+    const share = config.number(
+      'partial_rotary_factor',
+      ropeParameters(config).number('partial_rotary_factor', 1),
+    );
     const context = config.count('max_position_embeddings');
     const original = originalContext(config);
     list.u32('context_length', context);

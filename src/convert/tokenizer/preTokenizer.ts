@@ -15,20 +15,20 @@ const lower = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`;
 const capitalWords = (contraction: string, digits: string): string =>
   String.raw`[^\r\n\p{L}\p{N}]?${upper}*${lower}+${contraction}|[^\r\n\p{L}\p{N}]?${upper}+${lower}*${contraction}|${digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
-const deepseekWords =
-  String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_${'`'}{|}~][A-Za-z]+|[^` +
-  '\r\n' +
-  String.raw`\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[` +
-  '\r\n' +
-  String.raw`]*|\s*[` +
-  '\r\n' +
-  String.raw`]+|\s+(?!\S)|\s+`;
+const deepseekWords = String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_${'`'}{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 const cjk = '[一-龥\u3040-ゟ゠-ヿ]+';
+/** OpenAI's later spelling of `words`: what is possessive could not be taken back anyway, and one line end behind white space is the last. */
+const laterWords = (digits: string): string =>
+  String.raw`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|${digits}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`;
+/** White space and punctuation of Bloom and its kin; llama.cpp leaves out brackets that mean nothing there. */
+const bloomWords = ' ?[^(\\s|[.,!?…。，、।۔،])]+';
+const deepseekCjk = '[一-龥\u0800-一가-\ud7ff]+';
 
 /** Steps of a pre-tokenizer, in the notation of `steps`, and llama.cpp's name of it. */
 const known: ReadonlyMap<string, string> = new Map([
   ['bytes+words', 'gpt-2'],
   [`split ${words(String.raw`\p{N}{1,3}`)}; bytes`, 'llama-bpe'],
+  [`split ${laterWords(String.raw`\p{N}{1,3}`)}; bytes`, 'llama-bpe'],
   [`split ${words(String.raw`\p{N}`)}; bytes`, 'qwen2'],
   [
     `split ${words(String.raw`\p{N}`).replaceAll(String.raw`\p{L}+`, String.raw`[\p{L}\p{M}]+`).replaceAll(String.raw`[^\s\p{L}\p{N}]`, String.raw`[^\s\p{L}\p{M}\p{N}]`)}; bytes`,
@@ -38,11 +38,22 @@ const known: ReadonlyMap<string, string> = new Map([
   [`split ${capitalWords(contractions, String.raw`\p{N}{1,3}`)}; bytes`, 'gpt-4o'],
   [`split ${capitalWords('', String.raw`\p{N}`)}; bytes`, 'tekken'],
   [`split ${String.raw`\p{N}{1,3}`}; split ${cjk}; split ${deepseekWords}; bytes`, 'deepseek-v3'],
+  [
+    String.raw`split [\r\n]; split \s?\p{L}+; split \s?\p{P}+; split ${deepseekCjk}; digits; bytes`,
+    'deepseek-coder',
+  ],
+  [
+    `split ${words(String.raw`\p{N}{1}`).replace(String.raw`[^\s\p{L}\p{N}]+[\r\n]*`, String.raw`[^\s\p{L}\p{N}\r\n]+`)}; bytes`,
+    'seed-coder',
+  ],
+  [`split ${bloomWords}; bytes`, 'bloom'],
+  [`split ${bloomWords}; digits; bytes`, 'viking'],
   ['punctuation; bytes+words; digits+; split [0-9][0-9][0-9]', 'falcon'],
 ]);
 
 /** Throws `unsupported`, showing the steps, for a pre-tokenizer that llama.cpp has no name for here. */
 export function preTokenizerName(tokenizer: JsonObject): string {
+  assertKnownNormalizer(asRecord(tokenizer.normalizer));
   const found = steps(asRecord(tokenizer.pre_tokenizer)).join('; ');
   const name = known.get(found);
   if (name === undefined) {
@@ -64,18 +75,42 @@ function steps(node: JsonObject | undefined): string[] {
       return (Array.isArray(node.pretokenizers) ? node.pretokenizers : []).flatMap((inner) =>
         steps(asRecord(inner)),
       );
-    case 'ByteLevel':
-      return [node.use_regex === false ? 'bytes' : 'bytes+words'];
+    case 'ByteLevel': {
+      const own = node.use_regex === false ? 'bytes' : 'bytes+words';
+      return [node.add_prefix_space === true ? `${own} behind a space` : own];
+    }
     case 'Digits':
       return [node.individual_digits === true ? 'digits' : 'digits+'];
     case 'Punctuation':
-      return ['punctuation'];
+      return [node.behavior === 'Contiguous' ? 'punctuation' : `punctuation ${String(node.behavior)}`];
     case 'Split': {
       const pattern = asRecord(node.pattern);
-      const text = pattern?.Regex ?? pattern?.String;
-      return [`split ${typeof text === 'string' ? text : '?'}`];
+      const text = pattern?.Regex;
+      // A pattern may also be a text that is meant by its letters.
+      return [`${splitKind(node)} ${typeof text === 'string' ? spelled(text) : JSON.stringify(pattern)}`];
     }
     default:
       return [`${String(node.type)}`];
   }
+}
+
+/** Matches stand by themselves; to keep just what matches is the same for a pattern that leaves nothing out, as all known ones do. */
+function splitKind({ behavior, invert }: JsonObject): string {
+  if (behavior === 'Isolated' && invert !== true) return 'split';
+  return behavior === 'Removed' && invert === true ? 'split' : `split ${String(behavior)}`;
+}
+
+/** Line ends stand in patterns as they are, or by their letters. */
+const spelled = (pattern: string): string => pattern.replaceAll('\r', '\\r').replaceAll('\n', '\\n');
+
+/** llama.cpp takes texts as they are; composed letters are what texts have anyway. */
+function assertKnownNormalizer(node: JsonObject | undefined): void {
+  if (!node || node.type === 'NFC') return;
+  const list = node.type === 'Sequence' && Array.isArray(node.normalizers) ? node.normalizers : undefined;
+  if (!list)
+    throw new LoupeError(
+      'unsupported',
+      `tokenizer.json changes texts before it cuts them (${String(node.type).slice(0, 60)}), which llama.cpp does not do for byte-pair tokenizers.`,
+    );
+  for (const inner of list) assertKnownNormalizer(asRecord(inner));
 }

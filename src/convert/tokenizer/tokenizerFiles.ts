@@ -13,6 +13,8 @@ export interface TokenizerFiles {
   readonly sentencePiece?: Uint8Array | undefined;
   /** chat_template.jinja. */
   readonly chatTemplate?: string | undefined;
+  /** How the module that modules.json names makes one vector of a text's many (sentence-transformers). */
+  readonly pooling?: JsonObject | undefined;
   /** Whole path of tokenizer.model, for messages. */
   readonly sentencePiecePath?: string | undefined;
 }

@@ -141,6 +141,8 @@ describe('tokenizers', () => {
 
   const llama3 = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
   const qwen = llama3.replace('{1,3}', '');
+  const later = String.raw`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`;
+  const seed = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+`;
   const split = (pattern: string) => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated' });
   const bytes = { type: 'ByteLevel', use_regex: false };
   it.each([
@@ -148,6 +150,25 @@ describe('tokenizers', () => {
     ['dbrx', [split(llama3), bytes], {}],
     ['qwen2', [split(qwen), bytes], {}],
     ['starcoder', [{ type: 'Digits', individual_digits: true }, gpt2Words], {}],
+    // As tiktoken's patterns are written: what matches stays, what lies between goes, and nothing does.
+    ['dbrx', [{ ...split(llama3), behavior: 'Removed', invert: true }, bytes], {}],
+    ['dbrx', [split(later), bytes], {}],
+    ['qwen2', [split(qwen.replaceAll('\\r', '\r').replaceAll('\\n', '\n')), bytes], {}],
+    [
+      'deepseek-coder',
+      [
+        ...['[\r\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-\ud7ff]+'].map(split),
+        { type: 'Digits', individual_digits: true },
+        bytes,
+      ],
+      {},
+    ],
+    ['seed-coder', [split(seed), bytes], {}],
+    [
+      'viking',
+      [split(' ?[^(\\s|[.,!?…。，、।۔،])]+'), { type: 'Digits', individual_digits: true }, bytes],
+      {},
+    ],
   ])('cut text as llama.cpp does under the name %s', async (name, pretokenizers, model) => {
     const json = tokenizer({ type: 'Sequence', pretokenizers }, model);
     expect(plain(await convert({ tokenizerJson: json })).get('tokenizer.ggml.pre')).toBe(name);
@@ -157,6 +178,15 @@ describe('tokenizers', () => {
     const json = tokenizer(split('[aeiou]+'));
     await expect(convert({ tokenizerJson: json })).rejects.toThrow('not known to llama.cpp');
     await expect(convert({ tokenizerJson: undefined })).rejects.toThrow('neither a tokenizer.json nor');
+    const others = [
+      { ...gpt2Words, add_prefix_space: true },
+      { type: 'Sequence', pretokenizers: [{ ...split(llama3), behavior: 'MergedWithNext' }, bytes] },
+      { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { String: llama3 } }, bytes] },
+    ];
+    for (const other of others)
+      await expect(convert({ tokenizerJson: tokenizer(other) })).rejects.toThrow('not known to llama.cpp');
+    const lower = { ...tokenizer(gpt2Words), normalizer: { type: 'Lowercase' } };
+    await expect(convert({ tokenizerJson: lower })).rejects.toThrow('Lowercase');
   });
 
   it('take ends, beginnings and chat templates from the files beside', async () => {
@@ -300,4 +330,33 @@ it('labels sizes as GGUF names do', () => {
     '494M',
     '260K',
   ]);
+});
+
+describe('what lies around a model', () => {
+  const bert: Json = { ...config, model_type: 'bert', layer_norm_eps: 1e-12 };
+  const words = [{ name: 'embeddings.word_embeddings.weight', shape: [5, 8] }];
+  it.each([
+    // llama.h: the mean is 1, the first 2, the last 3.
+    [1, { pooling_mode_mean_tokens: true }],
+    [2, { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false }],
+    [3, { pooling_mode: 'lasttoken' }],
+    [undefined, undefined],
+  ])('gives the way to one vector the number %s', async (number, pooling) => {
+    expect(plain(await convert({ config: bert, pooling }, words)).get('bert.pooling_type')).toBe(number);
+  });
+
+  it('is refused where llama.cpp cannot do it', async () => {
+    const largest = convert({ config: bert, pooling: { pooling_mode_max_tokens: true } }, words);
+    await expect(largest).rejects.toThrow('the mean, the first and the last');
+    const looksAhead = { ...config, model_type: 'gemma3_text', architectures: ['Gemma3TextModel'] };
+    await expect(convert({ config: looksAhead })).rejects.toThrow('EmbeddingGemma');
+  });
+
+  it.each(['model.', 'language_model.model.', 'model.language_model.', ''])(
+    'finds the language model behind "%s"',
+    async (prefix) => {
+      const made = await convert({}, [{ name: `${prefix}embed_tokens.weight`, shape: [5, 8] }]);
+      expect(made.tensors.map(({ name }) => name)).toEqual(['token_embd.weight']);
+    },
+  );
 });

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { TokenizerFiles } from '../../../convert/tokenizer/tokenizerFiles';
 import { LoupeError } from '../../../errors';
-import { readJsonObject } from '../../../formats/jsonSidecar';
+import { asRecord, readJsonObject } from '../../../formats/jsonSidecar';
 
 /** The largest known tokenizer.json has about 35 MB, the largest tokenizer.model 5 MB. */
 const tokenizerCapBytes = 128 * 2 ** 20;
@@ -31,12 +31,43 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     sentencePiece: await present(() => readBounded(sentencePiecePath, tokenizerCapBytes)),
     sentencePiecePath,
     chatTemplate: template && new TextDecoder().decode(template),
+    pooling: await poolingOf(folder),
   };
+}
+
+/** The config of the first module of modules.json that pools. */
+async function poolingOf(folder: string): Promise<TokenizerFiles['pooling']> {
+  const bytes = await present(() => readBounded(path.join(folder, 'modules.json'), otherCapBytes));
+  if (!bytes) return undefined;
+  const file = path.join(folder, 'modules.json');
+  const modules = parsed(new TextDecoder().decode(bytes), file);
+  const module = (Array.isArray(modules) ? modules : [])
+    .map(asRecord)
+    .find((entry) => typeof entry?.type === 'string' && entry.type.endsWith('Pooling'));
+  const place = module?.path;
+  if (place === undefined) return undefined;
+  // A name within the model's folder, and nothing else.
+  if (typeof place !== 'string' || !/^[\w-][\w.-]{0,99}$/.test(place))
+    throw new LoupeError('malformed', 'modules.json names a module that is no folder of the model.', {
+      file,
+    });
+  return readJsonObject(path.join(folder, place, 'config.json'), otherCapBytes);
+}
+
+function parsed(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new LoupeError('malformed', `It is no JSON: ${String(thrown)}`, { file });
+  }
 }
 
 /** Of those that opening a model does not read: to be compared, in order to see whether one has changed since. */
 export async function tokenizerStamp(folder: string): Promise<string> {
-  const names = ['tokenizer.json', 'tokenizer.model', 'added_tokens.json', 'chat_template.jinja'];
+  const names = [
+    ...['tokenizer.json', 'tokenizer.model', 'added_tokens.json', 'chat_template.jinja', 'modules.json'],
+    path.join('1_Pooling', 'config.json'),
+  ];
   const stamps = names.map((name) =>
     stat(path.join(folder, name)).then(
       ({ size, mtimeMs }) => `${size} ${mtimeMs}`,

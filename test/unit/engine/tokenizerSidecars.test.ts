@@ -1,0 +1,41 @@
+/** What is read beside a model's weights for a GGUF file. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readTokenizerFiles } from '../../../src/engine/quantize/gguf/tokenizerSidecars';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'loupe-sidecars-'));
+  write('config.json', { model_type: 'bert' });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(name: string, content: unknown): void {
+  mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+  writeFileSync(path.join(folder, name), JSON.stringify(content));
+}
+
+/** modules.json as sentence-transformers writes it. */
+const modules = (place: unknown) => [
+  { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' },
+  { idx: 1, name: '1', path: place, type: 'sentence_transformers.models.Pooling' },
+];
+
+it('finds how a text becomes one vector', async () => {
+  expect((await readTokenizerFiles(folder)).pooling).toBeUndefined();
+  write('modules.json', modules('1_Pooling'));
+  write('1_Pooling/config.json', { pooling_mode_cls_token: true });
+  expect((await readTokenizerFiles(folder)).pooling).toEqual({ pooling_mode_cls_token: true });
+});
+
+it.each(['../outside', '/etc', '..', 'a/b', 7])('does not leave the folder for %j', async (place) => {
+  write('modules.json', modules(place));
+  await expect(readTokenizerFiles(folder)).rejects.toThrow('no folder of the model');
+});
+
+it('refuses modules.json that is cut short', async () => {
+  writeFileSync(path.join(folder, 'modules.json'), '[{');
+  await expect(readTokenizerFiles(folder)).rejects.toThrow('no JSON');
+});
