@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { bytesOfText, textOfBytes } from '../numeric/byteSize';
 import type { QuantizeReport } from '../protocol/engineApi';
 import { type Answer, pick } from './pickStep';
-import { type ShardSize, shardItems, sizeProblem } from './shardMenu';
+import { type ShardSize, shardItems, sizeProblem, type Uncut } from './shardMenu';
 
 /**
  * Within a step of a dialog; `plan` tells what a size makes of the model. The value is the size in bytes, or undefined for the model's own
@@ -13,8 +13,9 @@ export async function askShardSize(
   head: { readonly title: string; readonly step: number; readonly totalSteps: number },
   current: number | undefined,
   plan: (maxShardBytes: number | undefined) => Promise<QuantizeReport>,
+  uncut?: Uncut,
 ): Promise<Answer<number | undefined>> {
-  const items = shardItems(plan, current);
+  const items = shardItems(plan, current, uncut);
   for (;;) {
     const answer: Answer<ShardSize> = await pick<ShardSize>(
       { ...head, placeholder: 'Largest size of a file', active: current ?? 'keep' },

@@ -9,6 +9,7 @@ import { mixSampleValues } from '../protocol/ggufApi';
 import type { GgufFileType } from '../quant/gguf/fileTypes';
 import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
 import type { TypeRule } from '../quant/gguf/options';
+import { askShardSize } from './askShardSize';
 import {
   closestFloatType,
   fileTypeItems,
@@ -26,6 +27,7 @@ import { askPlan } from './ggufPlanDialog';
 import { pick } from './pickStep';
 import { anyScheme, dryRun, modelName, type QuantizeChoice } from './quantizeChoice';
 import type { Choice } from './schemeMenu';
+import { shardItem } from './shardMenu';
 
 /** What was settled before the type. */
 export interface GgufSettings {
@@ -94,13 +96,20 @@ export async function askGgufTarget(
 ): Promise<Asked> {
   const { imatrix } = settings;
   let rules = settings.rules ?? [];
+  let maxShardBytes: number | undefined;
+  const head = { title, step: 2, totalSteps: 2 };
   for (;;) {
     const own = { ...settings, rules };
     const gguf = optionsOf(fileType, own);
-    const planned = dryRun(engine, file, { ...anyScheme, gguf });
+    const planOf = (bytes: number | undefined) =>
+      dryRun(engine, file, { ...anyScheme, gguf, maxShardBytes: bytes });
+    const planned = planOf(maxShardBytes);
     const answer = await pick<TargetAnswer>(
-      { title, step: 2, totalSteps: 2, placeholder: 'Where to write' },
-      planned.then((plan) => targetItems(plan, fileType, imatrix, rules.length)),
+      { ...head, placeholder: 'Where to write' },
+      planned.then((plan) => [
+        ...targetItems(plan, fileType, imatrix, rules.length),
+        shardItem<TargetAnswer>('shards', maxShardBytes, plan, 'one file'),
+      ]),
     );
     if (answer.kind === 'escape') return answer;
     if (answer.kind === 'back') return { kind: 'back', settings: own };
@@ -113,6 +122,10 @@ export async function askGgufTarget(
         : await askPlan({ engine, file, mix: fileType.name, options }, rules);
       if (asked === 'escape') return { kind: 'escape' };
       if (asked !== 'back') rules = asked;
+    } else if (answer.value === 'shards') {
+      const size = await askShardSize(head, maxShardBytes, planOf, 'one file');
+      if (size.kind === 'escape') return size;
+      if (size.kind === 'value') maxShardBytes = size.value;
     } else if (answer.value === 'matrix') {
       return { kind: 'back', settings: { ...own, imatrix: (await askMatrix(file)) ?? imatrix } };
     } else if (answer.value === 'no matrix') {
@@ -120,7 +133,7 @@ export async function askGgufTarget(
     } else {
       const out = answer.value === 'other' ? await askOtherTarget(plan) : undefined;
       if (out !== undefined || answer.value === 'default')
-        return { kind: 'value', choice: { ...anyScheme, gguf, backend: 'auto', out } };
+        return { kind: 'value', choice: { ...anyScheme, gguf, backend: 'auto', out, maxShardBytes } };
     }
   }
 }

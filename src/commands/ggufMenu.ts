@@ -127,7 +127,7 @@ export function figureText({ relative, sqnr }: Pick<GgufError, 'relative' | 'sqn
   return `error ${percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2))} % (${sqnr.toFixed(1)} dB)`;
 }
 
-export type TargetAnswer = 'default' | 'other' | 'plan' | 'matrix' | 'no matrix';
+export type TargetAnswer = 'default' | 'other' | 'plan' | 'shards' | 'matrix' | 'no matrix';
 
 /** Where to write, and what else there is before that. A type of floats has no use for an importance matrix. */
 export function targetItems(

@@ -108,6 +108,17 @@ const outputText = (output: NonNullable<Options['output']>): string =>
       ? "ONNX's own operators"
       : "the scheme's layout";
 
+const nouns: Readonly<Record<OptionName, string>> = {
+  clip: 'clipping',
+  outliers: 'outlier columns',
+  overflow: 'overflow',
+  scales: 'type of the scales',
+  prune: 'pruning',
+  output: 'form of the output',
+  head: 'output head',
+};
+const sentence = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+
 /** The last line beside the granularities: which options differ from the defaults, and that there are more. */
 export function optionsItem<T>(value: T, scheme: Scheme, medium: Medium, own: Options): Choice<T> {
   const lines = optionLines(scheme, medium, own);
@@ -116,7 +127,7 @@ export function optionsItem<T>(value: T, scheme: Scheme, medium: Medium, own: Op
     value,
     label: '$(settings-gear) More options...',
     description: changed.map(({ label, current }) => `${label}: ${current}`).join(' \u00b7 '),
-    detail: lines.map(({ label }) => label.toLowerCase()).join(', '),
+    detail: sentence(lines.map(({ name }) => nouns[name]).join(', ')),
     alwaysShow: true,
   };
 }

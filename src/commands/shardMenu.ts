@@ -13,18 +13,28 @@ export type ShardSize = number | 'keep' | 'other';
 const filesText = (count: number | undefined): string | undefined =>
   count === undefined ? undefined : count === 1 ? '1 file' : `${count} files`;
 
+/** What an output is that is not cut: the files that the model has, or a GGUF file. */
+export type Uncut = 'as the model' | 'one file';
+const uncutTexts = {
+  'as the model': [
+    'Files as the model has them',
+    'As the model has them',
+    'What lies in one file stays in one file',
+  ],
+  'one file': ['One file', 'One file', 'As most tools want it'],
+} as const;
+
 /** The line beside the target that says how the output is cut, and leads to the sizes. */
 export function shardItem<T>(
   value: T,
   maxShardBytes: number | undefined,
   { fileCount }: Pick<QuantizeReport, 'fileCount'>,
+  uncut: Uncut = 'as the model',
 ): Choice<T> {
   return {
     value,
     label:
-      maxShardBytes === undefined
-        ? 'Files as the model has them'
-        : `Files of ${textOfBytes(maxShardBytes)} at most`,
+      maxShardBytes === undefined ? uncutTexts[uncut][0] : `Files of ${textOfBytes(maxShardBytes)} at most`,
     description: filesText(fileCount) ?? '',
     detail: 'Cut the weights into files of another size...',
   };
@@ -34,6 +44,7 @@ export function shardItem<T>(
 export async function shardItems(
   plan: (maxShardBytes: number | undefined) => Promise<Pick<QuantizeReport, 'fileCount'>>,
   own: number | undefined,
+  uncut: Uncut = 'as the model',
 ): Promise<Choice<ShardSize>[]> {
   const sizes = [...new Set([...presets, ...(own === undefined ? [] : [own])])].sort((a, b) => a - b);
   const line = async (value: number | 'keep', label: string, detail: string): Promise<Choice<ShardSize>> => ({
@@ -41,13 +52,15 @@ export async function shardItems(
     description: filesText((await plan(value === 'keep' ? undefined : value)).fileCount) ?? '',
   });
   return [
-    await line('keep', 'As the model has them', 'What lies in one file stays in one file'),
+    await line('keep', uncutTexts[uncut][1], uncutTexts[uncut][2]),
     ...(await Promise.all(
       sizes.map((size) =>
         line(
           size,
           `At most ${textOfBytes(size)}`,
-          size === 5e9 ? "What Hugging Face's tools cut at" : 'A single larger weight has a file of its own',
+          size === 5e9
+            ? "What Hugging Face's tools cut weights at"
+            : 'A single larger weight has a file of its own',
         ),
       ),
     )),

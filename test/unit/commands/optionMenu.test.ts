@@ -41,7 +41,10 @@ describe('options of a scheme in the dialogs', () => {
   });
 
   it('stand in one line beside the granularities, those that were changed by name', () => {
-    expect(optionsItem('more', zeropoint, 'safetensors', {}).description).toBe('');
+    expect(optionsItem('more', zeropoint, 'safetensors', {})).toMatchObject({
+      description: '',
+      detail: 'Clipping, type of the scales, pruning, form of the output, output head',
+    });
     expect(
       optionsItem('more', zeropoint, 'safetensors', { clip: 'mse', prune: 'magnitude', ratio: 0.3 })
         .description,

@@ -55,5 +55,6 @@ describe('sizes of files', () => {
       label: 'Files of 5 GB at most',
       description: '1 file',
     });
+    expect(shardItem('shards', undefined, { fileCount: 1 }, 'one file').label).toBe('One file');
   });
 });
