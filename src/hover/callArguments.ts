@@ -30,11 +30,14 @@ const closers = new Set(Object.values(closing));
 const isMark = (token: CodeToken | undefined, text: string): boolean =>
   token?.kind === 'mark' && token.text === text;
 
+/** Each costs a look for its end: deeper nesting is no call that people write. */
+const mostLevels = 16;
+
 /** Brackets around the token at an index, from the inside out. */
 export function enclosingAt(tokens: readonly CodeToken[], index: number): Enclosing[] {
   const found: Enclosing[] = [];
   let depth = 0;
-  for (let at = index - 1; at >= 0; at--) {
+  for (let at = index - 1; at >= 0 && found.length < mostLevels; at--) {
     const { kind, text } = tokens[at]!;
     if (kind !== 'mark') continue;
     if (closers.has(text)) depth++;

@@ -102,7 +102,8 @@ export function readFlags(words: readonly CommandWord[]): LoadWords {
     const next = words[index + 1]?.text;
     const value = found[2] ?? (next !== undefined && !/^-[A-Za-z-]/.test(next) ? next : '');
     readWord(load, name, value);
-    load.setting.runtime ??= runtimeOfFlag(name);
+    // -c is a script's text for many others.
+    if (found[1] !== '-c') load.setting.runtime ??= runtimeOfFlag(name);
   }
   return load;
 }

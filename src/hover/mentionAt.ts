@@ -124,9 +124,18 @@ function codeAt(
 const isShellCell = ({ first, lines }: TextWindow, line: number): boolean =>
   line >= 0 && first <= 0 && /^\s*%%(bash|sh|script|cmd)\b/.test(lines[-first] ?? '');
 
-function shellAt(window: TextWindow, line: number, column: number): ModelMention | undefined {
+function shellAt(
+  window: TextWindow,
+  line: number,
+  column: number,
+  isNested = false,
+): ModelMention | undefined {
   const { words, index } = commandWords(continuedLines(window, line), line, column);
   if (index < 0) return undefined;
+  const { text, start } = words[index]!;
+  // bash -c "vllm serve ..."
+  if (/\s/.test(text) && !isNested && words[index]!.line === line && start >= 0)
+    return shellAt({ first: line, lines: [' '.repeat(start) + text] }, line, column, true);
   const mention = wordsMention(words, index, column);
   if (mention?.kind !== 'path') return mention;
   const word = words[index]!;

@@ -258,6 +258,20 @@ describe('commands', () => {
     }
   });
 
+  it('reads a command that another one is given', () => {
+    const found = at('shellscript', 'docker exec x sh -c "vllm serve org/|some-model --dtype half"');
+    expect(brief(found)).toEqual({ text: hub, kind: 'model', runtime: 'vllm', dtype: 'f16' });
+    const plain = 'docker exec x sh -c "vllm serve org/some-model --dtype half"';
+    expect(plain.slice(found!.start, found!.end)).toBe(hub);
+    const list = at('dockerfile', 'CMD ["sh", "-c", "vllm serve org/|some-model"]');
+    expect(brief(list)).toEqual({ text: hub, kind: 'model', runtime: 'vllm' });
+    expect(brief(at('shellscript', './main -m org/|some-model -c 4096'))).toEqual({
+      text: hub,
+      kind: 'perhaps',
+      context: 4096,
+    });
+  });
+
   it('passes by modules, comments and other commands', () => {
     expect(at('shellscript', 'python -m pack|age.module')?.kind).toBe('path');
     expect(at('shellscript', '# vllm serve org/|some-model')?.kind).toBe('path');
