@@ -137,7 +137,7 @@ function latentPlan(config: ModelConfig): CachePlan {
 
 function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan {
   const slidesInLlamaCpp = type !== undefined && windowedInLlamaCpp.has(type);
-  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers']);
+  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
   const uneven = unevenGroups(config, layers);
   if (uneven) {
     const attending = uneven.reduce((sum, group) => sum + group.layers, 0);

@@ -27,7 +27,11 @@ const tables = new WeakMap<MemorySource, readonly SchemeSize[]>();
 function tableOf(source: MemorySource): readonly SchemeSize[] {
   let table = tables.get(source);
   if (!table) {
-    table = schemeSizes(source.tensors, source.modelType);
+    // Schemes go by the values, however a config says that they are stored.
+    const tensors = source.tensors.map((tensor) =>
+      tensor.stored ? { ...tensor, bytes: undefined } : tensor,
+    );
+    table = schemeSizes(tensors, source.modelType);
     tables.set(source, table);
   }
   return table;
@@ -130,7 +134,9 @@ function loadedWeights(
 
 function bytesByDtype({ tensors }: MemorySource): Record<string, number> {
   const sums = new Map<string, number>();
-  for (const tensor of tensors)
-    sums.set(tensor.dtype, (sums.get(tensor.dtype) ?? 0) + tensor.copies * sizedBytes(tensor));
+  for (const tensor of tensors) {
+    const name = tensor.stored ?? tensor.dtype;
+    sums.set(name, (sums.get(name) ?? 0) + tensor.copies * sizedBytes(tensor));
+  }
   return Object.fromEntries([...sums].sort(([, a], [, b]) => b - a));
 }

@@ -4,6 +4,7 @@ import type { Checkpoint } from '../formats/checkpoint';
 import { ModelConfig } from '../formats/modelConfig';
 import { type CachePlan, cachePlan } from './cachePlan';
 import type { ComputeShape } from './computeBuffers';
+import { configQuantization } from './configQuantization';
 import { attentionShape } from './families/decoder';
 import { gemma3Text } from './families/families';
 import { configFromGguf } from './ggufConfig';
@@ -42,12 +43,14 @@ export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): Mem
   const notes = [...counted.notes];
   if (!dtype) notes.push('The config names no type: weights are counted in F32.');
   const figures = attentionFigures(fields);
-  const tensors = counted.groups.map(({ name, shape, copies }) => ({
-    name,
-    shape,
-    copies,
-    dtype: dtype ?? 'F32',
-  }));
+  const quantization = configQuantization(fields);
+  if (quantization) notes.push(quantization.note);
+  const tensors = counted.groups.map((group): SizedTensor => {
+    const { name, shape, copies } = group;
+    const packed = quantization?.stored(group);
+    const own = packed ? { bytes: packed.bytes, stored: packed.dtype } : {};
+    return { name, shape, copies, dtype: dtype ?? 'F32', ...own };
+  });
   return {
     tensors,
     certainty: counted.certainty,
@@ -135,7 +138,7 @@ function computeShape(config: ModelConfig): ComputeShape | undefined {
     const { hidden, heads, kvHeads, headWidth } = attentionShape(config);
     const feedForward = config.optionalCount(['intermediate_size', 'ffn_dim', 'n_inner', 'ffn_hidden_size']);
     const vocabulary = config.count('vocab_size');
-    const layers = config.optionalCount(['num_hidden_layers', 'n_layer', 'n_layers']);
+    const layers = config.optionalCount(['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
     return {
       ...{ hidden, heads, vocabulary, layers },
       feedForward: feedForward ?? 4 * hidden,

@@ -19,6 +19,8 @@ export interface SizedTensor {
   readonly copies: number;
   /** Of one; undefined: what the type takes for the shape. */
   readonly bytes?: number | undefined;
+  /** What is stored, where that is not of the type that its values have been made of. */
+  readonly stored?: string | undefined;
 }
 
 /** Elements of one tensor. */

@@ -50,7 +50,8 @@ export interface AttentionShape {
 /** Heads and widths of Llama-like attention; head_dim counts before hidden / heads, which is wrong for Gemma and others. */
 export function attentionShape(config: ModelConfig, headWidth?: number): AttentionShape {
   const hidden = config.count(['hidden_size', 'n_embd', 'n_embed', 'd_model']);
-  const heads = sameCount(config, headLists) ?? config.count(['num_attention_heads', 'n_head', 'n_heads']);
+  const heads =
+    sameCount(config, headLists) ?? config.count(['num_attention_heads', 'n_head', 'n_heads', 'num_heads']);
   const kvHeads =
     sameCount(config, kvHeadLists) ?? config.count(['num_key_value_heads', 'num_kv_heads'], heads);
   const width = config.count('head_dim', headWidth ?? (heads > 0 ? Math.floor(hidden / heads) : 0));

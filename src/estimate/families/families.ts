@@ -6,7 +6,7 @@ import { addDecoder, type DecoderTraits, decoder } from './decoder';
 import { deepseek } from './deepseek';
 import { bert, distilbert, roberta } from './encoders';
 import { deepseekExperts, gptOssExperts, mixtralExperts, olmoeExperts, qwenExperts } from './experts';
-import { bloom, falcon, gpt2, gptBigcode, gptj, gptNeox, mpt, opt, phi, phi3Small } from './gpt';
+import { bloom, falcon, gpt2, gptBigcode, gptj, gptNeo, gptNeox, mpt, opt, phi, phi3Small } from './gpt';
 import { openElm, searchedLlama } from './searched';
 import { jamba, mamba, mamba2 } from './stateSpace';
 import { t5 } from './t5';
@@ -122,6 +122,7 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['gpt2', gpt2],
   ['gpt_bigcode', gptBigcode],
   ['gptj', gptj],
+  ['gpt_neo', gptNeo],
   ['gpt_neox', gptNeox],
   ['falcon', falcon],
   ['RefinedWebModel', falcon],

@@ -91,6 +91,26 @@ export function gptj(config: ModelConfig): ParameterList {
   return list;
 }
 
+/** GPT-Neo: queries, keys and values without biases. Half of the layers look back over a window, of which no runtime's cache knows. */
+export function gptNeo(config: ModelConfig): ParameterList {
+  const { list, body } = begin(config, 'transformer');
+  const hidden = config.count('hidden_size');
+  const vocabulary = config.count('vocab_size');
+  body.add('embedding', 'wte.weight', vocabulary, hidden);
+  body.add('position', 'wpe.weight', config.count('max_position_embeddings'), hidden);
+  const layer = body.under('h.*', config.count(['num_layers', 'num_hidden_layers']));
+  layer.norm('ln_1', hidden, true);
+  for (const name of ['q_proj', 'k_proj', 'v_proj'])
+    layer.linear('attention', `attn.attention.${name}`, hidden, hidden);
+  layer.linear('attention', 'attn.attention.out_proj', hidden, hidden, true);
+  layer.norm('ln_2', hidden, true);
+  const width = config.optionalCount('intermediate_size') ?? 4 * hidden;
+  addPlain(layer.under('mlp'), ['c_fc', 'c_proj'], hidden, width, true);
+  body.norm('ln_f', hidden, true);
+  addHead(list, config, { hidden, vocabulary, tied: config.flag('tie_word_embeddings', true) });
+  return list;
+}
+
 /** GPT-NeoX and Pythia. */
 export function gptNeox(config: ModelConfig): ParameterList {
   const { list, body } = begin(config, 'gpt_neox');

@@ -16,6 +16,15 @@ const neox = (hidden: number, layers: number, vocabulary: number): Config => ({
   num_attention_heads: 8,
   vocab_size: vocabulary,
 });
+const neo = (hidden: number, layers: number): Config => ({
+  model_type: 'gpt_neo',
+  hidden_size: hidden,
+  num_layers: layers,
+  num_heads: 16,
+  intermediate_size: null,
+  max_position_embeddings: 2048,
+  vocab_size: 50257,
+});
 const opt = (hidden: number, layers: number, heads: number): Config => ({
   model_type: 'opt',
   hidden_size: hidden,
@@ -188,6 +197,9 @@ describeCounts('decoders of the older kinds', [
     },
     6_921_720_704,
   ],
+  ['GPT-Neo-125M', neo(768, 12), 125_198_592],
+  ['GPT-Neo-1.3B', neo(2048, 24), 1_315_575_808],
+  ['GPT-Neo-2.7B', neo(2560, 32), 2_651_307_520],
   ['OPT-1.3B', opt(2048, 24, 32), 1_315_758_080],
   ['OPT-6.7B', opt(4096, 32, 32), 6_658_473_984],
   ['OPT-13B', opt(5120, 40, 40), 12_853_473_280],

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { estimateMemory } from '../../../src/estimate/memoryEstimate';
+import { sourceFromConfig } from '../../../src/estimate/memorySource';
+import { llama3 } from '../../support/modelConfigs';
+
+const weightsOf = (config: Readonly<Record<string, unknown>>) => estimateMemory(sourceFromConfig(config), {});
+
+describe('weights of a config that says how they are quantized', () => {
+  it('are those of gpt-oss-20b: 13,761,264,768 bytes in the index of its files', () => {
+    const { weights, parameters, notes, table } = weightsOf({
+      model_type: 'gpt_oss',
+      torch_dtype: 'bfloat16',
+      hidden_size: 2880,
+      intermediate_size: 2880,
+      num_hidden_layers: 24,
+      num_attention_heads: 64,
+      num_key_value_heads: 8,
+      head_dim: 64,
+      attention_bias: true,
+      num_local_experts: 32,
+      vocab_size: 201088,
+      quantization_config: {
+        quant_method: 'mxfp4',
+        modules_to_not_convert: ['model.layers.*.self_attn', 'lm_head'],
+      },
+    });
+    expect(weights.bytes).toBe(13_761_264_768);
+    expect(Object.keys(weights.byDtype)).toEqual(['MXFP4', 'BF16']);
+    expect(parameters).toBe(20_914_757_184);
+    expect(notes).toContain('Weights are counted as quantization_config says that they are stored: mxfp4.');
+    // Schemes go by the values.
+    expect(table.find(({ scheme }) => scheme === 'bf16')!.bytes).toBe(2 * 20_914_757_184);
+  });
+
+  it('are those of DeepSeek-V3: a byte each, and a float32 a tile', () => {
+    const { weights } = weightsOf({
+      model_type: 'deepseek_v3',
+      torch_dtype: 'bfloat16',
+      hidden_size: 7168,
+      intermediate_size: 18432,
+      moe_intermediate_size: 2048,
+      num_hidden_layers: 61,
+      num_attention_heads: 128,
+      vocab_size: 129280,
+      q_lora_rank: 1536,
+      kv_lora_rank: 512,
+      qk_nope_head_dim: 128,
+      qk_rope_head_dim: 64,
+      v_head_dim: 128,
+      n_routed_experts: 256,
+      n_shared_experts: 1,
+      first_k_dense_replace: 3,
+      quantization_config: { quant_method: 'fp8', fmt: 'e4m3', weight_block_size: [128, 128] },
+    });
+    // 41,540,496 scales are in its files, one of the 62 layers of which is not counted here: a 59th of the sparse ones.
+    const scales = (weights.byDtype.F8_E4M3! - countOfFloat8) / 4;
+    expect(scales).toBeGreaterThan((41_540_496 * 58) / 59.5);
+    expect(scales).toBeLessThan(41_540_496);
+  });
+
+  it('of GPTQ and AWQ have scales and zero points a group', () => {
+    const quantized = (quant_method: string) =>
+      weightsOf({ ...llama3, quantization_config: { quant_method, bits: 4, group_size: 128 } }).weights.bytes;
+    const linear = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336);
+    const others = 2 * (8_030_261_248 - linear);
+    const grid = (linear / 128) * (2 + 0.5);
+    expect(quantized('awq')).toBe(linear / 2 + grid + others);
+    // GPTQ: also 32 bits for each column.
+    expect(quantized('gptq')).toBe(linear / 2 + grid + others + 4 * 32 * (6 * 4096 + 14336));
+  });
+
+  it('are counted as they were before where the method is not known', () => {
+    const { weights, notes } = weightsOf({
+      ...llama3,
+      quantization_config: { quant_method: 'newest', bits: 3 },
+    });
+    expect(weights.bytes).toBe(2 * 8_030_261_248);
+    expect(notes.join()).toContain('quantization_config names "newest", whose sizes are not known here');
+    expect(weightsOf({ ...llama3, quantization_config: 'fp8' }).weights.bytes).toBe(2 * 8_030_261_248);
+  });
+
+  it('leave out what they say is left out', () => {
+    const skipping = (names: unknown) =>
+      weightsOf({ ...llama3, quantization_config: { quant_method: 'fp8', modules_to_not_convert: names } })
+        .weights.bytes;
+    const attention = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024);
+    expect(skipping(['self_attn']) - skipping([])).toBe(attention - 32 * 4 * 4);
+    expect(skipping(['(((']) - skipping('none')).toBe(0);
+  });
+});
+
+/** Values of DeepSeek-V3's matrices in attention, feed-forwards and experts. */
+const attention = 7168 * 1536 + 1536 * 128 * 192 + 7168 * 576 + 512 * 128 * 256 + 128 * 128 * 7168;
+const sparse = 3 * 7168 * 2048 * 257;
+const countOfFloat8 = 61 * attention + 3 * 3 * 7168 * 18432 + 58 * sparse;
