@@ -10,6 +10,7 @@ import { installCudaProvider, removeCudaProvider } from './commands/cudaProvider
 import { type EditMetadataArguments, editChatTemplate, editMetadata } from './commands/editMetadata';
 import { type ExportArguments, exportTensors } from './commands/exportTensors';
 import { findingHelpUri, showFindingHelp } from './commands/findingHelp';
+import { modelIn } from './commands/modelIn';
 import { modelsCommands } from './commands/modelsCommands';
 import { openCheckpointCommand } from './commands/openCheckpoint';
 import { openAsHex, openAsText, revealInExplorer } from './commands/openElsewhere';
@@ -30,6 +31,7 @@ import { FindingDiagnostics } from './editor/findingDiagnostics';
 import { HubSettings } from './editor/hubSettings';
 import { JobStatusItem } from './editor/jobStatusItem';
 import { MetadataDocuments, metadataScheme } from './editor/metadataDocuments';
+import { ModelFolders } from './editor/modelFolders';
 import { ModelDecorations } from './editor/models/modelDecorations';
 import { ModelSummaries } from './editor/models/modelSummaries';
 import { ModelsView } from './editor/models/modelsView';
@@ -120,10 +122,15 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
 
   /** The checkpoint a command is meant for: its argument, the active editor's, or one the user picks. */
   const target = async (given: unknown): Promise<vscode.Uri | undefined> => {
-    if (given instanceof vscode.Uri) return given;
     // Links in hovers carry paths.
-    if (typeof given === 'string') return vscode.Uri.file(given);
-    return editors.active()?.uri ?? openCheckpointCommand.pick();
+    const uri = typeof given === 'string' ? vscode.Uri.file(given) : given;
+    if (!(uri instanceof vscode.Uri)) return editors.active()?.uri ?? openCheckpointCommand.pick();
+    try {
+      return await modelIn(engine, uri);
+    } catch (thrown) {
+      await showFailure(LoupeError.from(thrown), log);
+      return undefined;
+    }
   };
 
   /** The file that holds a checkpoint's values; a failure is shown and gives undefined. */
@@ -278,6 +285,7 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     log,
     engine,
     copies,
+    new ModelFolders(),
     new JobStatusItem(quantize.jobs, 'tensorLoupe.showJobs'),
     diagnostics,
     recipes,
