@@ -11,20 +11,20 @@ import type { CountedStats } from './partialStats';
 
 /** Half the width of a ring as a share of its radius. Of normal values about one in 400 lies in the rings. */
 const guard = 0.05;
-/** The same where the sample was of one place, from which others may differ. About one value in 170. */
-const localGuard = 0.12;
+/** The same for a rough guess. About one value in 170. */
+const roughGuard = 0.12;
 /** Values kept of one part: 512 KB. */
 export const bandCapacity = 65536;
 /** Values kept of a whole tensor: 4 MB. */
 const totalCapacity = 2 ** 19;
 
-/** Rings around the borders that a sample suggests, wider for one of one place; undefined when it suggests none. */
+/** Rings around the borders that a sample suggests, wider where that may be far off; undefined when it suggests none. */
 export function bandsAround(
-  guess: (SigmaThresholds & { readonly isLocal?: boolean | undefined }) | undefined,
+  guess: (SigmaThresholds & { readonly isRough?: boolean | undefined }) | undefined,
 ): Bands | undefined {
   if (!guess || !(guess.sigma3 > 0) || !Number.isFinite(guess.sigma6)) return undefined;
   const { mean, sigma3, sigma6 } = guess;
-  const share = guess.isLocal ? localGuard : guard;
+  const share = guess.isRough ? roughGuard : guard;
   return {
     center: mean,
     low3: sigma3 * (1 - share),

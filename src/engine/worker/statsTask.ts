@@ -1,7 +1,7 @@
 /** One pass over a part of a tensor, the sample before it, and the second pass where the first left counts open. */
 import type { SigmaCounts } from '../../kernels/kernels';
 import type { Bands } from '../../kernels/valueFolds';
-import { wideDtypes } from '../../numeric/dtypes';
+import { findDtype, wideDtypes } from '../../numeric/dtypes';
 import type { TensorStats } from '../../protocol/engineApi';
 import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
 import { centralMoments, mergeMoments, noMoments } from '../../stats/moments';
@@ -151,7 +151,9 @@ export function runSample(
     moments = mergeMoments(moments, centralMoments(sums, 0));
   }
   const thresholds = sigmaThresholds({ moments });
-  return thresholds && { ...thresholds, isLocal };
+  // Values that share a scale say little more than one of them.
+  const isRough = isLocal || source.packed !== undefined || (findDtype(source.dtype)?.blockElements ?? 1) > 1;
+  return thresholds && { ...thresholds, isRough };
 }
 
 /** The same for a part, with what it used of the kernels' memory given back. */

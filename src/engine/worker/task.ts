@@ -43,9 +43,9 @@ export interface SampleTask {
   readonly isLocal?: boolean | undefined;
 }
 
-/** What a sample suggests, and whether it was of one part of the tensor alone. */
+/** What a sample suggests, and whether that may be far off. */
 export interface SampleAnswer extends SigmaThresholds {
-  readonly isLocal: boolean;
+  readonly isRough: boolean;
 }
 
 export interface PartAnswer {

@@ -23,7 +23,7 @@ const heavy = normal.map((v) => v * 20 ** (3 * next() * next()));
 /** One pass in parts, guessing from `guess`; and what a second pass with the true thresholds gives. */
 function bothWays(
   values: Float32Array | Float64Array,
-  guess: SigmaThresholds | undefined,
+  guess: Parameters<typeof bandsAround>[0],
   parts = 4,
   capacity?: number,
 ) {
@@ -98,6 +98,15 @@ describe('a guess that is wrong', () => {
     }
     expect(bothWays(normal, { ...guess, mean: guess.mean + 0.3 }).banded).toBeUndefined();
     expect(bothWays(heavy, guessFrom(heavy.slice().sort())).banded).toBeUndefined();
+  });
+
+  it('by a tenth is near enough where the rings are wide', () => {
+    const { mean, sigma3, sigma6 } = guessFrom(normal, n);
+    const off = { mean, sigma3: 1.1 * sigma3, sigma6: 1.1 * sigma6 };
+    expect(bothWays(normal, off).banded).toBeUndefined();
+    const { banded, wanted } = bothWays(normal, { ...off, isRough: true });
+    expect(banded).toEqual(wanted);
+    expect(wanted.sigma3).toBeGreaterThan(100);
   });
 
   it('is none where the sample has no spread', () => {
