@@ -87,7 +87,13 @@ export async function planQuantization(
   };
 }
 
-const formatNames = { gguf: 'GGUF', onnx: 'ONNX', pytorch: 'PyTorch', numpy: 'NumPy', imatrix: 'an importance matrix' } as const;
+const formatNames = {
+  gguf: 'GGUF',
+  onnx: 'ONNX',
+  pytorch: 'PyTorch',
+  numpy: 'NumPy',
+  imatrix: 'an importance matrix',
+} as const;
 
 function assertQuantizable(checkpoint: Checkpoint): void {
   const { config, tensors, findings, files } = checkpoint;
@@ -132,7 +138,7 @@ export function outputSuffix(request: QuantizeRequest): string {
 /** "INT8-absmax-row", "NF4-block64", "BF16". */
 function suffixOf(choice: ResolvedChoice): string {
   const [kind, ...variant] = choice.scheme.split('-');
-  const { granularity, blockSize, clip, doubleQuant, prune, output } = choice;
+  const { granularity, blockSize, clip, doubleQuant, prune, ratio, keep, of, output } = choice;
   return [
     kind!.toUpperCase(),
     ...variant,
@@ -140,6 +146,9 @@ function suffixOf(choice: ResolvedChoice): string {
     ...(doubleQuant ? ['double'] : []),
     ...(clip === 'none' ? [] : [clip]),
     ...(prune === undefined || kind === 'prune' ? [] : [`pruned-${prune}`]),
+    // Another share is another output.
+    ...(ratio === undefined ? [] : [String(ratio)]),
+    ...(keep === undefined ? [] : [`${keep}of${of ?? 4}`]),
     ...(output === 'fake' ? ['fake'] : []),
   ].join('-');
 }

@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OutputFolder } from '../../../src/engine/quantize/outputFolder';
+import { outputSuffix } from '../../../src/engine/quantize/plan';
 import { removeLeftovers } from '../../../src/engine/quantize/temporaryOutput';
-import { failureOf, temporaryFolder } from './support';
+import type { QuantizeRequest } from '../../../src/protocol/engineApi';
+import { failureOf, request, temporaryFolder } from './support';
 
 /** The id of a process that has ended. */
 const deadPid = spawnSync(process.execPath, ['-e', '']).pid;
@@ -130,5 +132,18 @@ describe('leftovers', () => {
     await removeLeftovers(parent);
     expect(readdirSync(parent)).toEqual(['out']);
     expect(content(join(parent, 'out'))).toBe('out');
+  });
+});
+
+describe('the name of an output', () => {
+  it('tells the options apart, another share of what is pruned too', () => {
+    const named = (more: Partial<QuantizeRequest>) => outputSuffix(request('/m/model.safetensors', '', more));
+    expect(named({})).toBe('INT8-absmax-row');
+    expect(named({ prune: 'magnitude' })).toBe('INT8-absmax-row-pruned-magnitude');
+    expect(named({ prune: 'magnitude', ratio: 0.3 })).toBe('INT8-absmax-row-pruned-magnitude-0.3');
+    expect(named({ prune: 'nm', keep: 1, of: 8, output: 'fake' })).toBe(
+      'INT8-absmax-row-pruned-nm-1of8-fake',
+    );
+    expect(named({ scheme: 'prune-rows', granularity: 'none', ratio: 0.25 })).toBe('PRUNE-rows-0.25');
   });
 });
