@@ -64,6 +64,8 @@ export function duplicatesItem({ sets }: DuplicatesNode): vscode.TreeItem {
   item.description = freeableText(sets);
   item.iconPath = new vscode.ThemeIcon('files');
   item.tooltip = 'Models whose weights are the same, byte for byte. Links to one file are no duplicates.';
+  // Otherwise the tooltip is what a screen reader says.
+  item.accessibilityInformation = { label: `Duplicates, ${freeableText(sets)}` };
   item.contextValue = 'duplicates';
   return item;
 }

@@ -178,6 +178,31 @@ describe('Models view', () => {
   });
 });
 
+describe('Models view in Restricted Mode', () => {
+  const trusted = Object.getOwnPropertyDescriptor(vscode.workspace, 'isTrusted')!;
+  before(async () => {
+    api = await activeApi();
+    Object.defineProperty(vscode.workspace, 'isTrusted', { configurable: true, get: () => false });
+  });
+  after(() => Object.defineProperty(vscode.workspace, 'isTrusted', trusted));
+
+  it('lists models, and neither deletes nor quantizes them', async () => {
+    api.models.refresh();
+    const node = await modelNamed('Workspace', 'demo-llama-3m');
+    const { asked, told, restore } = answering();
+    try {
+      await vscode.commands.executeCommand('tensorLoupe.deleteModel', node);
+      await vscode.commands.executeCommand('tensorLoupe.quantizeModel', node);
+    } finally {
+      restore();
+    }
+    assert.deepEqual(asked, []);
+    assert.match(told[0] ?? '', /Deleting a model waits until this workspace is trusted/);
+    assert.match(told[1] ?? '', /Quantizing writes files, so it waits until this workspace is trusted/);
+    assert.ok(existsSync(node.model.path));
+  });
+});
+
 describe('Explorer decorations', () => {
   const setting = () => vscode.workspace.getConfiguration('tensorLoupe');
   const { token } = new vscode.CancellationTokenSource();
