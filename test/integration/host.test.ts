@@ -51,7 +51,9 @@ describe('the extension in its host', () => {
       '*.bin option',
       '*.bin.index.json option',
       '*.ckpt option',
+      '*.dat option',
       '*.gguf default',
+      '*.imatrix default',
       '*.npy default',
       '*.npz default',
       '*.onnx default',
@@ -59,6 +61,7 @@ describe('the extension in its host', () => {
       '*.pth default',
       '*.safetensors default',
       '*.safetensors.index.json option',
+      '*imatrix*.dat default',
     ]);
   });
 
