@@ -5,6 +5,7 @@ import { encodingFor } from '../quant/encoding';
 import { checkedRecipe } from '../quant/recipeFile';
 import { storedBytes } from '../quant/scheme';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { encodedSource } from './encodedSource';
 import { resolveFor } from './policy';
 import type { PlannedTensor } from './quantize/plannedShard';
 import { planFor } from './quantize/quantizeJob';
@@ -28,7 +29,7 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
     let bytes = tensor.bytes;
     if (choice) {
       try {
-        const source = opened.source(index);
+        const source = encodedSource(opened, index);
         bytes = storedBytes(encodingFor(settingOf(choice, source)).pieces());
         quantized++;
       } catch (thrown) {

@@ -6,6 +6,7 @@ import { encodingFor } from '../quant/encoding';
 import { storedBytes } from '../quant/scheme';
 import type { SchemeChoice } from '../quant/types';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { encodedSource } from './encodedSource';
 import { failsAlone } from './failsAlone';
 import type { Engine, JobContext } from './jobs';
 import { knownExtremes } from './knownExtremes';
@@ -109,8 +110,8 @@ class Comparison {
     const tensor = this.opened.tensor(index);
     const choice = this.choices[place]!;
     if (!decisionFor(checkpoint, tensor, this.pure, choice).quantize) return tensor.bytes;
-    const source = tensorSource(checkpoint, tensor);
-    if (typeof source === 'string') return tensor.bytes;
+    if (typeof tensorSource(checkpoint, tensor) === 'string') return tensor.bytes;
+    const source = encodedSource(this.opened, index);
     const key = `${source.dtype} ${source.rows} ${source.columns}`;
     let bytes = this.sizes[place]!.get(key);
     if (bytes === undefined) {
@@ -147,7 +148,7 @@ class Comparison {
       }
     }
     if (pending.length === 0) return row;
-    const source = opened.source(index);
+    const source = encodedSource(opened, index);
     const bins = await binsOf(this.engine, source, this.signal);
     const extremes = knownExtremes(opened, index);
     for (const { bands, members } of grouped(pending)) {
@@ -169,7 +170,7 @@ class Comparison {
 
   /** Throws what fails alone where scheme and tensor do not fit, or values cannot be read. */
   private pendingOf(index: number, place: number, choice: SchemeChoice): Pending {
-    const source = this.opened.source(index);
+    const source = encodedSource(this.opened, index);
     const setting = settingOf(choice, source);
     const encoding = encodingFor(setting);
     const { sampleValues } = this;

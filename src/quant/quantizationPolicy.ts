@@ -209,12 +209,20 @@ const ofBitsandbytes: SchemePolicy = {
   because:
     'Weights of linear layers only: transformers leaves the output head out for bitsandbytes by itself, and routers are left out here too.',
 };
+/** What GGUF files hold in blocks: also tables, heads and stacks of experts. */
+const inBlocks: ReadonlySet<KeepKind> = new Set(['stacked', 'embeddings', 'head', 'conv1d']);
+const ofGgml: SchemePolicy = {
+  keep: everyKind.filter((kind) => !inBlocks.has(kind)),
+  because:
+    'Every matrix and every stack of experts, the embedding and the output head too, but for routers and convolutions: what llama-quantize --pure quantizes.',
+};
 const ofCasts: SchemePolicy = { keep: [], because: 'Every float tensor: a model has one type.' };
 
 /** The default policy of a scheme. Throws `usage` for a scheme that does not exist. */
 export function policyFor(scheme: string): SchemePolicy {
-  const { scope, name } = schemeNamed(scheme);
+  const { scope, name, family } = schemeNamed(scheme);
   if (scope === 'floats') return ofCasts;
+  if (family === 'ggml') return ofGgml;
   return bitsandbytesSchemes.has(name) ? ofBitsandbytes : ofLinearLayers;
 }
 

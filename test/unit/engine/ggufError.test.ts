@@ -172,6 +172,29 @@ it('and the types that tensors could have have the sizes that the plan then give
   expect(await failureOf(choicesOf('/(/'))).toMatchObject({ code: 'usage' });
 });
 
+it("is the Sensitivity tab's, tensor by tensor, for stacks of experts, tables and heads too", async () => {
+  const path = place('experts.gguf');
+  const { tensors } = await engine.call('open', { path });
+  const all = tensors.names.map((_, index) => index);
+  const choices = (['q4_0', 'q4_k'] as const).map((scheme) => ({ scheme, granularity: 'none' }) as const);
+  const { cells } = await engine.call('sensitivity', { path, tensors: all, choices });
+  const cellOf = (name: string, choice: number) =>
+    cells.find((cell) => cell.choice === choice && tensors.names[cell.tensor] === name)!;
+  const rules = [{ pattern: '**', type: 'Q4_0' }];
+  const error = await errorOf(path, { fileType: 'Q4_0', rules });
+  expect(error.tensors.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['token_embd.weight', 'blk.0.ffn_gate_exps.weight', 'blk.0.ffn_down_exps.weight']),
+  );
+  for (const { name, sqnr, relative } of error.tensors)
+    expect(cellOf(name, 0), name).toMatchObject({ state: 'quantized', sqnr, relative });
+  // Rows of 32 values, although 256 of them fill blocks of 256.
+  expect(cellOf('blk.0.ffn_down_exps.weight', 1)).toMatchObject({
+    state: 'failed',
+    note: expect.stringContaining('blocks of 256'),
+  });
+  expect(cellOf('blk.0.ffn_gate_inp.weight', 1).state).toBe('kept');
+});
+
 it('is none for floats that hold all values, and is refused where the file would be', async () => {
   expect(await errorOf(place('dense.gguf'), { fileType: 'F32' })).toMatchObject({ sqnr: null, relative: 0 });
   expect(await failureOf(errorOf(place('dense.gguf'), { fileType: 'IQ2_XS' }))).toMatchObject({
