@@ -21,7 +21,7 @@ import { type Options, optionsItem, variantsWith } from './optionMenu';
 import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
-import { type Choice, type Mode, refusedItems, schemeItems } from './schemeMenu';
+import { type Choice, dequantizedItems, isHeld, type Mode, refusedItems, schemeItems } from './schemeMenu';
 import { shardItem } from './shardMenu';
 
 type Offered = Scheme | GgufFileType;
@@ -39,10 +39,14 @@ const isFileType = (offered: Offered): offered is GgufFileType => 'number' in of
 /** The first step's lines: schemes, GGUF's types where the model may become one, and what can only be previewed. */
 function offeredItems(mode: Mode, file: string, gguf: readonly Choice<GgufFileType>[]): Choice<Offered>[] {
   const medium = mediumOf(file);
+  const dequantized = dequantizedItems(mode, medium);
   const refused = refusedItems(mode, medium);
   return [
     ...schemeItems(mode, medium),
     ...(gguf.length === 0 ? [] : [head('GGUF, for llama.cpp and Ollama'), ...gguf]),
+    ...(dequantized.length === 0
+      ? []
+      : [head('No layout holds these, but any client loads them dequantized'), ...dequantized]),
     ...(refused.length === 0 ? [] : [head('Can be previewed, not written'), ...refused]),
   ];
 }
@@ -95,7 +99,7 @@ export async function askQuantizeChoice(
           continue;
         }
         if (value !== scheme || variants.length === 0) {
-          options = {};
+          options = mode === 'preview' || isHeld(value, medium) ? {} : { output: 'fake' };
           variants = variantsWith(value, medium, options, mode);
         }
         scheme = value;

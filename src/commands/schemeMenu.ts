@@ -71,7 +71,8 @@ const usualBlocks = (sizes: readonly number[]): readonly number[] =>
 
 /** Heads need a size that nobody asks for here. */
 const offered = schemes.filter((scheme) => scheme.name !== 'prune-heads');
-const isHeld = (scheme: Scheme, medium: Medium): boolean =>
+/** Whether something of the medium holds one of the scheme's usual variants. */
+export const isHeld = (scheme: Scheme, medium: Medium): boolean =>
   variantsOf(scheme).some(({ value }) => isWritable(value, medium));
 
 /** The schemes of the first step: to be written, only those that the medium holds. */
@@ -90,9 +91,22 @@ function operatorsOf(scheme: Scheme): string {
   return [...new Set(operators)].join(', ');
 }
 
+/** The schemes that no layout of a safetensors model holds, with the reason: they are written as dequantized values. */
+export function dequantizedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
+  if (mode === 'preview' || medium !== 'safetensors') return [];
+  return unheld(medium).map(({ value, label, detail }) => ({
+    ...{ value, label, detail },
+    description: 'as dequantized values',
+  }));
+}
+
 /** The schemes that can only be previewed, with the reason why they cannot be written; GGUF's own have a dialog of their own. */
 export function refusedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
-  if (mode === 'preview') return [];
+  return mode === 'preview' || medium === 'safetensors' ? [] : unheld(medium);
+}
+
+/** As lines that are not chosen. */
+function unheld(medium: Medium): Choice<Scheme>[] {
   return offered
     .filter((scheme) => scheme.family !== 'ggml' && !isHeld(scheme, medium))
     .map((scheme) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { refusedItems, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
+import { variantsWith } from '../../../src/commands/optionMenu';
+import { dequantizedItems, refusedItems, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
 import { resolveChoice } from '../../../src/quant/choice';
 import { schemeNamed } from '../../../src/quant/schemes';
 import { isWritable, mediumOf } from '../../../src/quant/writable';
@@ -90,5 +91,26 @@ describe('the menus of schemes', () => {
     // Double quantization has no operator, so its variants are left out.
     const nf4 = variantsOf(schemeNamed('nf4')).filter(({ value }) => isWritable(value, 'onnx'));
     expect(nf4.map(({ label }) => label)).toEqual(['Per block of 64', 'Per block of 32', 'Per block of 128']);
+  });
+
+  it('are written dequantized where no layout of a safetensors model holds them', () => {
+    const dequantized = dequantizedItems('quantize', 'safetensors');
+    const names = dequantized.map(({ value }) => value.name);
+    for (const name of ['int3-absmax', 'int6-zeropoint', 'ternary', 'llm-int8'] as const)
+      expect(names).toContain(name);
+    const all = schemeItems('preview').filter(({ value }) => value.family !== 'ggml');
+    const held = schemeItems('quantize', 'safetensors').filter(({ value }) => value.family !== 'ggml');
+    expect([...names, ...held.map(({ value }) => value.name)].sort()).toEqual(
+      all.map(({ value }) => value.name).sort(),
+    );
+    for (const { value, refused, detail } of dequantized) {
+      expect(refused).toBeUndefined();
+      expect(detail).toMatch(/^[A-Z].{15,}\.$/);
+      const variants = variantsWith(value, 'safetensors', { output: 'fake' }, 'quantize');
+      expect(variants.length).toBe(variantsOf(value).length);
+    }
+    expect(refusedItems('quantize', 'safetensors')).toEqual([]);
+    expect(dequantizedItems('quantize', 'onnx')).toEqual([]);
+    expect(dequantizedItems('preview', 'safetensors')).toEqual([]);
   });
 });
