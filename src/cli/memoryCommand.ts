@@ -8,6 +8,7 @@ import type {
   SchemeRow,
   TrainingReport,
 } from '../protocol/memoryApi';
+import { idleText, shownRows } from '../protocol/memoryRows';
 import { textTable } from './textTable';
 import type { Print } from './view';
 
@@ -43,14 +44,10 @@ function memoryText(estimate: MemoryEstimate): string {
       : partsText(estimate),
     ...(fit ? [fitText(fit, fit.gpus.map(({ name }) => name).join(' + '))] : []),
     ...fits.map((each) => fitText(each, each.label)),
-    ...(training ? [] : [schemesText(rowsOf(estimate), fits)]),
+    ...(training ? [] : tablesText(estimate)),
     ...notes,
   ].join('\n\n');
 }
-
-/** Types of GGUF's files are told as the mixes that files have, where the model can be one. */
-const rowsOf = ({ table, mixes }: MemoryEstimate): readonly SchemeRow[] =>
-  mixes.length === 0 ? table : [...table.filter(({ family }) => family !== 'ggml'), ...mixes];
 
 function partsText({ weights, kvCache, activations, buffers, total, setting }: MemoryEstimate): string {
   const dtypes = Object.entries(weights.byDtype).map(([dtype, bytes]) => `${dtype} ${binarySize(bytes)}`);
@@ -105,6 +102,13 @@ function trainingText(report: TrainingReport, use: string): string {
     ],
     report.total,
   )}`;
+}
+
+function tablesText(estimate: MemoryEstimate): string[] {
+  const { schemes, mixes, idle } = shownRows(estimate);
+  return [schemesText([...schemes, ...mixes], estimate.fits), idleText(idle)].filter(
+    (text) => text !== undefined,
+  );
 }
 
 function schemesText(rows: readonly SchemeRow[], fits: readonly FitReport[]): string {

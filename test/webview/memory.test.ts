@@ -217,6 +217,21 @@ describe.skipIf(!executable)('the Memory tab', () => {
     });
   });
 
+  it('drops a kept setting that there is no more', async () => {
+    await withPage({}, async (page) => {
+      await page.getByTestId('memory-total').waitFor();
+      await page.evaluate(() => {
+        const saved = JSON.parse(sessionStorage.getItem('harness-state') ?? '{}');
+        saved.memory = { ...saved.memory, dtype: 'gguf:q9_z', devices: ['Voodoo 2'] };
+        sessionStorage.setItem('harness-state', JSON.stringify(saved));
+      });
+      await page.reload();
+      await page.getByTestId('memory-total').waitFor();
+      expect((await lastRequest(page)).dtype).toBeUndefined();
+      await expectShown(page);
+    });
+  });
+
   it('says what is not known of weights alone', async () => {
     await withPage({ query: 'memory=bare' }, async (page) => {
       await expectShown(page, 'bare');

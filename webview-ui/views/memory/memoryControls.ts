@@ -1,6 +1,7 @@
 /** What the Memory tab's estimate is of: use or training, and their settings. */
 import { html, type TemplateResult } from 'lit';
 import type { MemoryEstimate } from '../../../src/protocol/memoryApi';
+import { shownRows } from '../../../src/protocol/memoryRows';
 import { formatBytes } from '../../state/format';
 import {
   largestBatch,
@@ -118,8 +119,7 @@ function useFields(subject: ControlSubject, change: Change): TemplateResult {
 }
 
 function weightsField({ state, estimate }: ControlSubject, change: Change): TemplateResult {
-  const rows = (estimate?.table ?? []).filter(({ family }) => family !== 'ggml');
-  const mixes = estimate?.mixes ?? [];
+  const { schemes, mixes } = shownRows(estimate ?? { table: [], mixes: [] });
   const option = (scheme: string, text: string) =>
     html`<option value=${scheme} ?selected=${scheme === (state.dtype ?? '')}>${text}</option>`;
   const sized = ({ scheme, label, bytes }: { scheme: string; label: string; bytes: number }) =>
@@ -137,7 +137,7 @@ function weightsField({ state, estimate }: ControlSubject, change: Change): Temp
       }}
     >
       ${option('', 'As stored')} ${option('f32', 'F32')}
-      <optgroup label="Schemes">${rows.map(sized)}</optgroup>
+      <optgroup label="Schemes">${schemes.map(sized)}</optgroup>
       ${mixes.length > 0 ? html`<optgroup label="Mixes of GGUF">${mixes.map(sized)}</optgroup>` : ''}
     </select>
   </div>`;

@@ -5,7 +5,7 @@ import { memoryCommandLine } from '../../../src/protocol/memoryCommandLine';
 import { LoupeError } from '../../../src/protocol/rpc';
 import { formatBytes, formatInteger } from '../../state/format';
 import type { PageHost } from '../../state/host';
-import { type MemoryState, memoryRequest, mostDevices } from '../../state/memoryState';
+import { initialMemory, type MemoryState, memoryRequest, mostDevices } from '../../state/memoryState';
 import type { CheckpointSession } from '../../state/session';
 import type { PageContext } from '../pageContext';
 import { deviceBars } from './deviceBars';
@@ -30,6 +30,7 @@ export class MemoryView {
   private asking: AbortController | undefined;
   private isDirty = false;
   private isStarted = false;
+  private hasReset = false;
   private isDisposed = false;
 
   constructor(
@@ -104,7 +105,7 @@ export class MemoryView {
           this.error = undefined;
           this.announceSoon();
         },
-        (thrown: unknown) => this.fail(thrown),
+        (thrown: unknown) => this.refused(thrown),
       )
       .finally(() => {
         if (this.isDisposed) return;
@@ -112,6 +113,16 @@ export class MemoryView {
         this.page.requestRender();
         if (this.isDirty) this.ask();
       });
+  }
+
+  /** A setting that was kept, and that this version or this model does not have, is dropped. */
+  private refused(thrown: unknown): void {
+    const isKept = LoupeError.from(thrown).code === 'usage' && !this.estimate && !this.hasReset;
+    if (isKept) {
+      this.hasReset = true;
+      this.isDirty = true;
+      this.page.patch({ memory: initialMemory });
+    } else this.fail(thrown);
   }
 
   private fail(thrown: unknown): void {

@@ -1,21 +1,19 @@
 /** All schemes and mixes: what the weights take, what the whole takes, and where it fits. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { FitMark, MemoryEstimate, SchemeRow } from '../../../src/protocol/memoryApi';
+import { idleText, shownRows } from '../../../src/protocol/memoryRows';
 import { formatBytes, formatExactBytes, formatInteger } from '../../state/format';
 import { boundReason, boundText, deviceTitle, verdictWords } from './memoryTexts';
 
-/** The largest first. Types of GGUF are shown as the mixes that files have, not each for all weights. */
-export function schemeTable(
-  { table, mixes, fits, setting }: MemoryEstimate,
-  choose: (scheme: string) => void,
-): TemplateResult {
-  const schemes = table.filter(({ family }) => family !== 'ggml');
+export function schemeTable(estimate: MemoryEstimate, choose: (scheme: string) => void): TemplateResult {
+  const { fits, setting } = estimate;
+  const { schemes, mixes, idle } = shownRows(estimate);
   const group = (title: string, rows: readonly SchemeRow[]) =>
     rows.length === 0
       ? nothing
       : html`<tbody>
           <tr class="scheme-group"><th scope="rowgroup" colspan=${4 + fits.length}>${title}</th></tr>
-          ${[...rows].sort((a, b) => b.bytes - a.bytes).map((row) => schemeRow(row, row.scheme === setting.dtype, choose))}
+          ${rows.map((row) => schemeRow(row, row.scheme === setting.dtype, choose))}
         </tbody>`;
   return html`<div class="wide-table"><table class="sheet schemes" data-testid="memory-schemes">
     <thead>
@@ -28,7 +26,8 @@ export function schemeTable(
       </tr>
     </thead>
     ${group('Schemes', schemes)} ${group('Mixes of GGUF files', mixes)}
-  </table></div>`;
+  </table></div>
+  ${idle > 0 ? html`<p class="quiet small">${idleText(idle)}</p>` : nothing}`;
 }
 
 function schemeRow(row: SchemeRow, isChosen: boolean, choose: (scheme: string) => void): TemplateResult {
