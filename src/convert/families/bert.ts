@@ -39,7 +39,7 @@ function target(name: string, names: Names): ReturnType<GgufFamily['target']> {
 
 function hyperparameters(list: MetadataList, config: ModelConfig): void {
   commonHyperparameters(list, config);
-  list.flag('attention.causal', false);
+  if (config.flag('is_causal', true)) list.flag('attention.causal', false);
 }
 
 export const bert: GgufFamily = {

@@ -48,6 +48,8 @@ export function commonHyperparameters(list: MetadataList, config: ModelConfig): 
   list.u32('feed_forward_length', config.optionalCount(['intermediate_size', 'n_inner', 'hidden_dim']));
   list.u32('attention.head_count', headCount(config));
   list.u32('attention.head_count_kv', config.optionalCount(['num_key_value_heads', 'n_kv_heads']));
+  // Models that were made to look ahead, for vectors of texts.
+  if (!config.flag('is_causal', true)) list.flag('attention.causal', false);
   ropeScaling(list, config);
   list.f32('rope.freq_base', ropeTheta(config));
   const sliding = ropeParameters(config).nested('sliding_attention').optionalNumber('rope_theta');

@@ -345,6 +345,16 @@ describe('what lies around a model', () => {
     expect(plain(await convert({ config: bert, pooling }, words)).get('bert.pooling_type')).toBe(number);
   });
 
+  it('says of models that look ahead that they do', async () => {
+    const looksAhead = await convert({ config: { ...config, is_causal: false } });
+    expect(plain(looksAhead).get('llama.attention.causal')).toBe(false);
+    const words = await convert({ config: { ...bert, is_causal: false } }, [
+      { name: 'embeddings.word_embeddings.weight', shape: [5, 8] },
+    ]);
+    expect(words.metadata.filter(({ key }) => key === 'bert.attention.causal')).toHaveLength(1);
+    expect(plain(await convert({})).has('llama.attention.causal')).toBe(false);
+  });
+
   it('is refused where llama.cpp cannot do it', async () => {
     const largest = convert({ config: bert, pooling: { pooling_mode_max_tokens: true } }, words);
     await expect(largest).rejects.toThrow('the mean, the first and the last');
