@@ -308,4 +308,28 @@ describe.skipIf(!hasBrowser)('error report page', { timeout: 60_000 }, () => {
       await page.waitForTimeout(600);
       await page.screenshot({ path: `${folder}/report-${theme}-${width}-compared.png` });
     });
+
+  it('keeps name and buttons in the strip beside a scheme with many options', async () => {
+    const { plain } = fixture;
+    const label = 'INT4 zero-point per block of 64, least squared error, pruned by magnitude, dequantized';
+    const page = await fixture.open(
+      { width: 1000 },
+      {
+        ready: () => ({
+          report: { ...plain.report, label },
+          against: { kind: 'file', path: plain.report.open },
+          catalogue: plain.catalogue,
+          settings: { colorMap: 'viridis', outlierFactor: 6 },
+        }),
+      },
+    );
+    const scheme = page.locator('.strip .scheme');
+    await scheme.waitFor();
+    expect(await scheme.getAttribute('title')).toBe(label);
+    const name = page.locator('.strip h1');
+    expect(await name.evaluate((each) => each.scrollWidth - each.clientWidth)).toBe(0);
+    const button = (await page.getByText('Open Result').boundingBox())!;
+    expect(button.x + button.width).toBeLessThan(1000);
+    if (process.env.LOUPE_SHOTS) await page.screenshot({ path: `${process.env.LOUPE_SHOTS}/strip.png` });
+  });
 });

@@ -190,7 +190,7 @@ export class ReportPage extends LitElement {
     const { backend } = report;
     return html`<header class="strip">
       <h1 title=${report.source}>${report.sourceName}</h1>
-      <span class="scheme"><span class="quiet">${report.comparison ? 'and' : '→'}</span> ${scheme}</span>
+      <span class="scheme" title=${scheme}><span class="quiet">${report.comparison ? 'and' : '→'}</span> ${scheme}</span>
       <span class="sizes" title=${`${count(report.bytesBefore)} → ${count(report.bytesAfter)} bytes`}
         >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="quiet">(${fixed(share, 0)} %)</span></span
       >
