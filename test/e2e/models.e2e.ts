@@ -13,6 +13,7 @@ import {
   setTheme,
   type Theme,
   tab,
+  webviewFrame,
 } from './fixtures/vscodeHost';
 
 const caches = mkdtempSync(path.join(tmpdir(), 'loupe-caches-'));
@@ -61,10 +62,22 @@ describe('the Models view', () => {
       .first()
       .waitFor();
     await screenshot(page, 'models-duplicates');
-    await rows(page, /^demo-llama-3m, .*3\.30 M BF16/)
+    await rows(page, /^demo-llama-3m, 6\.29 MiB, Workspace/)
       .first()
       .click();
     await tab(page, 'model.safetensors').first().waitFor();
+    const row = webviewFrame(page).locator('.row[data-tensor="model.layers.0.mlp.down_proj.weight"]');
+    await row.locator('[data-column="name"]').hover();
+    const card = webviewFrame(page).getByTestId('scheme-bytes-card');
+    // 256 x 768 weights in blocks of 256, of 144 bytes each.
+    await card.locator('[data-scheme="q4_k"] td[title^="110,592 "]').waitFor();
+    for (const theme of ['highContrast', 'light', 'dark'] satisfies Theme[]) {
+      await setTheme(page, theme);
+      await row.locator('[data-column="shape"]').hover();
+      await row.locator('[data-column="name"]').hover();
+      await card.waitFor();
+      await screenshot(page, `scheme-bytes-${theme}`);
+    }
     await page.close();
   });
 
