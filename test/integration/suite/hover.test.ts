@@ -2,7 +2,8 @@ import * as assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { activeApi, until, workspaceFile } from './workspace';
+import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
+import { activeApi, checkpointTabs, until, workspaceFile } from './workspace';
 
 /** The hovers of ours at a place: they speak of parameters, of the Hub, or of a shard. */
 async function hoverTextAt(uri: vscode.Uri, position: vscode.Position): Promise<string> {
@@ -206,6 +207,16 @@ describe('Hover', () => {
       typeof trusted === 'object' && trusted.enabledCommands.every((name) => name.startsWith('tensorLoupe.')),
     );
     assert.equal(await hoverOver('hub2.py', 'image = "some-org/not-here"\n', 'some-org'), '');
+  });
+
+  it('leads to files of any name, as blobs of caches have', async () => {
+    const blob = workspaceFile(`sha256-${'ab'.repeat(32)}`);
+    const tensors = [
+      { name: 'token_embd.weight', dtype: 'F32', shape: [1, 32], data: f32Data(new Float32Array(32)) },
+    ];
+    writeFileSync(blob.fsPath, makeGguf({ metadata: [], tensors }));
+    await vscode.commands.executeCommand('tensorLoupe.openCheckpoint', blob.fsPath);
+    await until('its tab', () => checkpointTabs().some(({ uri }) => uri.fsPath === blob.fsPath));
   });
 
   it('takes a changed file anew', async () => {
