@@ -103,7 +103,7 @@ export class TensorTable {
       event.preventDefault();
       events.menu(entry, event.clientX, event.clientY);
     });
-    this.body.addEventListener('pointerover', (event) => this.onPointer(event));
+    this.body.addEventListener('pointermove', (event) => this.onPointer(event));
     this.body.addEventListener('pointerleave', () => events.rest(undefined, undefined, 0));
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(element);

@@ -8,8 +8,10 @@ import type { CheckpointSession } from '../../state/session';
 import { schemeBytesTable } from './schemeBytesTable';
 
 /** The pointer rests so long before the card comes, and may leave so long before it goes. */
-const [restMs, leaveMs] = [600, 250];
+const [restMs, leaveMs] = [700, 250];
 const gap = 2;
+/** Between the pointer and a card that has room only beside it. */
+const aside = 24;
 const margin = 8;
 
 export class SchemeBytesCard {
@@ -35,14 +37,11 @@ export class SchemeBytesCard {
     return !this.element.hidden;
   }
 
-  /** The pointer is on a row: `x` from the left of the window. */
+  /** The pointer has moved on a row: `x` from the left of the window. */
   rest(entry: number, row: Element, x: number): void {
-    if (entry === this.entry) {
-      if (this.isShown) clearTimeout(this.timer);
-      return;
-    }
-    this.entry = entry;
     clearTimeout(this.timer);
+    if (entry === this.entry && this.isShown) return;
+    this.entry = entry;
     this.timer = setTimeout(() => void this.show(entry, row, x), this.isShown ? leaveMs : restMs);
   }
 
@@ -107,13 +106,17 @@ export class SchemeBytesCard {
     return told;
   }
 
-  /** Below the row where there is room, else above it, and within the window. */
+  /** Below the row where there is room, else above it, else beside the pointer; within the window. */
   private place(row: DOMRect, x: number): void {
     const { style } = this.element;
     const { width, height } = this.element.getBoundingClientRect();
     const below = row.bottom + gap;
-    const top = below + height + margin <= window.innerHeight ? below : row.top - gap - height;
-    style.left = `${Math.max(margin, Math.min(x, window.innerWidth - width - margin))}px`;
+    const above = row.top - gap - height;
+    const isBelow = below + height + margin <= window.innerHeight;
+    const top = isBelow ? below : above;
+    // Where neither has room, the card must not lie under the pointer.
+    const left = isBelow || above >= margin ? x : x + aside;
+    style.left = `${Math.max(margin, Math.min(left, window.innerWidth - width - margin))}px`;
     style.top = `${Math.max(margin, Math.min(top, window.innerHeight - height - margin))}px`;
   }
 }
