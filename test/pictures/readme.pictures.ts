@@ -197,6 +197,18 @@ describe.each(['dark', 'light'] as const)('%s', (theme) => {
     await page.close();
   });
 
+  it('the memory of a model', async () => {
+    const { page, view } = await openAlone(theme, 'demo-llama-3m/model.safetensors');
+    await view.getByTestId('tab-memory').click();
+    await view.getByTestId('memory-total').waitFor();
+    await view.getByTestId('memory-add-device').selectOption('RTX 4090');
+    await view.getByTestId('memory-add').click();
+    await view.locator('[data-device="RTX 4090"]').waitFor();
+    await page.waitForTimeout(1500);
+    await take(page, 'memory', theme);
+    await page.close();
+  });
+
   it('the hover', async () => {
     const page = await vscode.open({ theme, size: { width: 980, height: 520 } });
     await openFile(page, 'run.py');

@@ -134,20 +134,19 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('ArrowDown');
-      expect(await activeRow(page)).toBe('[model.layers.0]');
+      await expect.poll(() => activeRow(page)).toBe('[model.layers.0]');
       await page.keyboard.press('ArrowLeft');
-      await page.waitForTimeout(60);
-      expect(await rowCount(page)).toBe(112 - 8);
+      await expect.poll(() => rowCount(page)).toBe(112 - 8);
       const group = page.locator('[data-group="model.layers.0"]');
       expect(await group.getAttribute('aria-expanded')).toBe('false');
       expect(await group.getAttribute('aria-level')).toBe('1');
       await page.keyboard.press('ArrowDown');
-      expect(await activeRow(page)).toBe('[model.layers.1]');
+      await expect.poll(() => activeRow(page)).toBe('[model.layers.1]');
       await page.keyboard.press('ArrowUp');
       await page.keyboard.press('ArrowRight');
-      await page.waitForTimeout(60);
+      await page.locator('[data-group="model.layers.0"][aria-expanded="true"]').waitFor();
       await page.keyboard.press('ArrowRight');
-      expect(await activeRow(page)).toBe('model.layers.0.input_layernorm.weight');
+      await expect.poll(() => activeRow(page)).toBe('model.layers.0.input_layernorm.weight');
       expect(
         await page
           .locator('[data-tensor="model.layers.0.input_layernorm.weight"]')
@@ -155,13 +154,13 @@ describe.skipIf(!executable)('checkpoint page', () => {
       ).toBe('2');
       await page.keyboard.press('c');
       await page.keyboard.press('ArrowLeft');
-      expect(await activeRow(page)).toBe('[model.layers.0]');
+      await expect.poll(() => activeRow(page)).toBe('[model.layers.0]');
       await page.keyboard.press('End');
-      expect(await activeRow(page)).toBe('lm_head.weight');
+      await expect.poll(() => activeRow(page)).toBe('lm_head.weight');
       await page.keyboard.press('PageUp');
-      expect(await activeRow(page)).not.toBe('lm_head.weight');
+      await expect.poll(() => activeRow(page)).not.toBe('lm_head.weight');
       await page.keyboard.press('Home');
-      expect(await activeRow(page)).toBe('model.embed_tokens.weight');
+      await expect.poll(() => activeRow(page)).toBe('model.embed_tokens.weight');
       const actions = await page.evaluate(
         () => (window as unknown as { harness: { actions: unknown[] } }).harness.actions,
       );
