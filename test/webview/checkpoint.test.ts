@@ -101,8 +101,7 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await filter(page, 'nowhere');
       expect(await page.locator('.table-empty').innerText()).toBe('No tensor matches the filter.');
       await page.getByTestId('filter').locator('input').press('Escape');
-      await page.waitForTimeout(60);
-      expect(await rowCount(page)).toBe(112);
+      await expect.poll(() => rowCount(page)).toBe(112);
     });
   });
 
@@ -111,18 +110,15 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await ready(page);
       const header = page.locator('[role="columnheader"][data-column="bytes"]');
       await page.getByTestId('sort-bytes').click();
-      await page.waitForTimeout(60);
-      expect(await header.getAttribute('aria-sort')).toBe('descending');
+      await expect.poll(() => header.getAttribute('aria-sort')).toBe('descending');
       expect(await rowCount(page)).toBe(100);
       expect((await rows(page))[0]).toBe('model.layers.0.mlp.gate_proj.weight'.replace('gate', 'down'));
       await page.getByTestId('sort-bytes').click();
-      await page.waitForTimeout(60);
-      expect(await header.getAttribute('aria-sort')).toBe('ascending');
+      await expect.poll(() => header.getAttribute('aria-sort')).toBe('ascending');
       const smallest = await page.locator('.row:not([hidden]) [data-column="bytes"]').first().innerText();
       expect(smallest).toBe('128');
       await page.getByTestId('sort-bytes').click();
-      await page.waitForTimeout(60);
-      expect(await header.getAttribute('aria-sort')).toBe('none');
+      await expect.poll(() => header.getAttribute('aria-sort')).toBe('none');
       expect((await rows(page))[2]).toBe('[model.layers.0]');
     });
   });
@@ -167,13 +163,13 @@ describe.skipIf(!executable)('checkpoint page', () => {
       expect(actions).toEqual([{ kind: 'copy', text: 'model.layers.0.input_layernorm.weight' }]);
       await page.keyboard.press('/');
       await page.keyboard.type('lm_head');
-      await page.waitForTimeout(60);
-      expect(await rows(page)).toEqual(['lm_head.weight']);
+      await expect.poll(() => rows(page)).toEqual(['lm_head.weight']);
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Home');
       await page.keyboard.press('Enter');
-      await page.waitForTimeout(80);
-      expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('lm_head.weight');
+      await expect
+        .poll(() => page.evaluate(() => document.activeElement?.textContent?.trim()))
+        .toBe('lm_head.weight');
     });
   });
 
@@ -185,8 +181,7 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await ready(page);
       await page.locator(`[data-tensor="${down}"].row`).click({ button: 'right' });
       await page.getByTestId('row-menu').getByText('Show in Every Layer').click();
-      await page.waitForTimeout(60);
-      expect(await page.getByTestId('match-count').innerText()).toBe('12 of 100');
+      await expect.poll(() => page.getByTestId('match-count').innerText()).toBe('12 of 100');
       await page.getByTestId('picture').waitFor();
       const figure = (id: string) =>
         page.locator(`[data-testid="details"] [data-figure="${id}"]`).getAttribute('data-value').then(Number);
@@ -207,8 +202,7 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await page.keyboard.press('PageDown');
       expect(await page.getByTestId('live').innerText()).toContain('input channel 11');
       await page.getByTestId('toggle-axis').click();
-      await page.waitForTimeout(60);
-      expect(await page.getByTestId('outliers').innerText()).toBe('No output channel stands out.');
+      await expect.poll(() => page.getByTestId('outliers').innerText()).toBe('No output channel stands out.');
     });
   });
 
@@ -248,9 +242,7 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await page.getByText('Analyzed', { exact: true }).waitFor();
       expect(await page.getByTestId('live').innerText()).toBe('Analysis finished: 100 tensors.');
       await page.getByTestId('sort-kurtosis').click();
-      await page.waitForTimeout(80);
-      const shown = await rows(page);
-      expect(shown[0]).toBe(down);
+      await expect.poll(async () => (await rows(page))[0]).toBe(down);
       expect(await page.locator('.row:not([hidden]) [data-column="kurtosis"].unusual').count()).toBe(1);
       const broken = page.locator('[data-tensor="broken.weight"] [data-column="kurtosis"]');
       await page.getByTestId('tensor-table').focus();
@@ -299,17 +291,17 @@ describe.skipIf(!executable)('checkpoint page', () => {
       await page.reload();
       await ready(page);
       await page.getByTestId('picture').waitFor();
-      await page.waitForTimeout(100);
-      expect(await page.getByTestId('details').getAttribute('data-selected')).toBe(down);
+      await expect.poll(() => page.getByTestId('details').getAttribute('data-selected')).toBe(down);
       expect(await page.getByTestId('tensor-table').evaluate((table) => table.scrollTop)).toBe(330);
       expect(await rows(page)).toEqual(before);
       expect(await page.locator('[role="columnheader"][data-column="share"]').count()).toBe(0);
       expect(await page.getByTestId('match-count').innerText()).toBe('100 of 100');
       await page.getByTestId('tab-metadata').click();
-      await page.waitForTimeout(100);
+      await page.getByTestId('tensor-table').waitFor({ state: 'hidden' });
       await page.getByTestId('tab-tensors').click();
-      await page.waitForTimeout(100);
-      expect(await page.getByTestId('tensor-table').evaluate((table) => table.scrollTop)).toBe(330);
+      await expect
+        .poll(() => page.getByTestId('tensor-table').evaluate((table) => table.scrollTop))
+        .toBe(330);
       await page.getByTestId('tab-memory').click();
       await page.waitForTimeout(400);
       await page.reload();
