@@ -74,15 +74,8 @@ export {
   squareSum,
 } from './quantPruning';
 export { encodeRefined, refineZeros } from './quantRefined';
-export {
-  candidateErrors,
-  columnErrors,
-  dividedScales,
-  integerScales,
-  leastErrorScales,
-  nvfpScales,
-  rowMagnitudes,
-} from './quantScales';
+export { dividedScales, integerScales, nvfpScales, rowMagnitudes } from './quantScales';
+export { candidateErrors, columnErrors, leastErrorScales } from './quantSearch';
 export { rowRange } from './rowRange';
 export {
   decodeByTable,
