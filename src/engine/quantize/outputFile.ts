@@ -6,39 +6,20 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint } from '../../formats/checkpoint';
-import { takeFolder } from './outputFolder';
-import { keepFolder, removeTree, syncPath, type TemporaryOutput, takeTarget } from './temporaryOutput';
+import { HiddenOutput, takeHiddenFolder } from './hiddenOutput';
+import { syncPath } from './temporaryOutput';
 
-export class OutputFile {
-  private constructor(
-    private readonly temporary: TemporaryOutput,
-    private readonly overwrite: boolean,
-  ) {}
-
-  get target(): string {
-    return this.temporary.target;
-  }
-
-  /** Where to write until then. */
-  get folder(): string {
-    return this.temporary.path;
-  }
-
+export class OutputFile extends HiddenOutput {
   /**
    * Makes the hidden folder, or takes the folder `from` and what is in it. Fails with `exists` when there is something at the target and
    * `overwrite` is not set, and with `refused` for a folder.
    */
   static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFile> {
-    const temporary = await takeTarget(target, async (place) => {
-      await assertFree(target, overwrite);
-      if (from === undefined) await fs.mkdir(place.path);
-      else await takeFolder(from, place.path);
-    });
-    return new OutputFile(temporary, overwrite);
+    return new OutputFile(await takeHiddenFolder(target, overwrite, assertFree, from), overwrite);
   }
 
   /** Syncs all that was written and renames it into place, the target last. */
-  async commit(): Promise<void> {
+  override async commit(): Promise<void> {
     const parent = path.dirname(this.target);
     const own = path.basename(this.target);
     const moved: string[] = [];
@@ -63,24 +44,6 @@ export class OutputFile {
       throw LoupeError.from(thrown, { file: this.target });
     } finally {
       await this.discard().catch(() => {});
-    }
-  }
-
-  /** Removes everything that was written. */
-  async discard(): Promise<void> {
-    try {
-      await removeTree(this.folder);
-    } finally {
-      await this.temporary.release();
-    }
-  }
-
-  /** Ends the job but leaves the hidden folder under a name by which it is found again. */
-  async keep(): Promise<void> {
-    try {
-      await keepFolder(this.folder, this.target);
-    } finally {
-      await this.temporary.release();
     }
   }
 }

@@ -5,48 +5,21 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
-import {
-  keepFolder,
-  lstat,
-  removeTree,
-  siblingName,
-  syncPath,
-  type TemporaryOutput,
-  takeTarget,
-} from './temporaryOutput';
+import { HiddenOutput, takeHiddenFolder } from './hiddenOutput';
+import { lstat, removeTree, siblingName, syncPath } from './temporaryOutput';
 
-export class OutputFolder {
-  private constructor(
-    private readonly temporary: TemporaryOutput,
-    private readonly overwrite: boolean,
-  ) {}
-
-  /** Where the result will appear. */
-  get target(): string {
-    return this.temporary.target;
-  }
-
-  /** Where to write until then. */
-  get folder(): string {
-    return this.temporary.path;
-  }
-
+export class OutputFolder extends HiddenOutput {
   /**
    * Makes the temporary folder beside `target`, or with `from` takes that folder and what is in it. Fails with `exists` when there
    * is something at the target and `overwrite` is not set, and with `refused` when another job writes there or what is there is no
    * model folder.
    */
   static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFolder> {
-    const temporary = await takeTarget(target, async (place) => {
-      await assertReplaceable(target, overwrite);
-      if (from === undefined) await fs.mkdir(place.path);
-      else await takeFolder(from, place.path);
-    });
-    return new OutputFolder(temporary, overwrite);
+    return new OutputFolder(await takeHiddenFolder(target, overwrite, assertReplaceable, from), overwrite);
   }
 
   /** Syncs everything and renames it into place; what was there before is removed last. */
-  async commit(): Promise<void> {
+  override async commit(): Promise<void> {
     try {
       for (const name of await fs.readdir(this.folder)) await syncPath(path.join(this.folder, name), 'r+');
       await syncPath(this.folder, 'r');
@@ -68,24 +41,6 @@ export class OutputFolder {
     }
   }
 
-  /** Removes everything that was written. */
-  async discard(): Promise<void> {
-    try {
-      await removeTree(this.folder);
-    } finally {
-      await this.temporary.release();
-    }
-  }
-
-  /** Ends the job but leaves the folder under a name by which it is found again. */
-  async keep(): Promise<void> {
-    try {
-      await keepFolder(this.folder, this.target);
-    } finally {
-      await this.temporary.release();
-    }
-  }
-
   /** Moves an existing target out of the way; returns where it lies. */
   private async moveAside(): Promise<string | undefined> {
     const existing = await lstat(this.target);
@@ -99,16 +54,6 @@ export class OutputFolder {
     const backup = path.join(path.dirname(this.target), siblingName(this.target, 'old-'));
     await fs.rename(this.target, backup);
     return backup;
-  }
-}
-
-/** Takes over a folder of an earlier job. Of two processes that want the same one gets it. */
-export async function takeFolder(from: string, to: string): Promise<void> {
-  try {
-    await fs.rename(from, to);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-    throw new LoupeError('refused', 'Another process goes on with this output already, or removed it.');
   }
 }
 
