@@ -31,6 +31,13 @@ describe.skipIf(!executable)('the Memory tab', () => {
   const lastRequest = async (page: Page) =>
     (await asked(page)).filter(({ kind }) => kind === 'memoryEstimate').at(-1)!.request!;
   const total = (page: Page) => page.getByTestId('memory-total').getAttribute('data-value').then(Number);
+  /** Waits until the page has kept what is asked for: it does so a moment after a change. */
+  const kept = (page: Page, is: (state: { tab?: string; memory?: { context?: number } }) => boolean) =>
+    expect
+      .poll(async () =>
+        is(JSON.parse((await page.evaluate(() => sessionStorage.getItem('harness-state'))) ?? '{}')),
+      )
+      .toBe(true);
   /** What the page shows is what the engine's own code gives for the last request. */
   const expectShown = async (page: Page, model = 'llama') => {
     const shown = async () => {
@@ -156,7 +163,7 @@ describe.skipIf(!executable)('the Memory tab', () => {
       await page.getByTestId('memory-context').fill('6000');
       await expect.poll(async () => (await lastRequest(page)).context).toBe(6000);
       const request = await lastRequest(page);
-      await page.waitForTimeout(400);
+      await kept(page, ({ memory }) => memory?.context === 6000);
       await page.reload();
       await page.getByTestId('memory-total').waitFor();
       expect(await lastRequest(page)).toEqual(request);
@@ -220,6 +227,7 @@ describe.skipIf(!executable)('the Memory tab', () => {
   it('drops a kept setting that there is no more', async () => {
     await withPage({}, async (page) => {
       await page.getByTestId('memory-total').waitFor();
+      await kept(page, ({ tab }) => tab === 'memory');
       await page.evaluate(() => {
         const saved = JSON.parse(sessionStorage.getItem('harness-state') ?? '{}');
         saved.memory = { ...saved.memory, dtype: 'gguf:q9_z', devices: ['Voodoo 2'] };
