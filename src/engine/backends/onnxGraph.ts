@@ -137,3 +137,29 @@ export function encodeGraph(low: number, high: number, byColumn = false): Uint8A
     ],
   });
 }
+
+/**
+ * The encoder of integers whose zero points are none (half-quadratic refinement): codes = round(clamp(x * inverse + zero, low,
+ * high)), in float32 and half to even. Inputs and output as those of `encodeGraph` by row.
+ */
+export function refinedGraph(low: number, high: number): Uint8Array {
+  const parameter = { elementType: onnxFloat, shape: ['rows', 1] };
+  return writeOnnxModel({
+    name: 'encodeRefined',
+    inputs: [
+      { name: 'x', elementType: onnxFloat, shape: ['rows', 'columns'] },
+      { name: 'inverse', ...parameter },
+      { name: 'zero', ...parameter },
+    ],
+    outputs: [{ name: 'codes', elementType: onnxUint8, shape: ['rows', 'columns'] }],
+    constants: { magic: roundingMagic, low, high },
+    nodes: [
+      { operator: 'Mul', inputs: ['x', 'inverse'], output: 'scaled' },
+      { operator: 'Add', inputs: ['scaled', 'zero'], output: 'raised' },
+      { operator: 'Clip', inputs: ['raised', 'low', 'high'], output: 'clamped' },
+      { operator: 'Add', inputs: ['clamped', 'magic'], output: 'lifted' },
+      { operator: 'Sub', inputs: ['lifted', 'magic'], output: 'rounded' },
+      { operator: 'Cast', inputs: ['rounded'], output: 'codes', attributes: { to: onnxUint8 } },
+    ],
+  });
+}

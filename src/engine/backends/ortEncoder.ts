@@ -4,7 +4,7 @@ import { LoupeError } from '../../errors';
 import type { Kernels } from '../../kernels/kernels';
 import type { EncodeCall, Encoder } from '../worker/workerContext';
 import { levelGraph } from './levelGraphs';
-import { encodeGraph } from './onnxGraph';
+import { encodeGraph, refinedGraph } from './onnxGraph';
 
 export type OrtProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
 
@@ -39,7 +39,7 @@ export class OrtEncoder implements Encoder {
     const { kernels, ort } = this;
     const { rows, columns, strideBytes } = call;
     // What only graphs make comes with reciprocals that were looked at.
-    const isRows = !call.level && !call.byColumn;
+    const isRows = !call.level && !call.byColumn && !call.isRefined;
     if (isRows && kernels.f32(call.inverses, rows).some((inverse) => inverse > largestInverse)) {
       await this.kernelEncoder.encode(call);
       return;
@@ -70,11 +70,15 @@ export class OrtEncoder implements Encoder {
     codes?.dispose();
   }
 
-  private session({ low, high, byColumn, level }: EncodeCall): Promise<InferenceSession> {
-    const key = level ?? `${low} ${high}${byColumn ? ' by column' : ''}`;
+  private session({ low, high, byColumn, level, isRefined }: EncodeCall): Promise<InferenceSession> {
+    const key = level ?? `${low} ${high}${byColumn ? ' by column' : ''}${isRefined ? ' refined' : ''}`;
     let session = this.sessions.get(key);
     if (!session) {
-      const graph = level ? levelGraph(level) : encodeGraph(low, high, byColumn);
+      const graph = level
+        ? levelGraph(level)
+        : isRefined
+          ? refinedGraph(low, high)
+          : encodeGraph(low, high, byColumn);
       session = this.ort.InferenceSession.create(graph, {
         executionProviders: [this.provider],
         graphOptimizationLevel: 'all',

@@ -31,6 +31,8 @@ export interface EncodeCall {
   /** Inverses and zeros hold one a column; a graph's, as the next. */
   readonly byColumn?: boolean;
   readonly level?: LevelName;
+  /** Zero points are added before the rounding; a graph's, too. */
+  readonly isRefined?: boolean;
 }
 
 export interface WorkerContext {

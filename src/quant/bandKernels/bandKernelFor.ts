@@ -40,8 +40,7 @@ export function bandKernelFor(kernels: Kernels, setting: Setting): BandKernel | 
 
 /** Values as they are, and codes that follow from a scale alone. */
 function isKernelSetting({ choice }: Setting): boolean {
-  const { prune, output, clip } = choice;
-  return prune === undefined && output !== 'fake' && clip !== 'hqq';
+  return choice.prune === undefined && choice.output !== 'fake';
 }
 
 /** The parameters of groups by the kernels, for schemes that have such. */

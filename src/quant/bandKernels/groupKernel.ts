@@ -25,6 +25,8 @@ export type ElementCode =
       /** A pointer to float32, one for each group. */
       readonly zeros: number;
       readonly factor: number;
+      /** Zero points are no integers: x~ = (code - zero) * scale of codes that are rounded after the zero point was added. */
+      readonly isRefined?: boolean | undefined;
     }
   /** The nearest of a list; x~ = level * scale. */
   | { readonly kind: 'level'; readonly name: LevelName };
@@ -65,6 +67,12 @@ export function groupKernel(kernels: Kernels, prepare: PrepareBand): BandKernel 
  * E5M2's smallest number, 2^-17. Bands with larger ones, which hold values below 2^-96 only, are left to the kernels.
  */
 const largestInverses = { integer: 2 ** 115, level: 2 ** 105 } as const;
+/** Below 2^-26 a product is lost in the sum with a zero point of a half and more, where alone it could decide. */
+const largestRefinedInverse = 2 ** 100;
+
+function largestInverse(code: ElementCode): number {
+  return code.kind === 'integer' && code.isRefined ? largestRefinedInverse : largestInverses[code.kind];
+}
 
 /** The same with codes made by `encodeRows` over a matrix whose rows are the groups. */
 export function groupGraphKernel(
@@ -81,7 +89,7 @@ export function groupGraphKernel(
     const matrix = asMatrix(kernels, band, prepared);
     const count = byColumn ? columns : step === 0 ? 1 : matrix.rows;
     const inverses = prepared.inverses();
-    if (kernels.f32(inverses, count).some((inverse) => inverse > largestInverses[code.kind])) {
+    if (kernels.f32(inverses, count).some((inverse) => inverse > largestInverse(code))) {
       prepared.encode(codes);
       return { codes, chunks };
     }
@@ -101,7 +109,7 @@ export function groupGraphKernel(
       low: code.kind === 'integer' ? code.low : 0,
       high: code.kind === 'integer' ? code.high : 0,
       ...(byColumn ? { byColumn } : {}),
-      ...(code.kind === 'level' ? { level: code.name } : {}),
+      ...(code.kind === 'level' ? { level: code.name } : code.isRefined ? { isRefined: true } : {}),
     });
     if (!matrix.isBand)
       copyRows(kernels.u8(made, matrix.rows * matrix.columns), kernels.u8(codes, band.count), prepared);
@@ -178,7 +186,7 @@ function dequantize(
     forEachRun(count, columns, byColumn ? 1 : width, (start, end, run) => {
       const group = byColumn ? run % columns : step === 0 ? 0 : run;
       for (let i = start; i < end; i++)
-        values[i] = Math.fround((codes[i]! - zero[group]!) * scale[group]!) * code.factor;
+        values[i] = Math.fround(Math.fround(codes[i]! - zero[group]!) * scale[group]!) * code.factor;
     });
     return;
   }

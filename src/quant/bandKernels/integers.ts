@@ -128,7 +128,7 @@ function integerSteps(kernels: Kernels, code: LinearCode, setting: Setting): Int
   };
 }
 
-/** See src/quant/schemes/linearInteger.ts. Refined zero points are no integers: such codes are not for graphs. */
+/** See src/quant/schemes/linearInteger.ts. */
 export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Setting): PrepareBand {
   const { columns, choice } = setting;
   const { low, high } = code;
@@ -149,7 +149,7 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
       step,
       byColumn,
       inverses: () => inverses,
-      code: { kind: 'integer', low, high, zeros, factor: 1 },
+      code: { kind: 'integer', low, high, zeros, factor: 1, isRefined: choice.clip === 'hqq' },
       encode(codes) {
         if (choice.clip === 'hqq')
           quant.encodeRefined(x, codes, y, rows, columns, width, scales, inverses, zeros, high);

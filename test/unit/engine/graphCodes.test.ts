@@ -61,12 +61,20 @@ const granularities = (scheme: (typeof schemes)[number]): SchemeChoice[] =>
     return usual.map((blockSize) => ({ ...base, blockSize }));
   });
 
+/** Zero points of half-quadratic splitting are for rows and blocks of asymmetric integers. */
+const hasRefined = ({ scheme, granularity }: SchemeChoice): boolean =>
+  scheme.endsWith('-zeropoint') && (granularity === 'row' || granularity === 'block');
+
 const choices = schemes
   .filter(({ family }) => family !== 'pruning')
   .flatMap(granularities)
-  .flatMap((choice) => [choice, ...(choice.scheme === 'nf4' ? [{ ...choice, doubleQuant: true }] : [])])
+  .flatMap((choice): SchemeChoice[] => [
+    choice,
+    ...(choice.scheme === 'nf4' ? [{ ...choice, doubleQuant: true }] : []),
+    ...(hasRefined(choice) ? [{ ...choice, clip: 'hqq' as const }] : []),
+  ])
   .filter((choice) => runsAsGraph(settingFor(choice, 'F32', shapes[0])));
-/** Half-quadratic zero points and casts are not among them. */
+/** Casts are not among them. */
 const jobs = choices.flatMap((choice): GraphJob[] =>
   [...shapes, { ...shapes[0], tiny: true }].map(({ tiny = false, ...shape }: Shape) => ({
     ...{ choice, ...shape, tiny },
@@ -130,6 +138,7 @@ describe('codes that a graph makes are those of the kernels and of the plain cod
     ])
       expect(names).toContain(name);
     for (const name of ['nvfp4', 'ternary', 'bnb-int8']) expect(names).toContain(name);
+    expect(choices.some(({ clip }) => clip === 'hqq')).toBe(true);
   });
 
   it("on ONNX Runtime's CPU provider", async () => {
