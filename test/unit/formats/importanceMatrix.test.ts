@@ -66,7 +66,7 @@ describe('a matrix in a .dat file', () => {
     ['a name without end', Buffer.concat([integer(1), integer(2 ** 31 - 1)]), 'a name of 2147483647 bytes'],
     ['a negative length', Buffer.concat([integer(1), integer(-1)]), 'a name of -1 bytes'],
     ['more values than bytes', old(1, [1]).subarray(0, -4), 'the values of'],
-    ['a billion entries', Buffer.concat([integer(2 ** 30), Buffer.alloc(64)]), 'values'],
+    ['a billion entries', Buffer.concat([integer(2 ** 30), Buffer.alloc(64)]), 'more entries than any model'],
     ['values that are no numbers', old(1, [Number.NaN]), 'no numbers'],
   ])('is refused with %s', async (_, bytes, message) => {
     await expect(read(bytes)).rejects.toThrow(message);
