@@ -38,7 +38,7 @@ describe('the packed extension in VS Code', () => {
   it('lists its commands in the palette', async () => {
     const page = await vscode.open();
     await page.keyboard.press('F1');
-    await quickInput(page).locator('input').first().fill('>Tensor Loupe: ');
+    await quickInput(page).locator('input').first().fill('>Tensor Loupe: Quantize');
     await quickRows(page).filter({ hasText: 'Tensor Loupe: Quantize Checkpoint...' }).first().waitFor();
     await page.close();
   });
