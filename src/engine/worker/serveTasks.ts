@@ -1,5 +1,6 @@
 /** The loop of a worker thread: one task after the other, from the memory's start each. */
 import { readFileSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { LoupeError } from '../../errors';
 import { Kernels } from '../../kernels/kernels';
@@ -52,6 +53,7 @@ export function serveTasks(kernels: Kernels, encoder: Encoder): void {
   const reader = new SegmentReader(kernels, files);
   const port = parentPort;
   if (!port) throw new Error('serveTasks runs in a worker thread');
+  let givesWay = false;
   let last: Promise<void> = Promise.resolve();
   port.on('message', (request: TaskRequest) => {
     last = last.then(() => answer(request));
@@ -68,6 +70,10 @@ export function serveTasks(kernels: Kernels, encoder: Encoder): void {
       },
     };
     let reply: TaskReply;
+    if (!givesWay && task.kind !== 'warm') {
+      givesWay = true;
+      giveWay();
+    }
     try {
       kernels.reset();
       context.checkCancelled();
@@ -76,6 +82,19 @@ export function serveTasks(kernels: Kernels, encoder: Encoder): void {
       reply = { id, error: LoupeError.from(thrown).toJSON() };
     }
     port?.postMessage(reply, 'result' in reply ? ownedBuffers(reply.result) : []);
+  }
+}
+
+/**
+ * Threads that compute give way to the one that reads ahead, which otherwise waits for a turn while the disk stands still, to the one
+ * that hands out work, and to the editor. Only Linux has priorities of single threads: elsewhere this would be the whole process's.
+ */
+function giveWay(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(Math.min(constants.priority.PRIORITY_LOW, getPriority() + 5));
+  } catch {
+    // A system that does not let it: then all are equal.
   }
 }
 
