@@ -19,6 +19,8 @@ export class SchemeBytesCard {
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** Row that it is shown for, or will be. */
   private entry: number | undefined;
+  /** A key has asked for it: a pointer that moves, or under which rows move, no longer decides. */
+  private isAsked = false;
 
   constructor(
     private readonly session: CheckpointSession,
@@ -39,6 +41,7 @@ export class SchemeBytesCard {
 
   /** The pointer has moved on a row: `x` from the left of the window. */
   rest(entry: number, row: Element, x: number): void {
+    if (this.isAsked) return;
     clearTimeout(this.timer);
     if (entry === this.entry && this.isShown) return;
     this.entry = entry;
@@ -47,6 +50,7 @@ export class SchemeBytesCard {
 
   /** The pointer is on no row. */
   leave(): void {
+    if (this.isAsked) return;
     clearTimeout(this.timer);
     if (this.isShown) this.timer = setTimeout(() => this.hide(), leaveMs);
     else this.entry = undefined;
@@ -63,7 +67,9 @@ export class SchemeBytesCard {
   async tell(entry: number, row: Element): Promise<void> {
     clearTimeout(this.timer);
     this.entry = entry;
+    this.isAsked = true;
     const told = await this.show(entry, row, row.getBoundingClientRect().left + 40);
+    this.isAsked = false;
     if (told) this.announce(schemeBytesSentence(this.nameOf(entry), told));
   }
 
