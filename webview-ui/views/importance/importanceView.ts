@@ -19,7 +19,7 @@ import {
 import { buildModuleMap, type MapRow, type ModuleMap } from '../../state/moduleMap';
 import { type MapStatistic, rangeOf } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
-import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
+import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
 import type { MapSubject } from '../outliers/cellWords';
 import type { MapEvents } from '../outliers/outlierMap';
 import '../outliers/outlierMap';
@@ -304,7 +304,9 @@ export class ImportanceView {
   }
 
   private toggle(row: MapRow): void {
-    this.patch({ open: toggled(this.page.state.importance.open, row.key) });
+    const { open } = this.page.state.importance;
+    this.patch({ open: toggled(open, row.key) });
+    this.page.announce(toggledWords(row, open.includes(row.key)));
   }
 
   private readonly mapEvents: MapEvents = {

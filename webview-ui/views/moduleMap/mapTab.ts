@@ -1,6 +1,7 @@
 /** What the tabs with a map do alike: the split with the details beside, open rows, and where the focus goes. */
 import { html, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
+import { formatInteger } from '../../state/format';
 import type { PageContext } from '../pageContext';
 import '../splitPane';
 
@@ -21,6 +22,15 @@ export class OpenKeys {
 /** The keys with one more, or without it. */
 export function toggled(open: readonly string[], key: string): readonly string[] {
   return open.includes(key) ? open.filter((other) => other !== key) : [...open, key];
+}
+
+/** What a screen reader hears of a row that was opened or closed. */
+export function toggledWords(
+  row: { readonly label: string; readonly children: readonly unknown[] },
+  wasOpen: boolean,
+): string {
+  const rows = `${formatInteger(row.children.length)} ${row.children.length === 1 ? 'row' : 'rows'}`;
+  return `${row.label} ${wasOpen ? 'closed' : `opened to ${rows}`}.`;
 }
 
 /** Moves the focus to what is not rendered yet. */

@@ -20,7 +20,7 @@ import type { CheckpointSession } from '../../state/session';
 import type { OutliersState } from '../../state/viewState';
 import { analysisProgress } from '../analysisProgress';
 import { tensorDetails } from '../detailsView';
-import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
+import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
 import { SelectedTensor } from '../selectedTensor';
 import type { MapEvents } from './outlierMap';
@@ -246,10 +246,8 @@ export class OutliersView {
 
   private toggle(row: MapRow): void {
     const { open } = this.page.state.outliers;
-    const isOpen = open.includes(row.key);
     this.patch({ open: toggled(open, row.key) });
-    const rows = `${formatInteger(row.children.length)} ${row.children.length === 1 ? 'row' : 'rows'}`;
-    this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${rows}`}.`);
+    this.page.announce(toggledWords(row, open.includes(row.key)));
   }
 
   private readonly mapEvents: MapEvents = {

@@ -13,7 +13,7 @@ import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics
 import type { SensitivityRow } from '../../state/sensitivityRows';
 import { mostSavedCells, type SensitivityState } from '../../state/sensitivityState';
 import type { CheckpointSession } from '../../state/session';
-import { focusOnceShown, mapTab, OpenKeys, toggled } from '../moduleMap/mapTab';
+import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
 import { cellDetails, cellSubject } from './cellDetails';
 import { recipeBar } from './recipeBar';
@@ -350,10 +350,8 @@ export class SensitivityView {
 
   private toggle(row: SensitivityRow): void {
     const { open } = this.state;
-    const isOpen = open.includes(row.key);
     this.patch({ open: toggled(open, row.key) });
-    const count = formatInteger(row.children.length);
-    this.page.announce(`${row.label} ${isOpen ? 'closed' : `opened to ${count} rows`}.`);
+    this.page.announce(toggledWords(row, open.includes(row.key)));
   }
 
   /** Shows the map or the table, and goes there with the focus. */
