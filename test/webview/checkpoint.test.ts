@@ -1,7 +1,7 @@
 /** The checkpoint page in a real browser: filter, sort, fold, keyboard, selection, analysis, saved state, failures. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { madeUpModel } from '../../webview-ui/dev/models';
+import { madeUpModel } from '../../webview-ui/dev/models/madeUpModel';
 import { plainStats } from '../../webview-ui/dev/plainStats';
 import {
   bundleHarness,

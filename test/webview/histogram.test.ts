@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { madeUpModel } from '../../webview-ui/dev/models';
+import { madeUpModel } from '../../webview-ui/dev/models/madeUpModel';
 import { repositoryRoot } from './checkpointHarness';
 import { executable, pagesForTests } from './testPages';
 

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { madeUpImportance } from '../../webview-ui/dev/importanceModel';
+import { madeUpImportance } from '../../webview-ui/dev/models/importanceModel';
 import { repositoryRoot } from './checkpointHarness';
 import { actionsOf, executable, pagesForTests } from './testPages';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Recipe } from '../../src/protocol/sensitivityPageApi';
-import { madeUpModel } from '../../webview-ui/dev/models';
+import { madeUpModel } from '../../webview-ui/dev/models/madeUpModel';
 import { plainDequantized, plainOffers } from '../../webview-ui/dev/plainSensitivity';
 import { repositoryRoot } from './checkpointHarness';
 import { actionsOf, executable, pagesForTests } from './testPages';

@@ -7,17 +7,11 @@ import type { MemoryChoices, MemoryEstimate } from '../../src/protocol/memoryApi
 import { LoupeError, Rpc, type RpcMessage, type SerializedError } from '../../src/protocol/rpc';
 import type { SchemeOffer } from '../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
-import { importanceModel, madeUpImportance } from './importanceModel';
-import {
-  brokenModel,
-  emptyModel,
-  fileModel,
-  graphModel,
-  type HarnessModel,
-  largeModel,
-  madeUpModel,
-  packedModel,
-} from './models';
+import { fileModel } from './models/fileModel';
+import { emptyModel, graphModel, packedModel } from './models/formatModels';
+import type { HarnessModel } from './models/harnessModel';
+import { importanceModel, madeUpImportance } from './models/importanceModel';
+import { brokenModel, largeModel, madeUpModel } from './models/madeUpModel';
 import { type PlainTensor, plainCell, plainErrorTile, plainOffers, plainPlan } from './plainSensitivity';
 import { plainDistribution, plainStats, plainTile } from './plainStats';
 

@@ -5,7 +5,8 @@ import {
   tensorListFormat,
   tensorListText,
 } from '../../../src/commands/tensorListText';
-import { madeUpModel, toColumns } from '../../../webview-ui/dev/models';
+import { toColumns } from '../../../webview-ui/dev/models/harnessModel';
+import { madeUpModel } from '../../../webview-ui/dev/models/madeUpModel';
 
 const { catalogue } = madeUpModel(1);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Catalogue, MetadataEntry } from '../../../src/protocol/engineApi';
-import { emptyModel } from '../../../webview-ui/dev/models';
+import { emptyModel } from '../../../webview-ui/dev/models/formatModels';
 import { tokenizerSummary } from '../../../webview-ui/state/tokenizer';
 
 const base = emptyModel().catalogue;

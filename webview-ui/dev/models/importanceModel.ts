@@ -3,8 +3,8 @@ import type {
   ImportanceStatistics,
   LayerImportance,
   WeightImportance,
-} from '../../src/protocol/importanceApi';
-import { type HarnessModel, toColumns } from './models';
+} from '../../../src/protocol/importanceApi';
+import { type HarnessModel, toColumns } from './harnessModel';
 
 const parts = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'];
 const layerCount = 8;
