@@ -18,8 +18,8 @@ import { shapeOf } from '../state/tableModel';
 import { copyIcon } from './icons';
 import './channelView';
 import { figuresView, largestView } from './figuresView';
-import type { DistributionSource, HistogramOverlay } from './histogramView';
-import './histogramView';
+import type { DistributionSource, HistogramOverlay } from './histogram/histogramSource';
+import './histogram/histogramView';
 import './pictureView';
 import './schemeBytes/schemeBytesSection';
 

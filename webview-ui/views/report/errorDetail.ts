@@ -4,7 +4,7 @@ import type { ErrorDetail, PlacedError } from '../../../src/protocol/engineApi';
 import { binAt, binEdge } from '../../draw/histogramData';
 import { HistogramPlot } from '../../draw/histogramPlot';
 import { ProfilePlot } from '../../draw/profilePlot';
-import { binWords } from '../histogramParts';
+import { binWords } from '../histogram/histogramParts';
 import { count, figure } from './figures';
 import { peakOf, standsOut } from './remark';
 

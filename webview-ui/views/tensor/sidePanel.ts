@@ -3,8 +3,8 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { TensorStats } from '../../../src/protocol/engineApi';
 import { atOfFlat } from '../../../src/protocol/tensorIndex';
 import { formatDecimal, formatInteger, formatNumber } from '../../state/format';
-import '../histogramView';
-import type { DistributionSource, HistogramOverlay } from '../histogramView';
+import type { DistributionSource, HistogramOverlay } from '../histogram/histogramSource';
+import '../histogram/histogramView';
 
 export type StatsState =
   | { readonly kind: 'reading' }

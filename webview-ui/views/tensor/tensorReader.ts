@@ -9,7 +9,7 @@ import type {
 import type { ViewSettings } from '../../../src/protocol/webviewApi';
 import { MagnitudeRanks, nestedBins, nestedRanges, nesting } from '../../state/magnitudeRanks';
 import { type MatrixPlace, sliceSize } from '../../state/matrixPlace';
-import type { DistributionSource, HistogramOverlay } from '../histogramView';
+import type { DistributionSource, HistogramOverlay } from '../histogram/histogramSource';
 import type { ElementState } from './elementView';
 import type { MatrixProfile } from './matrixDrawing';
 import type { MatrixSource } from './matrixScene';

@@ -1,6 +1,6 @@
 /** Where a histogram gets its counts from. */
-import type { DisplayHistogram } from '../../src/protocol/engineApi';
-import type { ValueRange } from '../draw/histogramZoom';
+import type { DisplayHistogram } from '../../../src/protocol/engineApi';
+import type { ValueRange } from '../../draw/histogramZoom';
 
 export interface DistributionRequest {
   readonly bins: number;

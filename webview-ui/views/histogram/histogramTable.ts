@@ -1,8 +1,8 @@
 /** The bins of a histogram as a table, empty ones at the ends and between left out. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { DisplayHistogram } from '../../src/protocol/engineApi';
-import { expectedCount, type NormalCurve, readBin } from '../draw/histogramData';
-import { formatInteger, formatNumber, formatShare } from '../state/format';
+import type { DisplayHistogram } from '../../../src/protocol/engineApi';
+import { expectedCount, type NormalCurve, readBin } from '../../draw/histogramData';
+import { formatInteger, formatNumber, formatShare } from '../../state/format';
 
 /** `count`: values of the tensor, of which a bin's share is told. */
 export function histogramTable(

@@ -1,11 +1,11 @@
 /** What stands around a histogram: its buttons, the legend of two tensors, and the values beyond k sigma. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { DisplayHistogram, TensorStats } from '../../src/protocol/engineApi';
-import { expectedCount, type NormalCurve, readBin, type ValueMark } from '../draw/histogramData';
-import { normalTail } from '../draw/normalTail';
-import { formatInteger, formatNumber, formatShare } from '../state/format';
+import type { DisplayHistogram, TensorStats } from '../../../src/protocol/engineApi';
+import { expectedCount, type NormalCurve, readBin, type ValueMark } from '../../draw/histogramData';
+import { normalTail } from '../../draw/normalTail';
+import { formatInteger, formatNumber, formatShare } from '../../state/format';
+import { closeIcon } from '../icons';
 import type { Distribution } from './histogramSource';
-import { closeIcon } from './icons';
 
 export interface HistogramSwitches {
   readonly isLog: boolean;
