@@ -5,11 +5,9 @@ import type { EngineContract, GgufOptions, GgufTensorError, QuantizeRequest } fr
 import { encodingFor } from '../quant/encoding';
 import { matchingSteps } from '../quant/gguf/tensorTypes';
 import { compilePattern } from '../quant/namePattern';
-import type { Setting } from '../quant/scheme';
 import { divergenceBins } from '../quant/valueDivergence';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
-import type { Block } from './matrix';
 import { measureSample, measureWhole } from './measureTensor';
 import { planGguf } from './quantize/gguf/ggufPlan';
 import type { PlannedTensor } from './quantize/plannedShard';
@@ -131,7 +129,7 @@ async function measure(
     sampleValues === undefined
       ? undefined
       : sampleBands(source.name, source, sampleValues, bandNeeds(encoding, source.columns, 1));
-  const own = { setting: bands ? settingOfSample(setting, bands) : setting, encoding };
+  const own = { setting, encoding };
   const [outcome] = bands
     ? await measureSample(engine, source, [own], { bands, bins: noBins }, signal)
     : await measureWhole(engine, source, [own], noBins, signal);
@@ -139,17 +137,4 @@ async function measure(
   const { sums, values } = outcome!;
   const count = Math.max(1, values);
   return { error: sums.squaredError / count, signal: sums.squaredX / count, isSampled: bands !== undefined };
-}
-
-/** A sample's rows stand below each other. Of a stack of experts each band is given the importance of the expert that it begins in. */
-function settingOfSample(setting: Setting, bands: readonly Block[]): Setting {
-  const { importance, rows, columns } = setting;
-  if (!importance || importance.length === columns) return setting;
-  const parts = importance.length / columns;
-  const each = new Float32Array(bands.length * columns);
-  for (const [i, { row }] of bands.entries()) {
-    const part = Math.floor((row * parts) / rows);
-    each.set(importance.subarray(part * columns, (part + 1) * columns), i * columns);
-  }
-  return { ...setting, importance: each };
 }

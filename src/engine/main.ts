@@ -23,6 +23,7 @@ import type { Engine } from './jobs';
 import { memoryChoices } from './memory/memoryDevices';
 import { memoryJob } from './memory/memoryJob';
 import { metadataSliceJob } from './metadataSliceJob';
+import { modelImportance } from './modelImportance';
 import { deletionPlan } from './models/deletionPlan';
 import { duplicateModels } from './models/duplicateModels';
 import { listModels } from './models/listModels';
@@ -116,6 +117,8 @@ const handlers: Handlers<EngineContract> = {
     compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),
   sensitivity: async (params, context) =>
     sensitivityJob(engine, await cache.get(params.path, params.generation), params, context),
+  importanceCover: async ({ path, generation, imatrix }) =>
+    (await modelImportance(await cache.get(path, generation), imatrix)).cover,
   errorTile: async (params, context) => errorTileJob(engine, await cache.get(params.path), params, context),
   errorDetail: async (params, context) =>
     errorDetailJob(engine, await cache.get(params.path), params, context),

@@ -1,7 +1,9 @@
 /** What several choices cost one tensor: sums of their errors over a sample of it, or over all of it. */
 import { LoupeError, type SerializedError } from '../errors';
+import type { Checkpoint } from '../formats/checkpoint';
 import { ratioInterval } from '../quant/ratioInterval';
 import { type Encoding, type Setting, storedBytes } from '../quant/scheme';
+import { importanceOf } from '../quant/schemes/ggml/ggmlScheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
 import { type DivergenceBins, divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import { surveyTensor } from './encodeTensor';
@@ -46,7 +48,7 @@ export async function measureSample(
   sample: Sample,
   signal: AbortSignal,
 ): Promise<Outcomes> {
-  const settings = members.map(({ setting }) => setting);
+  const settings = members.map(({ setting }) => settingOfSample(setting, sample.bands));
   const outcomes = await pool.run({ kind: 'sensitivitySample', source, settings, ...sample }, { signal });
   const of = source.rows * source.columns;
   return outcomes.map((outcome, i) => {
@@ -70,20 +72,21 @@ export async function measureSample(
   });
 }
 
-/** As `measureSample` over every value. */
+/** As `measureSample` over every value; what joined weights share is taken from their `checkpoint`. */
 export async function measureWhole(
   { pool }: Engine,
   source: TensorSource,
   members: readonly MeasuredChoice[],
   bins: DivergenceBins,
   signal: AbortSignal,
+  checkpoint?: Checkpoint,
 ): Promise<Outcomes> {
   const errors: (SerializedError | undefined)[] = members.map(() => undefined);
   const surveyed = await Promise.all(
     members.map(async ({ setting, encoding }, i) => {
       if (encoding.surveys.length === 0) return [];
       try {
-        return await surveyTensor(pool, source, setting, { signal });
+        return await surveyTensor(pool, checkpoint, source, setting, { signal });
       } catch (thrown) {
         const error = LoupeError.from(thrown);
         if (!failsAlone(error)) throw error;
@@ -133,4 +136,14 @@ function add(target: Float64Array, from: Float64Array): void {
 function guessNote({ choice }: Setting): string {
   const size = choice.scheme === 'llm-int8' ? ' and so is the size' : '';
   return `What the scheme takes from the whole tensor is taken from the sample${size}.`;
+}
+
+/** A sample's rows stand below each other. Of a stack of experts each row is given the importance of its own expert. */
+function settingOfSample(setting: Setting, bands: readonly Block[]): Setting {
+  const { importance, columns } = setting;
+  if (!importance || importance.length === columns) return setting;
+  const rows = bands.flatMap(({ row, rows: count }) => Array.from({ length: count }, (_, i) => row + i));
+  const each = new Float32Array(rows.length * columns);
+  for (const [i, row] of rows.entries()) each.set(importanceOf(setting, row)!, i * columns);
+  return { ...setting, importance: each };
 }

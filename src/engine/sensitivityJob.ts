@@ -12,11 +12,20 @@ import type { Engine, JobContext } from './jobs';
 import { knownExtremes } from './knownExtremes';
 import type { Block } from './matrix';
 import { binsOf, type MeasuredChoice, measureSample, measureWhole } from './measureTensor';
+import { type ModelImportance, modelImportance, weighedSetting } from './modelImportance';
 import { decisionFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { settingOf } from './quantizeTensor';
 import { bandNeeds, sampleBands } from './sampleBands';
-import { type CellFigures, choiceKey, KnownCells, leftCell, measuredCell, totalOf } from './sensitivityCells';
+import {
+  type CellFigures,
+  choiceKey,
+  KnownCells,
+  leftCell,
+  type Measured,
+  measuredCell,
+  totalOf,
+} from './sensitivityCells';
 import { tensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 
@@ -31,14 +40,15 @@ export async function sensitivityJob(
   params: Params,
   { signal, progress }: JobContext<SensitivityMethod['progress']>,
 ): Promise<SensitivityMethod['result']> {
-  const { tensors, pure = false, sampleValues } = params;
+  const { tensors, pure = false, sampleValues, imatrix } = params;
   if (sampleValues !== undefined && !(sampleValues >= 1))
     throw new LoupeError('usage', 'A sample has at least one value of a tensor.');
   for (const choice of params.choices) resolveChoice(choice);
   const choices: SchemeChoice[] = [];
   for (const choice of params.choices)
     choices.push(await withLayers(engine, opened, choice, pure, { signal }));
-  const comparison = new Comparison(engine, opened, choices, pure, sampleValues, signal);
+  const importance = imatrix === undefined ? undefined : await modelImportance(opened, imatrix);
+  const comparison = new Comparison(engine, opened, { choices, pure, sampleValues, importance }, signal);
   const all: CellFigures[][] = [];
   let fresh: SensitivityCell[] = [];
   let done = 0;
@@ -83,8 +93,17 @@ interface Pending extends MeasuredChoice {
   /** Place among the choices. */
   readonly place: number;
   readonly key: string;
+  /** Why errors are not weighed, where they could be. */
+  readonly note: string | undefined;
   /** Undefined: the whole tensor is read. */
   readonly bands: readonly Block[] | undefined;
+}
+
+interface Asked {
+  readonly choices: readonly SchemeChoice[];
+  readonly pure: boolean;
+  readonly sampleValues: number | undefined;
+  readonly importance: ModelImportance | undefined;
 }
 
 class Comparison {
@@ -95,28 +114,29 @@ class Comparison {
   constructor(
     private readonly engine: Engine,
     private readonly opened: OpenedCheckpoint,
-    private readonly choices: readonly SchemeChoice[],
-    private readonly pure: boolean,
-    private readonly sampleValues: number | undefined,
+    private readonly asked: Asked,
     private readonly signal: AbortSignal,
   ) {
     this.known = new KnownCells(opened);
-    this.sizes = choices.map(() => new Map());
+    this.sizes = asked.choices.map(() => new Map());
   }
 
   /** What a tensor takes under a choice, from its shape alone. */
   bytesOf(index: number, place: number): number {
     const { checkpoint } = this.opened;
+    const { choices, pure, importance } = this.asked;
     const tensor = this.opened.tensor(index);
-    const choice = this.choices[place]!;
-    if (!decisionFor(checkpoint, tensor, this.pure, choice).quantize) return tensor.bytes;
+    const choice = choices[place]!;
+    if (!decisionFor(checkpoint, tensor, pure, choice).quantize) return tensor.bytes;
     if (typeof tensorSource(checkpoint, tensor) === 'string') return tensor.bytes;
     const source = encodedSource(this.opened, index);
-    const key = `${source.dtype} ${source.rows} ${source.columns}`;
+    const isWeighed = importance?.of(index).values !== undefined;
+    const key = `${source.dtype} ${source.rows} ${source.columns} ${isWeighed}`;
     let bytes = this.sizes[place]!.get(key);
     if (bytes === undefined) {
       try {
-        bytes = storedBytes(encodingFor(settingOf(choice, source)).pieces());
+        const { setting } = weighedSetting(settingOf(choice, source), importance, index);
+        bytes = storedBytes(encodingFor(setting).pieces());
       } catch (thrown) {
         if (!failsAlone(LoupeError.from(thrown))) throw thrown;
         bytes = tensor.bytes;
@@ -130,10 +150,11 @@ class Comparison {
   async row(index: number): Promise<CellFigures[]> {
     const { opened } = this;
     const tensor = opened.tensor(index);
-    const row = new Array<CellFigures>(this.choices.length);
+    const { choices, pure } = this.asked;
+    const row = new Array<CellFigures>(choices.length);
     const pending: Pending[] = [];
-    for (const [place, choice] of this.choices.entries()) {
-      const decision = decisionFor(opened.checkpoint, tensor, this.pure, choice);
+    for (const [place, choice] of choices.entries()) {
+      const decision = decisionFor(opened.checkpoint, tensor, pure, choice);
       if (!decision.quantize) {
         row[place] = leftCell(index, tensor, 'kept', decision.reason);
         continue;
@@ -154,13 +175,13 @@ class Comparison {
     for (const { bands, members } of grouped(pending)) {
       const measured = bands
         ? await measureSample(this.engine, source, members, { bands, bins, extremes }, this.signal)
-        : await measureWhole(this.engine, source, members, bins, this.signal);
-      for (const [i, { place, key }] of members.entries()) {
+        : await measureWhole(this.engine, source, members, bins, this.signal, this.opened.checkpoint);
+      for (const [i, { place, key, note }] of members.entries()) {
         const outcome = measured[i]!;
         const cell =
           'code' in outcome
             ? this.failed(index, LoupeError.fromJSON(outcome))
-            : measuredCell(index, tensor, outcome);
+            : measuredCell(index, tensor, withNote(outcome, note));
         row[place] = cell;
         this.known.put(key, cell);
       }
@@ -171,9 +192,9 @@ class Comparison {
   /** Throws what fails alone where scheme and tensor do not fit, or values cannot be read. */
   private pendingOf(index: number, place: number, choice: SchemeChoice): Pending {
     const source = encodedSource(this.opened, index);
-    const setting = settingOf(choice, source);
+    const { sampleValues, importance } = this.asked;
+    const { setting, note } = weighedSetting(settingOf(choice, source), importance, index);
     const encoding = encodingFor(setting);
-    const { sampleValues } = this;
     const headRows = setting.choice.prune === 'heads' ? (setting.choice.headSize ?? 1) : 1;
     // The usual scales of a graph's weights run across rows: those of a sample would be too small by decibels.
     const isWhole = sampleValues === undefined || (setting.graph && encoding.surveys.length > 0);
@@ -181,7 +202,10 @@ class Comparison {
       ? undefined
       : sampleBands(source.name, source, sampleValues, bandNeeds(encoding, source.columns, headRows));
     const how = bands ? `${sampleValues} ${knownExtremes(this.opened, index) !== undefined}` : 'exact';
-    return { place, key: `${index} ${how} ${choiceKey(choice)}`, setting, encoding, bands };
+    const weights = setting.importance && importance?.of(index);
+    const weighing = weights?.values ? ` by ${weights.stamp}` : (note ?? '');
+    const key = `${index} ${how} ${choiceKey(choice)}${weighing}`;
+    return { place, key, setting, encoding, bands, note };
   }
 
   private failed(index: number, error: LoupeError): CellFigures {
@@ -189,6 +213,9 @@ class Comparison {
     return leftCell(index, this.opened.tensor(index), 'failed', error.message);
   }
 }
+
+const withNote = (measured: Measured, note: string | undefined): Measured =>
+  note === undefined ? measured : { ...measured, note: [measured.note, note].filter(Boolean).join(' ') };
 
 /** Choices that look at the same rows, which are then read once for all of them. */
 function grouped(

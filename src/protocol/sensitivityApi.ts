@@ -74,7 +74,35 @@ export interface SensitivityProgress {
   readonly cells: readonly SensitivityCell[];
 }
 
+/** What an importance matrix says of a model. */
+export interface ImportanceCover {
+  /** Absolute path. */
+  readonly file: string;
+  /** Of the file, in hexadecimal. */
+  readonly sha256: string;
+  /** Names of the texts that it was made from. */
+  readonly datasets: readonly string[];
+  /** Pieces of text; 0 where the file does not tell. */
+  readonly chunks: number;
+  /** Entries of the matrix, and how many of them no tensor of the model has. */
+  readonly entries: number;
+  readonly unused: number;
+  /** Tensors of two or more dimensions that it weighs, and the names of those that it does not. */
+  readonly weighed: number;
+  readonly unweighed: readonly string[];
+}
+
 export type SensitivityContract = {
+  /** What an importance matrix says of a model. Throws as `sensitivity` does for the matrix. */
+  importanceCover: {
+    params: {
+      path: string;
+      generation?: string | undefined;
+      /** Absolute path. */
+      imatrix: string;
+    };
+    result: ImportanceCover;
+  };
   /**
    * Size and error of tensors under several choices. Answers are the same whatever the number of workers; those given once
    * are kept for a while, so that asking again with one choice more computes that choice alone.
@@ -93,6 +121,12 @@ export type SensitivityContract = {
       sampleValues?: number | undefined;
       /** Also quantize the output head. */
       pure?: boolean | undefined;
+      /**
+       * Absolute path of an importance matrix, of either form, that ggml's types weigh errors by, as quantizing to GGUF does. A type
+       * that is garbage without fails on tensors that it lacks; others are not weighed there, and the cell's note says so. Throws
+       * `malformed` or `refused`, naming file, entry and byte, for one that is none, or is that of another model.
+       */
+      imatrix?: string | undefined;
     };
     /** Cells tensor by tensor in the order asked for, choices in their order within; totals by choice. */
     result: { cells: readonly SensitivityCell[]; totals: readonly SensitivityTotal[] };

@@ -1,5 +1,5 @@
 /** Which of our schemes writes which type of ggml. */
-import { blockTypes } from '../schemes/ggml/blockTypes';
+import { blockTypeNamed, blockTypes } from '../schemes/ggml/blockTypes';
 import type { SchemeName } from '../types';
 import { type GgufFileType, ggufFileTypes } from './fileTypes';
 
@@ -18,6 +18,13 @@ export const schemeOfType = (type: string): SchemeName | undefined => byType.get
 export const writableFileTypes: readonly GgufFileType[] = ggufFileTypes.filter(({ type }) =>
   byType.has(type),
 );
+
+/** ggml ignores an importance matrix for these (ggml-quants.c: quantize_q8_0, quantize_tq1_0, quantize_tq2_0, quantize_mxfp4). */
+const unweighed: ReadonlySet<SchemeName> = new Set(['q8_0', 'tq1_0', 'tq2_0', 'mxfp4-ggml']);
+
+/** Whether a scheme weighs errors by an importance matrix. */
+export const takesImportance = (scheme: SchemeName): boolean =>
+  blockTypeNamed(scheme) !== undefined && !unweighed.has(scheme);
 
 /** The type that a scheme writes into a GGUF file; undefined for schemes that GGUF has no type for. */
 export const typeOfScheme = (scheme: string): string | undefined => byScheme.get(scheme);
