@@ -5,11 +5,12 @@ import { Rpc, type RpcMessage } from '../src/protocol/rpc';
 import type { TensorHostContract, TensorPageContract } from '../src/protocol/tensorViewApi';
 import './tensor.css';
 import { TensorPage } from './views/tensor/tensorPage';
+import { ViewMemory } from './views/tensor/viewMemory';
 
 const host = acquireVsCodeApi();
 const page = new TensorPage();
 
-page.keeper = host;
+page.memory = new ViewMemory(host);
 page.rpc = new Rpc<TensorPageContract, TensorHostContract>(
   {
     post: (message) => host.postMessage(message),

@@ -1,17 +1,28 @@
-/** Beside the matrix: figures, the largest values as places to go to, and the distribution. */
+/** Beside the matrix: the selected element, figures, the largest values as places to go to, and the distribution. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { TensorStats } from '../../../src/protocol/engineApi';
 import { atOfFlat } from '../../../src/protocol/tensorIndex';
 import { formatDecimal, formatInteger, formatNumber } from '../../state/format';
 import type { DistributionSource, HistogramOverlay } from '../histogram/histogramSource';
 import '../histogram/histogramView';
+import { type ElementState, renderElement } from './elementView';
 
 export type StatsState =
   | { readonly kind: 'reading' }
   | { readonly kind: 'ready'; readonly stats: TensorStats }
   | { readonly kind: 'impossible'; readonly reason: string };
 
+export interface SideState {
+  readonly element: ElementState;
+  readonly stats: StatsState;
+  /** How many values the tensor has. */
+  readonly elements: number;
+  readonly shape: readonly number[];
+}
+
 export interface SideEvents {
+  copy(text: string): void;
+  retryElement(): void;
   goTo(at: readonly number[]): void;
   retryStats(): void;
   announce(text: string): void;
@@ -19,7 +30,14 @@ export interface SideEvents {
   pickOverlay(): Promise<HistogramOverlay | undefined>;
 }
 
-export function renderFigures(state: StatsState, elements: number, events: SideEvents): TemplateResult {
+export function renderSide(state: SideState, events: SideEvents): TemplateResult {
+  const { stats } = state;
+  return html`${renderElement(state.element, { copy: events.copy, retry: events.retryElement })}
+    ${renderFigures(stats, state.elements, events)} ${renderDistribution(stats, events)}
+    ${renderTop(stats, state.shape, events)}`;
+}
+
+function renderFigures(state: StatsState, elements: number, events: SideEvents): TemplateResult {
   if (state.kind === 'reading')
     return html`<section><h3>Figures</h3>
       <p class="quiet" role="status">Reading ${formatInteger(elements)} values…</p></section>`;
@@ -44,7 +62,7 @@ export function renderFigures(state: StatsState, elements: number, events: SideE
 }
 
 /** The values of largest magnitude; each leads to its place. */
-export function renderTop(state: StatsState, shape: readonly number[], events: SideEvents) {
+function renderTop(state: StatsState, shape: readonly number[], events: SideEvents) {
   if (state.kind !== 'ready' || state.stats.top.length === 0) return nothing;
   const places = state.stats.top.map(({ index, value }) => {
     const at = atOfFlat(index, shape);
@@ -65,7 +83,7 @@ export function renderTop(state: StatsState, shape: readonly number[], events: S
   </section>`;
 }
 
-export function renderDistribution(state: StatsState, events: SideEvents) {
+function renderDistribution(state: StatsState, events: SideEvents) {
   if (state.kind !== 'ready' || !state.stats.histogram) return nothing;
   return html`<section>
     <tl-histogram

@@ -1,43 +1,40 @@
 /** The tensor viewer's page: gets the tensor from the host and puts the matrix and what belongs to it together. */
-import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { html, type PropertyValues, type TemplateResult } from 'lit';
 import type { Region } from '../../../src/protocol/engineApi';
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
 import type {
   TensorHostContract,
   TensorPageContract,
   TensorSubject,
-  TensorViewState,
 } from '../../../src/protocol/tensorViewApi';
 import type { ViewSettings } from '../../../src/protocol/webviewApi';
 import '../../draw/scaleLegend';
 import { onThemeChange } from '../../draw/theme';
 import { firstSlice, type MatrixPlace, placeOf, showsOther, sliceSize } from '../../state/matrixPlace';
 import { followsView } from '../../state/valueRange';
-import { renderElement } from './elementView';
 import { type MatrixEvents, renderMatrixFrame } from './matrixFrame';
 import type { MatrixSource } from './matrixScene';
 import type { MatrixView } from './matrixView';
 import { commandOfKey } from './pageKeys';
-import { renderNotices, renderNoValues, renderRefusal, renderStrip } from './pageParts';
+import { type PageEvents, renderPage } from './pageLayout';
+import { renderRefusal } from './pageParts';
 import { picturePng } from './picturePng';
 import { cellSentence } from './readout';
-import { renderDistribution, renderFigures, renderTop } from './sidePanel';
-import { renderSlice } from './slicePicker';
+import { renderSide } from './sidePanel';
 import { TensorPageState } from './tensorPageState';
 import { TensorReader } from './tensorReader';
-import { renderToolbar } from './toolbar';
-import { firstChoices, restoreView, type ViewChoices } from './viewChoices';
+import { firstChoices, type ViewChoices } from './viewChoices';
 import { ViewColours } from './viewColours';
+import type { ViewMemory } from './viewMemory';
 
 /** Ranges that follow the view are taken anew when it has rested so long, ms. */
 const restMs = 150;
 
 export class TensorPage extends TensorPageState {
   rpc!: Rpc<TensorPageContract, TensorHostContract>;
-  keeper!: { getState(): unknown; setState(state: unknown): void };
+  memory!: ViewMemory;
 
   private settings: ViewSettings = { colorMap: 'viridis', outlierFactor: 8 };
-  private kept: TensorViewState | undefined;
   private source: MatrixSource | undefined;
   private readonly colours = new ViewColours();
   private reader: TensorReader | undefined;
@@ -70,12 +67,6 @@ export class TensorPage extends TensorPageState {
     return this.querySelector('tl-matrix');
   }
 
-  /** Shows a notice of the host; an empty message takes it back. */
-  notice(kind: 'engine' | 'changed', message: string): void {
-    if (kind === 'engine') this.engineNotice = message;
-    else this.changedNotice = message;
-  }
-
   /** Reads everything anew, and keeps what is chosen and shown. */
   async load(): Promise<void> {
     this.remember();
@@ -85,46 +76,19 @@ export class TensorPage extends TensorPageState {
     } catch (thrown) {
       answer = { ok: false, error: LoupeError.from(thrown).toJSON(), title: 'The tensor' };
     }
-    this.changedNotice = '';
-    this.engineNotice = '';
-    this.failure = undefined;
     if (!answer.ok) {
-      this.refusal = { title: answer.title, message: answer.error.message };
-      this.subject = undefined;
+      this.refuse({ title: answer.title, message: answer.error.message });
       return;
     }
     const { subject, settings, kept } = answer;
-    this.refusal = undefined;
     this.settings = settings;
-    const saved = restoreView(
-      // The page's own state is newer than the one that VS Code gave the host.
-      (this.keeper.getState() as TensorViewState | undefined)?.view ?? kept.view,
-      subject.shape,
-    );
-    this.kept = kept;
-    this.choices = saved?.choices ?? { ...firstChoices, slice: firstSlice(subject.shape) };
+    const saved = this.memory.restore(kept, subject.shape);
     this.startRegion = saved?.region;
-    this.subject = subject;
     this.source = undefined;
-    this.selected = undefined;
-    this.element = { kind: 'none' };
-    this.ranks = undefined;
+    this.begin(subject, saved?.choices ?? { ...firstChoices, slice: firstSlice(subject.shape) });
     this.reader?.dispose();
     if (subject.unreadable !== undefined || subject.elements === 0) return;
-    this.reader = new TensorReader(this.rpc, subject, settings, {
-      stats: (state) => {
-        this.stats = state;
-      },
-      ranks: (ranks) => {
-        this.ranks = ranks;
-      },
-      profile: (profile) => {
-        this.profile = profile;
-      },
-      element: (state) => {
-        this.element = state;
-      },
-    });
+    this.reader = new TensorReader(this.rpc, subject, settings, this.readerEvents);
     this.reader.readStats();
     const { rows, columns } = sliceSize(subject.shape, this.choices.slice);
     const place = saved?.selected;
@@ -202,45 +166,20 @@ export class TensorPage extends TensorPageState {
 
   protected override render(): TemplateResult {
     const { subject, refusal } = this;
-    if (refusal)
-      return renderRefusal(
-        refusal,
-        () => this.reread(),
-        () => void this.act({ kind: 'showCheckpoint' }),
-      );
+    if (refusal) return renderRefusal(refusal, this.pageEvents.reread, this.pageEvents.showCheckpoint);
     if (!subject) return html`<p class="page-message" role="status">Opening the tensor…</p>`;
-    if (subject.unreadable !== undefined || subject.elements === 0)
-      return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}${renderNoValues(subject)}`;
-    return html`${renderStrip(subject, (kind) => void this.act({ kind }))}${this.renderNotices()}
-      <div class="viewer">
-        <div class="main">
-          ${renderToolbar(this.choices, this.colours.range, this.showsTable, {
-            choose: (part) => this.choose(part),
-            zoom: (factor) => this.matrix?.zoom(factor),
-            fit: () => this.matrix?.fit(),
-            goToIndex: () => void this.act({ kind: 'goToIndex' }),
-            copy: () => this.copy(),
-            save: () => this.save(),
-            toggleTable: () => this.toggleTable(),
-          })}
-          ${
-            subject.shape.length > 2
-              ? renderSlice(subject.shape, this.choices.slice, (slice) => this.choose({ slice }))
-              : nothing
-          }
-          ${this.renderMatrix(subject)}
-        </div>
-        <aside class="side" aria-label="The selected element and the tensor's figures">${this.renderSide(subject)}</aside>
-      </div>
-      <div class="visually-hidden" aria-live="polite" data-testid="announcer">${this.announced}</div>`;
-  }
-
-  private renderNotices() {
-    const { changedNotice: changed, engineNotice: engine } = this;
-    return renderNotices(
-      { changed, engine },
-      () => this.reread(),
-      () => this.recover(),
+    return renderPage(
+      {
+        subject,
+        notices: { changed: this.changedNotice, engine: this.engineNotice },
+        choices: this.choices,
+        range: this.colours.range,
+        showsTable: this.showsTable,
+        matrix: () => this.renderMatrix(subject),
+        side: () => this.renderSide(subject),
+        announced: this.announced,
+      },
+      this.pageEvents,
     );
   }
 
@@ -271,22 +210,35 @@ export class TensorPage extends TensorPageState {
   private renderSide(subject: TensorSubject): TemplateResult {
     const { reader } = this;
     if (!reader) return html``;
-    const events = {
-      goTo: (at: readonly number[]) => this.goTo(at),
-      retryStats: () => reader.readStats(),
-      announce: (text: string) => {
-        this.announced = text;
+    return renderSide(
+      { element: this.element, stats: this.stats, elements: subject.elements, shape: subject.shape },
+      {
+        copy: (text) => void this.act({ kind: 'copy', text }),
+        retryElement: () => this.selected && reader.readElement(this.selected, this.choices.slice, 0),
+        goTo: (at) => this.goTo(at),
+        retryStats: () => reader.readStats(),
+        announce: (text) => {
+          this.announced = text;
+        },
+        distribution: reader.distribution,
+        pickOverlay: reader.pickOverlay,
       },
-      distribution: reader.distribution,
-      pickOverlay: reader.pickOverlay,
-    };
-    return html`${renderElement(this.element, {
-      copy: (text) => void this.act({ kind: 'copy', text }),
-      retry: () => this.selected && reader.readElement(this.selected, this.choices.slice, 0),
-    })}
-      ${renderFigures(this.stats, subject.elements, events)} ${renderDistribution(this.stats, events)}
-      ${renderTop(this.stats, subject.shape, events)}`;
+    );
   }
+
+  private readonly pageEvents: PageEvents = {
+    choose: (part) => this.choose(part),
+    zoom: (factor) => this.matrix?.zoom(factor),
+    fit: () => this.matrix?.fit(),
+    goToIndex: () => void this.act({ kind: 'goToIndex' }),
+    copy: () => this.copy(),
+    save: () => this.save(),
+    toggleTable: () => this.toggleTable(),
+    showCheckpoint: () => void this.act({ kind: 'showCheckpoint' }),
+    openAnother: () => void this.act({ kind: 'openAnother' }),
+    reread: () => this.reread(),
+    recover: () => this.recover(),
+  };
 
   private readonly matrixEvents: MatrixEvents = {
     hover: (place) => {
@@ -386,13 +338,13 @@ export class TensorPage extends TensorPageState {
   }
 
   private remember(): void {
-    if (!this.kept || !this.subject) return;
-    const view = {
+    if (!this.subject) return;
+    const scene = this.matrix?.scene;
+    this.memory.save({
       choices: this.choices,
-      region: this.matrix?.scene?.isWhole ? undefined : this.matrix?.scene?.region,
+      region: scene?.isWhole ? undefined : scene?.region,
       selected: this.selected,
-    };
-    this.keeper.setState({ ...this.kept, view } satisfies TensorViewState);
+    });
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {

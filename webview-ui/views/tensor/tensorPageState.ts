@@ -8,6 +8,7 @@ import type { ElementState } from './elementView';
 import type { MatrixProfile } from './matrixDrawing';
 import type { Refusal } from './pageParts';
 import type { StatsState } from './sidePanel';
+import type { ReaderEvents } from './tensorReader';
 import { firstChoices, type ViewChoices } from './viewChoices';
 
 /** The page's properties with what they begin with; what follows from a change is the page's own. */
@@ -68,5 +69,51 @@ export class TensorPageState extends LitElement {
     this.shownCount = 0;
     this.themeCount = 0;
     this.announced = '';
+  }
+
+  /** Shows a notice of the host; an empty message takes it back. */
+  notice(kind: 'engine' | 'changed', message: string): void {
+    if (kind === 'engine') this.engineNotice = message;
+    else this.changedNotice = message;
+  }
+
+  /** Nothing can be shown. */
+  protected refuse(refusal: Refusal): void {
+    this.clearNotices();
+    this.refusal = refusal;
+    this.subject = undefined;
+  }
+
+  /** A tensor of which nothing is selected or known yet. */
+  protected begin(subject: TensorSubject, choices: ViewChoices): void {
+    this.clearNotices();
+    this.refusal = undefined;
+    this.choices = choices;
+    this.subject = subject;
+    this.selected = undefined;
+    this.element = { kind: 'none' };
+    this.ranks = undefined;
+  }
+
+  /** What is read of the tensor is shown when it comes. */
+  protected readonly readerEvents: ReaderEvents = {
+    stats: (state) => {
+      this.stats = state;
+    },
+    ranks: (ranks) => {
+      this.ranks = ranks;
+    },
+    profile: (profile) => {
+      this.profile = profile;
+    },
+    element: (state) => {
+      this.element = state;
+    },
+  };
+
+  private clearNotices(): void {
+    this.changedNotice = '';
+    this.engineNotice = '';
+    this.failure = undefined;
   }
 }
