@@ -1,8 +1,10 @@
 /** Runs any scheme over one tensor in parts, by its plain code. */
+import type { Checkpoint } from '../formats/checkpoint';
 import type { ErrorSums } from '../kernels/kernels';
 import { encodingFor } from '../quant/encoding';
 import type { Knowledge, Setting } from '../quant/scheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import { joinedSources, joinedStates } from './joinedSources';
 import { partElements, rowParts, windowElements } from './matrix';
 import { namingTensor } from './namingTensor';
 import type { TensorSource } from './tensorSource';
@@ -10,8 +12,37 @@ import { inOrder } from './worker/inOrder';
 import type { TaskOptions, TaskRunner } from './worker/pool';
 import type { BandsTask } from './worker/task';
 
-/** Runs the passes that a scheme needs before its first band. Parts are fixed and merged in order. */
+/**
+ * Runs the passes that a scheme needs before its first band. What the weights that loaders join with this one share is taken
+ * from all of them, by their names in `checkpoint`.
+ */
 export async function surveyTensor(
+  pool: TaskRunner,
+  checkpoint: Checkpoint | undefined,
+  source: TensorSource,
+  setting: Setting,
+  options: TaskOptions,
+): Promise<Knowledge> {
+  const known = await surveyAlone(pool, source, setting, options);
+  const { surveys, isJoined } = encodingFor(setting);
+  if (!isJoined || !checkpoint) return known;
+  const shared = known.at(-1)!;
+  const states = joinedStates(checkpoint, setting);
+  states.set(source.name, shared.slice());
+  for (const other of joinedSources(checkpoint, source)) {
+    let state = states.get(other.name);
+    if (!state) {
+      const { rows, columns, dtype } = other;
+      state = (await surveyAlone(pool, other, { ...setting, rows, columns, dtype }, options)).at(-1)!;
+      states.set(other.name, state);
+    }
+    surveys.at(-1)!.merge(shared, state);
+  }
+  return known;
+}
+
+/** Parts are fixed and merged in order. */
+async function surveyAlone(
   pool: TaskRunner,
   source: TensorSource,
   setting: Setting,

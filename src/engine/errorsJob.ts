@@ -50,7 +50,7 @@ export async function errorsJob(
         const encoding = namingTensor(source, () => encodingFor(setting));
         const known = takesRows(setting, source, runners)
           ? undefined
-          : await surveyTensor(engine.pool, source, setting, { signal });
+          : await surveyTensor(engine.pool, checkpoint, source, setting, { signal });
         const sums = known
           ? await encodeTensor(engine.pool, source, setting, known, undefined, { signal })
           : (await quantizeTensor(runners, source, choice, undefined, { signal })).sums;

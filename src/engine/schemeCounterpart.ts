@@ -1,4 +1,5 @@
 /** What a tensor becomes under a choice, for views that encode on the fly. */
+import type { Checkpoint } from '../formats/checkpoint';
 import { encodingFor } from '../quant/encoding';
 import { storedBytes } from '../quant/scheme';
 import type { SchemeChoice, TensorError } from '../quant/types';
@@ -23,6 +24,7 @@ export interface SchemeCounterpart {
  */
 export async function schemeCounterpart(
   engine: Engine,
+  checkpoint: Checkpoint,
   source: TensorSource,
   choice: SchemeChoice,
   remember: <T>(key: string, compute: () => Promise<T>) => Promise<T>,
@@ -46,7 +48,7 @@ export async function schemeCounterpart(
     };
   }
   const known = await remember(`survey ${source.name} ${key}`, () =>
-    surveyTensor(engine.pool, source, setting, { urgent }),
+    surveyTensor(engine.pool, checkpoint, source, setting, { urgent }),
   );
   return {
     counterpart: { kind: 'encoding', setting, known },

@@ -177,6 +177,7 @@ async function opposite(
   }
   const { counterpart, about, extent } = await schemeCounterpart(
     engine,
+    opened.checkpoint,
     source,
     await withLayers(engine, opened, decision.choice, false, options),
     (key, compute) => opened.remember(key, compute),

@@ -116,6 +116,8 @@ export interface Encoding {
   /** The same for bands whose chunks are not asked for, where packing alone needs the larger unit; undefined: `unit`. */
   readonly valueUnit?: number | undefined;
   readonly surveys: readonly Survey[];
+  /** What the last survey finds must hold for all weights that loaders join with this one; see joinedWeights. */
+  readonly isJoined?: boolean | undefined;
   /** Sizes are known without reading values, but for schemes that keep outliers apart. */
   pieces(known?: Knowledge): readonly Piece[];
   encode(band: Band, known: Knowledge): EncodedBand;

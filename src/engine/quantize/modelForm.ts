@@ -1,6 +1,7 @@
 /** How a model is stored whose weights are quantized in one way or in several, and what no layout can express. */
 import { LoupeError } from '../../errors';
 import { groupedConfig, type QuantizationGroup } from '../../formats/compressedTensors';
+import { joinedModules } from '../../quant/joinedWeights';
 import { moduleOf } from '../../quant/quantizationPolicy';
 import type { StoredForm } from '../../quant/scheme';
 
@@ -93,22 +94,15 @@ function groupsOf(stored: readonly FormedWeight[]): QuantizationGroup[] {
   return found.length === 1 ? [{ ...found[0]!, targets: ['Linear'] }] : found;
 }
 
-/** Weights that vLLM computes as one, by the ends of their modules' names. */
-const fusedByVllm: readonly (readonly string[])[] = [
-  ['q_proj', 'k_proj', 'v_proj'],
-  ['gate_proj', 'up_proj'],
-];
-
 /** vLLM makes one matrix of some neighbours, which must then be stored alike. */
 function fusedWarnings(stored: readonly FormedWeight[], ignore: readonly string[]): string[] {
   const ways = new Map(stored.map(({ name, form }) => [moduleOf(name), keyOf(form)]));
   for (const module of ignore) ways.set(module, 'ignored');
   const torn = new Set<string>();
   for (const module of ways.keys()) {
-    const at = module.lastIndexOf('.') + 1;
-    const family = fusedByVllm.find((names) => names.includes(module.slice(at)));
-    if (!family) continue;
-    const parent = module.slice(0, at);
+    const joined = joinedModules(module);
+    if (!joined) continue;
+    const { parent, family } = joined;
     const found = family.flatMap((name) => ways.get(parent + name) ?? []);
     if (new Set(found).size > 1) torn.add(`${parent}{${family.join(',')}}`);
   }

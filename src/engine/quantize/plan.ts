@@ -12,6 +12,7 @@ import { type ModelForm, modelForm } from './modelForm';
 import type { PlannedShard } from './plannedShard';
 import { indexText, planShards, stemOf } from './planShards';
 import { findSidecars, type SidecarPlan } from './sidecars';
+import { tiedHeads } from './tiedHead';
 
 export type { PlannedRun, PlannedShard, PlannedTensor } from './plannedShard';
 
@@ -62,7 +63,10 @@ export async function planQuantization(
   const { shards, ignore, weights } = planShards(checkpoint, choices, shardLimit(request));
 
   const texts = new Map<string, string>();
-  const form: ModelForm = request.dryRun && request.sizesOnly ? { warnings: [] } : modelForm(weights, ignore);
+  const form: ModelForm =
+    request.dryRun && request.sizesOnly
+      ? { warnings: [] }
+      : modelForm(weights, [...ignore, ...tiedHeads(checkpoint)]);
   const config = await configText(checkpoint, form);
   if (config !== undefined) texts.set('config.json', config);
   let open = shards[0]!.name;

@@ -77,7 +77,7 @@ export async function writeTensor(
     sums = quantized.sums;
     await writeChunks(file, pieces, kernelPieces(planned, quantized));
   } else {
-    const known = await surveyTensor(engine.pool, source, setting, { signal });
+    const known = await surveyTensor(engine.pool, checkpoint, source, setting, { signal });
     sums = await encodeTensor(
       runsAsGraph(setting) ? backend.runner : engine.pool,
       source,

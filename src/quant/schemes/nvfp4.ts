@@ -36,7 +36,8 @@ function blockScale(
 /**
  * NVFP4 as compressed-tensors has it (layouts.md, section 1; NVIDIA's formula): a divisor for the tensor,
  * g = 448 * 6 / max|x|, in F32; a scale for every 16 columns, s = E4M3(g * max|x| / 6); elements E2M1(x / (s / g)), by the
- * reciprocal of s / g in float32; x~ = element * (s / g).
+ * reciprocal of s / g in float32; x~ = element * (s / g). Weights that loaders join have one g, from the largest magnitude of
+ * all: vLLM keeps one divisor for the matrix that it makes of them (`weight_global_scale.max()`).
  */
 export const nvfp4: Scheme = {
   name: 'nvfp4',
@@ -67,6 +68,7 @@ export const nvfp4: Scheme = {
       to: 'NVFP4',
       unit: columns,
       surveys: [extremes],
+      isJoined: true,
       pieces: () => [
         piece('_packed', 'U8', [rows, stride]),
         piece('_scale', 'F8_E4M3', [rows, groups]),
