@@ -1,4 +1,5 @@
 /** The commands `sensitivity`, which compares schemes, and `compare`, which compares two checkpoints. */
+import { basename } from 'node:path';
 import type { EngineClient } from '../engine/client';
 import { binarySize } from '../numeric/sizeText';
 import type {
@@ -8,8 +9,8 @@ import type {
   SensitivityCell,
   SensitivityTotal,
 } from '../protocol/engineApi';
-import { usualSampleValues } from '../protocol/sensitivityApi';
-import { type MetricName, metrics, type NamedChoice, type SensitivityOptions } from './schemeList';
+import { type ImportanceCover, usualSampleValues } from '../protocol/sensitivityApi';
+import { type MetricName, metrics, type SensitivityOptions } from './schemeList';
 import { TerminalProgress } from './terminalProgress';
 import { figure, printable, textTable } from './textTable';
 import type { Print } from './view';
@@ -19,21 +20,23 @@ export async function showSensitivity(
   engine: EngineClient,
   catalogue: Catalogue,
   tensors: readonly number[],
-  { schemes, metric, exact, pure }: SensitivityOptions & { readonly pure: boolean },
+  { schemes, metric, exact, imatrix, pure }: SensitivityOptions & { readonly pure: boolean },
   signal: AbortSignal,
   print: Print,
 ): Promise<void> {
   const progress = new TerminalProgress('Comparing');
   try {
+    const { path, generation } = catalogue;
+    const cover =
+      imatrix === undefined
+        ? undefined
+        : await engine.call('importanceCover', { path, generation, imatrix }, { signal });
     const { cells, totals } = await engine.call(
       'sensitivity',
       {
-        path: catalogue.path,
-        generation: catalogue.generation,
-        tensors,
+        ...{ path, generation, tensors, pure, imatrix },
         choices: schemes.map(({ choice }) => choice),
         sampleValues: exact ? undefined : usualSampleValues,
-        pure,
       },
       {
         signal,
@@ -46,19 +49,23 @@ export async function showSensitivity(
     print(
       {
         exact,
+        ...(cover ? { imatrix: cover } : {}),
         schemes: schemes.map(({ choice }, i) => ({ ...choice, ...totals[i]! })),
         cells: cells.map(({ tensor, ...cell }) => ({ name: names[tensor], ...cell })),
       },
-      sensitivityText(schemes, metric, tensors, names, cells, totals),
+      sensitivityText({ schemes, metric, cover }, tensors, names, cells, totals),
     );
   } finally {
     progress.end();
   }
 }
 
+interface Shown extends Pick<SensitivityOptions, 'schemes' | 'metric'> {
+  readonly cover: ImportanceCover | undefined;
+}
+
 function sensitivityText(
-  schemes: readonly NamedChoice[],
-  metric: MetricName,
+  { schemes, metric, cover }: Shown,
   tensors: readonly number[],
   names: readonly string[],
   cells: readonly SensitivityCell[],
@@ -96,8 +103,28 @@ function sensitivityText(
     ),
     ...(kept > 0 ? ['', `${kept} ${kept === 1 ? 'tensor is' : 'tensors are'} kept under every scheme.`] : []),
     ...(sampled > 0 ? ['', samplingText(cells, metric)] : []),
-    ...[...notes].map((note) => printable(note)),
+    ...(cover ? ['', coverText(cover)] : []),
+    ...[...notes].slice(0, mostNotes).map((note) => printable(note)),
+    ...(notes.size > mostNotes
+      ? [`And ${notes.size - mostNotes} more such notes; --json has them all.`]
+      : []),
   ].join('\n');
+}
+
+/** Lines below the table that say of single cells what to know. */
+const mostNotes = 12;
+
+/** "Errors are weighed by model.imatrix: 28 of 30 matrices. It lacks lm_head.weight ..." */
+function coverText({ file, weighed, unweighed, entries, unused }: ImportanceCover): string {
+  const lacking = unweighed.length;
+  const others = lacking > 1 ? ` and ${lacking - 1} more` : '';
+  return printable(
+    [
+      `GGUF's types weigh errors by ${basename(file)}: ${weighed} of ${weighed + lacking} matrices.`,
+      ...(lacking > 0 ? [`It says nothing of ${unweighed[0]}${others}.`] : []),
+      ...(unused > 0 ? [`${unused} of its ${entries} entries are for no tensor of this model.`] : []),
+    ].join(' '),
+  );
 }
 
 function cellText(cell: SensitivityCell, key: (typeof metrics)[MetricName]['key']): string {

@@ -1,4 +1,5 @@
 /** The command line's grammar: which options each command takes, and what they mean. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LoupeError } from '../errors';
 import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
@@ -87,7 +88,7 @@ const optionsOf: Record<Command, readonly string[]> = {
     'resume',
   ],
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
-  sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure'],
+  sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure', 'imatrix'],
   compare: ['tensor'],
   memory: memoryOptionNames,
   'edit-metadata': [...editOptionNames, 'out', 'overwrite', 'dry-run'],
@@ -239,16 +240,19 @@ function sensitivityOptions({
   schemes: list,
   metric,
   exact,
+  imatrix,
 }: {
   readonly schemes?: string | undefined;
   readonly metric?: string | undefined;
   readonly exact?: boolean | undefined;
+  readonly imatrix?: string | undefined;
 }): SensitivityOptions {
   if (list === undefined) throw new LoupeError('usage', 'sensitivity needs --schemes.');
   return {
     schemes: parseSchemeList(list),
     metric: oneOf('metric', metric ?? 'sqnr', Object.keys(metrics) as MetricName[]),
     exact: exact ?? false,
+    imatrix: imatrix === undefined ? undefined : resolve(imatrix),
   };
 }
 

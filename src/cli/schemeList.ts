@@ -69,4 +69,6 @@ export interface SensitivityOptions {
   readonly metric: MetricName;
   /** Read every value. */
   readonly exact: boolean;
+  /** The importance matrix that errors are weighed by. */
+  readonly imatrix: string | undefined;
 }

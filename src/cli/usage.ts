@@ -60,6 +60,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
                                    options of a scheme after colons: int4-absmax:32:mse,nf4:64:double-quant
       --metric NAME                ${Object.keys(metrics).join(', ')} (default: sqnr)
       --exact                      read every value instead of samples; --tensor and --pure as above
+      --imatrix FILE               GGUF's types weigh errors by an importance matrix, as quantize does
   compare PATH OTHER               the values of two checkpoints, tensor by tensor; --tensor as above
 ${memoryUsage}
   show PATH TENSOR                 values of a tensor as a table

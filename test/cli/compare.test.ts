@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { sharedPath } from '../fixtures/shared';
+import { oldMatrix } from '../unit/engine/ggufModels';
 import { demo, json, run, temporaryFolder } from './cliRun';
 
 const work = temporaryFolder();
@@ -58,6 +60,50 @@ describe('sensitivity', () => {
     expect(Number(gate[2])).toBeLessThan(4.51);
     expect(text.stdout).toContain('Size of the model');
     expect(text.stdout).not.toContain('layers.0');
+  });
+
+  it('weighs errors by an importance matrix, as quantizing does, and says what that covers', () => {
+    const imatrix = path.join(work, 'demo.imatrix');
+    const name = 'model.layers.1.mlp.down_proj.weight';
+    writeFileSync(imatrix, oldMatrix([['blk.1.ffn_down.weight', 768, 1]]));
+    const list = 'iq2_xxs,q4_k';
+    const { status, document } = json(
+      'sensitivity',
+      demo,
+      '--schemes',
+      list,
+      '--exact',
+      '--imatrix',
+      imatrix,
+    );
+    expect(status).toBe(0);
+    expect(document.imatrix).toMatchObject({ file: imatrix, weighed: 1, entries: 1, unused: 0 });
+    expect(document.imatrix.sha256).toBe(createHash('sha256').update(readFileSync(imatrix)).digest('hex'));
+    const cells = document.cells as { name: string; choice: number; state: string; note?: string }[];
+    const recipeFile = path.join(work, 'one.loupe.json');
+    for (const [at, scheme] of list.split(',').entries()) {
+      const own = cells.filter(({ choice }) => choice === at);
+      const rules = [{ match: name, choice: { scheme } }];
+      writeFileSync(recipeFile, JSON.stringify({ version: 1, default: 'keep', rules }));
+      const out = path.join(work, `${scheme}.gguf`);
+      run('quantize', demo, '--recipe', recipeFile, '--imatrix', imatrix, '--out', out);
+      const { document: compared } = json('compare', demo, out, '--tensor', name);
+      const { mse, sqnr, maxAbs, bytes } = compared.tensors.find(
+        (tensor: { name: string }) => tensor.name === 'blk.1.ffn_down.weight',
+      );
+      expect(own.find((cell) => cell.name === name)).toMatchObject({ mse, sqnr, maxAbs, bytes });
+      const other = own.find((cell) => cell.name.endsWith('layers.0.mlp.down_proj.weight'))!;
+      expect(other.state).toBe(scheme === 'q4_k' ? 'quantized' : 'failed');
+      expect(other.note).toContain('lacks model.layers.0.mlp.down_proj.weight (blk.0.ffn_down.weight)');
+    }
+    const text = run('sensitivity', demo, '--schemes', list, '--imatrix', imatrix).stdout;
+    expect(text).toContain(
+      "GGUF's types weigh errors by demo.imatrix: 1 of 30 matrices. It says nothing of model.embed_tokens.weight and 28 more.",
+    );
+    expect(json('sensitivity', demo, '--schemes', list, '--imatrix', recipeFile)).toMatchObject({
+      status: 3,
+      document: { error: { file: recipeFile } },
+    });
   });
 
   it('says what is wrong with its options', () => {
