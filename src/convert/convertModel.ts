@@ -3,7 +3,7 @@ import { LoupeError } from '../errors';
 import { ModelConfig } from '../formats/modelConfig';
 import type { ConvertedTensor, SourceTensor, TensorMaking } from './convertedTensor';
 import { familyOf } from './families/families';
-import type { GgufFamily, TensorTarget } from './families/family';
+import type { ExpertRows, GgufFamily, TensorTarget } from './families/family';
 import { type GgufMetadataEntry, MetadataList } from './metadataList';
 import { addedTokensOf } from './tokenizer/bytePair';
 import type { TokenizerFiles } from './tokenizer/tokenizerFiles';
@@ -130,33 +130,37 @@ export function convertTensors({
   const made = new Map<string, string>();
   let rows = 0;
   for (const source of sources) {
-    const target = family.target(source.name, config);
-    if (target === 'skip') {
+    const targets = family.target(source.name, config);
+    if (targets === 'skip') {
       skipped.push(source.name);
       continue;
     }
-    if (!target) {
+    if (!targets) {
       throw new LoupeError(
         'unsupported',
         `${source.name} is no tensor that a ${family.architecture} of llama.cpp has: it would be lost.`,
         { tensor: source.name },
       );
     }
-    if (target.expert !== undefined) {
-      collectExpert(experts, target, source);
-      // The stack stands where its first expert was.
-      if (experts.get(target.name)!.sources.size === 1) tensors.push(placeholder(target.name));
-      continue;
+    for (const target of isList(targets) ? targets : [targets]) {
+      const { name } = target;
+      const other = made.get(name);
+      const isExpert = target.expert !== undefined;
+      if (other !== undefined && !(isExpert && experts.has(name)))
+        throw new LoupeError('malformed', `${source.name} and ${other} would both become ${name}.`, {
+          tensor: source.name,
+        });
+      made.set(name, source.name);
+      if (isExpert) {
+        // The stack stands where its first expert was.
+        if (!experts.has(name)) tensors.push(placeholder(name));
+        collectExpert(experts, target, source);
+        continue;
+      }
+      const tensor = convertTensor(source, target, family, files);
+      if (target.isEmbedding) rows = tensor.shape[0] ?? 0;
+      tensors.push(tensor);
     }
-    const other = made.get(target.name);
-    if (other !== undefined)
-      throw new LoupeError('malformed', `${source.name} and ${other} would both become ${target.name}.`, {
-        tensor: source.name,
-      });
-    made.set(target.name, source.name);
-    const tensor = convertTensor(source, target, family, files);
-    if (target.isEmbedding) rows = tensor.shape[0] ?? 0;
-    tensors.push(tensor);
   }
   if (rows === 0) throw new LoupeError('malformed', 'The model has no embedding of tokens.');
   return {
@@ -169,6 +173,9 @@ export function convertTensors({
     rows,
   };
 }
+
+/** Of what may be one or a list of them. */
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);
 
 const placeholder = (name: string): ConvertedTensor => ({
   name,
@@ -224,6 +231,10 @@ function convertTensor(
     making,
     isAlwaysF32,
   });
+  if (target.experts) {
+    const { making, shape: own } = expertRows(source, shape, target.experts);
+    return as(making, own);
+  }
   if (target.isTransposed) return as({ kind: 'transpose', source }, shape.toReversed());
   if (target.addend !== undefined) return as({ kind: 'add', source, addend: target.addend });
   if (target.pairedHeads !== undefined) {
@@ -243,6 +254,29 @@ function convertTensor(
   if (tokens !== undefined && tokens < (shape[0] ?? 0))
     return as({ kind: 'first-rows', source }, [tokens, ...shape.slice(1)]);
   return as({ kind: 'copy', source });
+}
+
+/** Throws `malformed` where the shape is not that of experts of the model's width. */
+function expertRows(
+  source: string,
+  shape: readonly number[],
+  { part, parts, width, isColumns }: ExpertRows,
+): Pick<ConvertedTensor, 'making' | 'shape'> {
+  const [experts = 0, first = 0, second = 0] = shape;
+  const isTransposed = (isColumns ? second : first) !== width;
+  const [rows, columns] = isTransposed ? [second, first] : [first, second];
+  if (shape.length !== 3 || (isColumns ? columns : rows) !== width || rows % parts !== 0)
+    throw new LoupeError(
+      'malformed',
+      `${source} is [${shape.join(', ')}], and should be experts with a dimension of the model's ${width}.`,
+      { tensor: source },
+    );
+  const own = [experts, rows / parts, columns];
+  if (parts === 1 && !isTransposed) return { making: { kind: 'copy', source }, shape: own };
+  return {
+    making: { kind: 'expert-rows', source, firstRow: (part * rows) / parts, isTransposed },
+    shape: own,
+  };
 }
 
 /** Names whose tensors stay in F32 although they are matrices. */

@@ -12,6 +12,14 @@ export type TensorMaking =
   | { readonly kind: 'transpose'; readonly source: string }
   /** Tensors of one shape behind each other, along a new first dimension: experts. */
   | { readonly kind: 'stack'; readonly sources: readonly string[] }
+  /** Of each of the experts that one tensor holds, as many rows as the shape says, from `firstRow` on. */
+  | {
+      readonly kind: 'expert-rows';
+      readonly source: string;
+      readonly firstRow: number;
+      /** Each expert is stored with its rows as columns. */
+      readonly isTransposed: boolean;
+    }
   /** The first rows only: an embedding without rows that no token has. */
   | { readonly kind: 'first-rows'; readonly source: string }
   /** Computed from the config. */

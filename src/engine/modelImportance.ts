@@ -50,7 +50,7 @@ async function readImportance(checkpoint: Checkpoint, file: string): Promise<Mod
     if (place.isTransposed)
       return {
         values: undefined,
-        reason: `a GGUF file holds ${tensor.name} transposed, and here it is taken as it lies`,
+        reason: `a GGUF file holds ${tensor.name} in another arrangement, and here it is taken as it lies`,
       };
     const columns = found.length / place.parts;
     const values = found.subarray(place.part * columns, (place.part + 1) * columns);
@@ -90,7 +90,7 @@ interface Place {
   readonly tensor: TensorInfo;
   readonly part: number;
   readonly parts: number;
-  /** The file has its rows as columns. */
+  /** The file has its rows as columns, or cuts it into others. */
   readonly isTransposed: boolean;
 }
 
@@ -112,7 +112,12 @@ function placesOf(checkpoint: Checkpoint, file: string): readonly (Place | undef
       for (const [part, name] of making.sources.entries())
         byName.set(name, { ...whole, tensor, part, parts: making.sources.length });
     else if (making.kind !== 'given')
-      byName.set(making.source, { ...whole, tensor, isTransposed: making.kind === 'transpose' });
+      byName.set(making.source, {
+        ...whole,
+        tensor,
+        // Experts in one tensor are a matrix of one row each here.
+        isTransposed: making.kind === 'transpose' || tensor.shape.length > 2,
+      });
   }
   return tensors.map(({ name }) => byName.get(name));
 }

@@ -27,8 +27,8 @@ export type Rearrangement =
   | { readonly kind: 'add'; readonly addend: number }
   /** The stored matrix has the source's rows as its columns. */
   | { readonly kind: 'transpose' }
-  /** Matrices of the same shape below each other. */
-  | { readonly kind: 'stack'; readonly parts: readonly TensorSource[] };
+  /** Matrices of the same shape below each other; of each as many rows as come to the source's, from `firstRow` on. */
+  | { readonly kind: 'stack'; readonly parts: readonly TensorSource[]; readonly firstRow?: number };
 
 export interface TensorSource extends MatrixShape, FileSpan {
   readonly name: string;

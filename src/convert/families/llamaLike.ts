@@ -64,6 +64,18 @@ const expertModules: Readonly<Record<string, string>> = {
   up_proj: 'ffn_up_exps',
 };
 
+/** The experts of a layer as one tensor, with gate and up below each other: so transformers writes them from version 5 on. */
+function stackedExperts(layer: string, module: string, config: ModelConfig): TensorTarget[] | undefined {
+  const width = hiddenSize(config);
+  const target = (name: string, part: number, parts: number, isColumns: boolean): TensorTarget => ({
+    name: `blk.${layer}.${name}.weight`,
+    experts: { part, parts, width, isColumns },
+  });
+  if (module === 'mlp.experts.gate_up_proj')
+    return [target('ffn_gate_exps', 0, 2, true), target('ffn_up_exps', 1, 2, true)];
+  return module === 'mlp.experts.down_proj' ? [target('ffn_down_exps', 0, 1, false)] : undefined;
+}
+
 interface Traits {
   readonly architecture: string;
   readonly modules?: Readonly<Record<string, string>>;
@@ -75,7 +87,7 @@ interface Traits {
   readonly ignoresHead?: boolean;
 }
 
-function target(name: string, config: ModelConfig, traits: Traits): TensorTarget | 'skip' | undefined {
+function target(name: string, config: ModelConfig, traits: Traits): ReturnType<GgufFamily['target']> {
   if (/\.rotary_emb\.inv_freq$/.test(name)) return 'skip';
   // A model without its head has no prefix; one that also sees has another.
   const plain = name.replace(
@@ -83,6 +95,9 @@ function target(name: string, config: ModelConfig, traits: Traits): TensorTarget
     'model.',
   );
   if (isOfAnotherTower(plain)) return 'skip';
+  const stack = /^model\.layers\.(\d{1,6})\.(mlp\.experts\.\w+?)(?:\.weight)?$/.exec(plain);
+  const stacked = stack && stackedExperts(stack[1]!, stack[2]!, config);
+  if (stacked) return stacked;
   const ending = /\.(weight|bias)$/.exec(plain)?.[1];
   if (ending === undefined) return undefined;
   const module = plain.slice(0, -ending.length - 1).replace(/^language_model\./, '');

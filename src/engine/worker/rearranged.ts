@@ -35,7 +35,7 @@ export function readRearranged(
       return;
     }
     case 'stack':
-      readStack(reader, source, rearranged.parts, block, pointer);
+      readStack(reader, source, rearranged, block, pointer);
       return;
     case 'transpose':
       readTransposed(kernels, reader, stored, block, pointer);
@@ -51,7 +51,7 @@ function storedRow(row: number, width: number): number {
 function readStack(
   reader: Reader,
   { rows }: TensorSource,
-  parts: readonly TensorSource[],
+  { parts, firstRow = 0 }: Extract<Rearrangement, { kind: 'stack' }>,
   block: Block,
   pointer: number,
 ): void {
@@ -61,7 +61,11 @@ function readStack(
     const row = at % each;
     const count = Math.min(block.rows - done, each - row);
     const part = parts[Math.floor(at / each)]!;
-    reader.readRegion(part, { ...block, row, rows: count }, pointer + 4 * done * block.columns);
+    reader.readRegion(
+      part,
+      { ...block, row: firstRow + row, rows: count },
+      pointer + 4 * done * block.columns,
+    );
     done += count;
   }
 }

@@ -1,68 +1,29 @@
 /** Hugging Face models that become GGUF files, through the real engine. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EngineClient } from '../../../src/engine/client';
-import type { QuantizeReport, QuantizeRequest, SchemeName } from '../../../src/protocol/engineApi';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { SchemeName } from '../../../src/protocol/engineApi';
 import type { Recipe } from '../../../src/protocol/recipeApi';
-import { f32Data, makeSafetensors } from '../../fixtures/makeCheckpoint';
 import { sharedPath } from '../../fixtures/shared';
+import { Conversions, floats, root } from './conversionSupport';
 
-const root = path.resolve(import.meta.dirname, '../../..');
-let work: string;
-let engine: EngineClient;
-beforeAll(() => {
-  work = mkdtempSync(path.join(tmpdir(), 'loupe-convert-'));
-  engine = new EngineClient({ enginePath: path.join(root, 'dist/engine.js') });
-});
-afterAll(() => {
-  engine.dispose();
-  rmSync(work, { recursive: true, force: true });
-});
-
-function convert(
-  model: string,
-  fileType: string,
-  more: Partial<QuantizeRequest> = {},
-): Promise<QuantizeReport> {
-  return engine.call('quantize', {
-    path: model,
-    scheme: 'f16',
-    granularity: 'none',
-    gguf: { fileType },
-    backend: 'cpu',
-    overwrite: true,
-    pure: false,
-    dryRun: false,
-    ...more,
-  });
-}
-
-/** Bytes of each tensor of a GGUF file, by name. */
-async function tensorBytes(file: string): Promise<Map<string, Buffer>> {
-  const { tensors } = await engine.call('open', { path: file });
-  const bytes = readFileSync(file);
-  return new Map(
-    tensors.names.map((name, i) => [
-      name,
-      bytes.subarray(tensors.byteOffset[i]!, tensors.byteOffset[i]! + tensors.bytes[i]!),
-    ]),
-  );
-}
+const conversions = new Conversions();
+const convert = conversions.convert.bind(conversions);
+const tensorBytes = conversions.tensorBytes.bind(conversions);
+const makeModel = conversions.makeModel.bind(conversions);
 
 describe('the demo model', () => {
   // The F16 file was made of the float32 weights.
   const stored = sharedPath('models/demo-llama-3m-f32');
   const reference = sharedPath('models/demo-llama-3m.f16.gguf');
-  const folder = () => path.join(work, 'demo');
+  const folder = () => path.join(conversions.work, 'demo');
   beforeAll(() => {
     if (stored) cpSync(stored, folder(), { recursive: true });
   });
 
   it.skipIf(!stored || !reference)("has the tensors of llama.cpp's own file, byte for byte", async () => {
     const { outputs } = await convert(folder(), 'F16');
-    expect(outputs).toEqual([path.join(work, 'demo-F16.gguf')]);
+    expect(outputs).toEqual([path.join(conversions.work, 'demo-F16.gguf')]);
     const [made, expected] = [await tensorBytes(outputs[0]!), await tensorBytes(reference!)];
     expect([...made.keys()].sort()).toEqual([...expected.keys()].sort());
     for (const [name, bytes] of expected) expect(made.get(name)!.equals(bytes), name).toBe(true);
@@ -71,7 +32,9 @@ describe('the demo model', () => {
   it.skipIf(!stored)('becomes Q4_K_M in one step, as in two through F32', async () => {
     const direct = await convert(folder(), 'Q4_K_M');
     const whole = await convert(folder(), 'F32');
-    const through = await convert(whole.outputs[0]!, 'Q4_K_M', { out: path.join(work, 'through.gguf') });
+    const through = await convert(whole.outputs[0]!, 'Q4_K_M', {
+      out: path.join(conversions.work, 'through.gguf'),
+    });
     const made = await tensorBytes(direct.outputs[0]!);
     for (const [name, bytes] of await tensorBytes(through.outputs[0]!))
       expect(made.get(name)!.equals(bytes), name).toBe(true);
@@ -104,7 +67,10 @@ describe('comparing a GGUF file with its source', () => {
       [folder, outputs[0]!],
       [outputs[0]!, folder],
     ] as const) {
-      const { tensors, onlyInFirst, onlyInSecond } = await engine.call('compare', { path: one, other });
+      const { tensors, onlyInFirst, onlyInSecond } = await conversions.engine.call('compare', {
+        path: one,
+        other,
+      });
       expect(tensors.map(({ name, state }) => [name, state]).sort()).toEqual([
         ['blk.0.attn_k.weight', 'identical'],
         ['blk.0.ffn_down_exps.weight', 'identical'],
@@ -116,54 +82,16 @@ describe('comparing a GGUF file with its source', () => {
   });
 
   it('gives the error of the preview, to the last bit', async () => {
-    const folder = path.join(work, 'demo-bf16');
+    const folder = path.join(conversions.work, 'demo-bf16');
     cpSync(path.join(root, 'examples/demo-llama-3m-outliers'), folder, { recursive: true });
     const report = await convert(folder, 'Q4_K_M');
-    const { tensors } = await engine.call('compare', { path: folder, other: report.outputs[0]! });
+    const { tensors } = await conversions.engine.call('compare', { path: folder, other: report.outputs[0]! });
     const compared = new Map(tensors.map((row) => [row.name, row]));
     for (const { name, mse, sqnr, maxAbs } of report.tensors)
       expect(compared.get(name), name).toMatchObject({ mse, sqnr, maxAbs });
     expect(tensors.length).toBe(report.tensors.length);
   });
 });
-
-/** A folder with weights of counted values and a tokenizer of five tokens. */
-function makeModel(
-  name: string,
-  config: Record<string, unknown>,
-  tensors: Readonly<Record<string, readonly number[]>>,
-): { folder: string; values: Map<string, Float32Array> } {
-  const folder = path.join(work, name);
-  cpSync(
-    path.join(root, 'examples/demo-llama-3m-outliers/tokenizer_config.json'),
-    path.join(folder, 'tokenizer_config.json'),
-  );
-  const vocab = { a: 0, b: 1, c: 2, d: 3, e: 4 };
-  const tokenizer = { pre_tokenizer: { type: 'ByteLevel' }, model: { type: 'BPE', vocab, merges: [] } };
-  writeFileSync(path.join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
-  writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
-  const values = new Map(
-    Object.entries(tensors).map(([tensor, shape], no) => {
-      const count = shape.reduce((product, size) => product * size, 1);
-      return [tensor, Float32Array.from({ length: count }, (_, i) => 100 * no + i / 8)];
-    }),
-  );
-  writeFileSync(
-    path.join(folder, 'model.safetensors'),
-    makeSafetensors(
-      Object.entries(tensors).map(([tensor, shape]) => ({
-        name: tensor,
-        dtype: 'F32',
-        shape: [...shape],
-        data: f32Data([...values.get(tensor)!]),
-      })),
-    ),
-  );
-  return { folder, values };
-}
-
-const floats = (bytes: Buffer): number[] =>
-  Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
 
 describe('tensors that are written otherwise than they are stored', () => {
   const common = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, rms_norm_eps: 1e-5 };
@@ -237,8 +165,8 @@ describe('tensors that are written otherwise than they are stored', () => {
   });
 
   it('refuse a model without a tokenizer before anything is written', async () => {
-    const folder = path.join(work, 'bare');
-    cpSync(path.join(work, 'moe'), folder, { recursive: true });
+    const folder = path.join(conversions.work, 'bare');
+    cpSync(path.join(conversions.work, 'moe'), folder, { recursive: true });
     rmSync(path.join(folder, 'tokenizer.json'));
     await expect(convert(folder, 'F16')).rejects.toThrow('neither a tokenizer.json nor a tokenizer.model');
   });
@@ -259,9 +187,9 @@ describe('a recipe of ggml types', () => {
         { match: 'lm_head.weight', choice: type('q8_0') },
       ],
     };
-    const plan = await engine.call('recipePlan', { path: folder, recipe });
+    const plan = await conversions.engine.call('recipePlan', { path: folder, recipe });
     expect([plan.cannotWrite, plan.refusals]).toEqual([undefined, []]);
-    const out = path.join(work, 'by-recipe.gguf');
+    const out = path.join(conversions.work, 'by-recipe.gguf');
     const report = await convert(folder, '', { gguf: undefined, recipe, out });
     expect(report.open).toBe(out);
     const types = new Map(report.tensors.map(({ name, to }) => [name, to]));
@@ -272,15 +200,15 @@ describe('a recipe of ggml types', () => {
     // A file of blocks holds the table in blocks too.
     expect(types.get('token_embd.weight')).toBe('Q4_K');
     expect(types.get('blk.0.attn_norm.weight')).toBe('F32');
-    const { tensors } = await engine.call('open', { path: out });
+    const { tensors } = await conversions.engine.call('open', { path: out });
     expect(plan.bytesAfter).toBe(tensors.bytes.reduce((sum, bytes) => sum + bytes, 0));
     // Its tensors are those of the file type, where both have the same type.
-    const mix = await convert(folder, 'Q4_K_M', { out: path.join(work, 'by-mix.gguf') });
+    const mix = await convert(folder, 'Q4_K_M', { out: path.join(conversions.work, 'by-mix.gguf') });
     const [own, others] = [await tensorBytes(out), await tensorBytes(mix.open)];
     for (const name of ['blk.1.attn_q.weight', 'blk.3.ffn_up.weight', 'blk.0.attn_norm.weight'])
       expect(own.get(name)?.equals(others.get(name)!), name).toBe(true);
 
-    const again = await engine.call('recipePlan', {
+    const again = await conversions.engine.call('recipePlan', {
       path: mix.open,
       recipe: {
         version: 1,
@@ -291,9 +219,9 @@ describe('a recipe of ggml types', () => {
     // Of a file that is quantized already nothing is left to quantize; it can be written all the same.
     expect([again.cannotWrite, again.quantized]).toEqual([undefined, 0]);
     const mixed = { ...recipe, default: { scheme: 'nf4', granularity: 'block', blockSize: 64 } } as const;
-    expect((await engine.call('recipePlan', { path: folder, recipe: mixed })).cannotWrite).toContain(
-      "holds ggml's types only",
-    );
+    expect(
+      (await conversions.engine.call('recipePlan', { path: folder, recipe: mixed })).cannotWrite,
+    ).toContain("holds ggml's types only");
   });
 
   it('gives the stacked experts of a layer one type, or is refused', async () => {
@@ -312,10 +240,10 @@ describe('a recipe of ggml types', () => {
     );
     const one = { match: '**.experts.1.**', choice: type('q4_0') };
     const recipe: Recipe = { version: 1, default: type('q8_0'), rules: [one] };
-    const plan = await engine.call('recipePlan', { path: folder, recipe });
+    const plan = await conversions.engine.call('recipePlan', { path: folder, recipe });
     expect(plan.cannotWrite).toContain('gives them Q8_0 and Q4_0');
     const rules = [{ ...one, match: '**.experts.*.**' }];
-    const out = path.join(work, 'stacked.gguf');
+    const out = path.join(conversions.work, 'stacked.gguf');
     const report = await convert(folder, '', { gguf: undefined, recipe: { ...recipe, rules }, out });
     expect(report.tensors.find(({ name }) => name === 'blk.0.ffn_gate_exps.weight')?.to).toBe('Q4_0');
   });

@@ -209,11 +209,47 @@ function sourceOfMade(
       );
     case 'transpose':
       return rowsOf({ ...sourceNamed(making.source), rearranged: { kind: 'transpose' } }, tensor);
+    case 'expert-rows':
+      return expertsOf(tensor, making, sourceNamed(making.source));
     case 'stack': {
       const parts = making.sources.map(sourceNamed);
       return rowsOf({ ...parts[0]!, rearranged: { kind: 'stack', parts } }, tensor);
     }
   }
+}
+
+/** Each expert of a tensor that holds them all is a matrix of its own in the file. */
+function expertsOf(
+  { name, shape }: TensorInfo,
+  { firstRow, isTransposed }: Extract<ConvertedTensor['making'], { kind: 'expert-rows' }>,
+  stored: TensorSource,
+): TensorSource {
+  const [count, rows, columns] = shape as readonly [number, number, number];
+  const dtype = findDtype(stored.dtype);
+  if (stored.packed || dtype?.blockElements !== 1)
+    throw new LoupeError(
+      'unsupported',
+      `${stored.name} holds the experts of a layer in packed codes, which cannot be taken apart; convert the model before it was quantized.`,
+      { tensor: stored.name },
+    );
+  const elements = (stored.rows * stored.columns) / count;
+  const parts = Array.from(
+    { length: count },
+    (_, expert): TensorSource => ({
+      ...stored,
+      byteOffset: stored.byteOffset + expert * elements * dtype.blockBytes,
+      rows: elements / columns,
+      columns,
+      ...(isTransposed ? { rearranged: { kind: 'transpose' } } : {}),
+    }),
+  );
+  return {
+    ...stored,
+    name,
+    rows: count * rows,
+    columns,
+    rearranged: { kind: 'stack', parts, firstRow },
+  };
 }
 
 /** A key as a checkpoint shows it: long arrays by their first values. */
