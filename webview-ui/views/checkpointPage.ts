@@ -1,50 +1,26 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import { html, render, type TemplateResult } from 'lit';
-import type { OpenProgress, Sidecar } from '../../src/protocol/engineApi';
+import type { OpenProgress } from '../../src/protocol/engineApi';
 import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
 import { formatInteger } from '../state/format';
 import { connectToHost, type PageHost } from '../state/host';
-import { type MetadataSection, metadataSections } from '../state/metadataRows';
 import { CheckpointSession } from '../state/session';
-import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
 import type { TabId, ViewState } from '../state/viewState';
-import { configView, sidecarsOf } from './configView';
-import { findingsView } from './findingsView';
-import { graphView, type OperatorOrder } from './graphView';
-import { ImportanceView } from './importance/importanceView';
-import { MemoryView } from './memory/memoryView';
-import { metadataView } from './metadataView';
+import type { OperatorOrder } from './graphView';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
+import { OpenedCheckpoint, type PanelContext } from './openedCheckpoint';
 import { openingView } from './openingView';
-import { OutliersView } from './outliers/outliersView';
-import type { PageContext } from './pageContext';
 import { focusOwnFilter, onFindKey } from './pageGestures';
 import { PageMemory } from './pageMemory';
 import { refusedView } from './refusedView';
-import { SensitivityView } from './sensitivity/sensitivityView';
 import { fitStrip, strip } from './stripView';
 import { revealTab, tabBar, tabsOf } from './tabBar';
-import { TensorsView } from './tensorsView';
-import { tokenizerView } from './tokenizerView';
 
 type Screen =
   | { readonly kind: 'loading' }
   | { readonly kind: 'refused'; readonly error: SerializedError; readonly fileName: string }
-  | {
-      readonly kind: 'open';
-      readonly session: CheckpointSession;
-      readonly tensors: TensorsView;
-      readonly outliers: OutliersView;
-      readonly sensitivity: SensitivityView;
-      readonly importance: ImportanceView;
-      readonly memory: MemoryView;
-      readonly metadata: readonly MetadataSection[];
-      readonly tokenizer: TokenizerSummary | undefined;
-      readonly sidecars: readonly Sidecar[];
-    };
-
-type OpenScreen = Extract<Screen, { kind: 'open' }>;
+  | { readonly kind: 'open'; readonly checkpoint: OpenedCheckpoint };
 
 const slowAfterMs = 4000;
 
@@ -79,7 +55,7 @@ export class CheckpointPage {
       backend: ({ text }) => {
         // It may come before the checkpoint does.
         this.backend = text;
-        if (this.screen.kind === 'open') this.screen.session.backend = text;
+        if (this.opened) this.opened.session.backend = text;
         this.requestRender();
         return undefined;
       },
@@ -90,8 +66,8 @@ export class CheckpointPage {
         return undefined;
       },
       figures: ({ batch }) => {
-        if (this.screen.kind !== 'open') return undefined;
-        const { session } = this.screen;
+        if (!this.opened) return undefined;
+        const { session } = this.opened;
         // A model that was analyzed before shows its figures unasked; hidden ones stay hidden.
         if (session.stats.known === 0) this.patch({ showStatistics: true });
         session.takeKnown(batch);
@@ -99,17 +75,15 @@ export class CheckpointPage {
       },
       reload: () => this.load(),
       run: ({ kind }) => {
-        if (this.screen.kind !== 'open') return undefined;
+        if (!this.opened) return undefined;
         if (kind === 'analyzeAll') void this.analyzeAll();
-        else if (kind === 'cancelAnalysis') this.screen.session.cancelAnalysis();
+        else if (kind === 'cancelAnalysis') this.opened.session.cancelAnalysis();
         else if (kind === 'showMemory') this.showTab('memory');
         else this.focusFilter();
         return undefined;
       },
     });
-    this.memory = new PageMemory(this.host, () =>
-      this.screen.kind === 'open' ? this.screen.session : undefined,
-    );
+    this.memory = new PageMemory(this.host, () => this.opened?.session);
     onFindKey(() => this.focusFilter());
     new ResizeObserver(() => {
       this.fit();
@@ -117,6 +91,10 @@ export class CheckpointPage {
     }).observe(root);
     this.requestRender();
     void this.load();
+  }
+
+  private get opened(): OpenedCheckpoint | undefined {
+    return this.screen.kind === 'open' ? this.screen.checkpoint : undefined;
   }
 
   private get state(): ViewState {
@@ -132,13 +110,13 @@ export class CheckpointPage {
     try {
       const answer = await this.host.rpc.call('ready', {});
       if (load === this.loads) {
-        this.leave();
+        this.opened?.dispose();
         if (answer.ok) this.open(answer);
         else this.screen = { kind: 'refused', error: answer.error, fileName: answer.fileName };
       }
     } catch (thrown) {
       if (load === this.loads) {
-        this.leave();
+        this.opened?.dispose();
         this.screen = {
           kind: 'refused',
           error: LoupeError.from(thrown).toJSON(),
@@ -152,16 +130,6 @@ export class CheckpointPage {
       this.requestRender();
     }
     return undefined;
-  }
-
-  private leave(): void {
-    if (this.screen.kind !== 'open') return;
-    this.screen.session.dispose();
-    this.screen.tensors.dispose();
-    this.screen.outliers.dispose();
-    this.screen.sensitivity.dispose();
-    this.screen.importance.dispose();
-    this.screen.memory.dispose();
   }
 
   private open(answer: {
@@ -187,30 +155,20 @@ export class CheckpointPage {
     }
     this.notices = this.notices.filter((notice) => notice.kind === 'engine');
     if (answer.origin) this.notices = [...this.notices, { kind: 'origin', message: answer.origin }];
-    this.screen = {
-      kind: 'open',
-      session,
-      tensors: new TensorsView(session, this.context()),
-      outliers: new OutliersView(session, this.context()),
-      sensitivity: new SensitivityView(session, this.context(), this.host.rpc),
-      importance: new ImportanceView(session, this.context(), this.host.rpc),
-      memory: new MemoryView(session, this.context(), this.host.rpc),
-      metadata: metadataSections(catalogue.format, catalogue.metadata),
-      tokenizer: tokenizerSummary(catalogue),
-      sidecars: sidecarsOf(catalogue),
-    };
+    const checkpoint = new OpenedCheckpoint(session, this.context(), this.host.rpc);
+    this.screen = { kind: 'open', checkpoint };
     if (answer.tab) this.patch({ tab: answer.tab });
     // Its statistics are what an importance matrix is opened for.
     if (isImportanceMatrix(catalogue) && !this.memory.hasSaved) this.patch({ tab: 'importance' });
-    if (!tabsOf(this.screen).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
-    this.tellShown(this.screen, this.state.tab, false);
+    if (!tabsOf(checkpoint).some(({ id }) => id === this.state.tab)) this.patch({ tab: 'tensors' });
+    checkpoint.shown(this.state.tab, false);
     requestAnimationFrame(() => requestAnimationFrame(() => revealTab(this.state.tab)));
     this.announce(`${catalogue.name}, ${formatInteger(catalogue.tensors.count)} tensors.`);
     // Sorting by name needs ranks: made while nothing else happens.
     window.setTimeout(() => requestIdleCallback(() => session.table.prepare()), 200);
   }
 
-  private context(): PageContext {
+  private context(): PanelContext {
     const page = this;
     return {
       get state() {
@@ -225,6 +183,15 @@ export class CheckpointPage {
       exportTensors: () => this.act({ kind: 'exportTensors' }),
       analyzeAll: () => void this.analyzeAll(),
       viewTensor: (tensor) => this.act({ kind: 'viewTensor', tensor }),
+      showTab: (tab) => this.showTab(tab),
+      showProblems: () => this.act({ kind: 'showProblems' }),
+      help: (code) => this.act({ kind: 'findingHelp', code }),
+      get operatorOrder() {
+        return page.operatorOrder;
+      },
+      set operatorOrder(by) {
+        page.operatorOrder = by;
+      },
     };
   }
 
@@ -234,8 +201,8 @@ export class CheckpointPage {
   }
 
   private async analyzeAll(): Promise<void> {
-    if (this.screen.kind !== 'open' || this.screen.session.analysis) return;
-    const { session } = this.screen;
+    const session = this.opened?.session;
+    if (!session || session.analysis) return;
     this.patch({ showStatistics: true });
     const end = await session.analyzeAll();
     if (end.kind === 'done') this.announce(`Analysis finished: ${formatInteger(end.tensors)} tensors.`);
@@ -290,11 +257,11 @@ export class CheckpointPage {
   }
 
   private focusFilter(): void {
-    if (this.screen.kind !== 'open') return;
-    const { tensors } = this.screen;
+    const { opened } = this;
+    if (!opened) return;
     if (focusOwnFilter(this.state.tab)) return;
     this.patch({ tab: 'tensors' });
-    requestAnimationFrame(() => tensors.focusFilter());
+    requestAnimationFrame(() => opened.tensors.focusFilter());
   }
 
   private requestRender(): void {
@@ -325,12 +292,18 @@ export class CheckpointPage {
           copy: (text) => this.copy(text),
         });
       case 'open':
-        return html`${strip(screen.session, () => this.showTab('findings'))} ${noticeBars(this.notices, screen.session.trusted, this.noticeEvents)}
-          ${tabBar(tabsOf(screen), this.state.tab, (tab) => this.showTab(tab))}
-          <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.state.tab}" data-tab=${this.state.tab}>
-            ${this.panel(screen)}
-          </section>`;
+        return this.openTemplate(screen.checkpoint);
     }
+  }
+
+  private openTemplate(checkpoint: OpenedCheckpoint): TemplateResult {
+    const { session } = checkpoint;
+    const { tab } = this.state;
+    return html`${strip(session, () => this.showTab('findings'))} ${noticeBars(this.notices, session.trusted, this.noticeEvents)}
+      ${tabBar(tabsOf(checkpoint), tab, (other) => this.showTab(other))}
+      <section class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${tab}" data-tab=${tab}>
+        ${checkpoint.panel()}
+      </section>`;
   }
 
   private readonly noticeEvents: NoticeEvents = {
@@ -341,75 +314,9 @@ export class CheckpointPage {
     reload: () => void this.retry(),
   };
 
-  /** The same function at each drawing: lists compare what they are given. */
-  private readonly copyText = (text: string) => this.copy(text);
-
-  private showTensor(screen: OpenScreen, tensor: number): void {
-    if (tensor < 0) return;
-    this.showTab('tensors');
-    requestAnimationFrame(() => screen.tensors.select(tensor, true));
-  }
-
   private showTab(tab: TabId): void {
-    if (this.screen.kind === 'open') this.tellShown(this.screen, tab, true);
+    this.opened?.shown(tab, true);
     this.patch({ tab });
     requestAnimationFrame(() => revealTab(tab));
-  }
-
-  /** Tabs that ask for something do so once they are looked at; `isBack`: not for the first time. */
-  private tellShown(screen: OpenScreen, tab: TabId, isBack: boolean): void {
-    if (tab === 'tensors' && isBack) screen.tensors.shown();
-    if (tab === 'outliers' || tab === 'sensitivity' || tab === 'memory' || tab === 'importance')
-      screen[tab].shown();
-  }
-
-  private panel(screen: OpenScreen): TemplateResult {
-    switch (this.state.tab) {
-      case 'outliers':
-        return screen.outliers.render();
-      case 'sensitivity':
-        return screen.sensitivity.render();
-      case 'importance':
-        return screen.importance.render();
-      case 'memory':
-        return screen.memory.render();
-      case 'metadata':
-        return metadataView(screen.session, screen.metadata, this.state.metadataFilter, {
-          filter: (metadataFilter) => this.patch({ metadataFilter }),
-          copy: (text) => this.copy(text),
-          changed: () => this.requestRender(),
-        });
-      case 'tokenizer':
-        return screen.tokenizer
-          ? tokenizerView(screen.session, screen.tokenizer, { copy: this.copyText })
-          : screen.tensors.render();
-      case 'config':
-        return configView(screen.sidecars, this.state.configFilter, {
-          filter: (configFilter) => this.patch({ configFilter }),
-          copy: (text) => this.copy(text),
-          changed: () => this.requestRender(),
-        });
-      case 'graph': {
-        const { graph, tensors } = screen.session.catalogue;
-        if (!graph) return screen.tensors.render();
-        return graphView(graph, this.operatorOrder, {
-          sort: (by) => {
-            this.operatorOrder = by;
-            this.requestRender();
-          },
-          select: (name) => this.showTensor(screen, tensors.names.indexOf(name)),
-        });
-      }
-      case 'findings':
-        return findingsView(screen.session, {
-          select: (tensor) => this.showTensor(screen, tensor),
-          showProblems: () => this.act({ kind: 'showProblems' }),
-          help: (code) => this.act({ kind: 'findingHelp', code }),
-          copy: (text) => this.copy(text),
-          analyzeAll: () => void this.analyzeAll(),
-        });
-      default:
-        return screen.tensors.render();
-    }
   }
 }
