@@ -6,12 +6,14 @@ import { checkedRecipe } from '../quant/recipeFile';
 import { storedBytes } from '../quant/scheme';
 import { noErrorSums, tensorError } from '../quant/tensorError';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { encodedSetting } from './encodedSource';
 import { encodeTensor, surveyTensor } from './encodeTensor';
 import type { Engine, JobContext } from './jobs';
+import { modelImportance, weighedSetting } from './modelImportance';
 import { namingTensor } from './namingTensor';
 import { resolveFor } from './policy';
 import { withLayers } from './pruneLayers';
-import { quantizeTensor, settingOf, takesRows } from './quantizeTensor';
+import { quantizeTensor, takesRows } from './quantizeTensor';
 import { recipeWithLayers } from './recipeLayers';
 import { inOrder } from './worker/inOrder';
 
@@ -21,7 +23,7 @@ type ErrorsMethod = EngineContract['errors'];
 export async function errorsJob(
   engine: Engine,
   opened: OpenedCheckpoint,
-  { choice: asked, recipe: given, tensors, pure }: Omit<ErrorsMethod['params'], 'path'>,
+  { choice: asked, recipe: given, tensors, pure, imatrix }: Omit<ErrorsMethod['params'], 'path'>,
   { signal, progress }: JobContext<ErrorsMethod['progress']>,
 ): Promise<readonly TensorError[]> {
   const { checkpoint } = opened;
@@ -29,6 +31,7 @@ export async function errorsJob(
     ? await recipeWithLayers(engine, opened, checkedRecipe(given), { signal })
     : recipeOf(await withLayers(engine, opened, asked, pure ?? false, { signal }), pure ?? false);
   const resolved = resolveFor(checkpoint, recipe);
+  const importance = imatrix === undefined ? undefined : await modelImportance(opened, imatrix);
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
   const total = indices.length;
   const rows: TensorError[] = [];
@@ -46,7 +49,9 @@ export async function errorsJob(
       let row: TensorError;
       if (choice) {
         const source = opened.source(index);
-        const setting = settingOf(choice, source);
+        const { setting, note } = namingTensor(source, () =>
+          weighedSetting(encodedSetting(opened, index, choice), importance, index),
+        );
         const encoding = namingTensor(source, () => encodingFor(setting));
         const known = takesRows(setting, source, runners)
           ? undefined
@@ -60,6 +65,7 @@ export async function errorsJob(
           from,
           to,
           bytes: storedBytes(encoding.pieces(known)),
+          ...(note === undefined ? {} : { note }),
         });
       } else {
         row = tensorError(noErrorSums, tensor.elements, {

@@ -1,12 +1,12 @@
 /** What a tensor becomes under a choice, for views that encode on the fly. */
 import type { Checkpoint } from '../formats/checkpoint';
 import { encodingFor } from '../quant/encoding';
-import { storedBytes } from '../quant/scheme';
-import type { SchemeChoice, TensorError } from '../quant/types';
+import { type Setting, storedBytes } from '../quant/scheme';
+import type { TensorError } from '../quant/types';
 import { surveyTensor } from './encodeTensor';
 import type { Engine } from './jobs';
 import { namingTensor } from './namingTensor';
-import { kernelCode, type RowParameterTable, rowParameterTable, settingOf } from './quantizeTensor';
+import { kernelCode, type RowParameterTable, rowParameterTable } from './quantizeTensor';
 import type { TensorSource } from './tensorSource';
 import type { TaskOptions } from './worker/pool';
 import type { Counterpart } from './worker/task';
@@ -19,18 +19,18 @@ export interface SchemeCounterpart {
 }
 
 /**
- * The counterpart of a tensor under a choice. `remember` keeps what takes a pass over the tensor. Throws `usage` for a
- * choice that does not exist, and what the scheme refuses.
+ * The counterpart of a tensor under a choice made for it. `remember` keeps what takes a pass over the tensor. Throws what the
+ * scheme refuses.
  */
 export async function schemeCounterpart(
   engine: Engine,
   checkpoint: Checkpoint,
   source: TensorSource,
-  choice: SchemeChoice,
+  setting: Setting,
   remember: <T>(key: string, compute: () => Promise<T>) => Promise<T>,
   { urgent }: TaskOptions,
 ): Promise<SchemeCounterpart> {
-  const setting = settingOf(choice, source);
+  const { choice } = setting;
   const encoding = namingTensor(source, () => encodingFor(setting));
   const key = Object.entries(setting.choice)
     .map(([name, value]) => `${name}=${value ?? ''}`)

@@ -13,9 +13,11 @@ import { divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import { displayBins } from '../stats/displayHistogram';
 import { cellRowParts, checkedCells } from './cellGrid';
 import type { OpenedCheckpoint } from './checkpointCache';
+import { encodedSetting } from './encodedSource';
 import { holdsSingles, tileCodes } from './errorCodes';
 import type { Engine, JobContext } from './jobs';
 import { rowParts, sampleBlocks } from './matrix';
+import { modelImportance, weighedSetting } from './modelImportance';
 import { resolvedFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
@@ -43,7 +45,8 @@ export async function errorTileJob(
   const tile = await foldErrors(engine, source, params, other.counterpart, options);
   if (!params.codes || !holdsSingles(tile)) return tile;
   const choice = params.codes;
-  const own = await opposite(engine, opened, params.tensor, { kind: 'scheme', choice }, options);
+  const imatrix = params.against.kind === 'scheme' ? params.against.imatrix : undefined;
+  const own = await opposite(engine, opened, params.tensor, { kind: 'scheme', choice, imatrix }, options);
   const codes = await tileCodes(engine, source, choice, own.counterpart, tile, options);
   return codes ? { ...tile, codes } : tile;
 }
@@ -175,17 +178,21 @@ async function opposite(
       extent: () => extentOf(engine, opened, index, source, options),
     };
   }
+  const choice = await withLayers(engine, opened, decision.choice, false, options);
+  const importance =
+    against.imatrix === undefined ? undefined : await modelImportance(opened, against.imatrix);
+  const { setting, note } = weighedSetting(encodedSetting(opened, index, choice), importance, index);
   const { counterpart, about, extent } = await schemeCounterpart(
     engine,
     opened.checkpoint,
     source,
-    await withLayers(engine, opened, decision.choice, false, options),
+    setting,
     (key, compute) => opened.remember(key, compute),
     options,
   );
   return {
     counterpart,
-    about: { name, from, ...about },
+    about: { name, from, ...about, ...(note === undefined ? {} : { note }) },
     extent: async () => extent ?? extentOf(engine, opened, index, source, options),
   };
 }

@@ -251,6 +251,8 @@ export type Against =
       readonly choice: SchemeChoice;
       /** Instead of the choice: what it makes of the tensor. */
       readonly recipe?: Recipe | undefined;
+      /** Absolute path of an importance matrix that ggml's types weigh errors by, as for `sensitivity`. */
+      readonly imatrix?: string | undefined;
     }
   | { readonly kind: 'file'; readonly path: string };
 
@@ -338,6 +340,8 @@ export type EngineContract = CompareContract &
         recipe?: Recipe | undefined;
         tensors?: readonly number[] | undefined;
         pure?: boolean | undefined;
+        /** Absolute path of an importance matrix that ggml's types weigh errors by, as for `sensitivity`. */
+        imatrix?: string | undefined;
       };
       result: readonly TensorError[];
       progress: { done: number; total: number; row: TensorError };

@@ -270,3 +270,50 @@ it('of a sample each row is weighed by its own expert, and figures are near the 
   expect(sampled.bytes).toBe(exact.bytes);
   expect(Math.abs(sampled.sqnr! - exact.sqnr!)).toBeLessThan(0.3);
 });
+
+describe('pictures and reports of a weighed cell', () => {
+  const model = place('dense.gguf');
+  const name = 'blk.1.ffn_down.weight';
+  it.each(['iq2_xxs', 'q4_k'] as const)('tell the same error: %s', async (scheme) => {
+    const imatrix = place('dense-imatrix.gguf');
+    const cell = (await cellsOf(model, imatrix, [scheme]))(name, scheme);
+    const { names } = (await engine.call('open', { path: model })).tensors;
+    const choice = choiceOf(scheme);
+    const tensor = names.indexOf(name);
+    const against = { kind: 'scheme', choice, imatrix } as const;
+    const [row] = await engine.call('errors', { path: model, choice, tensors: [tensor], imatrix });
+    expect(figures({ ...row!, state: 'different' })).toEqual(figures(cell));
+    const detail = await engine.call('errorDetail', { path: model, tensor, against });
+    expect(figures({ ...detail.tensor, state: 'different' })).toEqual(figures(cell));
+    const tile = await engine.call('errorTile', { path: model, tensor, against, rows: 256, columns: 256 });
+    expect(tile.error.reduce((most, error) => Math.max(most, error), 0)).toBe(Math.fround(cell.maxAbs));
+    // One row of the tile by itself: its window is another, its weights are the same.
+    const region = { row0: 200, row1: 201, column0: 64, column1: 128 };
+    const part = await engine.call('errorTile', {
+      ...{ path: model, tensor, against, region, rows: 1, columns: 64 },
+    });
+    expect([...part.dequantized]).toEqual([...tile.dequantized.subarray(200 * 256 + 64, 200 * 256 + 128)]);
+  });
+
+  it('tell of a stack of experts too, and what is not weighed', async () => {
+    const [path, imatrix] = [place('experts.gguf'), place('experts-imatrix.gguf')];
+    const { names } = (await engine.call('open', { path })).tensors;
+    const cells = await cellsOf(path, imatrix, ['q4_0']);
+    for (const own of ['blk.0.ffn_up_exps.weight', 'blk.0.attn_q.weight']) {
+      const tensors = [names.indexOf(own)];
+      const [row] = await engine.call('errors', { path, choice: choiceOf('q4_0'), tensors, imatrix });
+      const { note, mse, maxAbs } = cells(own, 'q4_0');
+      expect(row).toMatchObject({ mse, maxAbs });
+      expect(row!.note).toBe(note);
+    }
+    const failure = await failureOf(
+      engine.call('errors', {
+        path,
+        choice: choiceOf('iq2_xxs'),
+        imatrix,
+        tensors: [names.indexOf('blk.0.attn_q.weight')],
+      }),
+    );
+    expect(failure).toMatchObject({ code: 'refused', tensor: 'blk.0.attn_q.weight', file: imatrix });
+  });
+});
