@@ -20,13 +20,14 @@ interface Head {
   readonly totalSteps: number;
 }
 
-/** Within a step of a dialog, until nothing more is to be changed. Resolves to undefined when the dialog is left. */
+/** Within a step of a dialog, until nothing more is to be changed. `headSize` is the model's. Resolves to undefined when the dialog is left. */
 export async function askOptions(
   head: Head,
   scheme: Scheme,
   medium: Medium,
   given: Options,
   mode: Mode,
+  headSize?: number,
 ): Promise<Options | undefined> {
   let options = given;
   let active: OptionName | 'done' = 'done';
@@ -44,7 +45,7 @@ export async function askOptions(
     if (answer.kind === 'escape') return undefined;
     if (answer.kind === 'back' || answer.value === 'done') return options;
     active = answer.value;
-    const changed = await askOption(head, active, scheme, medium, options, mode);
+    const changed = await askOption(head, active, scheme, medium, options, mode, headSize);
     if (changed === 'escape') return undefined;
     options = changed;
   }
@@ -57,11 +58,12 @@ async function askOption(
   medium: Medium,
   own: Options,
   mode: Mode,
+  headSize: number | undefined,
 ): Promise<Options | 'escape'> {
   const { label } = optionLines(scheme, medium, own).find((line) => line.name === name)!;
   const answer = await pick<OptionAnswer>(
     { ...head, placeholder: label },
-    optionAnswers(name, scheme, medium, own, mode),
+    optionAnswers(name, scheme, medium, own, mode, headSize),
   );
   if (answer.kind === 'escape') return 'escape';
   if (answer.kind === 'back') return own;
@@ -69,7 +71,7 @@ async function askOption(
   if (ask === undefined) return options;
   const typed = await vscode.window.showInputBox({
     ...{ title: head.title, ignoreFocusOut: true },
-    ...typedText(ask),
+    ...typedText(ask, headSize),
     validateInput: (text) => {
       const result = withTyped(ask, text, options);
       return typeof result === 'string' ? result : undefined;

@@ -1,18 +1,19 @@
 /** A scheme's options beyond granularity, as the dialogs offer them. Nothing here talks to VS Code. */
+import type { Architecture } from '../protocol/engineApi';
 import { pruneMethods, scaleDtypes } from '../quant/choice';
 import type { Scheme } from '../quant/scheme';
 import type { PruneMethod, SchemeChoice } from '../quant/types';
 import { type Medium, whyUnwritable } from '../quant/writable';
-import { type Choice, type Mode, variantsOf } from './schemeMenu';
+import { type Choice, type Mode, usualHeadSize, variantsOf } from './schemeMenu';
 
 /** What is chosen beside scheme and granularity; what is left out is the scheme's default. */
 export type Options = Omit<SchemeChoice, 'scheme' | 'granularity' | 'blockSize' | 'doubleQuant'> & {
   readonly pure?: boolean | undefined;
 };
 
-export type OptionName = 'clip' | 'prune' | 'output' | 'outliers' | 'overflow' | 'scales' | 'head';
+export type OptionName = 'clip' | 'prune' | 'heads' | 'output' | 'outliers' | 'overflow' | 'scales' | 'head';
 /** A number that is typed: a share, N:M, a magnitude, or a multiple of a median. */
-export type Typed = 'ratio' | 'pattern' | 'threshold' | 'factor';
+export type Typed = 'ratio' | 'pattern' | 'threshold' | 'factor' | 'headSize';
 
 /** An answer to the question for one option: all options then, once what it asks for is typed. */
 export interface OptionAnswer {
@@ -28,11 +29,12 @@ interface OptionLine {
   readonly current: string;
 }
 
-const pruneTexts: Readonly<Record<Exclude<PruneMethod, 'heads'>, string>> = {
+const pruneTexts: Readonly<Record<PruneMethod, string>> = {
   magnitude: 'The smallest weights of each matrix',
   nm: 'All but the largest N of every M weights of a row',
   rows: 'Whole rows of small norm',
   columns: 'Whole columns of small norm',
+  heads: 'Whole attention heads of small norm',
   layers: 'All weights of the layers of smallest norm',
 };
 const clipTexts = {
@@ -94,6 +96,9 @@ export function optionLines(
       isPruning ? !prunes : own.prune === undefined,
       pruneText(method),
     ),
+    ...(method.prune === 'heads'
+      ? [line('heads', 'Rows of a head', true, String(own.headSize ?? usualHeadSize))]
+      : []),
     ...(isPruning && medium === 'safetensors'
       ? []
       : [line('output', 'Output', output === 'auto', outputText(output))]),
@@ -114,6 +119,7 @@ const nouns: Readonly<Record<OptionName, string>> = {
   overflow: 'overflow',
   scales: 'type of the scales',
   prune: 'pruning',
+  heads: 'size of a head',
   output: 'form of the output',
   head: 'output head',
 };
@@ -139,6 +145,7 @@ export function optionAnswers(
   medium: Medium,
   own: Options,
   mode: Mode,
+  headSize = usualHeadSize,
 ): Choice<OptionAnswer>[] {
   const { name, family, options: taken } = scheme;
   const { prune, ratio, keep, of, outlierThreshold, outlierFactor, ...rest } = own;
@@ -204,19 +211,24 @@ export function optionAnswers(
           answer(asks === 'pattern' ? 'Other numbers...' : 'Another share...', '', others, asks),
         ];
       }
-      const methods = pruneMethods.filter((method) => method !== 'heads');
+      const { headSize: _, ...plain } = others;
       return [
-        answer('Prune nothing', '', others),
-        ...methods.map((method) =>
+        answer('Prune nothing', '', plain),
+        ...pruneMethods.map((method) =>
           answer(
-            `${pruneTexts[method as keyof typeof pruneTexts]}...`,
+            `${pruneTexts[method]}...`,
             'They become 0 before the rest is quantized',
-            { ...others, prune: method },
+            { ...plain, prune: method, ...(method === 'heads' ? { headSize } : {}) },
             method === 'nm' ? 'pattern' : 'ratio',
           ),
         ),
       ];
     }
+    case 'heads':
+      return [
+        answer(`${headSize} rows`, 'As the model tells, else the usual number', { ...own, headSize }),
+        answer('Another size...', '', own, 'headSize'),
+      ];
   }
 }
 
@@ -250,12 +262,28 @@ const typedTexts: Readonly<Record<Typed, { readonly prompt: string; readonly val
   ratio: { prompt: 'Share that becomes 0, such as 0.5 or 50%', value: '50%' },
   pattern: { prompt: 'N:M keeps N of every M weights of a row, such as 2:4', value: '2:4' },
   threshold: { prompt: 'Columns with a value of at least this magnitude stay in F16', value: '6' },
+  headSize: { prompt: 'Rows of one attention head, such as 128', value: '64' },
   factor: {
     prompt: 'Columns whose largest magnitude is this many times the median column\u2019s stay in F16',
     value: '6',
   },
 };
-export const typedText = (what: Typed) => typedTexts[what];
+/** What the box says, and what stands in it at first; of a head's rows those of the model. */
+export const typedText = (what: Typed, headSize?: number) =>
+  what === 'headSize' && headSize !== undefined
+    ? { ...typedTexts[what], value: String(headSize) }
+    : typedTexts[what];
+
+/** Rows of an attention head as a configuration tells them; undefined where it does not. */
+export function headSizeOf(
+  config: Readonly<Record<string, unknown>> | undefined,
+  architecture: Pick<Architecture, 'hiddenSize' | 'heads'> | undefined,
+): number | undefined {
+  const told = config?.head_dim;
+  const { hiddenSize, heads } = architecture ?? {};
+  const size = typeof told === 'number' ? told : hiddenSize && heads ? hiddenSize / heads : Number.NaN;
+  return Number.isInteger(size) && size > 0 ? size : undefined;
+}
 
 /** The options with what was typed, or why that cannot be taken. */
 export function withTyped(what: Typed, text: string, options: Options): Options | string {
@@ -265,6 +293,12 @@ export function withTyped(what: Typed, text: string, options: Options): Options 
     if (!(n >= 1 && n <= m && m <= 1024))
       return 'Type N:M with N of 1 to M and M of 1024 at most, such as 2:4.';
     return { ...options, keep: n, of: m };
+  }
+  if (what === 'headSize') {
+    const rows = /^\s*(\d{1,6})\s*$/.exec(text)?.[1];
+    return Number(rows) > 0
+      ? { ...options, headSize: Number(rows) }
+      : 'Type a whole number of rows, such as 128.';
   }
   const match = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*$/.exec(text);
   const value = match ? Number(match[1]) / (match[2] === '%' ? 100 : 1) : Number.NaN;

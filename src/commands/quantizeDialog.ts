@@ -17,11 +17,11 @@ import { askShardSize } from './askShardSize';
 import { backendItems } from './backendItems';
 import { askGgufTarget, type GgufSettings, showGguf } from './ggufDialog';
 import { fileTypeItems } from './ggufMenu';
-import { type Options, optionsItem, variantsWith } from './optionMenu';
+import { headSizeOf, type Options, optionsItem, variantsWith } from './optionMenu';
 import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
-import { type Choice, dequantizedItems, isHeld, type Mode, refusedItems, schemeItems } from './schemeMenu';
+import { type Choice, dequantizedItems, isHeld, type Mode, schemeItems, usualHeadSize } from './schemeMenu';
 import { shardItem } from './shardMenu';
 
 type Offered = Scheme | GgufFileType;
@@ -36,18 +36,17 @@ const head = (label: string): Choice<Offered> => ({
 /** A file type of GGUF has a number, a scheme has options. */
 const isFileType = (offered: Offered): offered is GgufFileType => 'number' in offered;
 
-/** The first step's lines: schemes, GGUF's types where the model may become one, and what can only be previewed. */
+/** The first step's lines: schemes, GGUF's types where the model may become one, and what is written dequantized. */
 function offeredItems(mode: Mode, file: string, gguf: readonly Choice<GgufFileType>[]): Choice<Offered>[] {
   const medium = mediumOf(file);
   const dequantized = dequantizedItems(mode, medium);
-  const refused = refusedItems(mode, medium);
+  const holder = medium === 'onnx' ? 'No operator of ONNX Runtime' : 'No layout';
   return [
     ...schemeItems(mode, medium),
     ...(gguf.length === 0 ? [] : [head('GGUF, for llama.cpp and Ollama'), ...gguf]),
     ...(dequantized.length === 0
       ? []
-      : [head('No layout holds these, but any client loads them dequantized'), ...dequantized]),
-    ...(refused.length === 0 ? [] : [head('Can be previewed, not written'), ...refused]),
+      : [head(`${holder} holds these, but any client loads them dequantized`), ...dequantized]),
   ];
 }
 
@@ -70,6 +69,7 @@ export async function askQuantizeChoice(
   let variants: Choice<SchemeChoice>[] = [];
   let variant: SchemeChoice | undefined;
   let options: Options = {};
+  let headSize: number | undefined;
   let backend = readBackendSetting();
   let step = 1;
   for (;;) {
@@ -100,6 +100,8 @@ export async function askQuantizeChoice(
         }
         if (value !== scheme || variants.length === 0) {
           options = mode === 'preview' || isHeld(value, medium) ? {} : { output: 'fake' };
+          headSize ??= await askHeadSize(engine, file);
+          if (value.name === 'prune-heads') options = { ...options, headSize };
           variants = variantsWith(value, medium, options, mode);
         }
         scheme = value;
@@ -115,7 +117,7 @@ export async function askQuantizeChoice(
         sized instanceof Promise ? sized.then((items) => [...items, more]) : [...sized, more],
       );
       if (chosen.kind === 'value' && chosen.value === 'options') {
-        const asked = await askOptions({ title, step, totalSteps }, own, medium, options, mode);
+        const asked = await askOptions({ title, step, totalSteps }, own, medium, options, mode, headSize);
         if (asked === undefined) return undefined;
         options = asked;
         variants = variantsWith(own, medium, options, mode);
@@ -142,6 +144,12 @@ export async function askQuantizeChoice(
     if (answer.kind === 'escape') return undefined;
     step += answer.kind === 'back' ? -1 : 1;
   }
+}
+
+/** Rows of the model's attention heads as its configuration tells them, else the usual ones. */
+async function askHeadSize(engine: EngineClient, file: string): Promise<number> {
+  const { config, architecture } = await engine.call('open', { path: file });
+  return headSizeOf(config, architecture) ?? usualHeadSize;
 }
 
 /** A variant that this model's shapes do not fit says so in place of its size. */

@@ -44,10 +44,11 @@ const granularityTexts: Readonly<
 
 /** What a scheme's quick pick offers: its granularities, each usual block size, and quantized scales. */
 export function variantsOf({ name, options }: Scheme): Choice<SchemeChoice>[] {
+  const heads = name === 'prune-heads' ? { headSize: usualHeadSize } : {};
   return options.granularities.flatMap((granularity): Choice<SchemeChoice>[] => {
     const { label, description, detail } = granularityTexts[granularity];
     if (granularity !== 'block')
-      return [{ label, description, detail, value: { scheme: name, granularity } }];
+      return [{ label, description, detail, value: { scheme: name, granularity, ...heads } }];
     return usualBlocks(options.blockSizes ?? []).flatMap((blockSize) => {
       const value = { scheme: name, granularity, blockSize } as const;
       const whole = { label: `Per block of ${blockSize}`, description, detail, value };
@@ -69,15 +70,16 @@ export function variantsOf({ name, options }: Scheme): Choice<SchemeChoice>[] {
 const usualBlocks = (sizes: readonly number[]): readonly number[] =>
   sizes.length <= 1 ? sizes : [sizes[0]!, ...sizes.slice(1).filter((size) => size >= 32)].slice(0, 3);
 
-/** Heads need a size that nobody asks for here. */
-const offered = schemes.filter((scheme) => scheme.name !== 'prune-heads');
+/** Rows of an attention head, where the model does not tell. */
+export const usualHeadSize = 64;
+
 /** Whether something of the medium holds one of the scheme's usual variants. */
 export const isHeld = (scheme: Scheme, medium: Medium): boolean =>
   variantsOf(scheme).some(({ value }) => isWritable(value, medium));
 
 /** The schemes of the first step: to be written, only those that the medium holds. */
 export function schemeItems(mode: Mode, medium: Medium = 'safetensors'): Choice<Scheme>[] {
-  return offered
+  return schemes
     .filter((scheme) => mode === 'preview' || isHeld(scheme, medium))
     .map((scheme) => ({
       ...{ value: scheme, label: scheme.label, detail: scheme.detail },
@@ -91,29 +93,21 @@ function operatorsOf(scheme: Scheme): string {
   return [...new Set(operators)].join(', ');
 }
 
-/** The schemes that no layout of a safetensors model holds, with the reason: they are written as dequantized values. */
+/**
+ * The schemes that no layout of a safetensors model or no operator of an ONNX graph holds, with the reason: they are written as
+ * dequantized values. GGUF's own have a dialog of their own.
+ */
 export function dequantizedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
-  if (mode === 'preview' || medium !== 'safetensors') return [];
-  return unheld(medium).map(({ value, label, detail }) => ({
-    ...{ value, label, detail },
-    description: 'as dequantized values',
-  }));
-}
-
-/** The schemes that can only be previewed, with the reason why they cannot be written; GGUF's own have a dialog of their own. */
-export function refusedItems(mode: Mode, medium: Medium): Choice<Scheme>[] {
-  return mode === 'preview' || medium === 'safetensors' ? [] : unheld(medium);
-}
-
-/** As lines that are not chosen. */
-function unheld(medium: Medium): Choice<Scheme>[] {
-  return offered
+  if (mode === 'preview') return [];
+  return schemes
     .filter((scheme) => scheme.family !== 'ggml' && !isHeld(scheme, medium))
-    .map((scheme) => {
-      const reason = whyUnwritable(variantsOf(scheme)[0]!.value, medium)!;
-      const detail = sentence(reason);
-      return { value: scheme, label: scheme.label, description: 'preview only', detail, refused: true };
-    });
+    .map((scheme) => ({
+      ...{ value: scheme, label: scheme.label, description: 'as dequantized values' },
+      detail: sentence(reasonAlone(whyUnwritable(variantsOf(scheme)[0]!.value, medium)!)),
+    }));
 }
+
+/** Without what follows of it, which the line itself says. */
+const reasonAlone = (reason: string): string => reason.replace(/; the output "fake" [^.]*/, '');
 
 const sentence = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

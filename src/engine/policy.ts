@@ -1,6 +1,7 @@
 /** Applies the quantization policy and recipes to the tensors of a checkpoint. */
 import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
 import { onnxForm } from '../quant/onnx/onnxForm';
+import { choiceForHeads, withoutHeads } from '../quant/pruning/attentionHeads';
 import { type Decision, decideKind, kindOf, type TensorKind } from '../quant/quantizationPolicy';
 import {
   keptKinds,
@@ -25,6 +26,8 @@ export function decisionFor(
   if (tensor.pieces) return { quantize: false, reason: quantizedAlready, linear: true };
   const kept = new Set(keptKinds(recipeOf({ granularity: 'none', ...choice }, pure)));
   const decision = decideKind(tensor, kindOf(tensor, modelTypeOf(checkpoint)), choice.scheme, kept);
+  const noHeads = !tensor.graphWeight && !choiceForHeads({ granularity: 'none', ...choice }, tensor.name);
+  if (decision.quantize && noHeads) return { quantize: false, reason: withoutHeads, linear: true };
   const why = decision.quantize ? graphKeeps(checkpoint, tensor, choice) : undefined;
   return why === undefined ? decision : { quantize: false, reason: why, linear: true };
 }

@@ -1,6 +1,7 @@
 /** Which scheme each tensor of a model gets: rules over names, keep-lists, and a default. */
 import { LoupeError } from '../errors';
 import { compilePattern, type NamePattern, type PatternWork } from './namePattern';
+import { choiceForHeads, withoutHeads } from './pruning/attentionHeads';
 import {
   type Decision,
   decideKind,
@@ -132,7 +133,8 @@ function resolveTensor(
     return { choice: undefined, reason, linear };
   }
   const decision: Decision = decideKind(tensor, kind, asked.scheme, rule === undefined ? kept : new Set());
-  return decision.quantize
-    ? { choice: asked }
-    : { choice: undefined, reason: decision.reason, linear: decision.linear };
+  if (!decision.quantize) return { choice: undefined, reason: decision.reason, linear: decision.linear };
+  // A graph's names are made up by exporters.
+  const choice = rule === undefined && !tensor.graphWeight ? choiceForHeads(asked, tensor.name) : asked;
+  return choice ? { choice } : { choice, reason: withoutHeads, linear };
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
+  headSizeOf,
   type OptionName,
   type Options,
   optionAnswers,
   optionLines,
   optionsItem,
+  typedText,
   variantsWith,
   withTyped,
 } from '../../../src/commands/optionMenu';
@@ -77,11 +79,11 @@ describe('options of a scheme in the dialogs', () => {
 
   it('make choices that every scheme takes, whatever is answered', () => {
     let checked = 0;
-    for (const scheme of schemes.filter(({ family, name }) => family !== 'ggml' && name !== 'prune-heads'))
+    for (const scheme of schemes.filter(({ family }) => family !== 'ggml'))
       for (const { name } of optionLines(scheme, 'safetensors', {}))
         for (const { value, refused } of optionAnswers(name, scheme, 'safetensors', {}, 'preview')) {
           expect(refused).toBeUndefined();
-          const typed = { ratio: '50%', pattern: '1:4', threshold: '6', factor: '4' };
+          const typed = { ratio: '50%', pattern: '1:4', threshold: '6', factor: '4', headSize: '32' };
           const options = value.ask ? withTyped(value.ask, typed[value.ask], value.options) : value.options;
           expect(typeof options).toBe('object');
           for (const variant of variantsWith(scheme, 'safetensors', options as Options, 'preview')) {
@@ -105,7 +107,30 @@ describe('options of a scheme in the dialogs', () => {
       ['factor', '0'],
       ['factor', '5%'],
       ['threshold', ''],
+      ['headSize', '0'],
+      ['headSize', '12.5'],
     ] as const)
       expect(withTyped(what, text, {})).toMatch(/^Type /);
+  });
+
+  it('prune attention heads of the size that the model tells, or of another', () => {
+    const int8 = schemeNamed('int8-absmax');
+    const answers = optionAnswers('prune', int8, 'safetensors', { clip: 'mse' }, 'quantize', 32);
+    const heads = answers.find(({ label }) => label.startsWith('Whole attention heads'))!;
+    expect(heads.value).toEqual({ options: { clip: 'mse', prune: 'heads', headSize: 32 }, ask: 'ratio' });
+    const chosen = withTyped('ratio', '25%', heads.value.options) as Options;
+    expect(lines(int8, chosen)).toEqual(
+      expect.arrayContaining(['Prune first: heads, 25 %', 'Rows of a head: 32']),
+    );
+    expect(withTyped('headSize', ' 128 ', chosen)).toEqual({ ...chosen, headSize: 128 });
+    // Other ways of pruning take no size.
+    const [none, , nm] = optionAnswers('prune', int8, 'safetensors', chosen, 'quantize', 32);
+    expect([none!.value.options.headSize, nm!.value.options.headSize]).toEqual([undefined, undefined]);
+    expect(lines(schemeNamed('prune-heads'), { headSize: 32 })).toContain('Rows of a head: 32');
+    expect(typedText('headSize', 32).value).toBe('32');
+    expect(headSizeOf({ head_dim: 128 }, { hiddenSize: 1024, heads: 16 })).toBe(128);
+    expect(headSizeOf({}, { hiddenSize: 1024, heads: 16 })).toBe(64);
+    expect(headSizeOf({ head_dim: 'many' }, { hiddenSize: 100, heads: 16 })).toBeUndefined();
+    expect(headSizeOf(undefined, undefined)).toBeUndefined();
   });
 });

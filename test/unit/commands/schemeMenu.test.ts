@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { variantsWith } from '../../../src/commands/optionMenu';
-import { dequantizedItems, refusedItems, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
+import { dequantizedItems, schemeItems, variantsOf } from '../../../src/commands/schemeMenu';
 import { resolveChoice } from '../../../src/quant/choice';
-import { schemeNamed } from '../../../src/quant/schemes';
+import { schemeNamed, schemes } from '../../../src/quant/schemes';
 import { isWritable, mediumOf } from '../../../src/quant/writable';
 
 const names = (mode: 'quantize' | 'preview') => schemeItems(mode).map(({ value }) => value.name);
 
 describe('the menus of schemes', () => {
-  it('offer to preview every scheme that needs no number asked for, and to write those that a layout holds', () => {
+  it('offer to preview every scheme, and to write those that a layout holds', () => {
     expect(names('preview')).toEqual(expect.arrayContaining(['int3-absmax', 'ternary', 'llm-int8', 'nf4']));
-    expect(names('preview')).not.toContain('prune-heads');
+    expect(names('preview')).toEqual(schemes.map(({ name }) => name));
     // f8-e5m2 is written without scales only.
     expect(names('quantize')).toEqual([
       ...[
@@ -24,7 +24,7 @@ describe('the menus of schemes', () => {
         'f8-e5m2',
       ],
       ...['f16', 'bf16', 'mxfp4', 'mxfp8', 'nvfp4', 'bnb-int8'],
-      ...['prune-magnitude', 'prune-nm', 'prune-rows', 'prune-columns', 'prune-layers'],
+      ...['prune-magnitude', 'prune-nm', 'prune-rows', 'prune-columns', 'prune-heads', 'prune-layers'],
     ]);
   });
 
@@ -63,7 +63,7 @@ describe('the menus of schemes', () => {
     ]);
   });
 
-  it('offer for an ONNX model what its graph can hold, and say of the others why it cannot', () => {
+  it('offer for an ONNX model what its graph can hold, and the others dequantized, with the reason', () => {
     expect([mediumOf('/a/net.onnx'), mediumOf('/a/model.safetensors')]).toEqual(['onnx', 'safetensors']);
     const onnx = schemeItems('quantize', 'onnx').map(({ value }) => value.name);
     expect(onnx).toEqual(
@@ -77,17 +77,21 @@ describe('the menus of schemes', () => {
     expect(described.get('int8-absmax')).toBe('DequantizeLinear, MatMulNBits');
     expect(described.get('nf4')).toBe('MatMulBnb4');
     expect(described.get('f16')).toBe('Cast');
-    const refused = refusedItems('quantize', 'onnx');
+    const dequantized = dequantizedItems('quantize', 'onnx');
     const others = schemeItems('preview').filter(({ value }) => value.family !== 'ggml');
-    expect([...onnx, ...refused.map(({ value }) => value.name)].sort()).toEqual(
+    expect([...onnx, ...dequantized.map(({ value }) => value.name)].sort()).toEqual(
       others.map(({ value }) => value.name).sort(),
     );
-    for (const { refused: isRefused, description, detail } of refused) {
-      expect([isRefused, description]).toEqual([true, 'preview only']);
+    for (const { value, refused, description, detail } of dequantized) {
+      expect([refused, description]).toEqual([undefined, 'as dequantized values']);
       expect(detail).toMatch(/^[A-Z].{15,}\.$/);
+      expect(detail).not.toContain('"fake"');
+      const variants = variantsWith(value, 'onnx', { output: 'fake' }, 'quantize');
+      expect(variants.length).toBe(variantsOf(value).length);
     }
-    expect(refused.find(({ value }) => value.name === 'mxfp4')!.detail).toContain('no operator for MXFP4');
-    expect(refusedItems('preview', 'onnx')).toEqual([]);
+    expect(dequantized.find(({ value }) => value.name === 'mxfp4')!.detail).toBe(
+      'ONNX Runtime has no operator for MXFP4.',
+    );
     // Double quantization has no operator, so its variants are left out.
     const nf4 = variantsOf(schemeNamed('nf4')).filter(({ value }) => isWritable(value, 'onnx'));
     expect(nf4.map(({ label }) => label)).toEqual(['Per block of 64', 'Per block of 32', 'Per block of 128']);
@@ -109,8 +113,7 @@ describe('the menus of schemes', () => {
       const variants = variantsWith(value, 'safetensors', { output: 'fake' }, 'quantize');
       expect(variants.length).toBe(variantsOf(value).length);
     }
-    expect(refusedItems('quantize', 'safetensors')).toEqual([]);
-    expect(dequantizedItems('quantize', 'onnx')).toEqual([]);
-    expect(dequantizedItems('preview', 'safetensors')).toEqual([]);
+    for (const medium of ['safetensors', 'onnx'] as const)
+      expect(dequantizedItems('preview', medium)).toEqual([]);
   });
 });
