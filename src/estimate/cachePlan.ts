@@ -4,7 +4,8 @@ import { ModelConfig } from '../formats/modelConfig';
 import { plainLayers, stateElements, stateLayers } from './cacheStates';
 import { attentionShape, layerGroups } from './families/decoder';
 import { latentShape } from './families/deepseek';
-import { familyOf, gemma3Text } from './families/families';
+import { languageModel } from './families/families';
+import { withFamilyDefaults } from './families/familyDefaults';
 import { falconShape } from './families/gpt';
 import { openElmLayers, searchedLayers } from './families/searched';
 
@@ -79,6 +80,8 @@ const withoutCache: ReadonlySet<string> = new Set([
   'mpnet',
   'modernbert',
   'siglip',
+  'siglip_text_model',
+  'siglip_vision_model',
   'dinov2',
   'vit',
   'clip',
@@ -88,12 +91,12 @@ const withoutCache: ReadonlySet<string> = new Set([
 
 /** Throws `malformed` where a figure that the cache depends on is missing. */
 export function cachePlan(fields: Readonly<Record<string, unknown>>): CachePlan {
-  const whole = new ModelConfig(fields);
+  const whole = withFamilyDefaults(new ModelConfig(fields));
   const type = whole.modelType;
   if (type !== undefined && withoutCache.has(type)) return nothing;
   if (type === 't5' || type === 'mt5') return crossPlan(t5Figures(whole), 512);
   if (type === 'whisper') return crossPlan(decoderFigures(whole), whole.count('max_source_positions', 1500));
-  if (type === 'bart' || type === 'mbart')
+  if (type === 'bart' || type === 'mbart' || type === 'm2m_100')
     return crossPlan(decoderFigures(whole), whole.count('max_position_embeddings', 1024));
   if (type === 'openelm') {
     const width = whole.count('head_dim');
@@ -109,14 +112,6 @@ export function cachePlan(fields: Readonly<Record<string, unknown>>): CachePlan 
   const config = languageModel(whole);
   if (config.has('kv_lora_rank')) return latentPlan(config);
   return attentionPlan(config, config.modelType ?? type);
-}
-
-/** Of a model of several towers, the one that writes. */
-function languageModel(config: ModelConfig): ModelConfig {
-  if (config.modelType === 'gemma3' || config.modelType === 'gemma3_text') return gemma3Text(config);
-  if (familyOf(config.modelType)) return config;
-  const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
-  return nested === undefined ? config : config.nested(nested);
 }
 
 function latentPlan(config: ModelConfig): CachePlan {

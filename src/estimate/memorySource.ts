@@ -6,7 +6,8 @@ import { type CachePlan, cachePlan } from './cachePlan';
 import type { ComputeShape } from './computeBuffers';
 import { configQuantization } from './configQuantization';
 import { attentionShape } from './families/decoder';
-import { gemma3Text } from './families/families';
+import { expertCounts } from './families/experts';
+import { languageModel } from './families/families';
 import { configFromGguf } from './ggufConfig';
 import { modelParameters } from './modelParameters';
 import { type SizedTensor, sizedBytes } from './schemeSizes';
@@ -55,7 +56,7 @@ export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): Mem
     tensors,
     certainty: counted.certainty,
     modelType: config.modelType,
-    activeShare: activeShare(tensors, config),
+    activeShare: activeShare(tensors, languageModel(config)),
     ...figures,
     notes: [...notes, ...figures.notes],
   };
@@ -71,7 +72,7 @@ export function sourceFromCheckpoint({ tensors, config, metadata, format }: Chec
     notes.push('Nothing beside the weights tells how attention is built: the cache is not counted.');
   const figures = fields ? attentionFigures(fields) : nothing;
   const sized = alike(tensors);
-  const share = fields && activeShare(sized, languageConfig(new ModelConfig(fields)));
+  const share = fields && activeShare(sized, languageModel(new ModelConfig(fields)));
   return { tensors: sized, certainty: 'exact', modelType, activeShare: share, ...figures };
 }
 
@@ -82,15 +83,21 @@ function activeShare(tensors: readonly SizedTensor[], config: ModelConfig): numb
   const [all, experts] = [bytes(tensors), bytes(tensors.filter(({ name }) => expertNames.test(name)))];
   if (experts === 0) return 1;
   try {
-    const total = config.count(['num_local_experts', 'num_experts', 'n_routed_experts']);
-    const used = config.count(['num_experts_per_tok', 'num_experts_per_token', 'experts_per_token']);
+    const total = config.count(expertCounts);
+    const used = config.count([
+      'num_experts_per_tok',
+      'num_experts_per_token',
+      'experts_per_token',
+      'moe_k',
+      'moe_top_k',
+    ]);
     return total === 0 ? 1 : 1 - (experts / all) * (1 - Math.min(1, used / total));
   } catch {
     // Without the figures all of them may be read.
     return 1;
   }
 }
-const expertNames = /\.experts\.|_exps\./;
+const expertNames = /\.experts\.|_exps\.|block_sparse_moe\.(input|output)_linear\./;
 
 /** Tensors of the same type, shape and place in a layer as one with copies: a thousand layers cost what one does. */
 function alike(tensors: Checkpoint['tensors']): SizedTensor[] {
@@ -116,7 +123,7 @@ function attentionFigures(
   } catch (thrown) {
     notes.push(`The cache is not counted: ${LoupeError.from(thrown).message}`);
   }
-  const text = languageConfig(new ModelConfig(fields));
+  const text = languageModel(new ModelConfig(fields));
   let longestContext: number | undefined;
   try {
     longestContext = text.optionalCount(['max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len']);
@@ -124,12 +131,6 @@ function attentionFigures(
     notes.push('The longest context in the config is no count.');
   }
   return { cache, compute: computeShape(text), longestContext, notes };
-}
-
-function languageConfig(config: ModelConfig): ModelConfig {
-  if (config.modelType === 'gemma3') return gemma3Text(config);
-  const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
-  return nested === undefined ? config : config.nested(nested);
 }
 
 /** Undefined for models whose configs speak of something else than a decoder. */

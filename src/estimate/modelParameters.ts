@@ -2,8 +2,11 @@
 import { LoupeError } from '../errors';
 import { ModelConfig } from '../formats/modelConfig';
 import { decoder } from './families/decoder';
-import { familyNames, familyOf, nearestFamily } from './families/families';
-import { elementsOf, type ParameterGroup, type ParameterList } from './parameterList';
+import { expertCounts, routedExperts } from './families/experts';
+import { familyNames, familyOf, hasExperts, nearestFamily, textConfigs } from './families/families';
+import { filledIn } from './families/familyDefaults';
+import { usuallyNamed } from './families/otherNames';
+import { elementsOf, type ParameterGroup, ParameterList } from './parameterList';
 
 export interface ModelParameters {
   /** config.json's model_type. */
@@ -28,6 +31,9 @@ export function modelParameters(fields: Readonly<Record<string, unknown>>): Mode
   const family = familyOf(modelType);
   const notes: string[] = [];
   const list = family ? family(config) : guess(config, notes);
+  const filled = family ? filledIn(config) : [];
+  if (filled.length > 0)
+    notes.push(`The config leaves out ${filled.join(', ')}: as transformers fills them in.`);
   const extra = config.optionalCount('num_nextn_predict_layers');
   if (family && extra !== undefined && extra > 0) {
     notes.push(
@@ -44,34 +50,58 @@ export function modelParameters(fields: Readonly<Record<string, unknown>>): Mode
   };
 }
 
-/** As the family whose name begins like this one's, or else as Llama, of the figures that nearly every language model states. */
+/** As the family whose name begins like this one's, or else as Llama or BERT, of the figures that nearly every model states. */
 function guess(config: ModelConfig, notes: string[]): ParameterList {
-  const nested = ['text_config', 'llm_config', 'language_config'].find((name) => config.has(name));
+  const nested = textConfigs.find((name) => config.has(name));
   const text = nested === undefined ? config : config.nested(nested);
-  const known = familyOf(text.modelType);
-  const towers = ['vision_config', 'audio_config'].filter((tower) => config.has(tower));
-  if (towers.length > 0)
-    notes.push(`What ${towers.map((tower) => `"${tower}"`).join(' and ')} describes is not counted.`);
   const name = config.modelType === undefined ? 'no model_type' : `model_type "${config.modelType}"`;
-  if (nested !== undefined && known) {
-    notes.push(`${name} is not known: only its language model, ${text.modelType}, is counted.`);
-    return known(text);
-  }
+  const list = new ParameterList();
   const part = nested === undefined ? '' : ', its language model alone';
+  const known = nested === undefined ? undefined : familyOf(text.modelType);
+  if (known) list.addAll(known(text));
+  const [counted, like] = known ? [] : likeKnown(config, text, name);
+  if (counted) list.addAll(counted);
+  const towers = ['vision_config', 'audio_config'].filter((tower) => config.has(tower));
+  const left = towers.filter((tower) => !addTower(list, config.nested(tower)));
+  const described = left.map((tower) => `"${tower}"`).join(' and ');
+  if (left.length > 0) notes.push(`What ${described} describes is not counted.`);
+  if (known) {
+    const counts =
+      left.length < towers.length ? 'its towers are counted, what joins them is not.' : undefined;
+    notes.push(
+      `${name} is not known: ${counts ?? `only its language model, ${text.modelType}, is counted.`}`,
+    );
+  } else notes.push(`${name} is not known: counted as if it were built like ${like}${part}.`);
+  return list;
+}
+
+/** Counts a tower of a family that is known; false for another. */
+function addTower(list: ParameterList, tower: ModelConfig): boolean {
+  const family = familyOf(tower.modelType);
+  if (!family) return false;
+  list.under('vision_tower').addAll(family(tower));
+  return true;
+}
+
+/** The count, and what it is taken to be built like. Throws `unsupported` where the figures do not suffice. */
+function likeKnown(config: ModelConfig, text: ModelConfig, name: string): [ParameterList, string] {
+  const usual = usuallyNamed(text);
+  const experts = usual.optionalCount(expertCounts) ?? 0;
   const nearest = nearestFamily(text.modelType ?? config.modelType) ?? nearestFamily(config.modelType);
-  if (nearest !== undefined) {
+  // A mixture of experts is nothing like the dense family whose name it begins with.
+  if (nearest !== undefined && (experts < 2 || hasExperts(nearest))) {
     try {
-      const list = familyOf(nearest)!(text);
-      notes.push(`${name} is not known: counted as if it were built like ${nearest}${part}.`);
-      return list;
+      return [familyOf(nearest)!(text), nearest];
     } catch {
       // Its figures have other names: as any language model, then.
     }
   }
   try {
-    const list = decoder(text);
-    notes.push(`${name} is not known: counted as if it were built like Llama${part}.`);
-    return list;
+    const isEncoder = config.className?.endsWith('ForMaskedLM') || usual.has('type_vocab_size');
+    if (isEncoder && experts < 2) return [familyOf('bert')!(usual), 'BERT'];
+    if (experts < 2) return [decoder(usual), 'Llama'];
+    const list = decoder(usual, { experts: (each) => routedExperts(each) });
+    return [list, `Llama with ${experts} experts`];
   } catch (thrown) {
     throw new LoupeError(
       'unsupported',

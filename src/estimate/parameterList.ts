@@ -59,6 +59,13 @@ export class ParameterList {
     }
   }
 
+  /** All groups of another list, such as a tower's. */
+  addAll({ groups }: ParameterList): void {
+    for (const { role, name, shape, copies } of groups)
+      if (copies > 0)
+        this.collected.push({ role, name: this.prefix + name, shape, copies: this.copies * copies });
+  }
+
   /** A Linear module: weight [out, in], and a bias if it has one. */
   linear(role: ParameterRole, name: string, out: number, input: number, hasBias = false): void {
     this.add(role, `${name}.weight`, out, input);

@@ -27,6 +27,16 @@ export class ModelConfig {
     return this.value(name) !== undefined;
   }
 
+  /** Whether this is an object within a config. */
+  get isNested(): boolean {
+    return this.place !== '';
+  }
+
+  /** Whether the field is there, be it null. */
+  states(name: string): boolean {
+    return Object.hasOwn(this.fields, name);
+  }
+
   /** A whole number of at least 0. Without a fallback a missing field throws `malformed`, as does any other value. */
   count(names: string | readonly string[], fallback?: number): number {
     const found = this.value(names);

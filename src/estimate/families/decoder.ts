@@ -30,6 +30,12 @@ export interface DecoderTraits {
   readonly experts?: (config: ModelConfig) => Experts | undefined;
   /** Learned sinks of attention, one a head. */
   readonly sinks?: boolean;
+  /** Queries come with a gate of the same width. */
+  readonly gatedQuery?: boolean;
+  /** What stands in the place of attention in some layers. */
+  readonly mixers?: (config: ModelConfig) => Mixers;
+  /** The feed-forward's width, where it is not `intermediate_size`. */
+  readonly width?: (config: ModelConfig) => number;
 }
 
 /** A mixture of experts: which layers have it, and what is in one. */
@@ -37,6 +43,12 @@ export interface Experts {
   readonly sparseLayers: number;
   /** Width of the dense layers' feed-forward; undefined: intermediate_size. */
   readonly denseWidth?: number;
+  add(layers: ParameterList, hidden: number): void;
+}
+
+/** Layers without attention, and what is in one. */
+export interface Mixers {
+  readonly layers: number;
   add(layers: ParameterList, hidden: number): void;
 }
 
@@ -145,7 +157,10 @@ export function addDecoder(
   const model = headKind(config) === 'none' ? list : list.under(prefix);
   model.add('embedding', 'embed_tokens.weight', config.count('vocab_size'), shape.hidden);
   const layer = model.under('layers.*', layers);
-  addAttention(layer.under('self_attn'), config, shape, traits);
+  const mixers = traits.mixers?.(config);
+  const mixing = Math.min(mixers?.layers ?? 0, layers);
+  addAttention(model.under('layers.*', layers - mixing).under('self_attn'), config, shape, traits);
+  mixers?.add(model.under('layers.*', mixing), shape.hidden);
   if (!traits.hasNoNorms) {
     for (const name of traits.norms ?? usualNorms) layer.norm(name, shape.hidden, traits.normBias);
     model.norm('norm', shape.hidden, traits.normBias);
@@ -154,7 +169,8 @@ export function addDecoder(
   const sparse = Math.min(experts?.sparseLayers ?? 0, layers);
   if (layers > sparse) {
     const dense = model.under('layers.*', layers - sparse).under('mlp');
-    addMlp(dense, shape.hidden, experts?.denseWidth ?? config.count('intermediate_size'), config, traits);
+    const width = experts?.denseWidth ?? traits.width?.(config) ?? config.count('intermediate_size');
+    addMlp(dense, shape.hidden, width, config, traits);
   }
   if (experts && sparse > 0) experts.add(model.under('layers.*', sparse), shape.hidden);
 }
@@ -195,11 +211,14 @@ function addAttention(
 ): void {
   const stated = config.has('attention_bias') ? config.flag('attention_bias', false) : undefined;
   const qkvBias = stated ?? traits.qkvBias ?? false;
-  const outBias = traits.outBias ?? (traits.qkvBias === undefined && (stated ?? false));
+  const outBias = config.flag(
+    'attention_out_bias',
+    traits.outBias ?? (traits.qkvBias === undefined && (stated ?? false)),
+  );
   if (traits.isFused) {
     attention.linear('attention', 'qkv_proj', (heads + 2 * kvHeads) * headWidth, hidden, qkvBias);
   } else {
-    attention.linear('attention', 'q_proj', heads * headWidth, hidden, qkvBias);
+    attention.linear('attention', 'q_proj', (traits.gatedQuery ? 2 : 1) * heads * headWidth, hidden, qkvBias);
     attention.linear('attention', 'k_proj', kvHeads * headWidth, hidden, qkvBias);
     attention.linear('attention', 'v_proj', kvHeads * headWidth, hidden, qkvBias);
   }

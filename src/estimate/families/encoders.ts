@@ -3,15 +3,18 @@ import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
 import { type HeadKind, headKind, labelCount } from './heads';
 
-interface EncoderShape {
+interface LayerShape {
   readonly hidden: number;
   readonly layers: number;
   readonly width: number;
+}
+
+interface EncoderShape extends LayerShape {
   readonly vocabulary: number;
 }
 
 /** A layer as BERT's: four projections and two matrices, all with biases, and two LayerNorms. */
-function addLayers(body: ParameterList, { hidden, layers, width }: EncoderShape): void {
+export function addLayers(body: ParameterList, { hidden, layers, width }: LayerShape): void {
   const layer = body.under('encoder.layer.*', layers);
   for (const name of ['self.query', 'self.key', 'self.value', 'output.dense'])
     layer.linear('attention', `attention.${name}`, hidden, hidden, true);
@@ -81,7 +84,13 @@ export function roberta(config: ModelConfig): ParameterList {
   });
 }
 
-function addClassifier(list: ParameterList, kind: HeadKind, config: ModelConfig, hidden: number): void {
+/** The matrix of a classifier of sequences or tokens, or of answers to questions. */
+export function addClassifier(
+  list: ParameterList,
+  kind: HeadKind,
+  config: ModelConfig,
+  hidden: number,
+): void {
   if (kind === 'sequence' || kind === 'token')
     list.linear('head', 'classifier', labelCount(config), hidden, true);
   if (kind === 'questions') list.linear('head', 'qa_outputs', 2, hidden, true);

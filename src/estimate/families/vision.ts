@@ -6,24 +6,26 @@ import { headKind, labelCount } from './heads';
 interface BlockShape {
   readonly hidden: number;
   readonly layers: number;
+  /** 0: the feed-forward is another one. */
   readonly width: number;
   readonly bias?: boolean;
 }
 
 /** Layers of four projections and two matrices with biases and two LayerNorms, under CLIP's names. */
-function addBlocks(list: ParameterList, { hidden, layers, width, bias = true }: BlockShape): void {
+export function addBlocks(list: ParameterList, { hidden, layers, width, bias = true }: BlockShape): void {
   const layer = list.under('layers.*', layers);
   for (const name of ['q_proj', 'k_proj', 'v_proj'])
     layer.linear('attention', `self_attn.${name}`, hidden, hidden, bias);
   layer.linear('attention', 'self_attn.out_proj', hidden, hidden, true);
   layer.norm('layer_norm1', hidden, true);
   layer.norm('layer_norm2', hidden, true);
+  if (width === 0) return;
   layer.linear('mlp', 'mlp.fc1', width, hidden, true);
   layer.linear('mlp', 'mlp.fc2', hidden, width, true);
 }
 
-/** Patches of a square picture. */
-function patches(config: ModelConfig, image: number, patch: number): { size: number; count: number } {
+/** Patches of a square picture, with a side and a patch for what the config leaves out. */
+export function patches(config: ModelConfig, image: number, patch: number): { size: number; count: number } {
   const size = config.count('patch_size', patch);
   const side = size > 0 ? Math.floor(config.count('image_size', image) / size) : 0;
   return { size, count: side * side };
@@ -53,7 +55,7 @@ export function vit(config: ModelConfig): ParameterList {
 /** Both towers and their projections; one of them alone for CLIPTextModel and CLIPVisionModel. */
 export function clip(config: ModelConfig): ParameterList {
   const list = new ParameterList();
-  const name = config.className ?? 'CLIPModel';
+  const name = config.className ?? towerNames.get(config.modelType ?? '') ?? 'CLIPModel';
   const hasProjection = name.endsWith('WithProjection');
   if (name.startsWith('CLIPText')) {
     const text = tower(config, 'text_config');
@@ -76,6 +78,12 @@ export function clip(config: ModelConfig): ParameterList {
   }
   return list;
 }
+
+/** What a tower's config without a class stands for. */
+const towerNames: ReadonlyMap<string, string> = new Map([
+  ['clip_text_model', 'CLIPTextModel'],
+  ['clip_vision_model', 'CLIPVisionModel'],
+]);
 
 /** A tower's own config, or the one within the whole model's. */
 const tower = (config: ModelConfig, name: string): ModelConfig =>

@@ -14,13 +14,13 @@ describe('the parameters of a config', () => {
   });
 
   it('counts an unknown one of a known line as one of that line', () => {
-    const later = { ...llama(3584, 18944, 28, 28, 4, 152064), model_type: 'qwen2_5_vl', vision_config: {} };
+    const later = { ...llama(3584, 18944, 28, 28, 4, 152064), model_type: 'qwen2_omni', vision_config: {} };
     const { total, notes } = modelParameters(later);
     // Qwen2.5-7B, whose biases Llama does not have.
     expect(total).toBe(7_615_616_512);
     expect(notes).toEqual([
       'What "vision_config" describes is not counted.',
-      'model_type "qwen2_5_vl" is not known: counted as if it were built like qwen2.',
+      'model_type "qwen2_omni" is not known: counted as if it were built like qwen2.',
     ]);
     const phi = { ...llama(5120, 17920, 40, 40, 10, 100352), model_type: 'phi4mm' };
     expect(modelParameters(phi).total).toBe(14_659_507_200);
@@ -32,6 +32,76 @@ describe('the parameters of a config', () => {
     expect(total).toBe(23_572_403_200);
     expect(certainty).toBe('approximate');
     expect(notes[0]).toContain('only its language model, mistral, is counted');
+  });
+
+  it('counts the experts of an unknown mixture, and not as the dense family whose name it begins with', () => {
+    const mixture = {
+      ...llama(4096, 14336, 32, 32, 8, 32000),
+      model_type: 'llama_moe_of_tomorrow',
+      num_experts: 8,
+      num_experts_per_tok: 2,
+    };
+    const { total, certainty, notes } = modelParameters(mixture);
+    // Mixtral-8x7B, which is just that.
+    expect(total).toBe(46_702_792_704);
+    expect(certainty).toBe('approximate');
+    expect(notes).toEqual([
+      'model_type "llama_moe_of_tomorrow" is not known: counted as if it were built like Llama with 8 experts.',
+    ]);
+  });
+
+  it('counts an unknown encoder as one like BERT, and figures under other names', () => {
+    const bert = {
+      model_type: 'bertish-of-ours',
+      architectures: ['OurModel'],
+      hidden_size: 768,
+      num_hidden_layers: 12,
+      num_attention_heads: 12,
+      intermediate_size: 3072,
+      vocab_size: 30522,
+      max_position_embeddings: 512,
+      type_vocab_size: 2,
+    };
+    expect(modelParameters({ ...bert, model_type: 'ours' }).total).toBe(109_482_240);
+    expect(modelParameters({ ...bert, model_type: 'ours' }).notes[0]).toContain('built like BERT');
+    const renamed = {
+      d_model: 4096,
+      n_layers: 32,
+      n_heads: 32,
+      ffn_hidden_size: 11008,
+      padded_vocab_size: 32000,
+    };
+    expect(modelParameters({ model_type: 'renamed', ...renamed }).total).toBe(6_738_415_616);
+  });
+
+  it('counts a tower of a family that is known', () => {
+    const { total, notes } = modelParameters({
+      model_type: 'looks',
+      text_config: llama(4096, 11008, 32, 32, 32, 32000),
+      vision_config: {
+        model_type: 'clip_vision_model',
+        hidden_size: 1024,
+        intermediate_size: 4096,
+        num_attention_heads: 16,
+        num_hidden_layers: 24,
+        image_size: 224,
+        patch_size: 14,
+      },
+    });
+    // Llama-2-7B, and the vision tower of CLIP ViT-L/14.
+    expect(total).toBe(6_738_415_616 + 303_179_776);
+    expect(notes).toEqual([
+      'model_type "looks" is not known: its towers are counted, what joins them is not.',
+    ]);
+  });
+
+  it('fills in what a config leaves out as its class does, and says so', () => {
+    const { total, certainty, notes } = modelParameters({ model_type: 'gpt2' });
+    expect(total).toBe(124_439_808);
+    expect(certainty).toBe('exact');
+    expect(notes).toEqual([
+      'The config leaves out n_positions, n_embd, n_layer, n_head: as transformers fills them in.',
+    ]);
   });
 
   it('names the figure that is missing or is none', () => {
