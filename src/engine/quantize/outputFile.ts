@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { Checkpoint } from '../../formats/checkpoint';
 import { HiddenOutput, takeHiddenFolder } from './hiddenOutput';
-import { syncPath } from './temporaryOutput';
+import { putBack, removeTree, siblingName, syncPath } from './temporaryOutput';
 
 export class OutputFile extends HiddenOutput {
   /**
@@ -18,15 +18,17 @@ export class OutputFile extends HiddenOutput {
     return new OutputFile(await takeHiddenFolder(target, overwrite, assertFree, from), overwrite);
   }
 
-  /** Syncs all that was written and renames it into place, the target last. */
+  /** Syncs all that was written and renames it into place, the target last; what it replaces is put back on failure. */
   override async commit(): Promise<void> {
     const parent = path.dirname(this.target);
     const own = path.basename(this.target);
     const moved: string[] = [];
+    let older: string | undefined;
     try {
       const names = await fs.readdir(this.folder);
       for (const name of names) await syncPath(path.join(this.folder, name), 'r+');
       await assertFree(this.target, this.overwrite);
+      older = await this.moveAside(names);
       for (const name of names.filter((other) => other !== own)) {
         const place = path.join(parent, name);
         // The record of a recipe is replaced with the model that it belongs to.
@@ -38,13 +40,41 @@ export class OutputFile extends HiddenOutput {
       await fs.rename(path.join(this.folder, own), this.target);
       moved.length = 0;
       await syncPath(parent, 'r');
+      // The new files are in place: failing to remove the old ones is no failure of the job.
+      if (older) await removeTree(older).catch(() => {});
       await removeOldData(this.target, names);
     } catch (thrown) {
       for (const place of moved) await fs.rm(place, { force: true }).catch(() => {});
+      if (older) await putBack(older, this.target).catch(() => {});
       throw LoupeError.from(thrown, { file: this.target });
     } finally {
       await this.discard().catch(() => {});
     }
+  }
+
+  /**
+   * Moves the parts of an older GGUF model out of the way of new ones of the same names, into a folder from which `removeLeftovers` puts
+   * them back should this process end in between. Returns that folder; undefined where there are none.
+   */
+  private async moveAside(names: readonly string[]): Promise<string | undefined> {
+    const parent = path.dirname(this.target);
+    const own = path.basename(this.target);
+    const parts = names.filter((name) => /\.gguf$/i.test(name));
+    const there: string[] = [];
+    // The target first: as long as none is there, the older model is the one that counts.
+    for (const name of [own, ...parts.filter((other) => other !== own)])
+      if (await statusOf(path.join(parent, name))) there.push(name);
+    if (!there.some((name) => name !== own)) return undefined;
+    for (const name of there) await assertFree(path.join(parent, name), this.overwrite);
+    const older = path.join(parent, siblingName(this.target, 'old-'));
+    await fs.mkdir(older);
+    try {
+      for (const name of there) await fs.rename(path.join(parent, name), path.join(older, name));
+    } catch (thrown) {
+      await putBack(older, this.target).catch(() => {});
+      throw thrown;
+    }
+    return older;
   }
 }
 

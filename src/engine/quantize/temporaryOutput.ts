@@ -80,7 +80,7 @@ export async function removeLeftovers(parent: string): Promise<string[]> {
     if (isOwned || kind === 'kept-') continue;
     const leftover = path.join(parent, name);
     const target = path.join(parent, base);
-    if (kind === 'old-' && !(await lstat(target))) await fs.rename(leftover, target).catch(ignoreMissing);
+    if (kind === 'old-' && !(await lstat(target))) await putBack(leftover, target).catch(ignoreMissing);
     else if (await lstat(path.join(leftover, unfinishedRecordName))) await keepFolder(leftover, target);
     else {
       await removeTree(leftover);
@@ -88,6 +88,20 @@ export async function removeLeftovers(parent: string): Promise<string[]> {
     }
   }
   return removed;
+}
+
+/** Puts an older output back in its place: a folder, or the parts of a GGUF model, of which the target is the first and comes last. */
+export async function putBack(older: string, target: string): Promise<void> {
+  const names = await fs.readdir(older);
+  if (!(/\.gguf$/i.test(target) && names.every((name) => /\.gguf$/i.test(name)))) {
+    await fs.rename(older, target);
+    return;
+  }
+  const own = path.basename(target);
+  const others = names.filter((name) => name !== own);
+  for (const name of [...others, ...(names.length > others.length ? [own] : [])])
+    await fs.rename(path.join(older, name), path.join(path.dirname(target), name));
+  await fs.rmdir(older);
 }
 
 /** Gives a job's folder the name of one that was kept, and removes what is not finished in it. Returns the new path. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { GgufOptions, QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
@@ -347,6 +347,35 @@ describe('files of a model', () => {
     const joined = await quantize(open, 'copy', {}, { out: path.join(own, 'joined.gguf') });
     // As llama-quantize writes it in one file.
     expect(fileHash(joined.open)).toBe('be055802be67778041b467a31912e9246726dcfe6ad81628fbdc4eb2d889560e');
+  });
+
+  it('replace older ones when that is asked for, and are put back when one cannot be', async () => {
+    const own = temporaryFolder();
+    const cut = (fileType: string, overwrite: boolean) =>
+      quantize(
+        place('dense.gguf'),
+        fileType,
+        {},
+        { out: path.join(own, 'cut.gguf'), maxShardBytes: 1_000_000, overwrite },
+      );
+    const first = await cut('copy', false);
+    const before = first.outputs.map((output) => readFileSync(output));
+    expect(await failureOf(cut('bf16', false))).toMatchObject({ code: 'exists' });
+    expect(first.outputs.map((output) => readFileSync(output))).toEqual(before);
+    const second = await cut('bf16', true);
+    expect(second.outputs.map((output) => path.basename(output))).toEqual(
+      first.outputs.map((output) => path.basename(output)),
+    );
+    expect(readdirSync(own).sort()).toEqual(['cut-00001-of-00002.gguf', 'cut-00002-of-00002.gguf']);
+    const { findings, tensors } = await engine.call('open', { path: second.open });
+    expect([findings, tensors.count]).toEqual([[], 19]);
+    // A folder in the place of a part is left alone, and so is the other part.
+    const parts = second.outputs.map((output) => readFileSync(output));
+    rmSync(second.outputs[1]!);
+    mkdirSync(second.outputs[1]!);
+    expect(await failureOf(cut('copy', true))).toMatchObject({ code: 'refused' });
+    expect(readFileSync(second.outputs[0]!)).toEqual(parts[0]);
+    expect(readdirSync(own)).toHaveLength(2);
   });
 
   it('are copied only of a GGUF model, and not cut to nothing', async () => {

@@ -122,6 +122,25 @@ describe('leftovers', () => {
     expect(content(join(parent, 'out'))).toBe('old');
   });
 
+  it('put the parts of an older GGUF model back over those that were in place already', async () => {
+    const parent = temporaryFolder();
+    const name = (await leftoverName(parent, 'old-', deadPid)).replace('.out.', '.m-00001-of-00003.gguf.');
+    mkdirSync(join(parent, name));
+    const parts = [1, 2, 3].map((no) => `m-0000${no}-of-00003.gguf`);
+    for (const part of parts) writeFileSync(join(parent, name, part), `old ${part}`);
+    writeFileSync(join(parent, parts[1]!), 'new');
+    await removeLeftovers(parent);
+    expect(readdirSync(parent).sort()).toEqual(parts);
+    for (const part of parts) expect(readFileSync(join(parent, part), 'utf8')).toBe(`old ${part}`);
+
+    // The target comes last, so that with it all new parts are there.
+    mkdirSync(join(parent, name));
+    for (const part of parts) writeFileSync(join(parent, name, part), 'older');
+    await removeLeftovers(parent);
+    expect(readdirSync(parent).sort()).toEqual(parts);
+    expect(readFileSync(join(parent, parts[2]!), 'utf8')).toBe(`old ${parts[2]}`);
+  });
+
   it('drop an older output whose replacement is in place', async () => {
     const parent = temporaryFolder();
     const backup = await leftoverName(parent, 'old-', deadPid);

@@ -35,13 +35,12 @@ export function ggufTarget(
   return path.resolve(/\.gguf$/i.test(request.out) ? request.out : path.join(request.out, name));
 }
 
-/** Throws `exists` or `refused` unless each of the files may be written. Several are never replaced: not all at once could be. */
+/** Throws `exists` or `refused` unless each of the files may be written. */
 export async function assertGgufTarget(
   out: string,
   names: readonly string[],
   checkpoint: Checkpoint,
   overwrite: boolean,
 ): Promise<void> {
-  for (const name of names)
-    await assertPlainFile(path.join(path.dirname(out), name), checkpoint, overwrite && names.length === 1);
+  for (const name of names) await assertPlainFile(path.join(path.dirname(out), name), checkpoint, overwrite);
 }
