@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LoupeError } from '../errors';
-import type { BackendName, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
+import type { BackendName, ErrorTiming, ScaleDtype, SchemeChoice, SchemeName } from '../protocol/engineApi';
 import { defaultGranularity, pruneMethods } from '../quant/choice';
 import type { GgufOptions } from '../quant/gguf/options';
 import { schemeNamed, schemes } from '../quant/schemes';
@@ -54,6 +54,8 @@ export interface CliOptions {
   readonly maxShardBytes: number | undefined;
   /** Keep what is finished when interrupted, and go on from that. */
   readonly resume: boolean;
+  /** When a quantization's errors are measured. */
+  readonly errors: ErrorTiming;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
   readonly sensitivity: SensitivityOptions | undefined;
   /** The second checkpoint of compare. */
@@ -86,6 +88,7 @@ const optionsOf: Record<Command, readonly string[]> = {
     'overwrite',
     'max-shard-size',
     'resume',
+    'errors',
   ],
   error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure', 'imatrix'],
@@ -140,6 +143,7 @@ const specifications = {
   overwrite: { type: 'boolean' },
   'max-shard-size': { type: 'string' },
   resume: { type: 'boolean' },
+  errors: { type: 'string' },
   pure: { type: 'boolean' },
   grid: { type: 'string' },
   rows: { type: 'string' },
@@ -225,6 +229,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
         ? undefined
         : parseByteSize('max-shard-size', values['max-shard-size']),
     resume: values.resume ?? false,
+    errors: oneOf('errors', values.errors ?? 'writing', ['writing', 'later']),
     grid: values.grid === undefined ? undefined : parseGrid(values.grid),
     sensitivity: command === 'sensitivity' ? sensitivityOptions(values) : undefined,
     other: command === 'compare' ? second : undefined,

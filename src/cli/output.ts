@@ -9,6 +9,7 @@ import type {
   TensorError,
   TensorStats,
 } from '../protocol/engineApi';
+import { unmeasuredCount } from '../protocol/measuredReport';
 import type { Recipe } from '../protocol/recipeApi';
 import { figure, printable, textTable } from './textTable';
 
@@ -240,7 +241,7 @@ export function errorTable(rows: readonly TensorError[]): string {
       { title: '' },
     ],
     rows.map((row) => {
-      const kept = row.from === row.to;
+      const kept = row.from === row.to || row.isUnmeasured;
       return [
         row.name,
         row.from,
@@ -250,7 +251,7 @@ export function errorTable(rows: readonly TensorError[]): string {
         kept ? '' : figure(row.mse),
         kept ? '' : figure(row.maxAbs),
         kept ? '' : row.cosine.toFixed(6),
-        row.note ?? '',
+        [row.note, row.isUnmeasured ? 'not measured' : ''].filter(Boolean).join('; '),
       ];
     }),
   );
@@ -282,6 +283,31 @@ function bitsText({ fileType, bitsPerWeight }: QuantizeReport): string {
   return `, ${bitsPerWeight.toFixed(2)} bits per weight in ${fileType}`;
 }
 
+/** Rows whose errors were not measured have no figures: JSON would tell them as null, which is an exact copy's SQNR. */
+export function quantizeJson<R extends Pick<QuantizeReport, 'tensors'>>(report: R): unknown {
+  const tensors = report.tensors.map((row) => {
+    if (!row.isUnmeasured) return row;
+    const { mse: _, sqnr: __, maxAbs: ___, cosine: ____, meanAbs: _____, ...about } = row;
+    return about;
+  });
+  return { ...report, tensors };
+}
+
+/** A path as a shell takes it: in quotes where it holds more than plain characters. */
+function quotedArgument(text: string): string {
+  if (/^[\w@%+=:,./\\-]+$/.test(text)) return text;
+  return process.platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** How to have the errors that were left for later. */
+function unmeasuredText(report: QuantizeReport): string[] {
+  const count = unmeasuredCount(report);
+  if (count === 0) return [];
+  const what = count === 1 ? 'The error of one tensor was' : `The errors of ${count} tensors were`;
+  const paths = [report.source, report.open].map(quotedArgument).join(' ');
+  return [`${what} not measured. To measure: tensor-loupe compare ${printable(paths)}`];
+}
+
 export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
   const ratio = Math.round((100 * report.bytesAfter) / Math.max(1, report.bytesBefore));
   return [
@@ -293,6 +319,7 @@ export function quantizeText(report: QuantizeReport, dryRun: boolean): string {
       ? `Dry run: nothing was written.${spaceText(report)}`
       : `${report.seconds.toFixed(2)} s on ${report.backend.reason}`,
     ...report.outputs.map((output) => `  ${printable(output)}`),
+    ...unmeasuredText(report),
   ].join('\n');
 }
 

@@ -20,6 +20,7 @@ import {
   errorTable,
   inspectJson,
   inspectText,
+  quantizeJson,
   quantizeText,
   statsJson,
   statsText,
@@ -266,6 +267,7 @@ async function quantize(
       maxShardBytes: options.maxShardBytes,
       keepFinished: options.resume,
       resume: options.resume,
+      errors: options.errors,
     };
     if (options.resume) {
       const { unfinished } = await engine.call('quantize', { ...request, dryRun: true }, { signal });
@@ -284,7 +286,7 @@ async function quantize(
     progress.end();
     // Of a GGUF output the mix is what was asked for.
     const scheme = report.fileType?.toLowerCase() ?? report.scheme;
-    print(options, { ...report, scheme }, quantizeText(report, options.dryRun));
+    print(options, quantizeJson({ ...report, scheme }), quantizeText(report, options.dryRun));
     return 0;
   } finally {
     progress.end();

@@ -40,6 +40,8 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
       --out FOLDER                 where to write (an ONNX or GGUF model: a FILE of that ending)
       --max-shard-size SIZE        cut safetensors or GGUF files anew, such as 2GB (default: the source's shards)
+      --errors writing|later       measure errors while writing (default), or not at all, which takes less time; the
+                                   files are the same, and compare gives the same errors afterwards
       --resume                     keep what is finished when interrupted, and go on from that of an earlier run
       --backend NAME               auto (default), cpu, ort-cpu, webgpu, cuda, directml, coreml
       --scale-dtype f32|bf16|f16   type that scales are stored in (default: the weight's own)

@@ -79,6 +79,25 @@ async function surveyAlone(
   return known;
 }
 
+/** Encodes all parts and writes pieces, without a look at errors. `onPart` hears the elements done. */
+export async function writeUnmeasured(
+  pool: TaskRunner,
+  source: TensorSource,
+  setting: Setting,
+  known: Knowledge,
+  output: NonNullable<BandsTask['output']>,
+  options: TaskOptions,
+  onPart: (elements: number) => void,
+): Promise<void> {
+  await inOrder(
+    rowParts(source),
+    pool.size + 1,
+    options.signal,
+    (part) => pool.run({ kind: 'bands', source, part, setting, known, output, sumsErrors: false }, options),
+    (_, part) => onPart(part.rows * part.columns),
+  );
+}
+
 /** Encodes all parts, writes pieces when `output` is given, and sums the error. `onPart` hears the elements done. */
 export async function encodeTensor(
   pool: TaskRunner,
@@ -96,7 +115,7 @@ export async function encodeTensor(
     options.signal,
     (part) => pool.run({ kind: 'bands', source, part, setting, known, output }, options),
     (result, part) => {
-      sums = addErrorSums(sums, result.sums);
+      sums = addErrorSums(sums, result.sums!);
       onPart(part.rows * part.columns);
     },
   );

@@ -58,7 +58,7 @@ export async function errorsJob(
           : await surveyTensor(engine.pool, checkpoint, source, setting, { signal });
         const sums = known
           ? await encodeTensor(engine.pool, source, setting, known, undefined, { signal })
-          : (await quantizeTensor(runners, source, choice, undefined, { signal })).sums;
+          : (await quantizeTensor(runners, source, choice, undefined, { signal })).sums!;
         const to = encoding.to;
         row = tensorError(sums, tensor.elements, {
           name,

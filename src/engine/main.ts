@@ -114,7 +114,13 @@ const handlers: Handlers<EngineContract> = {
     schemeBytesJob(await cache.get(path, generation), tensors),
   recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
   compare: async (params, context) =>
-    compareJob(engine, await cache.get(params.path), await cache.get(params.other), params, context),
+    compareJob(
+      engine,
+      await cache.get(params.path, params.generation),
+      await cache.get(params.other),
+      params,
+      context,
+    ),
   sensitivity: async (params, context) =>
     sensitivityJob(engine, await cache.get(params.path, params.generation), params, context),
   importanceCover: async ({ path, generation, imatrix }) =>

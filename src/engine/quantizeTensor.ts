@@ -14,7 +14,8 @@ import type { TaskOptions, TaskRunner } from './worker/pool';
 import type { EncodeTask, ParameterRule, RowParameters } from './worker/task';
 
 export interface QuantizedTensor {
-  readonly sums: ErrorSums;
+  /** undefined where errors were not to be measured. */
+  readonly sums: ErrorSums | undefined;
   /** One a row; all equal with granularity `tensor`. */
   readonly scale: Float32Array;
   /** Offset-binary. */
@@ -65,6 +66,7 @@ export async function quantizeTensor(
   output: EncodeTask['output'],
   options: TaskOptions,
   onPart: (elements: number) => void = () => {},
+  sumsErrors = true,
 ): Promise<QuantizedTensor> {
   const scaleDtype = scaleDtypeFor(choice, source.dtype);
   const rule: ParameterRule =
@@ -79,15 +81,18 @@ export async function quantizeTensor(
     runners.encoder.size + 1,
     options.signal,
     (part) =>
-      runners.encoder.run({ kind: 'encode', source, part, scheme: choice.scheme, rule, output }, options),
+      runners.encoder.run(
+        { kind: 'encode', source, part, scheme: choice.scheme, rule, output, sumsErrors },
+        options,
+      ),
     (result, part) => {
-      sums = addErrorSums(sums, result.sums);
+      if (result.sums) sums = addErrorSums(sums, result.sums);
       scale.set(result.scale, part.row);
       zero.set(result.zero, part.row);
       onPart(part.rows * part.columns);
     },
   );
-  return { sums, scale, zero };
+  return { sums: sumsErrors ? sums : undefined, scale, zero };
 }
 
 /** Smallest and largest value of each row. */

@@ -1,7 +1,8 @@
 /**
  * The kernels that encode. Pointers are byte offsets into the kernels' memory; sources are finite float32. Rows are cut into
  * groups of `width` columns, the last one of a row as long as is left; a flat run is one row. Codes are a byte
- * each, without gaps, and dequantized float32 lie as the values do. What is encoded is documented at each scheme of src/quant/schemes, whose
+ * each, without gaps, and dequantized float32 lie as the values do; where `dst` of `encode...` and `cast...` is 0, those are not
+ * wanted, but for `encodeRefined`. What is encoded is documented at each scheme of src/quant/schemes, whose
  * plain code gives the same bits.
  */
 

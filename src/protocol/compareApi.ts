@@ -25,6 +25,8 @@ export type CompareContract = {
     params: {
       path: string;
       other: string;
+      /** Of the first one; when its files are others, it fails with `changed`. */
+      generation?: string | undefined;
       /** Indices into the first one's catalogue; undefined: all. */
       tensors?: readonly number[] | undefined;
     };

@@ -161,6 +161,9 @@ export interface Tile {
   readonly max: number;
 }
 
+/** When the errors of a quantization are measured: in the pass that writes, or in one of their own when somebody asks. */
+export type ErrorTiming = 'writing' | 'later';
+
 export interface QuantizeRequest extends SchemeChoice {
   /** Says of every tensor what it gets; the request's own choice and `pure` count for nothing then. */
   readonly recipe?: Recipe | undefined;
@@ -181,6 +184,8 @@ export interface QuantizeRequest extends SchemeChoice {
   readonly keepFinished?: boolean | undefined;
   /** Go on from what an interrupted job kept for this target; without it that is removed. */
   readonly resume?: boolean | undefined;
+  /** When errors are measured; `later`: not by this job, and rows say so. Left out: while writing. What is written is the same. */
+  readonly errors?: ErrorTiming | undefined;
   /** Of a GGUF model: the mix and what goes with it, in place of the scheme. */
   readonly gguf?: GgufOptions | undefined;
 }
@@ -240,6 +245,8 @@ export interface QuantizeReport {
   /** Of a dry run: what an interrupted job kept for the target. */
   readonly unfinished?: UnfinishedOutput | undefined;
   readonly seconds: number;
+  /** Of the source's files as they were read; there while some tensors' errors are to be measured. */
+  readonly generation?: string | undefined;
   /** Every tensor of the model, the kept ones too (from === to, note says why). */
   readonly tensors: readonly TensorError[];
 }

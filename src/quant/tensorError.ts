@@ -23,6 +23,18 @@ export function addErrorSums(a: ErrorSums, b: ErrorSums): ErrorSums {
   };
 }
 
+/** The row of a tensor whose error nobody has measured: its figures are not numbers, so that none passes for one. */
+export function unmeasuredError(
+  about: Pick<TensorError, 'name' | 'from' | 'to' | 'bytes' | 'note'>,
+): TensorError {
+  const unknown = Number.NaN;
+  return {
+    ...about,
+    ...{ mse: unknown, sqnr: unknown, maxAbs: unknown, cosine: unknown, meanAbs: unknown },
+    isUnmeasured: true,
+  };
+}
+
 /** The figures of an error report from the sums over `elements` values; definitions are at `TensorError`. */
 export function tensorError(
   sums: ErrorSums,

@@ -94,4 +94,6 @@ export interface TensorError {
   /** Mean |error|. */
   readonly meanAbs: number;
   readonly note?: string | undefined;
+  /** The error was left to be measured later: no figure is known. They are NaN, or null where JSON carried them. */
+  readonly isUnmeasured?: boolean | undefined;
 }

@@ -2,6 +2,7 @@
 import * as path from 'node:path';
 import { LoupeError } from '../../errors';
 import type { BackendUse, QuantizeProgress, QuantizeReport, QuantizeRequest } from '../../protocol/engineApi';
+import { unmeasuredCount } from '../../protocol/measuredReport';
 import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
 import { resolveChoice } from '../../quant/choice';
 import { isGgufRecipe } from '../../quant/gguf/ggufRecipe';
@@ -54,7 +55,8 @@ export async function quantizeJob(
   const backend = await backendFor(engine, plan);
   try {
     const written = await writeOutput(engine, plan, backend, kept, context);
-    return quantizeReport(plan, backend.use, written.outputs, written.rows, started);
+    const report = quantizeReport(plan, backend.use, written.outputs, written.rows, started);
+    return unmeasuredCount(report) === 0 ? report : { ...report, generation: opened.generation };
   } catch (thrown) {
     const error = LoupeError.from(thrown);
     const gpuFailed = request.backend === 'auto' && backend.use.used !== 'cpu' && error.code === 'compute';

@@ -6,10 +6,10 @@ import { runsAsGraph } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import { floatBytes, shapeBytes } from '../../quant/packing';
 import type { Chunk } from '../../quant/scheme';
-import { tensorError } from '../../quant/tensorError';
+import { tensorError, unmeasuredError } from '../../quant/tensorError';
 import { packZeroPoints } from '../../quant/zeroPoints';
 import type { ChosenBackend } from '../backends/backends';
-import { encodeTensor, surveyTensor } from '../encodeTensor';
+import { encodeTensor, surveyTensor, writeUnmeasured } from '../encodeTensor';
 import type { Engine } from '../jobs';
 import { type QuantizedTensor, quantizeTensor, takesRows } from '../quantizeTensor';
 import { inOrder } from '../worker/inOrder';
@@ -23,7 +23,7 @@ const copyBytes = 32 * 2 ** 20;
 export async function writeTensor(
   engine: Engine,
   backend: ChosenBackend,
-  { checkpoint }: QuantizePlan,
+  { checkpoint, request }: QuantizePlan,
   planned: PlannedTensor,
   file: string,
   signal: AbortSignal,
@@ -64,7 +64,8 @@ export async function writeTensor(
   const onPart = (elements: number) => meter.advance(tensor.name, elements * bytesPerElement);
   const { setting, pieces } = planned;
   const runners = { pool: engine.pool, encoder: backend.runner };
-  let sums: ErrorSums;
+  const isMeasured = request.errors !== 'later';
+  let sums: ErrorSums | undefined;
   if (takesRows(setting, source, runners)) {
     const quantized = await quantizeTensor(
       runners,
@@ -73,24 +74,20 @@ export async function writeTensor(
       { path: file, byteOffset: pieces.get('_packed')!, strideBytes: 4 * Math.ceil(source.columns / 4) },
       { signal },
       onPart,
+      isMeasured,
     );
     sums = quantized.sums;
     await writeChunks(file, pieces, kernelPieces(planned, quantized));
   } else {
     const known = await surveyTensor(engine.pool, checkpoint, source, setting, { signal });
-    sums = await encodeTensor(
-      runsAsGraph(setting) ? backend.runner : engine.pool,
-      source,
-      setting,
-      known,
-      { path: file, pieces },
-      { signal },
-      onPart,
-    );
+    const runner = runsAsGraph(setting) ? backend.runner : engine.pool;
+    const target = { path: file, pieces };
+    if (isMeasured) sums = await encodeTensor(runner, source, setting, known, target, { signal }, onPart);
+    else await writeUnmeasured(runner, source, setting, known, target, { signal }, onPart);
     await writeChunks(file, pieces, encodingFor(setting).wholePieces(known));
   }
   meter.end(tensor.name);
-  return tensorError(sums, tensor.elements, planned.about);
+  return sums ? tensorError(sums, tensor.elements, planned.about) : unmeasuredError(planned.about);
 }
 
 /** What the kernels do not write themselves. Scales are values of their type already, so nothing is rounded here. */

@@ -53,7 +53,7 @@ export function runSurvey(context: WorkerContext, task: SurveyTask): Float64Arra
 
 /** Error sums are taken in the same segments as by `runCompare`, so that a written file compares equal in all bits. */
 export async function runBands(context: WorkerContext, task: BandsTask): Promise<TaskResult<BandsTask>> {
-  const { source, part, setting, known, output } = task;
+  const { source, part, setting, known, output, sumsErrors = true } = task;
   const start = part.row * source.columns;
   const writer = output && new PieceWriter(output);
   const write = (first: number, chunks: () => Iterable<Chunk>) => {
@@ -69,10 +69,11 @@ export async function runBands(context: WorkerContext, task: BandsTask): Promise
       context.checkCancelled();
       const count = block.rows * block.columns;
       const first = block.row * source.columns + block.column;
-      sums = addErrorSums(sums, await window.errorSumsLater(first, count));
+      if (sumsErrors) sums = addErrorSums(sums, await window.errorSumsLater(first, count));
+      else await window.encodeLater(first, count);
     }
     writer?.finish();
-    return { sums };
+    return { sums: sumsErrors ? sums : undefined };
   } finally {
     writer?.close();
   }
@@ -90,6 +91,10 @@ class PlainPairs {
     this.window = new BandWindow(context, task.source, task.setting, task.known, (first, encoded) =>
       onEncoded(first, () => encoded.chunks()),
     );
+  }
+
+  encodeLater(first: number, count: number): Promise<void> {
+    return this.window.encodeLaterOn(first, count);
   }
 
   async errorSumsLater(first: number, count: number): Promise<ErrorSums> {

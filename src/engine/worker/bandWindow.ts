@@ -72,6 +72,14 @@ export class BandWindow {
     }
   }
 
+  /** Encodes the windows that hold `count` elements of the flattened tensor from `first` on, by a graph where there is one. */
+  async encodeLaterOn(first: number, count: number): Promise<void> {
+    for (let at = first; at < first + count; ) {
+      const window = this.encodeLater ? await this.atLater(at, this.encodeLater) : this.at(at);
+      at = window.first + window.encoded.dequantized.length;
+    }
+  }
+
   private at(index: number): Window {
     const next = this.next(index);
     if ('encoded' in next) return next;

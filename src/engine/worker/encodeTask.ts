@@ -56,7 +56,7 @@ function* batches(part: Block, most: number): Generator<Block[]> {
 
 export async function runEncode(context: WorkerContext, task: EncodeTask): Promise<EncodeResult> {
   const { kernels, reader, encoder } = context;
-  const { source, part, rule, output } = task;
+  const { source, part, rule, output, sumsErrors = true } = task;
   const code = linearCodeNamed(task.scheme)!;
   const parameters = new ParameterColumns(part.rows);
   // A row that is cut into slices has its range taken before the first slice is encoded.
@@ -72,7 +72,7 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
   const most = Math.min(part.rows * part.columns, batchElements);
   const values = kernels.alloc(4 * most);
   const codes = kernels.alloc(most + 4 * Math.min(part.rows, most));
-  const dequantized = kernels.alloc(4 * Math.min(most, segmentElements));
+  const dequantized = sumsErrors ? kernels.alloc(4 * Math.min(most, segmentElements)) : 0;
   const columns = new ParameterPointers(context, part.rows);
 
   let sums: ErrorSums = noErrorSums;
@@ -102,7 +102,7 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
         low: code.low,
         high: code.high,
       });
-      for (const segment of batch) {
+      for (const segment of sumsErrors ? batch : []) {
         const at = segment.row - block.row;
         kernels.decodeCodes8(
           codes + at * strideBytes,
@@ -125,7 +125,8 @@ export async function runEncode(context: WorkerContext, task: EncodeTask): Promi
     if (file !== undefined) closeSync(file);
     kernels.reset(mark);
   }
-  return { sums, scale: parameters.scale, zero: Uint8Array.from(parameters.zero) };
+  const { scale } = parameters;
+  return { sums: sumsErrors ? sums : undefined, scale, zero: Uint8Array.from(parameters.zero) };
 }
 
 /** Ranges of a decoded block of whole rows, or of one row's slice; throws `non-finite`. */

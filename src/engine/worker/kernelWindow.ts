@@ -1,6 +1,11 @@
 /** Encodes a tensor piece by piece where it lies in the kernels' memory, for settings that have a kernel. */
 import type { ErrorSums, PairSums } from '../../kernels/pairSums';
-import type { BandKernel, GraphKernel, KernelEncoded } from '../../quant/bandKernels/bandKernel';
+import {
+  type BandKernel,
+  type GraphKernel,
+  type KernelEncoded,
+  largestUnchecked,
+} from '../../quant/bandKernels/bandKernel';
 import { bandKernelFor, graphKernelFor } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import type { Chunk, Encoding, Knowledge, Setting } from '../../quant/scheme';
@@ -106,6 +111,43 @@ export class KernelWindow {
     return this.checked(first, count, this.pairs.end());
   }
 
+  /** Encodes the windows that hold `count` values from `first` on, by a graph where there is one, and takes no errors. */
+  async encodeLater(first: number, count: number): Promise<void> {
+    for (let at = first; at < first + count; at = this.first + this.count) {
+      const run = this.begin(at);
+      if (!run) continue;
+      const encoded = await this.encodeChecked(run);
+      this.finish(run, encoded);
+    }
+  }
+
+  /** Codes alone where the largest magnitude shows that no value is lost; else as with errors, and every value is looked at. */
+  private async encodeChecked(run: Run): Promise<Pick<KernelEncoded, 'chunks'>> {
+    const { graph, x, y } = this;
+    const { first, count } = run;
+    const largest = this.largestMagnitude(run);
+    // A pattern beyond that of infinity is a NaN.
+    if (!(largest < Number.POSITIVE_INFINITY)) this.assertFinite(run);
+    const codesOnly = largest < largestUnchecked ? { largest } : undefined;
+    const band = { first, count, x, y, codesOnly };
+    const made = await namingTensorLater(this.source, async () =>
+      graph ? graph(band, this.known) : this.kernel(band, this.known),
+    );
+    const encoded: Pick<KernelEncoded, 'chunks' | 'omitsValues'> = made ?? this.encodePlainly(run);
+    if (!encoded.omitsValues) this.assertHeld(run);
+    return encoded;
+  }
+
+  private largestMagnitude({ count }: Run): number {
+    const { kernels } = this.context;
+    const mark = kernels.mark();
+    const pointer = kernels.alloc(4);
+    kernels.quant.groupMagnitudes(this.x, 1, count, count, pointer);
+    const largest = kernels.f32(pointer, 1)[0]!;
+    kernels.reset(mark);
+    return largest;
+  }
+
   /** Adds the errors of up to `most` values from an element of the window on; returns how many it had. */
   private take(element: number, most: number, hear?: HearValues): number {
     const at = element - this.first;
@@ -174,12 +216,7 @@ export class KernelWindow {
       const run = this.begin(at)!;
       this.assertFinite(run);
       this.encode(run);
-      const lost = this.firstNonFinite(this.y, run.count);
-      if (lost >= 0) {
-        const value = kernels.f32(this.x, run.count)[lost]!;
-        const became = kernels.f32(this.y, run.count)[lost]!;
-        throw overflow(this.source, run.first + lost, value, became, this.encoding.to);
-      }
+      this.assertHeld(run);
       kernels.reset(run.mark);
       this.first = run.first;
       this.count = run.count;
@@ -191,6 +228,16 @@ export class KernelWindow {
   private assertFinite({ first, count }: Run): void {
     const bad = this.firstNonFinite(this.x, count);
     if (bad >= 0) throw nonFinite(this.source, first + bad, this.context.kernels.f32(this.x, count)[bad]!);
+  }
+
+  /** Throws where a value of the window became one that is not finite. */
+  private assertHeld({ first, count }: Run): void {
+    const lost = this.firstNonFinite(this.y, count);
+    if (lost < 0) return;
+    const { kernels } = this.context;
+    const value = kernels.f32(this.x, count)[lost]!;
+    const became = kernels.f32(this.y, count)[lost]!;
+    throw overflow(this.source, first + lost, value, became, this.encoding.to);
   }
 
   private firstNonFinite(pointer: number, count: number): number {

@@ -97,6 +97,8 @@ export interface EncodeTask {
   readonly part: Block;
   readonly scheme: SchemeName;
   readonly rule: ParameterRule;
+  /** Left out: true. */
+  readonly sumsErrors?: boolean | undefined;
   readonly output?:
     | {
         readonly path: string;
@@ -108,7 +110,8 @@ export interface EncodeTask {
 }
 
 export interface EncodeResult {
-  readonly sums: ErrorSums;
+  /** undefined where they were not asked for. */
+  readonly sums: ErrorSums | undefined;
   readonly scale: Float32Array;
   readonly zero: Uint8Array;
 }
@@ -131,6 +134,8 @@ export interface BandsTask {
   readonly part: Block;
   readonly setting: Setting;
   readonly known: Knowledge;
+  /** Left out: true. */
+  readonly sumsErrors?: boolean | undefined;
   readonly output?:
     | {
         readonly path: string;
@@ -261,7 +266,10 @@ interface Results extends ViewResults, SensitivityResults {
   ranges: { readonly min: Float32Array; readonly max: Float32Array };
   encode: EncodeResult;
   survey: Float64Array;
-  bands: { readonly sums: ErrorSums };
+  bands: {
+    /** undefined where they were not asked for. */
+    readonly sums: ErrorSums | undefined;
+  };
   compare: CompareResult;
   errorFold: ErrorFoldResult;
   codes: CodesResult;

@@ -89,7 +89,8 @@ function negatives(src: usize, inverse: v128): v128 {
   );
 }
 
-function encodeBlocks<T>(
+/** `V`: i32 codes and values, u32 codes alone, where `dst` counts for nothing. */
+function encodeBlocks<T, V>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -140,18 +141,20 @@ function encodeBlocks<T>(
           code = v128.or(i8x16.swizzle(v128.load(tables + orderAt), code), sign);
         }
         v128.store(codes, code);
-        const q0 = i8x16.swizzle(l0, code);
-        const q1 = i8x16.swizzle(l1, code);
-        const q2 = i8x16.swizzle(l2, code);
-        const q3 = i8x16.swizzle(l3, code);
-        const value01 = lower8(q0, q1);
-        const value23 = lower8(q2, q3);
-        const upper01 = upper8(q0, q1);
-        const upper23 = upper8(q2, q3);
-        v128.store(dst, f32x4.mul(lower16(value01, value23), scaleLanes));
-        v128.store(dst, f32x4.mul(upper16(value01, value23), scaleLanes), 16);
-        v128.store(dst, f32x4.mul(lower16(upper01, upper23), scaleLanes), 32);
-        v128.store(dst, f32x4.mul(upper16(upper01, upper23), scaleLanes), 48);
+        if (isSigned<V>()) {
+          const q0 = i8x16.swizzle(l0, code);
+          const q1 = i8x16.swizzle(l1, code);
+          const q2 = i8x16.swizzle(l2, code);
+          const q3 = i8x16.swizzle(l3, code);
+          const value01 = lower8(q0, q1);
+          const value23 = lower8(q2, q3);
+          const upper01 = upper8(q0, q1);
+          const upper23 = upper8(q2, q3);
+          v128.store(dst, f32x4.mul(lower16(value01, value23), scaleLanes));
+          v128.store(dst, f32x4.mul(upper16(value01, value23), scaleLanes), 16);
+          v128.store(dst, f32x4.mul(lower16(upper01, upper23), scaleLanes), 32);
+          v128.store(dst, f32x4.mul(upper16(upper01, upper23), scaleLanes), 48);
+        }
         src += 64;
         dst += 64;
         codes += 16;
@@ -165,7 +168,7 @@ function encodeBlocks<T>(
       const sign = isSigned<T>() && scaled < 0 ? 8 : 0;
       const code = (isSigned<T>() ? <i32>load<u8>(tables + orderAt + <usize>place) : place) + sign;
       store<u8>(codes, <u8>code);
-      store<f32>(dst, planed(tables + levelsAt, code) * scale);
+      if (isSigned<V>()) store<f32>(dst, planed(tables + levelsAt, code) * scale);
       src += 4;
       dst += 4;
       codes += 1;
@@ -175,6 +178,7 @@ function encodeBlocks<T>(
   }
 }
 
+/** `dst` is 0 where codes alone are wanted. */
 export function encodeCodebook(
   src: usize,
   codes: usize,
@@ -187,6 +191,9 @@ export function encodeCodebook(
   smallest: f32,
   bySign: i32,
 ): void {
-  if (bySign) encodeBlocks<i32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
-  else encodeBlocks<u32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
+  if (bySign) {
+    if (dst) encodeBlocks<i32, i32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
+    else encodeBlocks<i32, u32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
+  } else if (dst) encodeBlocks<u32, i32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
+  else encodeBlocks<u32, u32>(src, codes, dst, count, width, absmax, scales, tables, smallest);
 }

@@ -1,11 +1,14 @@
-/** Float32 to floats of 4, 8 and 16 bits: to nearest, ties to even. */
+/**
+ * Float32 to floats of 4, 8 and 16 bits: to nearest, ties to even. The type parameter says what is wanted: i32 codes and the
+ * values that they stand for, u32 codes alone, where `dst` counts for nothing.
+ */
 import { f16Lanes } from './lanes';
 
 /**
  * Four values as codes of a small float, saturated. Adding 2^(23 - fraction bits) times the value's own power of two leaves
  * just its fraction bits; the patterns' difference is the number of steps.
  */
-function smallLanes(
+function smallLanes<T>(
   scaled: v128,
   dst: usize,
   scale: v128,
@@ -19,13 +22,12 @@ function smallLanes(
   const power = i32x4.shl(i32x4.add(field, i32x4.splat(23 - fractionBits)), 23);
   const lifted = f32x4.add(magnitude, power);
   const sign = v128.and(scaled, i32x4.splat(<i32>0x80000000));
-  v128.store(dst, f32x4.mul(v128.or(f32x4.sub(lifted, power), sign), scale));
+  if (isSigned<T>()) v128.store(dst, f32x4.mul(v128.or(f32x4.sub(lifted, power), sign), scale));
   const code = i32x4.add(i32x4.sub(lifted, power), i32x4.shl(i32x4.sub(field, smallestField), fractionBits));
   return v128.or(code, v128.and(i32x4.shr_s(scaled, 31), signBit));
 }
 
-/** `step` is 4 where each group has a scale of its own, and 0 where all share one. */
-export function encodeSmallFloats(
+function smallFloats<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -50,7 +52,7 @@ export function encodeSmallFloats(
       const inverse = v128.load32_splat(inverses);
       for (; column + 4 <= stop; column += 4) {
         const scaled = f32x4.mul(v128.load(src), inverse);
-        const code = smallLanes(scaled, dst, scale, fractionBits, smallestField, largestLanes, signLanes);
+        const code = smallLanes<T>(scaled, dst, scale, fractionBits, smallestField, largestLanes, signLanes);
         const halves = i16x8.narrow_i32x4_s(code, code);
         v128.store32_lane(codes, i8x16.narrow_i16x8_u(halves, halves), 0);
         src += 16;
@@ -60,8 +62,16 @@ export function encodeSmallFloats(
       for (; column < stop; column++) {
         // The same lanes for one value; its result is stored over the place of four only within the scratch.
         const scaled = f32x4.mul(v128.load32_splat(src), inverse);
-        const code = smallLanes(scaled, scratch, scale, fractionBits, smallestField, largestLanes, signLanes);
-        store<f32>(dst, load<f32>(scratch));
+        const code = smallLanes<T>(
+          scaled,
+          scratch,
+          scale,
+          fractionBits,
+          smallestField,
+          largestLanes,
+          signLanes,
+        );
+        if (isSigned<T>()) store<f32>(dst, load<f32>(scratch));
         store<u8>(codes, <u8>i32x4.extract_lane(code, 0));
         src += 4;
         dst += 4;
@@ -76,14 +86,76 @@ export function encodeSmallFloats(
 /** Room for four float32. */
 const scratch: usize = memory.data(16);
 
+/** `step` is 4 where each group has a scale of its own, and 0 where all share one; `dst` is 0 where codes alone are wanted. */
+export function encodeSmallFloats(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  rows: i32,
+  columns: i32,
+  width: i32,
+  scales: usize,
+  inverses: usize,
+  step: i32,
+  fraction: i32,
+  smallest: i32,
+  largest: f32,
+  sign: i32,
+): void {
+  if (dst)
+    smallFloats<i32>(
+      src,
+      codes,
+      dst,
+      rows,
+      columns,
+      width,
+      scales,
+      inverses,
+      step,
+      fraction,
+      smallest,
+      largest,
+      sign,
+    );
+  else
+    smallFloats<u32>(
+      src,
+      codes,
+      dst,
+      rows,
+      columns,
+      width,
+      scales,
+      inverses,
+      step,
+      fraction,
+      smallest,
+      largest,
+      sign,
+    );
+}
+
 /** Rounded patterns to 16-bit words at `out`, and their values to `dst`. */
 export function castBF16(src: usize, out: usize, dst: usize, count: i32): void {
+  if (dst) toBF16<i32>(src, out, dst, count);
+  else toBF16<u32>(src, out, dst, count);
+}
+
+export function castF16(src: usize, out: usize, dst: usize, count: i32): void {
+  if (dst) toF16<i32>(src, out, dst, count);
+  else toF16<u32>(src, out, dst, count);
+}
+
+function toBF16<T>(src: usize, out: usize, dst: usize, count: i32): void {
   let i = 0;
   for (; i + 8 <= count; i += 8) {
     const a = bfloatLanes(v128.load(src));
     const b = bfloatLanes(v128.load(src, 16));
-    v128.store(dst, i32x4.shl(a, 16));
-    v128.store(dst, i32x4.shl(b, 16), 16);
+    if (isSigned<T>()) {
+      v128.store(dst, i32x4.shl(a, 16));
+      v128.store(dst, i32x4.shl(b, 16), 16);
+    }
     v128.store(out, i16x8.narrow_i32x4_u(a, b));
     src += 32;
     dst += 32;
@@ -92,7 +164,7 @@ export function castBF16(src: usize, out: usize, dst: usize, count: i32): void {
   for (; i < count; i++) {
     const half = i32x4.extract_lane(bfloatLanes(v128.load32_zero(src)), 0);
     store<u16>(out, <u16>half);
-    store<u32>(dst, (<u32>half) << 16);
+    if (isSigned<T>()) store<u32>(dst, (<u32>half) << 16);
     src += 4;
     dst += 4;
     out += 2;
@@ -104,13 +176,15 @@ function bfloatLanes(bits: v128): v128 {
   return i32x4.shr_u(i32x4.add(i32x4.add(bits, i32x4.splat(0x7fff)), even), 16);
 }
 
-export function castF16(src: usize, out: usize, dst: usize, count: i32): void {
+function toF16<T>(src: usize, out: usize, dst: usize, count: i32): void {
   let i = 0;
   for (; i + 8 <= count; i += 8) {
     const a = halfLanes(v128.load(src));
     const b = halfLanes(v128.load(src, 16));
-    v128.store(dst, f16Lanes(a));
-    v128.store(dst, f16Lanes(b), 16);
+    if (isSigned<T>()) {
+      v128.store(dst, f16Lanes(a));
+      v128.store(dst, f16Lanes(b), 16);
+    }
     v128.store(out, i16x8.narrow_i32x4_u(a, b));
     src += 32;
     dst += 32;
@@ -119,7 +193,7 @@ export function castF16(src: usize, out: usize, dst: usize, count: i32): void {
   for (; i < count; i++) {
     const half = halfLanes(v128.load32_zero(src));
     store<u16>(out, <u16>i32x4.extract_lane(half, 0));
-    store<f32>(dst, f32x4.extract_lane(f16Lanes(half), 0));
+    if (isSigned<T>()) store<f32>(dst, f32x4.extract_lane(f16Lanes(half), 0));
     src += 4;
     dst += 4;
     out += 2;

@@ -1,11 +1,14 @@
-/** Linear integer codes of groups of columns, one byte each, and the values that they stand for. */
+/**
+ * Linear integer codes of groups of columns, one byte each, and the values that they stand for. The type parameter says what is
+ * wanted: i32 both, u32 codes alone, where `dst` counts for nothing.
+ */
 
 /** 1.5 * 2^23: adding it leaves no fraction bits, rounded half to even. */
 const magic: f32 = 12582912;
 const magicBits: i32 = 0x4b400000;
 
 /** One value: code and dequantized value; bounds are those of the code less the zero point. */
-function encodeOne(
+function encodeOne<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -19,11 +22,11 @@ function encodeOne(
   const bounded = max<f32>(min<f32>(load<f32>(src) * inverse, high), low);
   const rounded = bounded + magic - magic;
   store<u8>(codes, <u8>(<i32>rounded + <i32>zero));
-  store<f32>(dst, rounded * scale * factor);
+  if (isSigned<T>()) store<f32>(dst, rounded * scale * factor);
 }
 
 /** Four values; returns codes. Clamped before rounding to whole bounds, which is the same as after it. */
-function encodeFour(
+function encodeFour<T>(
   src: usize,
   dst: usize,
   inverse: v128,
@@ -35,12 +38,12 @@ function encodeFour(
 ): v128 {
   const bounded = f32x4.pmax(f32x4.pmin(f32x4.mul(v128.load(src), inverse), high), low);
   const lifted = f32x4.add(bounded, f32x4.splat(magic));
-  v128.store(dst, f32x4.mul(f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale), factor));
+  if (isSigned<T>())
+    v128.store(dst, f32x4.mul(f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale), factor));
   return i32x4.add(lifted, offset);
 }
 
-/** `step` is 4 where each group has parameters of its own, and 0 where all share one. */
-export function encodeGroups(
+function groups<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -70,8 +73,8 @@ export function encodeGroups(
       const lowLanes = f32x4.splat(low);
       const highLanes = f32x4.splat(high);
       for (; column + 16 <= stop; column += 16) {
-        const a = encodeFour(src, dst, inverseLanes, scaleLanes, factorLanes, offset, lowLanes, highLanes);
-        const b = encodeFour(
+        const a = encodeFour<T>(src, dst, inverseLanes, scaleLanes, factorLanes, offset, lowLanes, highLanes);
+        const b = encodeFour<T>(
           src + 16,
           dst + 16,
           inverseLanes,
@@ -81,7 +84,7 @@ export function encodeGroups(
           lowLanes,
           highLanes,
         );
-        const c = encodeFour(
+        const c = encodeFour<T>(
           src + 32,
           dst + 32,
           inverseLanes,
@@ -91,7 +94,7 @@ export function encodeGroups(
           lowLanes,
           highLanes,
         );
-        const d = encodeFour(
+        const d = encodeFour<T>(
           src + 48,
           dst + 48,
           inverseLanes,
@@ -107,7 +110,7 @@ export function encodeGroups(
         codes += 16;
       }
       for (; column < stop; column++) {
-        encodeOne(src, codes, dst, inverse, scale, factor, zero, low, high);
+        encodeOne<T>(src, codes, dst, inverse, scale, factor, zero, low, high);
         src += 4;
         dst += 4;
         codes += 1;
@@ -119,18 +122,39 @@ export function encodeGroups(
   }
 }
 
+/** `step` is 4 where each group has parameters of its own, and 0 where all share one; `dst` is 0 where codes alone are wanted. */
+export function encodeGroups(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  rows: i32,
+  columns: i32,
+  width: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  step: i32,
+  factor: f32,
+  low: i32,
+  high: i32,
+): void {
+  if (dst)
+    groups<i32>(src, codes, dst, rows, columns, width, scales, inverses, zeros, step, factor, low, high);
+  else groups<u32>(src, codes, dst, rows, columns, width, scales, inverses, zeros, step, factor, low, high);
+}
+
 /** Four values that need no clamping; returns codes. */
-function roundFour(src: usize, dst: usize, inverse: v128, scale: v128, offset: v128): v128 {
+function roundFour<T>(src: usize, dst: usize, inverse: v128, scale: v128, offset: v128): v128 {
   const lifted = f32x4.add(f32x4.mul(v128.load(src), inverse), f32x4.splat(magic));
-  v128.store(dst, f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale));
+  if (isSigned<T>()) v128.store(dst, f32x4.mul(f32x4.sub(lifted, f32x4.splat(magic)), scale));
   return i32x4.add(lifted, offset);
 }
 
 /**
- * As `encodeGroups` of one row of groups, `width` a multiple of 16, with one zero point for all, where the largest magnitude of
+ * As `groups` of one row of groups, `width` a multiple of 16, with one zero point for all, where the largest magnitude of
  * each group is known: what it is multiplied by shows that a group needs no clamping, which is nearly always so.
  */
-export function encodeSymmetric(
+function symmetric<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -155,17 +179,17 @@ export function encodeSymmetric(
       const inverse = v128.load32_splat(inverses);
       // The test stands at the end, so that the compiler keeps what does not change out of the loop.
       do {
-        const a = roundFour(src, dst, inverse, scale, offset);
-        const b = roundFour(src + 16, dst + 16, inverse, scale, offset);
-        const c = roundFour(src + 32, dst + 32, inverse, scale, offset);
-        const d = roundFour(src + 48, dst + 48, inverse, scale, offset);
+        const a = roundFour<T>(src, dst, inverse, scale, offset);
+        const b = roundFour<T>(src + 16, dst + 16, inverse, scale, offset);
+        const c = roundFour<T>(src + 32, dst + 32, inverse, scale, offset);
+        const d = roundFour<T>(src + 48, dst + 48, inverse, scale, offset);
         v128.store(codes, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
         src += 64;
         dst += 64;
         codes += 16;
       } while (src < stop);
     } else {
-      encodeGroups(src, codes, dst, 1, width, width, scales, inverses, zeros, 0, 1, lowest, highest);
+      groups<T>(src, codes, dst, 1, width, width, scales, inverses, zeros, 0, 1, lowest, highest);
       src = stop;
       dst += (<usize>width) << 2;
       codes += <usize>width;
@@ -176,8 +200,25 @@ export function encodeSymmetric(
   }
 }
 
-/** As `encodeGroups` with parameters of each column. */
-export function encodeColumns(
+/** `dst` is 0 where codes alone are wanted. */
+export function encodeSymmetric(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  count: i32,
+  width: i32,
+  magnitudes: usize,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  low: i32,
+  high: i32,
+): void {
+  if (dst) symmetric<i32>(src, codes, dst, count, width, magnitudes, scales, inverses, zeros, low, high);
+  else symmetric<u32>(src, codes, dst, count, width, magnitudes, scales, inverses, zeros, low, high);
+}
+
+function eachColumn<T>(
   src: usize,
   codes: usize,
   dst: usize,
@@ -197,7 +238,7 @@ export function encodeColumns(
       const at = (<usize>column) << 2;
       const zero = v128.load(zeros + at);
       const whole = i32x4.trunc_sat_f32x4_s(zero);
-      const fours = encodeFour(
+      const fours = encodeFour<T>(
         src,
         dst,
         v128.load(inverses + at),
@@ -216,7 +257,7 @@ export function encodeColumns(
     for (; column < columns; column++) {
       const at = (<usize>column) << 2;
       const zero = load<f32>(zeros + at);
-      encodeOne(
+      encodeOne<T>(
         src,
         codes,
         dst,
@@ -232,4 +273,21 @@ export function encodeColumns(
       codes += 1;
     }
   }
+}
+
+/** As `encodeGroups` with parameters of each column. */
+export function encodeColumns(
+  src: usize,
+  codes: usize,
+  dst: usize,
+  rows: i32,
+  columns: i32,
+  scales: usize,
+  inverses: usize,
+  zeros: usize,
+  low: i32,
+  high: i32,
+): void {
+  if (dst) eachColumn<i32>(src, codes, dst, rows, columns, scales, inverses, zeros, low, high);
+  else eachColumn<u32>(src, codes, dst, rows, columns, scales, inverses, zeros, low, high);
 }

@@ -11,11 +11,23 @@ export interface KernelBand {
   readonly x: number;
   /** Where the dequantized float32 go. */
   readonly y: number;
+  /**
+   * Set where dequantized values are not wanted: then a kernel that can prove from the band's largest magnitude, which is below
+   * `largestUnchecked`, that all of them are finite may leave `y` as it is, and says so by `omitsValues`.
+   */
+  readonly codesOnly?: { readonly largest: number } | undefined;
 }
+
+/** Below this magnitude no scheme's scale or value comes near to float32's largest: each is at most a few times a value. */
+export const largestUnchecked = 2 ** 100;
+/** The largest number of binary16. */
+export const largestHalf = 65504;
 
 export interface KernelEncoded {
   /** Where the codes lie, one byte a value; undefined for schemes without. */
   readonly codes?: number | undefined;
+  /** Nothing was written to the band's `y`. */
+  readonly omitsValues?: boolean | undefined;
   /** Bytes may be views of the kernels' memory, good until the next chunk is asked for. */
   chunks(): Iterable<Chunk>;
 }

@@ -63,7 +63,7 @@ export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf
   const { quant } = kernels;
   const offsetOf = nestedOffset();
   const map = doubleQuant ? signedDynamicMap() : new Float32Array(0);
-  return ({ first, count, x, y }, known) => {
+  return ({ first, count, x }, known) => {
     const { pointer: absmax, groups } = groupMagnitudes(kernels, x, 1, count, blockSize);
     const nested = doubleQuant ? nest(kernels.f32(absmax, groups), offsetOf(known), map) : undefined;
     const scales = nested ? placeFloats(kernels, nested.absmax) : absmax;
@@ -81,7 +81,7 @@ export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf
         );
         return placeFloats(kernels, inverses);
       },
-      encode: (codes) => {
+      encode: (codes, y) => {
         const place = placeBytes(kernels, tables[name]);
         const bySign = name === 'fp4' ? 1 : 0;
         quant.encodeCodebook(x, codes, y, count, blockSize, absmax, scales, place, smallestAbsmax, bySign);

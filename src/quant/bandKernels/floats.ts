@@ -7,7 +7,14 @@ import { tensorScaleOf, unscaled } from '../schemes/float8';
 import { sharedExponent } from '../schemes/microscaling';
 import { tensorDivisor } from '../schemes/nvfp4';
 import { type StoredScale, storedScale } from '../storedScale';
-import { type BandKernel, groupMagnitudes, packedRows, placeFloats } from './bandKernel';
+import {
+  type BandKernel,
+  groupMagnitudes,
+  largestHalf,
+  largestUnchecked,
+  packedRows,
+  placeFloats,
+} from './bandKernel';
 import type { PrepareBand } from './groupKernel';
 
 interface Target {
@@ -70,7 +77,7 @@ export function prepareFloat8(
   const largest = format.values[format.largestCode]!;
   const tensorScale = tensorScaleOf(format, scaleDtype);
   const byRow = choice.granularity === 'row';
-  return ({ first, count, x, y }, known) => {
+  return ({ first, count, x }, known) => {
     const rows = byRow ? count / columns : 1;
     const width = count / rows;
     const magnitudes = byRow ? groupMagnitudes(kernels, x, rows, width, width).pointer : 0;
@@ -90,7 +97,8 @@ export function prepareFloat8(
     return {
       ...{ columns: width, width, scales: placed.scales, step: placed.step, inverses: () => placed.inverses },
       code: { kind: 'level', name: name === 'f8-e4m3' ? 'e4m3' : 'e5m2' },
-      encode: (codes) => encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed, codes),
+      encode: (codes, y) =>
+        encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed, codes),
       chunks: (codes) => {
         const weight = { suffix: '', byteOffset: first, bytes: kernels.u8(codes, count) };
         if (!byRow) return [weight];
@@ -163,7 +171,7 @@ export function prepareMicroscaling(
   const divisorOf = tensorDivisor();
   const isByte = name === 'mxfp8';
   const stride = isByte ? columns : Math.ceil(columns / 2);
-  return ({ first, count: elements, x, y }, known) => {
+  return ({ first, count: elements, x }, known) => {
     const rows = elements / columns;
     const { pointer } = groupMagnitudes(kernels, x, rows, columns, width);
     const count = rows * groups;
@@ -171,7 +179,7 @@ export function prepareMicroscaling(
       name === 'nvfp4'
         ? dividedScales(kernels, pointer, count, divisorOf(known))
         : powersOfTwo(kernels, pointer, count, elementExponent);
-    const target = { x, y, rows, columns, width };
+    const target = { x, rows, columns, width };
     return {
       ...{ columns, width, scales: blocks.scales, step: blocks.step },
       code: { kind: 'level', name: isByte ? 'e4m3' : 'e2m1' },
@@ -182,7 +190,7 @@ export function prepareMicroscaling(
           if (largest === 0) inverses[block] = 0;
         return placeFloats(kernels, inverses);
       },
-      encode: (codes) => encodeSmall(kernels, format, target, blocks, codes),
+      encode: (codes, y) => encodeSmall(kernels, format, { ...target, y }, blocks, codes),
       chunks: (codes): Chunk[] => {
         const row = first / columns;
         const bytes = packedRows(kernels, codes, rows, columns, isByte ? 8 : 4, stride);
@@ -197,10 +205,16 @@ export function prepareMicroscaling(
 
 /** F16 and BF16. */
 export function castKernel(kernels: Kernels, name: 'f16' | 'bf16'): BandKernel {
-  return ({ first, count, x, y }) => {
+  const largest = name === 'bf16' ? largestUnchecked : largestHalf;
+  return ({ first, count, x, y, codesOnly }) => {
     const words = kernels.alloc(2 * count);
-    if (name === 'bf16') kernels.quant.castBF16(x, words, y, count);
-    else kernels.quant.castF16(x, words, y, count);
-    return { chunks: () => [{ suffix: '', byteOffset: 2 * first, bytes: kernels.u8(words, 2 * count) }] };
+    const omitsValues = codesOnly !== undefined && codesOnly.largest <= largest;
+    const values = omitsValues ? 0 : y;
+    if (name === 'bf16') kernels.quant.castBF16(x, words, values, count);
+    else kernels.quant.castF16(x, words, values, count);
+    return {
+      omitsValues,
+      chunks: () => [{ suffix: '', byteOffset: 2 * first, bytes: kernels.u8(words, 2 * count) }],
+    };
   };
 }

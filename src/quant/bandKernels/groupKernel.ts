@@ -43,8 +43,8 @@ export interface PreparedBand {
   readonly byColumn?: boolean | undefined;
   /** Pointer to what values are multiplied by, as for scales. Groups of zeros have any finite number. */
   inverses(): number;
-  /** Codes by the kernel, and dequantized values to the band's `y`. */
-  encode(codes: number): void;
+  /** Codes by the kernel, and dequantized values to `y`, the band's; 0: they are not wanted. */
+  encode(codes: number, y: number): void;
   chunks(codes: number): Iterable<Chunk>;
 }
 
@@ -56,9 +56,15 @@ export function groupKernel(kernels: Kernels, prepare: PrepareBand): BandKernel 
     const prepared = prepare(band, known);
     if (!prepared) return undefined;
     const codes = kernels.alloc(band.count);
-    prepared.encode(codes);
-    return { codes, chunks: () => prepared.chunks(codes) };
+    const omitsValues = mayOmit(band, prepared);
+    prepared.encode(codes, omitsValues ? 0 : band.y);
+    return { codes, omitsValues, chunks: () => prepared.chunks(codes) };
   };
+}
+
+/** Zero points that were refined are bounded by nothing, so that values under them are looked at. */
+function mayOmit({ codesOnly }: KernelBand, { code }: PreparedBand): boolean {
+  return codesOnly !== undefined && !(code.kind === 'integer' && code.isRefined);
 }
 
 /**
@@ -84,14 +90,15 @@ export function groupGraphKernel(
     const prepared = prepare(band, known);
     if (!prepared) return undefined;
     const { columns, step, byColumn, code } = prepared;
+    const omitsValues = mayOmit(band, prepared);
     const codes = kernels.alloc(band.count);
     const chunks = () => prepared.chunks(codes);
     const matrix = asMatrix(kernels, band, prepared);
     const count = byColumn ? columns : step === 0 ? 1 : matrix.rows;
     const inverses = prepared.inverses();
     if (kernels.f32(inverses, count).some((inverse) => inverse > largestInverse(code))) {
-      prepared.encode(codes);
-      return { codes, chunks };
+      prepared.encode(codes, omitsValues ? 0 : band.y);
+      return { codes, omitsValues, chunks };
     }
     const each = (pointer: number): number =>
       byColumn || step === 4
@@ -113,8 +120,8 @@ export function groupGraphKernel(
     });
     if (!matrix.isBand)
       copyRows(kernels.u8(made, matrix.rows * matrix.columns), kernels.u8(codes, band.count), prepared);
-    dequantize(kernels, band, prepared, codes, inverses);
-    return { codes, chunks };
+    dequantize(kernels, band, prepared, codes, inverses, omitsValues);
+    return { codes, omitsValues, chunks };
   };
 }
 
@@ -169,19 +176,21 @@ const levelsOf: Readonly<Record<LevelName, Levels>> = {
   e5m2: ofFormat(e5m2),
 };
 
-/** Completes codes by their signs, and gives the values that they stand for. */
+/** Completes codes by their signs, and gives the values that they stand for unless they are not wanted. */
 function dequantize(
   kernels: Kernels,
   { x, y, count }: KernelBand,
   { columns, width, byColumn, step, scales, code }: PreparedBand,
   codesAt: number,
   inversesAt: number,
+  omitsValues: boolean,
 ): void {
   const values = kernels.f32(y, count);
   const codes = kernels.u8(codesAt, count);
   const all = byColumn ? columns : step === 0 ? 1 : (count / columns) * Math.ceil(columns / width);
   const scale = kernels.f32(scales, all);
   if (code.kind === 'integer') {
+    if (omitsValues) return;
     const zero = kernels.f32(code.zeros, all);
     forEachRun(count, columns, byColumn ? 1 : width, (start, end, run) => {
       const group = byColumn ? run % columns : step === 0 ? 0 : run;
@@ -191,6 +200,7 @@ function dequantize(
     return;
   }
   const { values: levels, order, sign } = levelsOf[code.name];
+  if (omitsValues && !order && !sign) return;
   const originals = kernels.f32(x, count);
   const patterns = kernels.u32(x, count);
   const inverses = kernels.f32(inversesAt, all);
@@ -206,7 +216,7 @@ function dequantize(
         if (isNegative) own += sign.bit;
       }
       codes[i] = own;
-      values[i] = levels[own]! * scale[group]!;
+      if (!omitsValues) values[i] = levels[own]! * scale[group]!;
     }
   });
 }

@@ -137,7 +137,7 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
   const { width } = steps;
   const byColumn = choice.granularity === 'column';
   const isEven = width % 16 === 0 && columns % width === 0;
-  return ({ first, count, x, y }, known) => {
+  return ({ first, count, x }, known) => {
     const rows = count / columns;
     const parameters = steps.parameters(x, rows, known);
     if (!parameters) return undefined;
@@ -150,7 +150,7 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
       byColumn,
       inverses: () => inverses,
       code: { kind: 'integer', low, high, zeros, factor: 1, isRefined: choice.clip === 'hqq' },
-      encode(codes) {
+      encode(codes, y) {
         if (choice.clip === 'hqq')
           quant.encodeRefined(x, codes, y, rows, columns, width, scales, inverses, zeros, high);
         else if (byColumn)
@@ -172,7 +172,7 @@ export function prepareTernary(kernels: Kernels, { columns, choice, scaleDtype }
   const byRow = choice.granularity === 'row';
   const tensorScale = ternaryTensorScale(scaleDtype);
   const stride = Math.ceil(columns / 4);
-  return ({ first, count, x, y }, known) => {
+  return ({ first, count, x }, known) => {
     const rows = count / columns;
     const sums = kernels.alloc(8 * rows);
     if (byRow) kernels.quant.rowMagnitudes(x, rows, columns, sums);
@@ -190,7 +190,7 @@ export function prepareTernary(kernels: Kernels, { columns, choice, scaleDtype }
     return {
       ...{ columns, width: columns, scales, step, inverses: () => inverses },
       code: { kind: 'integer', low: 0, high: 2, zeros, factor: 1 },
-      encode: (codes) =>
+      encode: (codes, y) =>
         kernels.quant.encodeGroups(
           ...([x, codes, y, rows, columns, columns, scales, inverses, zeros, step, 1, 0, 2] as const),
         ),
@@ -208,7 +208,7 @@ export function prepareTernary(kernels: Kernels, { columns, choice, scaleDtype }
 
 /** See src/quant/schemes/llmInt8.ts, without outlier columns. */
 export function prepareBnbInt8(kernels: Kernels, { columns }: Setting): PrepareBand {
-  return ({ first, count, x, y }) => {
+  return ({ first, count, x }) => {
     const rows = count / columns;
     const { pointer: scales } = groupMagnitudes(kernels, x, rows, columns, columns);
     const inverses = placeFloats(kernels, Array.from(kernels.f32(scales, rows), rowInverse));
@@ -216,7 +216,7 @@ export function prepareBnbInt8(kernels: Kernels, { columns }: Setting): PrepareB
     return {
       ...{ columns, width: columns, scales, step: 4, inverses: () => inverses },
       code: { kind: 'integer', low: 0, high: 255, zeros, factor: perStep },
-      encode: (codes) =>
+      encode: (codes, y) =>
         kernels.quant.encodeGroups(
           ...([x, codes, y, rows, columns, columns, scales, inverses, zeros, 4, perStep, 0, 255] as const),
         ),

@@ -5,7 +5,7 @@ import { floatBytes } from '../packing';
 import { remembering } from '../remembering';
 import type { Knowledge, Setting } from '../scheme';
 import { outlierColumns } from '../schemes/llmInt8';
-import type { BandKernel } from './bandKernel';
+import { type BandKernel, largestHalf } from './bandKernel';
 import { placeMasks } from './pruned';
 
 /** `inner` encodes rows without outliers: what is kept apart is 0 to it. */
@@ -19,10 +19,12 @@ export function llmInt8Kernel(kernels: Kernels, setting: Setting, inner: BandKer
   });
   return (band, known: Knowledge) => {
     const { first, count, x, y } = band;
+    // What is kept apart may be beyond binary16's largest number.
+    const codesOnly = band.codesOnly && band.codesOnly.largest <= largestHalf ? band.codesOnly : undefined;
     const outliers = outliersOf(known);
     const rest = kernels.alloc(4 * count);
     kernels.quant.pruneColumns(x, 0, count, columns, placeMasks(kernels, maskOf(outliers)), rest);
-    const encoded = inner({ ...band, x: rest }, known);
+    const encoded = inner({ ...band, x: rest, codesOnly }, known);
     if (!encoded) return undefined;
     const values = kernels.f32(x, count);
     const dequantized = kernels.f32(y, count);
@@ -37,6 +39,7 @@ export function llmInt8Kernel(kernels: Kernels, setting: Setting, inner: BandKer
     const byteOffset = 2 * (first / columns) * outliers.length;
     return {
       codes: encoded.codes,
+      omitsValues: encoded.omitsValues,
       *chunks() {
         yield* encoded.chunks();
         yield { suffix: '.outlier_weights', byteOffset, bytes: floatBytes(kept, 'F16') };

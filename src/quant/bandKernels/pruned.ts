@@ -109,7 +109,8 @@ export function dequantizedKernel(kernels: Kernels, { dtype }: Setting, inner: B
   const own = ownDtype(dtype);
   const bytesEach = own === 'F32' ? 4 : 2;
   return (band, known) => {
-    const encoded = inner(band, known);
+    // Dequantized values are what is stored.
+    const encoded = inner({ ...band, codesOnly: undefined }, known);
     if (!encoded) return undefined;
     const bytes = roundInPlace(kernels, band.y, band.count, own);
     const chunk = { suffix: '', byteOffset: bytesEach * band.first, bytes };
