@@ -252,7 +252,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
   command('showTensorErrors', async (given: TensorErrorArguments) => {
     try {
       const report = await tensorErrorReport(engine, given);
-      await reports.show(report, { kind: 'scheme', choice: given.choice });
+      const { choice, imatrix } = given;
+      await reports.show(report, { kind: 'scheme', choice, imatrix });
     } catch (thrown) {
       await showFailure(LoupeError.from(thrown), log);
     }

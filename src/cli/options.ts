@@ -57,6 +57,8 @@ export interface CliOptions {
   /** When a quantization's errors are measured. */
   readonly errors: ErrorTiming;
   readonly grid: { readonly rows: number; readonly columns: number } | undefined;
+  /** Absolute path of an importance matrix. */
+  readonly imatrix: string | undefined;
   readonly sensitivity: SensitivityOptions | undefined;
   /** The second checkpoint of compare. */
   readonly other: string | undefined;
@@ -90,7 +92,7 @@ const optionsOf: Record<Command, readonly string[]> = {
     'resume',
     'errors',
   ],
-  error: [...schemeOptions, 'recipe', 'tensor', 'grid'],
+  error: [...schemeOptions, 'recipe', 'tensor', 'grid', 'imatrix'],
   sensitivity: ['schemes', 'tensor', 'metric', 'exact', 'pure', 'imatrix'],
   compare: ['tensor'],
   memory: memoryOptionNames,
@@ -210,6 +212,7 @@ export function parseOptions(args: readonly string[]): CliOptions | 'help' {
     cache: values.cache,
     choice: parseChoice(values, command),
     gguf: command === 'quantize' ? ggufOptions(values) : undefined,
+    imatrix: values.imatrix === undefined ? undefined : resolve(values.imatrix),
     recipe: values.recipe,
     backend: oneOf('backend', values.backend ?? 'auto', [
       'auto',

@@ -9,6 +9,7 @@ import type { Catalogue, Finding, QuantizeRequest, TensorStats } from '../protoc
 import { isImportanceMatrix } from '../protocol/importanceApi';
 import { unfinishedText } from '../protocol/unfinishedText';
 import { limitFindings, valueFindings } from '../protocol/valueFindings';
+import { matrixOptions, recipeMatrix } from '../quant/recipeMatrix';
 import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
 import { editMetadata } from './editMetadata';
@@ -252,6 +253,8 @@ async function quantize(
   signal: AbortSignal,
 ): Promise<number> {
   const recipe = await readRecipeFile(options.recipe);
+  const named = recipeMatrix(recipe, path.resolve(options.recipe ?? ''));
+  const matrix = named === undefined ? undefined : matrixOptions(named, recipe?.imatrix?.file);
   const progress = new TerminalProgress('Quantizing');
   try {
     const request: QuantizeRequest = {
@@ -263,7 +266,7 @@ async function quantize(
       overwrite: options.overwrite,
       pure: options.pure,
       dryRun: options.dryRun,
-      gguf: options.gguf,
+      gguf: matrix && !options.gguf?.imatrix ? { ...options.gguf, ...matrix } : options.gguf,
       maxShardBytes: options.maxShardBytes,
       keepFinished: options.resume,
       resume: options.resume,
@@ -310,6 +313,7 @@ async function errors(
         path: file,
         choice,
         recipe,
+        imatrix: options.imatrix ?? recipeMatrix(recipe, path.resolve(options.recipe ?? '')),
         pure: options.pure,
         tensors: options.tensors.length > 0 ? selectTensors(catalogue, options.tensors) : undefined,
       },
@@ -318,7 +322,7 @@ async function errors(
     const grids = new Map<string, number[][]>();
     if (options.grid) {
       const { rows: gridRows, columns } = options.grid;
-      const against = { kind: 'scheme', choice } as const;
+      const against = { kind: 'scheme', choice, imatrix: options.imatrix } as const;
       for (const row of rows) {
         const tensor = catalogue.tensors.names.indexOf(row.name);
         const tile = await engine.call(

@@ -56,7 +56,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       --allow-requantize           also quantize what is quantized already
       --keep-split                 write as many files as the source has
   error PATH --scheme NAME         the errors that quantizing would make, without writing
-      the scheme's options, --recipe, --tensor and --pure as above
+      the scheme's options, --recipe, --imatrix, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
   sensitivity PATH --schemes A,B   size and error of each tensor under several schemes, without writing
                                    options of a scheme after colons: int4-absmax:32:mse,nf4:64:double-quant

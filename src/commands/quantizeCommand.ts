@@ -187,6 +187,7 @@ export class QuantizeCommands {
         kind: 'scheme',
         choice: chosenOptions(choice),
         recipe: choice.recipe,
+        imatrix: choice.gguf?.imatrix,
       });
       return report;
     } catch (thrown) {
@@ -200,10 +201,10 @@ export class QuantizeCommands {
     given: QuantizeArguments,
     mode: 'quantize' | 'preview',
   ): Promise<QuantizeChoice | undefined> {
-    const { recipe, backend = readBackendSetting(), out } = given;
+    const { recipe, gguf, backend = readBackendSetting(), out } = given;
     // A request names a scheme in any case; beside a recipe it counts for nothing.
-    if (recipe) return { scheme: 'int8-absmax', granularity: 'row', recipe, backend, out };
-    if (given.gguf) return { ...anyScheme, gguf: given.gguf, backend, out };
+    if (recipe) return { scheme: 'int8-absmax', granularity: 'row', recipe, gguf, backend, out };
+    if (gguf) return { ...anyScheme, gguf, backend, out };
     if (given.scheme && given.granularity) {
       return {
         ...chosenOptions({ ...given, scheme: given.scheme, granularity: given.granularity }),
@@ -273,7 +274,10 @@ export class QuantizeCommands {
     );
     const computed = await this.engine.call(
       'errors',
-      { path: uri.fsPath, choice: options, recipe: choice.recipe, pure: choice.pure },
+      {
+        ...{ path: uri.fsPath, choice: options, recipe: choice.recipe, pure: choice.pure },
+        imatrix: choice.gguf?.imatrix,
+      },
       {
         signal,
         progress: ({ total, row }) =>

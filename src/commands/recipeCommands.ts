@@ -8,6 +8,7 @@ import { defaultGranularity, resolveChoice } from '../quant/choice';
 import { policyFor } from '../quant/quantizationPolicy';
 import type { Recipe } from '../quant/recipe';
 import { parseRecipe, recipeText } from '../quant/recipeFile';
+import { matrixOptions, recipeMatrix } from '../quant/recipeMatrix';
 import { schemeNamed, schemes } from '../quant/schemes';
 import type { SchemeChoice, SchemeName } from '../quant/types';
 import type { QuantizeArguments } from './quantizeCommand';
@@ -39,8 +40,10 @@ export class RecipeCommands {
         options.model ?? (await this.documents.modelOf(document, recipe)) ?? (await this.pickModel());
       if (!model) return undefined;
       const { out, overwrite, backend } = options;
+      const imatrix = recipeMatrix(recipe, uri.fsPath);
       return await run(model, {
         recipe,
+        ...(imatrix === undefined ? {} : { gguf: matrixOptions(imatrix, recipe.imatrix?.file) }),
         ...(out === undefined ? {} : { out }),
         ...(overwrite === undefined ? {} : { overwrite }),
         ...(backend === undefined ? {} : { backend }),

@@ -8,16 +8,18 @@ export interface TensorErrorArguments {
   /** Index into the catalogue. */
   readonly tensor: number;
   readonly choice: SchemeChoice;
+  /** Absolute path of an importance matrix that errors are weighed by. */
+  readonly imatrix?: string | undefined;
 }
 
 /** Reads the whole tensor, so its figures are exact. Nothing is written. */
 export async function tensorErrorReport(
   engine: EngineClient,
-  { path, tensor, choice }: TensorErrorArguments,
+  { path, tensor, choice, imatrix }: TensorErrorArguments,
 ): Promise<QuantizeReport> {
   const started = Date.now();
   const catalogue = await engine.call('open', { path });
-  const against = { kind: 'scheme' as const, choice };
+  const against = { kind: 'scheme' as const, choice, imatrix };
   const detail = await engine.call('errorDetail', { path, tensor, against }, { again: true });
   return singleReport(catalogue, choice, detail, (Date.now() - started) / 1000);
 }

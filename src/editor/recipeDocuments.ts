@@ -7,6 +7,7 @@ import { binarySize } from '../numeric/sizeText';
 import type { RecipePlan, SizeEffect } from '../protocol/recipeApi';
 import type { Recipe } from '../quant/recipe';
 import { readRecipe } from '../quant/recipeFile';
+import { recipeMatrix } from '../quant/recipeMatrix';
 import { checkpointViewType, indexViewType } from './checkpointEditor';
 import { jsonPlaces } from './jsonPlaces';
 
@@ -21,6 +22,9 @@ interface Checked {
   /** Why there is no plan although there is a model. */
   readonly failure: string | undefined;
 }
+
+/** Where a problem lies that the text itself does not show. */
+const matrixPlace = ['imatrix', 'file'] as const;
 
 export const isRecipe = ({ uri }: { readonly uri: vscode.Uri }): boolean => uri.path.endsWith('.loupe.json');
 
@@ -112,17 +116,18 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
     const { recipe, problems } = readRecipe(text);
     const model = recipe && (await this.modelOf(document, recipe));
     let plan: RecipePlan | undefined;
-    let failure: string | undefined;
+    let failure: LoupeError | undefined;
+    const imatrix = recipeMatrix(recipe, document.uri.fsPath);
     if (recipe && model?.scheme === 'file') {
       try {
-        plan = await this.engine.call('recipePlan', { path: model.fsPath, recipe });
+        plan = await this.engine.call('recipePlan', { path: model.fsPath, recipe, imatrix });
       } catch (thrown) {
-        failure = LoupeError.from(thrown).message;
+        failure = LoupeError.from(thrown);
       }
     }
     // What was typed or closed meanwhile is checked by a later call, or not any more.
     if (document.isClosed || document.version !== version) return;
-    this.checked.set(document.uri.toString(), { plan, failure });
+    this.checked.set(document.uri.toString(), { plan, failure: failure?.message });
     const place = placesIn(document, text);
     this.collection.set(document.uri, [
       ...problems
@@ -130,6 +135,9 @@ export class RecipeDocuments implements vscode.Disposable, vscode.CodeLensProvid
         .filter((problem) => problem.path.length > 0 || isJson(text))
         .map((problem) => diagnostic(place(problem.path), problem.message, vscode.DiagnosticSeverity.Error)),
       ...(recipe && plan ? planDiagnostics(plan, place) : []),
+      ...(failure && imatrix !== undefined && failure.file === imatrix
+        ? [diagnostic(place(matrixPlace), failure.message, vscode.DiagnosticSeverity.Error)]
+        : []),
     ]);
     this.changed.fire();
   }

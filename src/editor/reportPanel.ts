@@ -8,6 +8,7 @@ import { Rpc } from '../protocol/rpc';
 import type { ReportHostContract, ReportPageContract } from '../protocol/webviewApi';
 import { chosenOptions } from '../quant/choice';
 import { choiceByName } from '../quant/recipe';
+import { matrixOptions } from '../quant/recipeMatrix';
 import { checkpointViewType } from './checkpointEditor';
 import { pickScheme } from './pickScheme';
 import { saveErrorTable } from './saveErrorTable';
@@ -39,9 +40,10 @@ export class ReportPanels {
       const own = choiceByName(recipe, report.tensors[tensor]?.name ?? '');
       return own === 'keep' ? undefined : own;
     };
+    const imatrix = against.kind === 'scheme' ? against.imatrix : undefined;
     /** The report's own counterpart, or another scheme that the page compares with. */
     const againstOf = (choice: SchemeChoice | undefined): Against =>
-      choice ? { kind: 'scheme', choice } : against;
+      choice ? { kind: 'scheme', choice, imatrix } : against;
     const page = new Rpc<ReportHostContract, ReportPageContract>(
       new WebviewChannel(panel.webview, disposables),
       {
@@ -78,6 +80,7 @@ export class ReportPanels {
               await vscode.commands.executeCommand('tensorLoupe.quantize', vscode.Uri.file(report.source), {
                 ...(report.choice ?? { scheme: report.scheme, granularity: report.granularity }),
                 ...(report.recipe ? { recipe: report.recipe } : {}),
+                ...(report.recipe && imatrix !== undefined ? { gguf: matrixOptions(imatrix) } : {}),
               });
             } else
               await vscode.commands.executeCommand(

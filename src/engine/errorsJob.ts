@@ -14,6 +14,7 @@ import { namingTensor } from './namingTensor';
 import { resolveFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { quantizeTensor, takesRows } from './quantizeTensor';
+import { assertRecipeMatrix } from './recipeImportance';
 import { recipeWithLayers } from './recipeLayers';
 import { inOrder } from './worker/inOrder';
 
@@ -31,6 +32,7 @@ export async function errorsJob(
     ? await recipeWithLayers(engine, opened, checkedRecipe(given), { signal })
     : recipeOf(await withLayers(engine, opened, asked, pure ?? false, { signal }), pure ?? false);
   const resolved = resolveFor(checkpoint, recipe);
+  await assertRecipeMatrix(recipe, imatrix);
   const importance = imatrix === undefined ? undefined : await modelImportance(opened, imatrix);
   const indices = tensors ?? checkpoint.tensors.map((_, i) => i);
   const total = indices.length;

@@ -112,7 +112,7 @@ const handlers: Handlers<EngineContract> = {
   memoryChoices,
   schemeBytes: async ({ path, generation, tensors }) =>
     schemeBytesJob(await cache.get(path, generation), tensors),
-  recipePlan: async ({ path, recipe }) => recipePlanJob(await cache.get(path), recipe),
+  recipePlan: async ({ path, recipe, imatrix }) => recipePlanJob(await cache.get(path), recipe, imatrix),
   compare: async (params, context) =>
     compareJob(
       engine,

@@ -1,6 +1,5 @@
 /** The importance matrix that a comparison weighs errors by, matched to the tensors of an opened checkpoint. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import * as path from 'node:path';
 import { fileStamp } from '../bytes/fileStamp';
 import type { ConvertedTensor } from '../convert/convertedTensor';
@@ -14,6 +13,7 @@ import { schemeNamed } from '../quant/schemes';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { ggufImportance } from './quantize/gguf/ggufImportance';
 import { convertedTensors } from './quantize/gguf/ggufSource';
+import { sha256Of } from './recipeImportance';
 
 /** What the matrix says of one tensor: a number a column, for each expert of a stack; or why it says nothing. */
 export type TensorWeights =
@@ -133,13 +133,6 @@ function convertedBy(model: Parameters<typeof convertTensors>[0], file: string):
       { file, tensor },
     );
   }
-}
-
-/** Of the whole file, in hexadecimal. */
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 /** A setting and, where its scheme would weigh errors and cannot, why. */

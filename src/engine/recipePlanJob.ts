@@ -2,21 +2,32 @@
 import { LoupeError } from '../errors';
 import type { RecipePlan, RecipeRefusal, SizeEffect } from '../protocol/recipeApi';
 import { encodingFor } from '../quant/encoding';
+import { isGgufRecipe } from '../quant/gguf/ggufRecipe';
+import type { Recipe } from '../quant/recipe';
 import { checkedRecipe } from '../quant/recipeFile';
+import { matrixOptions } from '../quant/recipeMatrix';
 import { storedBytes } from '../quant/scheme';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { encodedSource } from './encodedSource';
+import { modelImportance, weighedSetting } from './modelImportance';
 import { resolveFor } from './policy';
 import type { PlannedTensor } from './quantize/plannedShard';
 import { planFor } from './quantize/quantizeJob';
 import { settingOf } from './quantizeTensor';
+import { assertRecipeMatrix } from './recipeImportance';
 import { recipeWithoutLayers } from './recipeLayers';
 
 type Sums = { -readonly [Key in keyof SizeEffect]: SizeEffect[Key] };
 
 /** Throws `malformed` for a recipe that is none, `refused` where its patterns take too long. */
-export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): Promise<RecipePlan> {
+export async function recipePlanJob(
+  opened: OpenedCheckpoint,
+  given: unknown,
+  imatrix?: string | undefined,
+): Promise<RecipePlan> {
   const recipe = recipeWithoutLayers(checkedRecipe(given));
+  await assertRecipeMatrix(recipe, imatrix);
+  const importance = imatrix === undefined ? undefined : await modelImportance(opened, imatrix);
   const { checkpoint } = opened;
   const { tensors, rules } = resolveFor(checkpoint, recipe);
   const refusals = new Map<number | undefined, RecipeRefusal>();
@@ -30,7 +41,8 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
     if (choice) {
       try {
         const source = encodedSource(opened, index);
-        bytes = storedBytes(encodingFor(settingOf(choice, source)).pieces());
+        const { setting } = weighedSetting(settingOf(choice, source), importance, index);
+        bytes = storedBytes(encodingFor(setting).pieces());
         quantized++;
       } catch (thrown) {
         const before = refusals.get(rule);
@@ -52,7 +64,7 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
   const sum = (of: (size: Sums) => number) =>
     [...ruleSizes, restSize].reduce((all, size) => all + of(size), 0);
   const elements = sum((size) => size.elements);
-  const written = refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe);
+  const written = refusals.size > 0 ? { warnings: [] } : await writing(opened, recipe, imatrix);
   // A conversion to GGUF also widens vectors, and leaves out what llama.cpp does not read.
   const bytesAfter = written.tensorBytes ?? sum((size) => size.bytesAfter);
   const { warnings, cannotWrite } = written;
@@ -76,13 +88,18 @@ export async function recipePlanJob(opened: OpenedCheckpoint, given: unknown): P
 type Writing = Pick<RecipePlan, 'cannotWrite' | 'warnings'> & { readonly tensorBytes?: number };
 
 /** Whether a layout holds the whole, what loaders may not take, and of a GGUF output the bytes of its tensors. */
-async function writing(opened: OpenedCheckpoint, recipe: ReturnType<typeof checkedRecipe>): Promise<Writing> {
+async function writing(
+  opened: OpenedCheckpoint,
+  recipe: Recipe,
+  imatrix: string | undefined,
+): Promise<Writing> {
   try {
     const { warnings, fileType, shards } = await planFor(opened, {
       path: opened.checkpoint.path,
       scheme: 'int8-absmax',
       granularity: 'row',
       recipe,
+      ...(imatrix !== undefined && isGgufRecipe(recipe) ? { gguf: matrixOptions(imatrix) } : {}),
       backend: 'cpu',
       overwrite: false,
       pure: false,

@@ -56,7 +56,12 @@ export interface RecipePlan {
 
 export type RecipeContract = {
   recipePlan: {
-    params: { path: string; recipe: Recipe };
+    params: {
+      path: string;
+      recipe: Recipe;
+      /** Absolute path of an importance matrix: the one that the recipe names, or one that ggml's types are to weigh errors by. */
+      imatrix?: string | undefined;
+    };
     result: RecipePlan;
   };
 };

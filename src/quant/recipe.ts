@@ -22,11 +22,21 @@ export interface RecipeRule {
   readonly note?: string | undefined;
 }
 
+/** An importance matrix that a recipe goes with. */
+export interface RecipeMatrix {
+  /** Relative to the recipe's folder, with forward slashes. */
+  readonly file: string;
+  /** Of the file, in hexadecimal: another is refused. */
+  readonly sha256?: string | undefined;
+}
+
 export interface Recipe {
   readonly version: 1;
   readonly name?: string | undefined;
   /** The model that the recipe was made for, relative to the recipe's folder: for editors only. */
   readonly model?: string | undefined;
+  /** What ggml's types weigh errors by. */
+  readonly imatrix?: RecipeMatrix | undefined;
   readonly default: RecipeChoice;
   /** The first that matches decides, also about what the keep-list would keep. */
   readonly rules: readonly RecipeRule[];

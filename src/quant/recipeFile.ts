@@ -1,9 +1,16 @@
 /** Reads and writes recipes as `*.loupe.json` files. A file is untrusted: every member is checked, unknown ones are refused. */
 import { LoupeError } from '../errors';
 import { defaultGranularity, resolveChoice } from './choice';
+import { isGgufRecipe } from './gguf/ggufRecipe';
 import { compilePattern } from './namePattern';
 import { keepKinds } from './quantizationPolicy';
-import { leastShardBytes, type Recipe, type RecipeChoice, type RecipeRule } from './recipe';
+import {
+  leastShardBytes,
+  type Recipe,
+  type RecipeChoice,
+  type RecipeMatrix,
+  type RecipeRule,
+} from './recipe';
 import { choiceFields, fieldFault } from './recipeFields';
 import { schemeNamed } from './schemes';
 import type { SchemeChoice } from './types';
@@ -64,11 +71,12 @@ export function readRecipe(text: string): RecipeReading {
 
 /** The file's text: members in a fixed order, two spaces, a last line end; reading it gives an equal recipe. */
 export function recipeText(recipe: Recipe): string {
-  const { version, name, model, keep, maxShardBytes, rules } = recipe;
+  const { version, name, model, imatrix, keep, maxShardBytes, rules } = recipe;
   const ordered = {
     version,
     name,
     model,
+    imatrix,
     default: orderedChoice(recipe.default),
     keep,
     maxShardBytes,
@@ -105,7 +113,9 @@ class RecipeReader {
   readonly problems: RecipeProblem[] = [];
 
   recipe(value: unknown): Recipe | undefined {
-    const known = ['$schema', 'version', 'name', 'model', 'default', 'keep', 'maxShardBytes', 'rules'];
+    const known = [
+      ...['$schema', 'version', 'name', 'model', 'imatrix', 'default', 'keep', 'maxShardBytes', 'rules'],
+    ];
     const members = this.members(value, [], known);
     if (!members) return undefined;
     if (members.version !== 1) this.add(['version'], 'The version must be 1.', members);
@@ -114,6 +124,7 @@ class RecipeReader {
     if (model !== undefined && !relativePath.test(model)) {
       this.add(['model'], "The model is a path relative to the recipe's folder, with forward slashes.");
     }
+    const imatrix = this.matrix(members.imatrix);
     this.text(members, '$schema', []);
     const fallback = this.choice(members.default, ['default'], members);
     const rules = this.rules(members.rules);
@@ -122,10 +133,13 @@ class RecipeReader {
     if (maxShardBytes !== undefined && !isShardSize(maxShardBytes))
       this.add(['maxShardBytes'], `This must be a whole number of at least ${leastShardBytes} bytes.`);
     if (!fallback) return undefined;
+    if (imatrix && !isGgufRecipe({ version: 1, default: fallback, rules }))
+      this.add(['imatrix'], "Only ggml's types weigh errors, and no choice of this recipe is one of them.");
     return {
       version: 1,
       ...(name === undefined ? {} : { name }),
       ...(model === undefined ? {} : { model }),
+      ...(imatrix === undefined ? {} : { imatrix }),
       default: fallback,
       rules,
       ...(keep === undefined ? {} : { keep }),
@@ -158,6 +172,26 @@ class RecipeReader {
     if (typeof value === 'string' && value.length <= mostText) return value;
     this.add([...path, name], `This must be a text of at most ${mostText} characters.`);
     return undefined;
+  }
+
+  private matrix(value: unknown): RecipeMatrix | undefined {
+    if (value === undefined) return undefined;
+    const members = this.members(value, ['imatrix'], ['file', 'sha256']);
+    if (!members) return undefined;
+    const file = this.text(members, 'file', ['imatrix']);
+    const sha256 = this.text(members, 'sha256', ['imatrix']);
+    if (file === undefined) {
+      if (members.file === undefined) this.add(['imatrix'], 'An importance matrix needs its file.');
+      return undefined;
+    }
+    if (!relativePath.test(file))
+      this.add(
+        ['imatrix', 'file'],
+        "The importance matrix is a path relative to the recipe's folder, with forward slashes.",
+      );
+    if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
+      this.add(['imatrix', 'sha256'], 'A SHA-256 has 64 digits of 0 to 9 and a to f.');
+    return { file, ...(sha256 === undefined ? {} : { sha256 }) };
   }
 
   private rules(value: unknown): readonly RecipeRule[] {

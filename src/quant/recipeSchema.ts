@@ -28,6 +28,24 @@ export function recipeSchema(): Schema {
         description:
           "The model that the recipe is checked against while it is edited, relative to the recipe's folder.",
       },
+      imatrix: {
+        type: 'object',
+        required: ['file'],
+        additionalProperties: false,
+        description: "An importance matrix of llama-imatrix, which ggml's types weigh errors by.",
+        properties: {
+          file: {
+            type: 'string',
+            maxLength: 1000,
+            description: "Its path relative to the recipe's folder, with forward slashes.",
+          },
+          sha256: {
+            type: 'string',
+            pattern: '^[0-9a-f]{64}$',
+            description: 'Of the file, in hexadecimal: another file is refused.',
+          },
+        },
+      },
       default: {
         $ref: '#/definitions/choice',
         description: 'For tensors that no rule matches and nothing keeps.',

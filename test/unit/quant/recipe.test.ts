@@ -158,6 +158,9 @@ describe('a recipe file', () => {
     const text = recipeText(whole);
     expect(parseRecipe(text)).toEqual(whole);
     expect(recipeText(parseRecipe(text))).toBe(text);
+    const imatrix = { file: '../my.imatrix', sha256: '0123456789abcdef'.repeat(4) };
+    const weighed: Recipe = { ...whole, default: { scheme: 'iq2_xxs', granularity: 'none' }, imatrix };
+    expect(parseRecipe(recipeText(weighed))).toEqual(weighed);
   });
 
   it('takes a mark of byte order, a schema, and fills in the granularity', () => {
@@ -217,6 +220,25 @@ describe('a recipe file', () => {
     ['a kind twice', { ...base, keep: ['head', 'head'] }, 'keep.1', /twice/],
     ['a model on another host', { ...base, model: '//host/share' }, 'model', /relative/],
     ['a model by its drive', { ...base, model: 'C:/models' }, 'model', /relative/],
+    [
+      'a matrix without a file',
+      { ...base, default: { scheme: 'q4_k' }, imatrix: { sha256: '0'.repeat(64) } },
+      'imatrix',
+      /needs its file/,
+    ],
+    [
+      'a matrix by an absolute path',
+      { ...base, default: { scheme: 'q4_k' }, imatrix: { file: '/etc/passwd' } },
+      'imatrix.file',
+      /relative/,
+    ],
+    [
+      'a hash that is none',
+      { ...base, default: { scheme: 'q4_k' }, imatrix: { file: 'a.gguf', sha256: 'abc' } },
+      'imatrix.sha256',
+      /64 digits/,
+    ],
+    ['a matrix for nothing', { ...base, imatrix: { file: 'a.gguf' } }, 'imatrix', /ggml/],
     ['a name that is a number', { ...base, name: 4 }, 'name', /text/],
     ['a ratio beyond 1', { ...base, default: { scheme: 'prune-rows', ratio: 2 } }, 'default.ratio', /0 to 1/],
   ];

@@ -15,6 +15,7 @@ import { recipeOf } from '../../../quant/recipe';
 import { noErrorSums, tensorError } from '../../../quant/tensorError';
 import { namingTensor } from '../../namingTensor';
 import { settingOf } from '../../quantizeTensor';
+import { assertRecipeMatrix } from '../../recipeImportance';
 import type { QuantizePlan } from '../plan';
 import type { PlannedRun, PlannedShard, PlannedTensor } from '../plannedShard';
 import { ggufImportance, type TensorImportance } from './ggufImportance';
@@ -41,6 +42,7 @@ export async function planGguf(given: Checkpoint, request: QuantizeRequest): Pro
   const { checkpoint } = model;
   const options: GgufOptions | undefined = request.gguf;
   const importance = await ggufImportance(options);
+  await assertRecipeMatrix(request.recipe, options?.imatrix);
   const ordered = inOutputOrder(checkpoint, request);
   const decision = decideTypes({ given, model }, ordered, request, importance !== undefined);
   const out = ggufTarget(checkpoint, request, decision.fileType.name, model.name);
@@ -163,7 +165,9 @@ function planTensor(
   }
   const about = { name, from: dtype, to: type, bytes: bytesIn(type, tensor), note };
   const scheme = schemeOfType(type);
-  const isBlind = request.dryRun && needsImportance && !importance?.of(tensor);
+  // A mix may be planned without the matrix that it will need; a recipe says whether it can be written.
+  const isSizing = request.dryRun && !request.recipe;
+  const isBlind = isSizing && needsImportance && !importance?.of(tensor);
   if (scheme === undefined || isBlind) {
     if (!request.dryRun)
       throw new LoupeError(
@@ -177,7 +181,7 @@ function planTensor(
   }
   const source = model.sourceOf(tensor);
   const weights = importance?.of(tensor);
-  if (importance && !weights && needsImportance && !request.dryRun)
+  if (importance && !weights && needsImportance && !isSizing)
     throw new LoupeError(
       'refused',
       `The importance matrix lacks ${name}, which would be garbage in ${type} without.`,

@@ -6,6 +6,7 @@ import { chosenOptions } from '../../../quant/choice';
 import { encodingFor } from '../../../quant/encoding';
 import { recipeOf } from '../../../quant/recipe';
 import { storedBytes } from '../../../quant/scheme';
+import { schemeNamed } from '../../../quant/schemes';
 import { noErrorSums, tensorError } from '../../../quant/tensorError';
 import { namingTensor } from '../../namingTensor';
 import { resolveFor } from '../../policy';
@@ -28,7 +29,10 @@ export function ggufSizes(checkpoint: Checkpoint, request: QuantizeRequest): Qua
       const row = tensorError(noErrorSums, elements, { name, from: dtype, to: dtype, bytes, note });
       return { kind: 'copy', tensor, row, byteOffset: 0, isCarried: true };
     }
-    const setting = settingOf(decision.choice, source);
+    const asked = settingOf(decision.choice, source);
+    // Sizes do not depend on the importance that a type needs for its codes.
+    const { needsImportance } = schemeNamed(asked.choice.scheme);
+    const setting = needsImportance ? { ...asked, importance: new Float32Array(asked.columns) } : asked;
     const encoding = namingTensor(source, () => encodingFor(setting));
     const stored = storedBytes(encoding.pieces());
     saved += bytes - stored;

@@ -174,7 +174,8 @@ function typeBy(item: ResolvedTensor, tensor: TensorInfo): DecidedTensor {
       `${tensor.name}: a GGUF file holds ggml's types only, and ${schemeNamed(scheme).label} with these options is none of them.`,
       { tensor: tensor.name },
     );
-  return { tensor, type, note: type === tensor.dtype ? `kept: ${type} already` : undefined };
+  const { needsImportance } = schemeNamed(scheme);
+  return { tensor, type, needsImportance, note: type === tensor.dtype ? `kept: ${type} already` : undefined };
 }
 
 /** The file type named after the type that most values have, as llama.cpp guesses it. */
