@@ -116,19 +116,19 @@ export class CheckpointEditorProvider implements vscode.CustomReadonlyEditorProv
       document.session.onDidInterrupt((message) => {
         void page.call('notice', { kind: 'engine', message }).catch(() => undefined);
       }),
-      panel.onDidChangeViewState(() => document.session.setShown(panel, panel.visible)),
+      panel.onDidChangeViewState(() => document.session.pages.set(panel, panel.visible)),
       // Trust and settings are told with the catalogue, which is not read again for them.
       vscode.workspace.onDidGrantWorkspaceTrust(() => reload()),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (!event.affectsConfiguration('tensorLoupe')) return;
-        document.session.goOn();
+        document.session.pages.goOn();
         reload();
       }),
     );
-    document.session.setShown(panel, panel.visible);
+    document.session.pages.set(panel, panel.visible);
     panel.onDidDispose(() => {
       this.pages.delete(panel);
-      document.session.setShown(panel, undefined);
+      document.session.pages.set(panel, undefined);
       page.close(new LoupeError('cancelled', 'The editor was closed.'));
       for (const disposable of disposables) disposable.dispose();
     });

@@ -1,5 +1,4 @@
 /** One opened checkpoint, shared by all views of the same file; keeps figures so that a second view is instant. */
-import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
@@ -22,11 +21,12 @@ import {
   StatsStore,
   withoutTop,
 } from '../protocol/statsRecords';
-import { limitFindings, valueFindings } from '../protocol/valueFindings';
 import { type AnalysisProgress, AnalysisRun, type SkippedTensor } from './analysisRun';
 import type { AnalysisSettings } from './analysisSettings';
+import { CheckpointFindings, refusalFindings } from './checkpointFindings';
 import type { CheckpointOrigin } from './checkpointOrigin';
-import { CheckpointWatcher, type FileChanges, type WatchedFile } from './checkpointWatcher';
+import { CheckpointWatcher, type FileChanges, type WatchedFile, watchedFiles } from './checkpointWatcher';
+import { ShownPages } from './shownPages';
 
 type Distribution = EngineContract['distribution'];
 
@@ -39,10 +39,7 @@ export class CheckpointSession implements vscode.Disposable {
   private summaries = new StatsStore(0);
   private readonly runs = new Set<AnalysisRun>();
   private analyses = 0;
-  private readonly shown = new Map<object, boolean>();
-  private waiting: (() => void)[] = [];
-  private readonly values = new Map<number, readonly Finding[]>();
-  private headerFindings: readonly Finding[] = [];
+  private readonly findings = new CheckpointFindings((findings) => this.tellFindings(findings));
   private watcher: CheckpointWatcher | undefined;
   private isDisposed = false;
   private readonly changed = new vscode.EventEmitter<FileChanges>();
@@ -60,6 +57,8 @@ export class CheckpointSession implements vscode.Disposable {
   private readonly restarted = new vscode.EventEmitter<string>();
   /** Fires with a sentence when something about the analysis must be said. */
   readonly onDidInterrupt = this.restarted.event;
+  /** Tensors are analyzed while a page is shown, if the user wants it so. */
+  readonly pages = new ShownPages(() => this.settings().pauseWhenHidden);
 
   constructor(
     readonly uri: vscode.Uri,
@@ -83,7 +82,7 @@ export class CheckpointSession implements vscode.Disposable {
     if (reload || !this.opened) {
       this.withChannels.clear();
       this.summaries = new StatsStore(0);
-      this.values.clear();
+      this.findings.clearValues();
       const opening = this.read(reload);
       this.opened = opening;
       // A refused file is read anew at the next request: it may have been replaced meanwhile.
@@ -99,12 +98,12 @@ export class CheckpointSession implements vscode.Disposable {
     try {
       const catalogue = await this.origin.open(isAsked, (progress) => this.progressed.fire(progress));
       if (isOnDisk) this.watch(watchedFiles(catalogue));
-      this.tellFindings(catalogue.findings);
+      this.findings.setHeader(catalogue.findings);
       return catalogue;
     } catch (thrown) {
       const error = LoupeError.from(thrown, { file: isOnDisk ? this.uri.fsPath : this.uri.toString(true) });
       if (isOnDisk) this.watch([{ path: this.uri.fsPath }]);
-      this.tellFindings(refusal(error));
+      this.findings.setHeader(refusalFindings(error));
       throw error;
     }
   }
@@ -128,34 +127,18 @@ export class CheckpointSession implements vscode.Disposable {
       isSame = shown?.generation === now.generation;
       findings = now.findings;
     } catch (thrown) {
-      findings = refusal(LoupeError.from(thrown, { file: this.uri.fsPath }));
+      findings = refusalFindings(LoupeError.from(thrown, { file: this.uri.fsPath }));
     }
     // Figures of other bytes say nothing about these.
-    if (isSame) this.tellFindings(findings);
+    if (isSame) this.findings.setHeader(findings);
     else if (!this.isDisposed) this.found.fire(findings);
   }
 
-  private tellFindings(header = this.headerFindings): void {
-    this.headerFindings = header;
+  private tellFindings(findings: readonly Finding[]): void {
     if (this.isDisposed) return;
-    const findings = [...header, ...limitFindings([...this.values.values()].flat())];
     // Problems are shown at files; of a model that is on no disk they are the document's.
     const isOnDisk = this.uri.scheme === 'file';
     this.found.fire(isOnDisk ? findings : findings.map((finding) => ({ ...finding, file: undefined })));
-  }
-
-  /** Keeps what a tensor's figures say; true when that is anything. */
-  private findValues({ tensors, files }: Catalogue, index: number, stats: TensorStats | null): boolean {
-    if (!stats) return false;
-    const findings = valueFindings(stats, {
-      name: stats.name,
-      file: files[tensors.file[index]!]?.path,
-      byteOffset: tensors.byteOffset[index],
-      dtype: tensors.dtypes[tensors.dtype[index]!],
-    });
-    if (findings.length === 0 || this.values.has(index)) return false;
-    this.values.set(index, findings);
-    return true;
   }
 
   /** Figures of one tensor with its channels. */
@@ -263,7 +246,7 @@ export class CheckpointSession implements vscode.Disposable {
         this.take(catalogue, records);
         for (const index of records.index) report(index, store.get(index, names[index]!) ?? null);
       },
-      pause: () => this.pause(),
+      pause: () => this.pages.pause(),
       report: (state) => {
         progress(state);
         this.analyzed.fire(state);
@@ -289,30 +272,6 @@ export class CheckpointSession implements vscode.Disposable {
     for (const run of this.runs) run.prioritize(tensors);
   }
 
-  /** Tells whether a page of this checkpoint is shown; undefined: the page is gone. */
-  setShown(page: object, isShown: boolean | undefined): void {
-    if (isShown === undefined) this.shown.delete(page);
-    else this.shown.set(page, isShown);
-    this.goOn();
-  }
-
-  /** Lets paused work go on if it may, after a page was shown or a setting changed. */
-  goOn(): void {
-    if (this.mustPause) return;
-    for (const resume of this.waiting.splice(0)) resume();
-  }
-
-  /** A page that is shown anywhere counts; without any page nobody has hidden one. */
-  private get mustPause(): boolean {
-    const pages = [...this.shown.values()];
-    return this.settings().pauseWhenHidden && pages.length > 0 && !pages.includes(true);
-  }
-
-  private pause(): Promise<void> | undefined {
-    if (!this.mustPause) return undefined;
-    return new Promise((resolve) => this.waiting.push(resolve));
-  }
-
   private store({ tensors }: Catalogue): StatsStore {
     if (this.summaries.count !== tensors.count) this.summaries = new StatsStore(tensors.count);
     return this.summaries;
@@ -330,9 +289,9 @@ export class CheckpointSession implements vscode.Disposable {
     for (let i = 0; i < records.index.length; i++) {
       const index = records.index[i]!;
       const stats = decodeRecord(records, i, catalogue.tensors.names[index] ?? '');
-      if (this.findValues(catalogue, index, stats)) hasFound = true;
+      if (this.findings.take(catalogue, index, stats)) hasFound = true;
     }
-    if (hasFound) this.tellFindings();
+    if (hasFound) this.findings.tell();
   }
 
   /** Of an importance matrix. */
@@ -377,26 +336,4 @@ export class CheckpointSession implements vscode.Disposable {
     this.restarted.dispose();
     this.found.dispose();
   }
-}
-
-/** The weights as they were read, and the small files that are shown with them. */
-function watchedFiles(catalogue: Catalogue): readonly WatchedFile[] {
-  const known = new Set(catalogue.files.map((file) => file.path));
-  // A shard that was missing or broken when the model was opened may come, or be fetched anew.
-  const awaited = catalogue.findings.flatMap(({ code, file }) =>
-    file !== undefined && (code === 'missing-shard' || code === 'unreadable-shard') ? [file] : [],
-  );
-  const config = catalogue.config ? [path.join(catalogue.folder, 'config.json')] : [];
-  const beside = new Set([catalogue.path, ...config, ...awaited]);
-  return [
-    ...catalogue.files,
-    ...[...beside].filter((file) => !known.has(file)).map((file) => ({ path: file })),
-  ];
-}
-
-/** A refused file as the one finding that it has; none where it is not the file that is to blame. */
-function refusal(error: LoupeError): readonly Finding[] {
-  if (!['malformed', 'unsupported', 'not-a-checkpoint', 'io'].includes(error.code)) return [];
-  const { code, message, file, tensor, byteOffset } = error;
-  return [{ severity: 'error', code, message, file, tensor, byteOffset }];
 }

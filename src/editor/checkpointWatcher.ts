@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import type { Catalogue } from '../protocol/engineApi';
 
 /** A file as it was when it was read; without a size, only whether it is there counts. */
 export interface WatchedFile {
@@ -96,4 +97,19 @@ export function changeNotice({ changed, gone }: FileChanges): string {
     ...(changed.length > 0 ? [`${names(changed)} changed on disk.`] : []),
   ];
   return sentences.join(' ');
+}
+
+/** The weights as they were read, and the small files that are shown with them. */
+export function watchedFiles(catalogue: Catalogue): readonly WatchedFile[] {
+  const known = new Set(catalogue.files.map((file) => file.path));
+  // A shard that was missing or broken when the model was opened may come, or be fetched anew.
+  const awaited = catalogue.findings.flatMap(({ code, file }) =>
+    file !== undefined && (code === 'missing-shard' || code === 'unreadable-shard') ? [file] : [],
+  );
+  const config = catalogue.config ? [path.join(catalogue.folder, 'config.json')] : [];
+  const beside = new Set([catalogue.path, ...config, ...awaited]);
+  return [
+    ...catalogue.files,
+    ...[...beside].filter((file) => !known.has(file)).map((file) => ({ path: file })),
+  ];
 }

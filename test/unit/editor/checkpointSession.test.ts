@@ -177,16 +177,16 @@ describe('a session', () => {
     const engine = startEngine({ env: { TENSOR_LOUPE_WORKERS: '1' } });
     const session = open(large, engine, { pauseWhenHidden: true });
     const [left, right] = [{}, {}];
-    session.setShown(left, true);
-    session.setShown(right, false);
+    session.pages.set(left, true);
+    session.pages.set(right, false);
     let taken = 0;
     const done = analyzeAll(session, (known) => {
       taken = known;
       // A split view: one of two is enough. Then the last one goes behind another tab.
       if (known === 1) {
-        session.setShown(right, true);
-        session.setShown(left, false);
-        session.setShown(right, false);
+        session.pages.set(right, true);
+        session.pages.set(left, false);
+        session.pages.set(right, false);
       }
     });
     const states: boolean[] = [];
@@ -199,7 +199,7 @@ describe('a session', () => {
     expect(taken).toBe(before);
     // Two portions of three were under way.
     expect(before).toBeLessThan(largeCount);
-    session.setShown(left, true);
+    session.pages.set(left, true);
     const { stats } = await done;
     expect(stats.filter((one) => one?.count === 2 ** 12)).toHaveLength(largeCount);
     expect(session.isAnalyzing).toBe(false);
@@ -208,11 +208,11 @@ describe('a session', () => {
   it('takes no notice of hiding without the setting, and can be cancelled while it pauses', async () => {
     const engine = startEngine();
     const session = open(large, engine);
-    session.setShown({}, false);
+    session.pages.set({}, false);
     expect((await analyzeAll(session)).stats.filter(Boolean)).toHaveLength(largeCount);
 
     const paused = open(large, engine, { pauseWhenHidden: true });
-    paused.setShown({}, false);
+    paused.pages.set({}, false);
     const controller = new AbortController();
     const done = failureOf(analyzeAll(paused, () => {}, controller.signal));
     await new Promise((resolve) => setTimeout(resolve, 50));
