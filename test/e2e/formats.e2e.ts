@@ -1,5 +1,5 @@
 /** Every format in the real editor: what it holds is on the page, figures are true, and faults are named. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TensorProto_DataType } from 'onnx-buf';
 import type { Page } from 'playwright-core';
@@ -11,7 +11,16 @@ import { dictOf, op, tensorOf } from '../fixtures/makePickle';
 import { makePytorchZip } from '../fixtures/makePytorch';
 import { makeZip } from '../fixtures/makeZip';
 import { useVscode } from './fixtures/useVscode';
-import { openFile, quickInput, quickRows, runCommand, screenshot, webviewFrame } from './fixtures/vscodeHost';
+import {
+  notifications,
+  openFile,
+  pick,
+  quickInput,
+  quickRows,
+  runCommand,
+  screenshot,
+  webviewFrame,
+} from './fixtures/vscodeHost';
 
 let page: Page;
 
@@ -174,21 +183,23 @@ describe('each format opens, and its values are read', () => {
     await screenshot(page, 'format-onnx-graph');
   });
 
-  it('an ONNX graph is offered the schemes that it can hold, with the reason why not others', async () => {
+  it('an ONNX graph is offered the schemes that it can hold, and is written dequantized for others, with the reason', async () => {
     await open('net.onnx');
     await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
     const input = quickInput(page).locator('input[type="text"]').first();
     await quickRows(page).filter({ hasText: 'INT4 absmax' }).first().waitFor();
     await screenshot(page, 'onnx-schemes');
     await input.fill('MXFP4');
-    const refused = quickRows(page).filter({ hasText: 'no operator for MXFP4' }).first();
-    await refused.waitFor();
-    await screenshot(page, 'onnx-schemes-refused');
-    // It can be read, not chosen.
+    await quickRows(page).filter({ hasText: 'no operator for MXFP4' }).first().waitFor();
+    await screenshot(page, 'onnx-schemes-dequantized');
     await page.keyboard.press('Enter');
-    await refused.waitFor();
-    await page.keyboard.press('Escape');
-    await quickInput(page).waitFor({ state: 'hidden' });
+    await quickRows(page).filter({ hasText: 'Output: dequantized values' }).waitFor();
+    await pick(page, /Per block of 32/);
+    await pick(page, /^CPU/);
+    await pick(page, 'net-MXFP4-block32-fake.onnx');
+    const show = notifications(page).getByRole('button', { name: 'Show Error Report' });
+    await show.waitFor();
+    expect(existsSync(file('net-MXFP4-block32-fake.onnx'))).toBe(true);
   });
 
   it('a GGUF tokenizer has a tab, and its chat template stays text', async () => {

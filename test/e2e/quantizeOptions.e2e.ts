@@ -81,3 +81,43 @@ it('takes options and a size of files, and shows the divergence of each tensor',
   await screenshot(page, 'report-divergence-dark');
   await page.close();
 });
+
+it('prunes attention heads of the size that the model tells, before it quantizes', async () => {
+  const page = await vscode.open();
+  await openFile(page, 'demo-llama-3m/model.safetensors');
+  await webviewFrame(page).locator('[data-testid="strip"]').waitFor();
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  await pick(page, /^INT8 absmax/);
+  await pick(page, 'More options...');
+  await pick(page, 'Prune first');
+  await quickRows(page).filter({ hasText: 'Whole attention heads' }).waitFor();
+  await screenshot(page, 'quantize-option-prune-dark');
+  await pick(page, 'Whole attention heads');
+  await quickInput(page).getByText('Share that becomes 0').waitFor();
+  await quickInput(page).locator('input').first().fill('25%');
+  await page.keyboard.press('Enter');
+  await quickRows(page)
+    .filter({ hasText: /Rows of a head.*32/ })
+    .waitFor();
+  await screenshot(page, 'quantize-option-heads-dark');
+  await pick(page, 'Done');
+  await pick(page, /^Per row/);
+  await pick(page, /^CPU/);
+  await pick(page, 'demo-llama-3m-INT8-absmax-row-pruned-heads-0.25');
+  const show = notifications(page).getByRole('button', { name: 'Show Error Report' });
+  await show.waitFor();
+  await pressButton(show);
+  const report = webviewFrame(page);
+  await report.locator('[data-testid="error-map"] [data-value]').first().waitFor();
+  await screenshot(page, 'report-heads-dark');
+  const sqnrOf = async (part: string) =>
+    Number(
+      await report
+        .locator(`[data-testid="error-map"] [data-tensor="model.layers.0.${part}.weight"]`)
+        .getAttribute('data-value'),
+    );
+  // A quarter of the heads is gone, which what has no heads does not feel.
+  expect(await sqnrOf('self_attn.q_proj')).toBeLessThan(20);
+  expect(await sqnrOf('mlp.up_proj')).toBeGreaterThan(30);
+  await page.close();
+});
