@@ -102,6 +102,10 @@ describe('remark', () => {
     expect(remark(rows[1]!, rows, rowScale, detail({ rowError }))).toBe(
       'Row 5 has 10 times the median error: its own largest value sets its scale.',
     );
+    // Of a pruned weight no scale need be the reason.
+    expect(remark({ ...rows[1]!, to: 'INT8 pruned' }, rows, rowScale, detail({ rowError }))).toBe(
+      'Row 5 has 10 times the median error, what was pruned included.',
+    );
   });
 
   it('knows only the standing before the details have come', () => {

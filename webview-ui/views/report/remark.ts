@@ -90,13 +90,14 @@ export function remark(
   detail: ErrorDetail | undefined,
 ): string {
   const sentences = [standing(row, rows)];
-  if (detail && row.sqnr !== null) sentences.push(cause(scheme, detail));
+  if (detail && row.sqnr !== null) sentences.push(cause(scheme, detail, /\bpruned\b/.test(row.to)));
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
 function cause(
   { scheme, granularity }: { readonly scheme: SchemeName; readonly granularity: Granularity },
   detail: ErrorDetail,
+  isPruned: boolean,
 ): string {
   const { min, max } = detail.original;
   if (granularity === 'tensor' && scheme.startsWith('int8-')) {
@@ -110,9 +111,14 @@ function cause(
   const column = peakOf(detail.columnError);
   const worst = (row?.timesMedian ?? 0) >= (column?.timesMedian ?? 0) ? row : column;
   const kind = worst === row ? 'Row' : 'Column';
-  if (worst && worst.timesMedian > standsOut)
-    return `${kind} ${count(worst.index)} has ${figure(worst.timesMedian, 2)} times the median error${
-      granularity === 'row' && kind === 'Row' ? ': its own largest value sets its scale' : ''
-    }.`;
+  if (worst && worst.timesMedian > standsOut) {
+    const isOwnScale = granularity === 'row' && kind === 'Row';
+    const why = isPruned
+      ? ', what was pruned included'
+      : isOwnScale
+        ? ': its own largest value sets its scale'
+        : '';
+    return `${kind} ${count(worst.index)} has ${figure(worst.timesMedian, 2)} times the median error${why}.`;
+  }
   return `The error is evenly spread: no row or column has more than ${standsOut} times the median.`;
 }
