@@ -125,35 +125,32 @@ function namedArgument(
  * deep.
  */
 export function flattened(tokens: readonly CodeToken[], given: readonly Argument[]): Argument[] {
-  return given.flatMap((argument) => {
-    const { first } = argument;
-    const isDict = isMark(tokens[first + 1], '(') && tokens[first]?.text === 'dict';
-    const open = isMark(tokens[first], '{') ? first : isDict ? first + 1 : undefined;
-    if (open === undefined) return [argument];
-    return [
-      argument,
-      ...argumentsIn(tokens, { open, close: closeOf(tokens, open) }).filter(({ name }) => name),
-    ];
-  });
+  return given.flatMap((argument) => [argument, ...objectArguments(tokens, argument.first)]);
 }
 
-/** The latest `name = ...` before an index: the place of its expression's first token. */
+/** The latest `name = ...` before an index, perhaps with a type between: the place of its expression's first token. */
 export function assignedBefore(
   tokens: readonly CodeToken[],
   name: string,
   index: number,
 ): number | undefined {
   for (let at = index - 3; at >= 0; at--) {
-    const isAssigned =
-      tokens[at]!.kind === 'word' &&
-      tokens[at]!.text === name &&
-      isMark(tokens[at + 1], '=') &&
-      !isMark(tokens[at + 2], '=') &&
-      !isMark(tokens[at - 1], ',') &&
-      !isMark(tokens[at - 1], '(');
-    if (isAssigned) return at + 2;
+    if (tokens[at]!.kind !== 'word' || tokens[at]!.text !== name) continue;
+    const isTyped = isMark(tokens[at + 1], ':') && tokens[at + 2]?.kind === 'word';
+    const mark = isTyped ? at + 3 : at + 1;
+    if (!isMark(tokens[mark], '=') || isMark(tokens[mark + 1], '=')) continue;
+    const isGiven = isMark(tokens[at - 1], ',') || isMark(tokens[at - 1], '(');
+    if (!isGiven || isParameter(tokens, at)) return mark + 1;
   }
   return undefined;
+}
+
+/** Whether a name stands among the parameters of a function that is defined there, and not in a call. */
+function isParameter(tokens: readonly CodeToken[], at: number): boolean {
+  const call = enclosingAt(tokens, at)[0];
+  if (call?.bracket !== '(') return false;
+  const [name, before] = [tokens[call.open - 1], tokens[call.open - 2]];
+  return (name?.kind === 'word' && /^(def|function)$/.test(before?.text ?? '')) || name?.text === 'function';
 }
 
 /** The call that begins at an index, such as BitsAndBytesConfig(...). */
@@ -164,12 +161,36 @@ export function callAt(tokens: readonly CodeToken[], index: number): Enclosing |
 }
 
 /** Methods that are called on what a call gives: `half` of `from_pretrained(...).half()`. */
-export function methodsAfter(tokens: readonly CodeToken[], close: number): string[] {
-  const names: string[] = [];
+export function methodsAfter(tokens: readonly CodeToken[], close: number): Enclosing[] {
+  const calls: Enclosing[] = [];
   let at = close;
   while (isMark(tokens[at + 1], '.') && tokens[at + 2]?.kind === 'word' && isMark(tokens[at + 3], '(')) {
-    names.push(tokens[at + 2]!.text);
-    at = closeOf(tokens, at + 3);
+    const call = enclosing(tokens, at + 3);
+    calls.push(call);
+    at = call.close;
   }
-  return names;
+  return calls;
+}
+
+/** What `**name` spreads into a call: the arguments of the dictionary that was assigned to the name above. */
+export function spreadArguments(
+  tokens: readonly CodeToken[],
+  given: readonly Argument[],
+  before: number,
+): Argument[] {
+  return given.flatMap(({ first, end }) => {
+    if (!isMark(tokens[first], '*') || !isMark(tokens[first + 1], '*')) return [];
+    const value = tokens[first + 2];
+    const at =
+      end === first + 3 && value?.kind === 'word' ? assignedBefore(tokens, value.text, before) : first + 2;
+    return at === undefined ? [] : objectArguments(tokens, at);
+  });
+}
+
+/** What stands in the object or the `dict(...)` that begins at an index. */
+function objectArguments(tokens: readonly CodeToken[], first: number): Argument[] {
+  const isDict = isMark(tokens[first + 1], '(') && tokens[first]?.text === 'dict';
+  const open = isMark(tokens[first], '{') ? first : isDict ? first + 1 : undefined;
+  if (open === undefined) return [];
+  return argumentsIn(tokens, { open, close: closeOf(tokens, open) }).filter(({ name }) => name);
 }

@@ -9,12 +9,13 @@ import {
   enclosingAt,
   flattened,
   methodsAfter,
+  spreadArguments,
 } from './callArguments';
 import type { CodeToken } from './codeTokens';
 import { wordsMention } from './commandMention';
 import { dtypeWord, isLoadWord, type LoadWords, noWords, readWord } from './loadWords';
 import type { ModelMention } from './modelMention';
-import { isModelKey } from './modelReference';
+import { interpolated, isModelPlace } from './namedPlaces';
 
 interface ModelCall {
   /** Place of the model among arguments without a name. */
@@ -24,6 +25,8 @@ interface ModelCall {
   readonly filePosition?: number;
   readonly fileNames?: readonly string[];
   readonly runtime?: Runtime;
+  /** Where the names are Ollama's. */
+  readonly kind?: 'ollama';
 }
 
 const transformersNames = [
@@ -33,6 +36,8 @@ const transformersNames = [
   'repo_id',
   'model_id',
 ];
+
+const ollamaCall: ModelCall = { position: 0, names: ['model'], runtime: 'llama.cpp', kind: 'ollama' };
 
 /** By the last part of the called name. */
 const modelCalls: ReadonlyMap<string, ModelCall> = new Map<string, ModelCall>([
@@ -47,7 +52,21 @@ const modelCalls: ReadonlyMap<string, ModelCall> = new Map<string, ModelCall>([
   ['SentenceTransformer', { position: 0, names: ['model_name_or_path'] }],
   ['CrossEncoder', { position: 0, names: ['model_name_or_path', 'model_name'] }],
   ['snapshotDownload', { names: ['repo'] }],
+  ...['ChatOllama', 'OllamaLLM', 'OllamaEmbeddings', 'OllamaFunctions', 'Ollama'].map(
+    (name): [string, ModelCall] => [name, ollamaCall],
+  ),
 ]);
+
+/** PeftModel.from_pretrained(base, "org/adapter"). */
+const adapterCall: ModelCall = { position: 1, names: ['model_id'] };
+
+function knownCall({ callee, calleePath }: Enclosing): ModelCall | undefined {
+  if (callee === undefined) return undefined;
+  if (/^ollama\.(chat|generate|embed|embeddings|pull|show|create)$/.test(calleePath ?? '')) return ollamaCall;
+  if (/(^|\.)(Auto)?Peft\w*\.from_pretrained$/.test(calleePath ?? ''))
+    return calleePath!.includes('AutoPeft') ? modelCalls.get(callee) : adapterCall;
+  return modelCalls.get(callee);
+}
 
 const longestName = 512;
 
@@ -57,7 +76,7 @@ export function codeMention(tokens: readonly CodeToken[], index: number): ModelM
   if (token.kind === 'mark' || token.text.length > longestName) return undefined;
   const around = enclosingAt(tokens, index);
   const call = around.find(({ bracket }) => bracket === '(');
-  const known = call?.callee === undefined ? undefined : modelCalls.get(call.callee);
+  const known = call && knownCall(call);
   if (call && known) {
     const inCall = mentionInCall(tokens, index, call, known);
     if (inCall) return inCall;
@@ -66,25 +85,11 @@ export function codeMention(tokens: readonly CodeToken[], index: number): ModelM
   const inList = around[0]?.bracket === '[' ? listMention(tokens, index, around[0]) : undefined;
   if (inList && inList.kind !== 'path') return inList;
   const place = { text: token.text, line: token.line, start: token.start, end: token.end };
-  const name = nameBefore(tokens, index);
   // A key's siblings say how it is loaded; so do the other arguments of a call that is not known.
   const scope = around[0];
   const load = noWords();
   if (scope) readArguments(tokens, flattened(tokens, argumentsIn(tokens, scope)), scope.open, load);
-  const isModel = name !== undefined && isModelKey(name.split('.').at(-1)!);
-  return { ...place, kind: isModel ? 'perhaps' : 'path', load };
-}
-
-/** The name to which the token at an index is given: of a variable, an argument or a key. */
-function nameBefore(tokens: readonly CodeToken[], index: number): string | undefined {
-  const mark = tokens[index - 1];
-  const name = tokens[index - 2];
-  if (mark?.kind !== 'mark' || name === undefined || name.kind === 'mark') return undefined;
-  if (mark.text === ':') return name.text;
-  if (mark.text !== '=') return undefined;
-  // MODEL: str = "..." has its type between.
-  const isTyped = tokens[index - 3]?.kind === 'mark' && tokens[index - 3]!.text === ':';
-  return isTyped ? tokens[index - 4]?.text : name.text;
+  return { ...place, kind: isModelPlace(tokens, index, around) ? 'perhaps' : 'path', load };
 }
 
 function mentionInCall(
@@ -93,7 +98,8 @@ function mentionInCall(
   call: Enclosing,
   known: ModelCall,
 ): ModelMention | undefined {
-  const given = flattened(tokens, argumentsIn(tokens, call));
+  const own = argumentsIn(tokens, call);
+  const given = [...flattened(tokens, own), ...spreadArguments(tokens, own, call.open)];
   const find = (names: readonly string[] | undefined, position: number | undefined) =>
     given.find(({ name }) => name !== undefined && names?.includes(name)) ??
     given.find((argument) => position !== undefined && argument.position === position);
@@ -109,13 +115,34 @@ function mentionInCall(
   if (runtime) load.setting.runtime = runtime;
   load.isFloat32ByDefault = isModelOfTransformers(call.calleePath ?? '');
   readArguments(tokens, given, call.open, load);
+  // Unsloth quantizes into NF4 and loads half precision.
+  if (/^Fast\w*Model\./.test(call.calleePath ?? '')) {
+    load.isFloat32ByDefault = false;
+    if (load.setting.quantization === 'fp4') load.setting.quantization = 'nf4';
+  }
   for (const method of methodsAfter(tokens, call.close)) {
-    const dtype = /^(half|bfloat16|float)$/.test(method) ? dtypeWord(method) : undefined;
+    const dtype = methodDtype(tokens, method);
     if (dtype) load.setting.dtype = dtype;
   }
   const fileText = file && textAt(tokens, file, call.open);
   if (fileText !== undefined) load.file = fileText;
-  return { text, kind: 'model', line, start, end, load };
+  return { text, kind: known.kind ?? 'model', line, start, end, load };
+}
+
+/** What `.half()`, `.bfloat16()`, `.to(torch.float16)` and `.to("cuda", dtype=torch.float16)` make of floats. */
+function methodDtype(
+  tokens: readonly CodeToken[],
+  method: Enclosing,
+): ReturnType<typeof dtypeWord> | undefined {
+  const { callee } = method;
+  if (callee !== undefined && /^(half|bfloat16|float)$/.test(callee)) return dtypeWord(callee);
+  if (callee !== 'to') return undefined;
+  for (const { name, first, end } of argumentsIn(tokens, method)) {
+    const token = tokens[first]!;
+    const isWord = end === first + 1 && token.kind === 'word' && token.text.includes('.');
+    if (isWord && (name === undefined || name === 'dtype')) return dtypeWord(token.text);
+  }
+  return undefined;
 }
 
 /** Loads weights through transformers; tokenizers and configurations have none. */
@@ -127,18 +154,18 @@ const isModelOfTransformers = (path: string): boolean =>
 function textAt(tokens: readonly CodeToken[], { first, end }: Argument, before: number): string | undefined {
   const token = tokens[first];
   if (end !== first + 1 || !token) return undefined;
-  if (token.kind === 'string') return token.text.includes('{') ? undefined : token.text;
+  if (token.kind === 'string') return interpolated(tokens, token.text, before);
   const assigned = assignedBefore(tokens, token.text, before);
   const value = assigned === undefined ? undefined : tokens[assigned];
-  return value?.kind === 'string' && isWhole(tokens, assigned!) && !value.text.includes('{')
-    ? value.text
+  return value?.kind === 'string' && isWhole(tokens, assigned!)
+    ? interpolated(tokens, value.text, assigned!)
     : undefined;
 }
 
 /** Whether the expression at an index is one token: the next one stands in another line, or ends it. */
 function isWhole(tokens: readonly CodeToken[], index: number): boolean {
   const next = tokens[index + 1];
-  return !next || next.line !== tokens[index]!.line || next.text === ';' || next.text === ',';
+  return !next || next.line !== tokens[index]!.line || /^[;,)]$/.test(next.text);
 }
 
 /** Takes in all arguments that say how to load. */

@@ -57,13 +57,24 @@ export function wordsMention(
   const isModule =
     flag === '-m' &&
     /(^|\/)(python[\d.]*|py|torchrun|accelerate|uv|pytest)$/.test(words[index - 2]?.text ?? '');
-  if (flag?.startsWith('-') && !isModule && modelFlags.has(flagName(flag))) {
+  const isOthers = flag === '-m' && takesMessages(words, index);
+  if (flag?.startsWith('-') && !isModule && !isOthers && modelFlags.has(flagName(flag))) {
     return { ...place, kind: hubFlags.has(flagName(flag)) ? 'model' : 'perhaps', load };
   }
   const known = commands.find((command) => isFirstOperand(words, index, command.words));
   if (known && (known.words.length > 1 || isModelfile)) return { ...place, kind: known.kind, load };
   return { ...place, kind: 'path', load };
 }
+
+/** Whether -m belongs to a command that means something else by it: a message, a mode, memory. */
+const takesMessages = (words: readonly CommandWord[], index: number): boolean =>
+  words
+    .slice(0, index)
+    .some(({ text }) =>
+      /^(git|hg|svn|jj|docker|podman|kubectl|go|ssh|scp|curl|wget|make|useradd|usermod|mkdir|install|chmod|gcc|clang|node|npm|pip|conda|ffmpeg)$/.test(
+        text,
+      ),
+    );
 
 /** Whether the words of a command end before this one, with nothing but flags and their values between. */
 function isFirstOperand(words: readonly CommandWord[], index: number, command: readonly RegExp[]): boolean {

@@ -28,7 +28,7 @@ const checkpointName =
 /** Names in a folder that are looked at for one that is a model's. */
 const mostNames = 500;
 
-/** Undefined where the text names no model; touches nothing but the disk. */
+/** Undefined where the text names no model; touches nothing but the disk. Of a `path`, the Hub is never the answer. */
 export async function findModel(mention: ModelMention, search: SearchRoots): Promise<FoundModel | undefined> {
   const { text, kind, load } = mention;
   const own = kind === 'ollama' ? await ollamaPlace(text) : undefined;
@@ -38,8 +38,10 @@ export async function findModel(mention: ModelMention, search: SearchRoots): Pro
   const file = plainFile(load.file);
   const local = await localPlace(text, search, kind !== 'path');
   if (local) return { at: 'here', place: { kind: 'path', path: local, ...file } };
-  const name = kind === 'path' || kind === 'ollama' ? undefined : hubName(text, kind === 'model');
-  return name && onHubOrCached(name, mention);
+  const name = kind === 'ollama' ? undefined : hubName(text, kind === 'model');
+  const found = name && (await onHubOrCached(name, mention));
+  // Where nothing says that org/name is a model, it is one if the cache has it.
+  return kind === 'path' && found?.at === 'hub' ? undefined : found;
 }
 
 /** `*q4_k_m.gguf` asks for a type; any other pattern for nothing that can be looked up. */

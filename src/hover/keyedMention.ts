@@ -7,7 +7,7 @@ import { commandWords, continuedLines } from './shellWords';
 import type { TextWindow } from './textWindow';
 
 /** A key with its value: `key: value` or `key = value`, perhaps as the first of a list's item. */
-const keyed = /^(\s*(?:-\s+)?)["']?([\w.-]+)["']?\s*(?::\s|:$|=)\s*(.*)$/;
+const keyed = /^(\s*(?:-\s+)?)["']?([\w.][\w.-]*)["']?\s*(?::\s|:$|=)\s*(.*)$/;
 const item = /^\s*-\s+/;
 
 /** The mention at a position, or undefined where there is no value. */
@@ -20,13 +20,21 @@ export function keyedMention(window: TextWindow, line: number, column: number): 
   if (command && command.kind !== 'path') return command;
   const value = stringAt(text, column, true);
   if (!value) return undefined;
+  // A whole flag in quotes was read above, but for where its name is pointed at.
+  if (/^--?[\w-]+=/.test(value.text)) return undefined;
   const place = { text: value.text, line, start: value.start, end: value.end };
-  if (!pair) return { ...place, kind: 'path', load: command?.load ?? noWords() };
-  return {
-    ...place,
-    kind: isModelKey(pair[2]!) ? 'perhaps' : 'path',
-    load: readSiblings(window, line, pair[1]!.length),
-  };
+  if (!pair) {
+    const isListed = item.test(text) && isModelsList(window, line);
+    return { ...place, kind: isListed ? 'perhaps' : 'path', load: command?.load ?? noWords() };
+  }
+  const [, indent, key, whole] = pair as unknown as [string, string, string, string];
+  // models = ["..."], and what stands within a value: pretrained=org/name.
+  const within = /([A-Za-z_]\w*)=$/.exec(text.slice(valueAt, value.start))?.[1];
+  const isModel =
+    isModelKey(within ?? key) ||
+    (whole.startsWith('[') && isModelKey(key.replace(/s$/i, ''))) ||
+    isPartOfModel(window, line, indent.length, key);
+  return { ...place, kind: isModel ? 'perhaps' : 'path', load: readSiblings(window, line, indent.length) };
 }
 
 /** The command that a value, the items of a list or a folded text make up. */
@@ -83,4 +91,35 @@ function readSiblings(window: TextWindow, line: number, depth: number): LoadWord
   for (let at = line; at === line || !isItem(at + 1); at--) if (!read(at)) break;
   for (let at = line + 1; !isItem(at); at++) if (!read(at)) break;
   return load;
+}
+
+/** Names that say something only beneath what says that all of it is about a model. */
+const partName = /^(name|id|path|repo|value|default|hf_id|hf_repo|checkpoint|source|uri)$/i;
+
+/** `model: { name: ... }`, a table `[model]`, and `- name: MODEL_ID` with its `value:`. */
+function isPartOfModel(window: TextWindow, line: number, depth: number, name: string): boolean {
+  if (!partName.test(name)) return false;
+  for (let at = line - 1; at >= window.first; at--) {
+    const text = window.lines[at - window.first]!;
+    if (text.trim() === '' || /^\s*#/.test(text)) continue;
+    const table = /^\s*\[+([\w.-]+)\]+/.exec(text);
+    if (table) return isModelKey(table[1]!.split('.').at(-1)!);
+    const pair = keyed.exec(text);
+    if (!pair) continue;
+    if (pair[1]!.length < depth) return pair[3] === '' && isModelKey(pair[2]!);
+    const isName = pair[1]!.length === depth && pair[2] === 'name' && name === 'value';
+    if (isName) return isModelKey(pair[3]!.replace(/^["']|["']$/g, ''));
+  }
+  return false;
+}
+
+/** Whether the list that holds a line stands beneath `base_model:` or `models:`. */
+function isModelsList(window: TextWindow, line: number): boolean {
+  for (let at = line - 1; at >= window.first; at--) {
+    const text = window.lines[at - window.first]!;
+    if (item.test(text)) continue;
+    const pair = keyed.exec(text);
+    return pair?.[3] === '' && (isModelKey(pair[2]!) || isModelKey(pair[2]!.replace(/s$/i, '')));
+  }
+  return false;
 }

@@ -139,6 +139,11 @@ const readers: Readonly<Record<string, Reader>> = {
   ctx_size: readContext,
   max_model_len: readContext,
   max_seq_length: readContext,
+  max_seq_len: readContext,
+  context_length: readContext,
+  contextSize: readContext,
+  sequence_len: readContext,
+  cutoff_len: readContext,
   tensor_parallel_size: (words, value) => {
     const count = countWord(value);
     if (count !== undefined && count >= 1 && count <= 1024) words.setting.tensorParallel = count;
@@ -152,6 +157,7 @@ const readers: Readonly<Record<string, Reader>> = {
   cache_type_v: cacheType('valueDtype'),
   n_gpu_layers: readLayers,
   gpu_layers: readLayers,
+  gpuLayers: readLayers,
 };
 
 function readDevice(words: LoadWords, value: WordValue): void {

@@ -1,7 +1,7 @@
 /** Finds what names a model at a position of a document: only the lines around it are read. Pure. */
 import { codeMention } from './codeMention';
 import { type CodeToken, codeTokens } from './codeTokens';
-import { wordsMention } from './commandMention';
+import { type CommandWord, wordsMention } from './commandMention';
 import { keyedMention } from './keyedMention';
 import { noWords, readWord } from './loadWords';
 import type { ModelMention } from './modelMention';
@@ -130,28 +130,76 @@ function shellAt(
   column: number,
   isNested = false,
 ): ModelMention | undefined {
-  const { words, index } = commandWords(continuedLines(window, line), line, column);
+  const { words, index } = commandWords(braced(continuedLines(window, line)), line, column);
   if (index < 0) return undefined;
   const { text, start } = words[index]!;
-  // bash -c "vllm serve ..."
-  if (/\s/.test(text) && !isNested && words[index]!.line === line && start >= 0)
-    return shellAt({ first: line, lines: [' '.repeat(start) + text] }, line, column, true);
+  // bash -c "vllm serve ...", python -c "... from_pretrained('org/name')"
+  if (/\s/.test(text) && !isNested && words[index]!.line === line && start >= 0) {
+    const lines = [' '.repeat(start) + text];
+    const inCode = codeModel(lines, line, column);
+    return inCode ?? shellAt({ first: line, lines }, line, column, true);
+  }
   const mention = wordsMention(words, index, column);
-  if (mention?.kind !== 'path') return mention;
+  if (!mention) return undefined;
+  if (mention.kind !== 'path') return valueMention(mention, window);
+  return assignedMention(mention, words, index, column);
+}
+
+/** A Makefile's $(MODEL) as ${MODEL}: parentheses end a word. */
+const braced = ({ first, lines }: TextWindow): { first: number; lines: string[] } => ({
+  first,
+  lines: lines.map((text) => text.replace(/\$\((\w+)\)/g, (_, name: string) => `\${${name}}`)),
+});
+
+/** A call that loads a model, within a text of another language. */
+function codeModel(lines: readonly string[], line: number, column: number): ModelMention | undefined {
+  const tokens = codeTokens({ first: line, lines }, '#');
+  const index = tokenAt(tokens, line, column);
+  const found = index < 0 ? undefined : codeMention(tokens, index);
+  return found?.kind === 'model' ? found : undefined;
+}
+
+/** MODEL=org/name, also after export, ENV and ARG; ENV MODEL org/name; MODEL := org/name in a Makefile. */
+function assignedMention(
+  mention: ModelMention,
+  words: readonly CommandWord[],
+  index: number,
+  column: number,
+): ModelMention {
   const word = words[index]!;
-  // MODEL=org/name, also after export, ENV and ARG; MODEL := org/name in a Makefile.
   const assigned = /^["']?([A-Za-z_]\w*)[:?]?=(.+)$/.exec(word.text);
   if (assigned && isModelKey(assigned[1]!)) {
     const text = assigned[2]!;
     const start = word.end - text.length;
-    return column < start ? undefined : { ...mention, text, start, kind: 'perhaps' };
+    if (column < start) return mention;
+    const isDefault = /^\$\{\w+:?[-=](.+)\}$/.exec(text)?.[1];
+    return { ...mention, text: isDefault ?? text, start, kind: 'perhaps' };
   }
-  const isMake = /^[:?]?=$/.test(words[index - 1]?.text ?? '') && isModelKey(words[index - 2]?.text ?? '');
-  return isMake ? { ...mention, kind: 'perhaps' } : mention;
+  const [before, second] = [words[index - 1]?.text ?? '', words[index - 2]?.text ?? ''];
+  const isMake = /^[:?]?=$/.test(before) && isModelKey(second);
+  const isEnvironment = /^(ENV|setenv)$/i.test(second) && isModelKey(before);
+  return isMake || isEnvironment ? { ...mention, kind: 'perhaps' } : mention;
+}
+
+/** Of `$MODEL`, `${MODEL}` and `$(MODEL)` what was assigned to it in another line. */
+function valueMention(mention: ModelMention, { lines }: TextWindow): ModelMention {
+  const name = /^\$[({]?([A-Za-z_]\w{0,64})[)}]?$/.exec(mention.text)?.[1];
+  if (name === undefined) return mention;
+  const assignment = new RegExp(
+    `(?:^|[\\s;])(?:${name}\\s*[:?]?=\\s*|ENV\\s+${name}\\s+)(["']?)([^"'\\s;|&]+)\\1`,
+  );
+  for (const text of lines) {
+    const value = assignment.exec(text)?.[2];
+    if (value === undefined) continue;
+    const whole = /^\$\{\w+:?[-=](.+)\}$/.exec(value)?.[1] ?? value;
+    if (!whole.includes('$')) return { ...mention, text: whole };
+  }
+  return mention;
 }
 
 /** Fenced code and code in sentences; which language it is in shows by what it is. */
 function markdownAt(window: TextWindow, line: number, column: number): ModelMention | undefined {
+  if (isFrontMatter(window, line)) return keyedMention(window, line, column);
   const plain = { first: window.first, lines: window.lines.map((text) => text.replaceAll('`', ' ')) };
   const tokens = codeTokens(plain, '#');
   const index = tokenAt(tokens, line, column);
@@ -159,6 +207,13 @@ function markdownAt(window: TextWindow, line: number, column: number): ModelMent
   if (inCode?.kind === 'model') return inCode;
   const command = shellAt(plain, line, column);
   return command && command.kind !== 'path' ? command : undefined;
+}
+
+/** A model card begins with YAML between two lines of dashes. */
+function isFrontMatter({ first, lines }: TextWindow, line: number): boolean {
+  if (first !== 0 || lines[0]?.trim() !== '---') return false;
+  const end = lines.findIndex((text, at) => at > 0 && text.trim() === '---');
+  return line > 0 && (end < 0 || line < end);
 }
 
 /** FROM with what PARAMETER says elsewhere in the file. */

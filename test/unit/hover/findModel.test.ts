@@ -131,6 +131,11 @@ describe('findModel', () => {
     expect(await find('huge', 'ollama')).toBeUndefined();
   });
 
+  it('takes org/name anywhere for a model that the cache has', async () => {
+    const folder = join(root, 'hub', 'models--org--cached');
+    expect(await find('org/cached', 'path')).toEqual({ at: 'here', place: { kind: 'cache', folder } });
+  });
+
   it('names the Hub only where the place names models', async () => {
     expect(await find('org/other', 'model')).toEqual({
       at: 'hub',
