@@ -48,3 +48,35 @@ export const distilbertOfEmotions: Config = {
   vocab_size: 30522,
   id2label: { 0: 'sadness', 1: 'joy', 2: 'love', 3: 'anger', 4: 'fear', 5: 'surprise' },
 };
+
+export const gptOss20b: Config = {
+  model_type: 'gpt_oss',
+  hidden_size: 2880,
+  intermediate_size: 2880,
+  num_hidden_layers: 24,
+  num_attention_heads: 64,
+  num_key_value_heads: 8,
+  head_dim: 64,
+  attention_bias: true,
+  num_local_experts: 32,
+  vocab_size: 201088,
+};
+
+/** Queries, keys and values come from latents; the first layers are dense. */
+export const deepSeekV3: Config = {
+  model_type: 'deepseek_v3',
+  hidden_size: 7168,
+  intermediate_size: 18432,
+  moe_intermediate_size: 2048,
+  num_hidden_layers: 61,
+  num_attention_heads: 128,
+  vocab_size: 129280,
+  q_lora_rank: 1536,
+  kv_lora_rank: 512,
+  qk_nope_head_dim: 128,
+  qk_rope_head_dim: 64,
+  v_head_dim: 128,
+  n_routed_experts: 256,
+  n_shared_experts: 1,
+  first_k_dense_replace: 3,
+};

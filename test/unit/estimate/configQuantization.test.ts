@@ -1,24 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { estimateMemory } from '../../../src/estimate/memoryEstimate';
 import { sourceFromConfig } from '../../../src/estimate/memorySource';
-import { llama3 } from '../../support/modelConfigs';
+import { deepSeekV3, gptOss20b, llama3 } from '../../support/modelConfigs';
 
 const weightsOf = (config: Readonly<Record<string, unknown>>) => estimateMemory(sourceFromConfig(config), {});
 
 describe('weights of a config that says how they are quantized', () => {
   it('are those of gpt-oss-20b: 13,761,264,768 bytes in the index of its files', () => {
     const { weights, parameters, notes, table } = weightsOf({
-      model_type: 'gpt_oss',
+      ...gptOss20b,
       torch_dtype: 'bfloat16',
-      hidden_size: 2880,
-      intermediate_size: 2880,
-      num_hidden_layers: 24,
-      num_attention_heads: 64,
-      num_key_value_heads: 8,
-      head_dim: 64,
-      attention_bias: true,
-      num_local_experts: 32,
-      vocab_size: 201088,
       quantization_config: {
         quant_method: 'mxfp4',
         modules_to_not_convert: ['model.layers.*.self_attn', 'lm_head'],
@@ -34,22 +25,8 @@ describe('weights of a config that says how they are quantized', () => {
 
   it('are those of DeepSeek-V3: a byte each, and a float32 a tile', () => {
     const { weights } = weightsOf({
-      model_type: 'deepseek_v3',
+      ...deepSeekV3,
       torch_dtype: 'bfloat16',
-      hidden_size: 7168,
-      intermediate_size: 18432,
-      moe_intermediate_size: 2048,
-      num_hidden_layers: 61,
-      num_attention_heads: 128,
-      vocab_size: 129280,
-      q_lora_rank: 1536,
-      kv_lora_rank: 512,
-      qk_nope_head_dim: 128,
-      qk_rope_head_dim: 64,
-      v_head_dim: 128,
-      n_routed_experts: 256,
-      n_shared_experts: 1,
-      first_k_dense_replace: 3,
       quantization_config: { quant_method: 'fp8', fmt: 'e4m3', weight_block_size: [128, 128] },
     });
     // 41,540,496 scales are in its files, one of the 62 layers of which is not counted here: a 59th of the sparse ones.

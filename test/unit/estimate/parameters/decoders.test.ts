@@ -66,24 +66,7 @@ describeCounts('decoders built like Llama', [
   ],
   [
     'Gemma-3-4B with its vision tower, whose config leaves out what is usual',
-    {
-      model_type: 'gemma3',
-      architectures: ['Gemma3ForConditionalGeneration'],
-      text_config: {
-        model_type: 'gemma3_text',
-        hidden_size: 2560,
-        intermediate_size: 10240,
-        num_hidden_layers: 34,
-      },
-      vision_config: {
-        hidden_size: 1152,
-        image_size: 896,
-        intermediate_size: 4304,
-        num_attention_heads: 16,
-        num_hidden_layers: 27,
-        patch_size: 14,
-      },
-    },
+    gemma3({ hidden_size: 2560, intermediate_size: 10240, num_hidden_layers: 34 }),
     4_300_079_472,
   ],
   ['Phi-3-mini', { ...llama(3072, 8192, 32, 32, 32, 32064), model_type: 'phi3' }, 3_821_079_552],

@@ -1,3 +1,4 @@
+import { deepSeekV3, gptOss20b } from '../../../support/modelConfigs';
 import { describeCounts, llama } from './counts';
 
 describeCounts('mixtures of experts', [
@@ -33,24 +34,7 @@ describeCounts('mixtures of experts', [
   ],
   [
     'DeepSeek-V3 without the layer for further tokens',
-    {
-      model_type: 'deepseek_v3',
-      hidden_size: 7168,
-      intermediate_size: 18432,
-      moe_intermediate_size: 2048,
-      num_hidden_layers: 61,
-      num_attention_heads: 128,
-      vocab_size: 129280,
-      q_lora_rank: 1536,
-      kv_lora_rank: 512,
-      qk_nope_head_dim: 128,
-      qk_rope_head_dim: 64,
-      v_head_dim: 128,
-      n_routed_experts: 256,
-      n_shared_experts: 1,
-      first_k_dense_replace: 3,
-      num_nextn_predict_layers: 1,
-    },
+    { ...deepSeekV3, num_nextn_predict_layers: 1 },
     671_026_419_200,
   ],
   [
@@ -74,23 +58,7 @@ describeCounts('mixtures of experts', [
     },
     15_706_484_224,
   ],
-  [
-    'gpt-oss-20b',
-    {
-      model_type: 'gpt_oss',
-      architectures: ['GptOssForCausalLM'],
-      hidden_size: 2880,
-      intermediate_size: 2880,
-      num_hidden_layers: 24,
-      num_attention_heads: 64,
-      num_key_value_heads: 8,
-      head_dim: 64,
-      attention_bias: true,
-      num_local_experts: 32,
-      vocab_size: 201088,
-    },
-    20_914_757_184,
-  ],
+  ['gpt-oss-20b', { ...gptOss20b, architectures: ['GptOssForCausalLM'] }, 20_914_757_184],
   [
     'Mixtral-8x22B',
     llama(6144, 16384, 56, 48, 8, 32000, { model_type: 'mixtral', num_local_experts: 8 }),
@@ -152,18 +120,13 @@ describeCounts('mixtures of experts', [
   [
     'DeepSeek-V2',
     {
+      ...deepSeekV3,
       model_type: 'deepseek_v2',
       hidden_size: 5120,
       intermediate_size: 12288,
       moe_intermediate_size: 1536,
       num_hidden_layers: 60,
-      num_attention_heads: 128,
       vocab_size: 102400,
-      q_lora_rank: 1536,
-      kv_lora_rank: 512,
-      qk_nope_head_dim: 128,
-      qk_rope_head_dim: 64,
-      v_head_dim: 128,
       n_routed_experts: 160,
       n_shared_experts: 2,
       first_k_dense_replace: 1,

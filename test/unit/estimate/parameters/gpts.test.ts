@@ -46,36 +46,9 @@ const bloom = (hidden: number, layers: number, heads: number): Config => ({
 
 describeCounts('decoders of the older kinds', [
   ['Phi-2', { ...llama(2560, 10240, 32, 32, 32, 51200), model_type: 'phi' }, 2_779_683_840],
-  [
-    'GPT-2',
-    {
-      model_type: 'gpt2',
-      architectures: ['GPT2LMHeadModel'],
-      n_embd: 768,
-      n_layer: 12,
-      n_head: 12,
-      n_positions: 1024,
-      vocab_size: 50257,
-    },
-    124_439_808,
-  ],
-  [
-    'GPT-2 XL',
-    { model_type: 'gpt2', n_embd: 1600, n_layer: 48, n_head: 25, n_positions: 1024, vocab_size: 50257 },
-    1_557_611_200,
-  ],
-  [
-    'Pythia-6.9B',
-    {
-      model_type: 'gpt_neox',
-      hidden_size: 4096,
-      intermediate_size: 16384,
-      num_hidden_layers: 32,
-      num_attention_heads: 32,
-      vocab_size: 50432,
-    },
-    6_857_302_016,
-  ],
+  ['GPT-2', { ...gpt2(768, 12, 12), architectures: ['GPT2LMHeadModel'] }, 124_439_808],
+  ['GPT-2 XL', gpt2(1600, 48, 25), 1_557_611_200],
+  ['Pythia-6.9B', { ...neox(4096, 32, 50432), num_attention_heads: 32 }, 6_857_302_016],
   [
     'Falcon-7B',
     {
@@ -102,36 +75,8 @@ describeCounts('decoders of the older kinds', [
     },
     41_303_293_952,
   ],
-  [
-    'OPT-125m',
-    {
-      model_type: 'opt',
-      hidden_size: 768,
-      ffn_dim: 3072,
-      num_hidden_layers: 12,
-      num_attention_heads: 12,
-      max_position_embeddings: 2048,
-      vocab_size: 50272,
-      word_embed_proj_dim: 768,
-      do_layer_norm_before: true,
-    },
-    125_239_296,
-  ],
-  [
-    'OPT-350m',
-    {
-      model_type: 'opt',
-      hidden_size: 1024,
-      ffn_dim: 4096,
-      num_hidden_layers: 24,
-      num_attention_heads: 16,
-      max_position_embeddings: 2048,
-      vocab_size: 50272,
-      word_embed_proj_dim: 512,
-      do_layer_norm_before: false,
-    },
-    331_196_416,
-  ],
+  ['OPT-125m', { ...opt(768, 12, 12), do_layer_norm_before: true }, 125_239_296],
+  ['OPT-350m', { ...opt(1024, 24, 16), word_embed_proj_dim: 512, do_layer_norm_before: false }, 331_196_416],
   [
     'BLOOM-560m',
     { model_type: 'bloom', hidden_size: 1024, n_layer: 24, n_head: 16, vocab_size: 250880 },
