@@ -5,8 +5,6 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { ImportanceStatistics, WeightImportance } from '../../../src/protocol/importanceApi';
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
-import { sequentialMap } from '../../draw/colorMaps';
-import '../../draw/legend';
 import { formatInteger, formatNumber } from '../../state/format';
 import {
   figureWords,
@@ -16,15 +14,15 @@ import {
   importanceFigures,
   mapStatistic,
 } from '../../state/importanceState';
-import { buildModuleMap, type MapRow, type ModuleMap } from '../../state/moduleMap';
+import { buildModuleMap, type ModuleMap } from '../../state/moduleMap';
 import { type MapStatistic, rangeOf } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
-import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
+import { mapControls, mapLegend } from '../moduleMap/mapControls';
+import { MapOrTable } from '../moduleMap/mapOrTable';
+import { mapTab } from '../moduleMap/mapTab';
 import type { MapSubject } from '../outliers/cellWords';
-import type { MapEvents } from '../outliers/outlierMap';
 import '../outliers/outlierMap';
 import type { PageContext } from '../pageContext';
-import type { ImportanceTableEvents } from './importanceTable';
 import './importanceTable';
 
 type Loaded =
@@ -38,11 +36,12 @@ type Loaded =
     };
 type Known = Extract<Loaded, { kind: 'known' }>;
 
+const elements = { map: 'tl-outlier-map', table: 'tl-importance-table' };
+
 export class ImportanceView {
   private loaded: Loaded = { kind: 'unasked' };
   private readonly abort = new AbortController();
-  private readonly openKeys = new OpenKeys();
-  private pointed = '';
+  private readonly shownAs: MapOrTable<ImportanceFigureId | 'name'>;
   /** The same object as long as the figure stays: the map draws anew for another. */
   private shownStatistic: { readonly id: ImportanceFigureId; readonly statistic: MapStatistic } | undefined;
 
@@ -50,7 +49,19 @@ export class ImportanceView {
     private readonly session: CheckpointSession,
     private readonly page: PageContext,
     private readonly rpc: Rpc<CheckpointPageContract, CheckpointHostContract>,
-  ) {}
+  ) {
+    this.shownAs = new MapOrTable(page, {
+      elements,
+      hints: {
+        map: 'Arrow keys move · Enter selects, twice views the sums · T table',
+        table: 'Arrow keys move · Enter selects, twice views the sums · T map',
+      },
+      state: () => page.state.importance,
+      patch: (change) => this.patch(change),
+      select: (index) => this.selectIndex(index),
+      view: (index) => this.view(index),
+    });
+  }
 
   dispose(): void {
     this.abort.abort();
@@ -102,17 +113,10 @@ export class ImportanceView {
     return mapTab(this.page, {
       testId: 'importance-tab',
       content: html`${this.summary(loaded.statistics)} ${this.controls(loaded)}
-        <p class="map-pointed small" aria-hidden="true" data-testid="map-pointed">${this.pointed || this.hint}</p>
-        ${importance.view === 'map' ? this.map(loaded) : this.table(loaded)}`,
+        ${this.shownAs.line()} ${importance.view === 'map' ? this.map(loaded) : this.table(loaded)}`,
       details: this.details(loaded),
-      back: 'tl-outlier-map, tl-importance-table',
+      back: `${elements.map}, ${elements.table}`,
     });
-  }
-
-  private get hint(): string {
-    return this.page.state.importance.view === 'map'
-      ? 'Arrow keys move · Enter selects, twice views the sums · T table'
-      : 'Arrow keys move · Enter selects, twice views the sums · T map';
   }
 
   /** Where the matrix comes from, and what stands out. */
@@ -136,44 +140,19 @@ export class ImportanceView {
     </p>`;
   }
 
-  private controls({ statistics, subject }: Known): TemplateResult {
+  private controls({ statistics }: Known): TemplateResult {
     const { importance } = this.page.state;
-    const statistic = this.statistic(statistics);
     const range = this.range(statistics);
-    const isLog = statistic.scale === 'log' || statistic.scale === 'log1p';
-    return html`<div class="toolbar map-controls">
-      <label class="statistic-label">
-        <span class="visually-hidden">Statistic</span>
-        <select class="plain-select" data-testid="importance-figure" title=${statistic.description} @change=${this.onFigure}>
-          ${importanceFigures.map(
-            ({ id, label }) =>
-              html`<option value=${id} ?selected=${id === importance.figure}>${label}</option>`,
-          )}
-        </select>
-      </label>
-      ${
-        importance.view === 'map' && range && subject
-          ? html`<span class="map-legend" data-testid="map-legend">
-              <tl-legend
-                .scale=${{ map: sequentialMap(this.session.settings.colorMap), min: 0, max: 1 }}
-                .low=${statistic.format(range.min)}
-                .high=${statistic.format(range.max)}
-                .label=${`${statistic.label}${isLog ? ', logarithmic' : ''}`}
-              ></tl-legend>
-              ${isLog ? html`<span class="quiet small">log</span>` : nothing}
-            </span>`
-          : nothing
-      }
-      <span class="spring"></span>
-      <button
-        type="button"
-        class="toggle"
-        data-testid="importance-view"
-        aria-pressed=${importance.view === 'table'}
-        title="All weights as a sortable table (t)"
-        @click=${() => this.patch({ view: importance.view === 'map' ? 'table' : 'map' })}
-      >Table</button>
-    </div>`;
+    return mapControls(this.page, {
+      figures: importanceFigures,
+      chosen: importanceFigure(importance.figure),
+      choose: (figure) => this.patch({ figure }),
+      view: importance.view,
+      show: (view) => this.patch({ view }),
+      tableTitle: 'All weights as a sortable table (t)',
+      legend: range ? mapLegend(this.statistic(statistics), range, this.session.settings.colorMap) : nothing,
+      testIds: { figure: 'importance-figure', view: 'importance-view' },
+    });
   }
 
   private statistic({ weights }: ImportanceStatistics): MapStatistic {
@@ -195,13 +174,13 @@ export class ImportanceView {
     return html`<tl-outlier-map
       .session=${subject}
       .groups=${map.groups}
-      .open=${this.openKeys.of(this.page.state.importance.open)}
+      .open=${this.shownAs.open}
       .statistic=${this.statistic(statistics)}
       .range=${this.range(statistics)}
       .version=${0}
       .selected=${this.selectedIndex(statistics)}
       .colorMap=${this.session.settings.colorMap}
-      .events=${this.mapEvents}
+      .events=${this.shownAs.mapEvents}
     ></tl-outlier-map>`;
   }
 
@@ -211,7 +190,7 @@ export class ImportanceView {
       .version=${0}
       .sort=${this.page.state.importance.sort}
       .selected=${this.selectedIndex(statistics)}
-      .events=${this.tableEvents}
+      .events=${this.shownAs.tableEvents}
     ></tl-importance-table>`;
   }
 
@@ -296,43 +275,4 @@ export class ImportanceView {
   private patch(change: Partial<ImportanceState>): void {
     this.page.patch({ importance: { ...this.page.state.importance, ...change } });
   }
-
-  private show(view: ImportanceState['view']): void {
-    this.pointed = '';
-    this.patch({ view });
-    focusOnceShown(view === 'map' ? 'tl-outlier-map' : 'tl-importance-table');
-  }
-
-  private toggle(row: MapRow): void {
-    const { open } = this.page.state.importance;
-    this.patch({ open: toggled(open, row.key) });
-    this.page.announce(toggledWords(row, open.includes(row.key)));
-  }
-
-  private readonly mapEvents: MapEvents = {
-    select: (index) => this.selectIndex(index),
-    view: (index) => this.view(index),
-    toggle: (row) => this.toggle(row),
-    openTable: () => this.show('table'),
-    announce: (text) => this.page.announce(text),
-    point: (text) => {
-      this.pointed = text;
-      this.page.requestRender();
-    },
-  };
-
-  private readonly tableEvents: ImportanceTableEvents = {
-    select: (index) => this.selectIndex(index),
-    view: (index) => this.view(index),
-    sort: (sort) => this.patch({ sort }),
-    openMap: () => this.show('map'),
-    announce: (text) => this.page.announce(text),
-  };
-
-  private readonly onFigure = (event: Event): void => {
-    const figure = (event.target as HTMLSelectElement).value as ImportanceFigureId;
-    this.patch({ figure });
-    const { label, description } = importanceFigure(figure);
-    this.page.announce(`${label}: ${description}.`);
-  };
 }

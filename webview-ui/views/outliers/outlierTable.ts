@@ -3,24 +3,15 @@ import { html, type PropertyValues } from 'lit';
 import { formatInteger } from '../../state/format';
 import { type Statistic, type StatisticId, statistics } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
-import { naturalRanks, sortedOrder } from '../../state/sortOrder';
-import { type GridHead, type GridRow, GridTable, type GridTableEvents } from '../moduleMap/gridTable';
+import { naturalRanks } from '../../state/sortOrder';
+import { FigureTable } from '../moduleMap/figureTable';
+import type { GridHead, GridRow } from '../moduleMap/gridTable';
 
-export interface TableEvents extends GridTableEvents<StatisticId | 'name'> {
-  select(tensor: number): void;
-  /** Enter on the selected row, or a double click. */
-  view(tensor: number): void;
-}
-
-export class OutlierTable extends GridTable<StatisticId, TableEvents> {
-  static override properties = {
-    session: { attribute: false },
-    selected: { attribute: false },
-  };
+export class OutlierTable extends FigureTable<StatisticId> {
+  static override properties = { session: { attribute: false } };
   declare session: CheckpointSession;
-  declare selected: number | undefined;
   protected override readonly kind = 'outlier';
-  protected override readonly headerHeight = 26;
+  protected override readonly orderedBy = ['session', 'version', 'sort'];
   private ranks: Float64Array | undefined;
 
   protected override get label(): string {
@@ -29,17 +20,10 @@ export class OutlierTable extends GridTable<StatisticId, TableEvents> {
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has('session')) this.ranks = undefined;
-    if (!changed.has('session') && !changed.has('version') && !changed.has('sort')) return;
-    const before = this.order[this.active] ?? this.selected;
-    this.order = sortedOrder(this.keys(), this.sort.direction);
-    this.active = before === undefined ? -1 : this.order.indexOf(before);
+    super.willUpdate(changed);
   }
 
-  protected override updated(changed: PropertyValues): void {
-    if (changed.has('sort') && changed.get('sort') !== undefined) this.scroller?.scrollTo({ top: 0 });
-  }
-
-  private keys(): Float64Array {
+  protected override keys(): Float64Array {
     const { stats, catalogue } = this.session;
     const { column } = this.sort;
     if (column === 'name') {
@@ -71,10 +55,8 @@ export class OutlierTable extends GridTable<StatisticId, TableEvents> {
     const knowledge = stats.knowledge(tensor);
     return {
       name: catalogue.tensors.names[tensor]!,
-      isSelected: tensor === this.selected,
       cells: statistics.map((statistic) => this.cell(statistic, tensor, knowledge)),
-      onClick: () => this.choose(position),
-      onDoubleClick: () => this.events.view(tensor),
+      ...this.choosing(tensor, position),
     };
   }
 
@@ -91,12 +73,6 @@ export class OutlierTable extends GridTable<StatisticId, TableEvents> {
     >${isMissing ? missing : statistic.format(value)}</div>`;
   }
 
-  private choose(position: number): void {
-    this.active = position;
-    const tensor = this.order[position];
-    if (tensor !== undefined) this.events.select(tensor);
-  }
-
   protected override describeActive(): string {
     const tensor = this.order[this.active]!;
     const { stats, catalogue } = this.session;
@@ -109,12 +85,6 @@ export class OutlierTable extends GridTable<StatisticId, TableEvents> {
       return Number.isNaN(value) ? [] : [`${statistic.label} ${statistic.format(value)}`];
     });
     return `${name}, row ${formatInteger(this.active + 1)}: ${figures.join(', ')}`;
-  }
-
-  protected override enter(tensor: number | undefined, key: string): void {
-    if (tensor === undefined) this.activate(0);
-    else if (tensor === this.selected && key === 'Enter') this.events.view(tensor);
-    else this.choose(this.active);
   }
 
   protected override onCommand(key: string): boolean {

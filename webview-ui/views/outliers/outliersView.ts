@@ -2,11 +2,8 @@
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { sequentialMap, signedMap } from '../../draw/colorMaps';
-import '../../draw/legend';
-import { readTheme } from '../../draw/theme';
 import { formatBytes, formatInteger } from '../../state/format';
-import { buildModuleMap, type MapRow, type ModuleMap } from '../../state/moduleMap';
+import { buildModuleMap, type ModuleMap } from '../../state/moduleMap';
 import {
   rangeOf,
   type Statistic,
@@ -20,27 +17,39 @@ import type { CheckpointSession } from '../../state/session';
 import type { OutliersState } from '../../state/viewState';
 import { analysisProgress } from '../analysisProgress';
 import { tensorDetails } from '../detailsView';
-import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
+import { mapControls, mapLegend } from '../moduleMap/mapControls';
+import { MapOrTable } from '../moduleMap/mapOrTable';
+import { mapTab } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
 import { SelectedTensor } from '../selectedTensor';
-import type { MapEvents } from './outlierMap';
 import './outlierMap';
-import type { TableEvents } from './outlierTable';
 import './outlierTable';
+
+const elements = { map: 'tl-outlier-map', table: 'tl-outlier-table' };
 
 export class OutliersView {
   private readonly selected: SelectedTensor;
   private built: ModuleMap | undefined;
-  private readonly openKeys = new OpenKeys();
   private ranges: { key: string; range: StatisticRange | undefined } | undefined;
   private summaries: { version: number; parts: readonly SummaryPart[] } | undefined;
-  private pointed = '';
+  private readonly shownAs: MapOrTable<StatisticId | 'name'>;
 
   constructor(
     private readonly session: CheckpointSession,
     private readonly page: PageContext,
   ) {
     this.selected = new SelectedTensor(session, page);
+    this.shownAs = new MapOrTable(page, {
+      elements,
+      hints: {
+        map: 'Arrow keys move · Enter selects, twice views the values · + and − open experts · T table',
+        table: 'Arrow keys move · Enter selects, twice views the values · T map',
+      },
+      state: () => page.state.outliers,
+      patch: (change) => this.patch(change),
+      select: (tensor) => this.select(tensor),
+      view: (tensor) => page.viewTensor(tensor),
+    });
   }
 
   dispose(): void {
@@ -59,10 +68,9 @@ export class OutliersView {
     return mapTab(this.page, {
       testId: 'outliers-tab',
       content: html`${this.summary()} ${this.controls()}
-        <p class="map-pointed small" aria-hidden="true" data-testid="map-pointed">${this.pointed || this.hint}</p>
-        ${outliers.view === 'map' ? this.map() : this.table()}`,
+        ${this.shownAs.line()} ${outliers.view === 'map' ? this.map() : this.table()}`,
       details: this.details(),
-      back: 'tl-outlier-map, tl-outlier-table',
+      back: `${elements.map}, ${elements.table}`,
     });
   }
 
@@ -73,12 +81,6 @@ export class OutliersView {
 
   private get statistic(): Statistic {
     return statisticOf(this.page.state.outliers.statistic);
-  }
-
-  private get hint(): string {
-    return this.page.state.outliers.view === 'map'
-      ? 'Arrow keys move · Enter selects, twice views the values · + and − open experts · T table'
-      : 'Arrow keys move · Enter selects, twice views the values · T map';
   }
 
   private get range(): StatisticRange | undefined {
@@ -127,70 +129,42 @@ export class OutliersView {
     const { session, page, statistic, range } = this;
     const { outliers } = page.state;
     const complete = session.stats.known >= session.catalogue.tensors.count;
-    return html`<div class="toolbar map-controls">
-      <label class="statistic-label">
-        <span class="visually-hidden">Statistic</span>
-        <select class="plain-select" data-testid="statistic" title=${statistic.description} @change=${this.onStatistic}>
-          ${statistics.map(
-            ({ id, label }) =>
-              html`<option value=${id} ?selected=${id === outliers.statistic}>${label}</option>`,
-          )}
-        </select>
-      </label>
-      ${outliers.view === 'map' ? this.legend(statistic, range) : nothing}
-      <span class="spring"></span>
-      <button
-        type="button"
-        class="toggle"
-        data-testid="outlier-view"
-        aria-pressed=${outliers.view === 'table'}
-        title="All tensors as a sortable table (t)"
-        @click=${() => this.patch({ view: outliers.view === 'map' ? 'table' : 'map' })}
-      >Table</button>
-      ${
-        session.analysis
-          ? analysisProgress(session)
-          : html`<vscode-button
-              ?secondary=${complete || session.stats.known > 0}
-              data-testid="analyze-all"
-              ?disabled=${complete}
-              title=${complete ? 'Every tensor is analyzed' : 'Read the statistics of every tensor'}
-              @click=${() => page.analyzeAll()}
-              >${complete ? 'Analyzed' : session.stats.known > 0 ? 'Analyze the rest' : 'Analyze all'}</vscode-button
-            >`
-      }
-    </div>`;
-  }
-
-  private legend(statistic: Statistic, range: StatisticRange | undefined): TemplateResult {
-    if (!range) return html`<span class="quiet small" data-testid="map-legend">no value known yet</span>`;
-    const isSigned = statistic.scale === 'signed';
-    const map = isSigned ? signedMap(readTheme().background) : sequentialMap(this.session.settings.colorMap);
-    const isLog = statistic.scale === 'log' || statistic.scale === 'log1p';
-    return html`<span class="map-legend" data-testid="map-legend">
-      <tl-legend
-        .scale=${{ map, min: 0, max: 1 }}
-        .low=${`${range.isCut ? '≤ ' : ''}${statistic.format(range.min)}`}
-        .high=${statistic.format(range.max)}
-        .label=${`${statistic.label}${isLog ? ', logarithmic' : ''}`}
-      ></tl-legend>
-      ${isLog ? html`<span class="quiet small">log</span>` : nothing}
-    </span>`;
+    return mapControls(page, {
+      figures: statistics,
+      chosen: statistic,
+      choose: (id) => this.patch({ statistic: id }),
+      view: outliers.view,
+      show: (view) => this.patch({ view }),
+      tableTitle: 'All tensors as a sortable table (t)',
+      legend: range
+        ? mapLegend(statistic, range, session.settings.colorMap)
+        : html`<span class="quiet small" data-testid="map-legend">no value known yet</span>`,
+      more: session.analysis
+        ? analysisProgress(session)
+        : html`<vscode-button
+            ?secondary=${complete || session.stats.known > 0}
+            data-testid="analyze-all"
+            ?disabled=${complete}
+            title=${complete ? 'Every tensor is analyzed' : 'Read the statistics of every tensor'}
+            @click=${() => page.analyzeAll()}
+            >${complete ? 'Analyzed' : session.stats.known > 0 ? 'Analyze the rest' : 'Analyze all'}</vscode-button
+          >`,
+      testIds: { figure: 'statistic', view: 'outlier-view' },
+    });
   }
 
   private map(): TemplateResult {
-    const { session, page } = this;
-    const { open } = page.state.outliers;
+    const { session } = this;
     return html`<tl-outlier-map
       .session=${session}
       .groups=${this.moduleMap.groups}
-      .open=${this.openKeys.of(open)}
+      .open=${this.shownAs.open}
       .statistic=${this.statistic}
       .range=${this.range}
       .version=${session.stats.version}
       .selected=${this.selected.index}
       .colorMap=${session.settings.colorMap}
-      .events=${this.mapEvents}
+      .events=${this.shownAs.mapEvents}
     ></tl-outlier-map>`;
   }
 
@@ -201,7 +175,7 @@ export class OutliersView {
       .version=${session.stats.version}
       .sort=${page.state.outliers.sort}
       .selected=${this.selected.index}
-      .events=${this.tableEvents}
+      .events=${this.shownAs.tableEvents}
     ></tl-outlier-table>`;
   }
 
@@ -236,43 +210,4 @@ export class OutliersView {
   private patch(change: Partial<OutliersState>): void {
     this.page.patch({ outliers: { ...this.page.state.outliers, ...change } });
   }
-
-  /** Shows the map or the table, and goes there with the focus. */
-  private show(view: OutliersState['view']): void {
-    this.pointed = '';
-    this.patch({ view });
-    focusOnceShown(view === 'map' ? 'tl-outlier-map' : 'tl-outlier-table');
-  }
-
-  private toggle(row: MapRow): void {
-    const { open } = this.page.state.outliers;
-    this.patch({ open: toggled(open, row.key) });
-    this.page.announce(toggledWords(row, open.includes(row.key)));
-  }
-
-  private readonly mapEvents: MapEvents = {
-    select: (tensor) => this.select(tensor),
-    view: (tensor) => this.page.viewTensor(tensor),
-    toggle: (row) => this.toggle(row),
-    openTable: () => this.show('table'),
-    announce: (text) => this.page.announce(text),
-    point: (text) => {
-      this.pointed = text;
-      this.page.requestRender();
-    },
-  };
-
-  private readonly tableEvents: TableEvents = {
-    select: (tensor) => this.select(tensor),
-    view: (tensor) => this.page.viewTensor(tensor),
-    sort: (sort) => this.patch({ sort }),
-    openMap: () => this.show('map'),
-    announce: (text) => this.page.announce(text),
-  };
-
-  private readonly onStatistic = (event: Event): void => {
-    const statistic = (event.target as HTMLSelectElement).value as StatisticId;
-    this.patch({ statistic });
-    this.page.announce(`${statisticOf(statistic).label}: ${statisticOf(statistic).description}.`);
-  };
 }
