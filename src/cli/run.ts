@@ -28,6 +28,7 @@ import {
 } from './output';
 import { readRecipeFile } from './recipe';
 import { TerminalProgress } from './terminalProgress';
+import { printable } from './textTable';
 import { usage } from './usage';
 import { type Print, saveTensor, showTensor } from './view';
 
@@ -74,13 +75,15 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
 }
 
-function describe(error: LoupeError): string {
+/** Names from files stay text: what would steer a terminal is spelled out. */
+function describe(error: Pick<Finding, 'message' | 'file' | 'tensor' | 'byteOffset'>): string {
   const where = [
     error.file === undefined ? '' : `file ${error.file}`,
     error.tensor === undefined ? '' : `tensor ${error.tensor}`,
     error.byteOffset === undefined ? '' : `byte ${error.byteOffset}`,
   ].filter((part) => part !== '');
-  return `tensor-loupe: ${error.message}${where.length > 0 ? `\n  ${where.join(', ')}` : ''}`;
+  const message = `tensor-loupe: ${printable(error.message)}`;
+  return where.length > 0 ? `${message}\n  ${printable(where.join(', '))}` : message;
 }
 
 function print(options: CliOptions, document: unknown, text: string): void {
@@ -116,7 +119,7 @@ async function runCommand(engine: EngineClient, options: CliOptions, signal: Abo
       const catalogue = await engine.call('open', { path: file }, { signal });
       const tensors = selectTensors(catalogue, options.tensors);
       await showSensitivity(engine, catalogue, tensors, { ...sensitivity, pure }, signal, out);
-      return exitCodeOf(catalogue.findings);
+      return toldExitCode(catalogue.findings);
     }
     case 'memory': {
       const { isConfig, ...asked } = options.memory!;
@@ -153,8 +156,18 @@ async function compare(
   );
   const tensors = options.tensors.length > 0 ? selectTensors(first!, options.tensors) : undefined;
   await showComparison(engine, { path: file, other }, tensors, signal, out);
-  return exitCodeOf([...first!.findings, ...second!.findings]);
+  return toldExitCode([...first!.findings, ...second!.findings]);
 }
+
+/** As `exitCodeOf` for commands whose output lists no findings: what is behind a code of 3 is told beside it. */
+function toldExitCode(findings: readonly Finding[]): number {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  for (const finding of errors.slice(0, mostTold)) process.stderr.write(`${describe(finding)}\n`);
+  if (errors.length > mostTold)
+    process.stderr.write(`tensor-loupe: ${errors.length - mostTold} more faults; inspect lists them.\n`);
+  return exitCodeOf(findings);
+}
+const mostTold = 5;
 
 /** Errors among the findings, of the headers or of the values that were read, are told by the exit code. */
 function exitCodeOf(findings: readonly Finding[]): number {
@@ -340,7 +353,7 @@ async function errors(
     }
     progress.end();
     print(options, errorsJson(recipe ? { recipe } : choice, rows, grids), errorTable(rows));
-    return exitCodeOf(catalogue.findings);
+    return toldExitCode(catalogue.findings);
   } finally {
     progress.end();
   }
