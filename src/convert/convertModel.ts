@@ -16,6 +16,8 @@ export interface ConvertedModel {
   readonly tensors: readonly ConvertedTensor[];
   /** Names of tensors that llama.cpp does not read. */
   readonly skipped: readonly string[];
+  /** What llama.cpp will do otherwise, as sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface ConvertibleModel {
@@ -33,10 +35,12 @@ export async function convertModel(model: ConvertibleModel): Promise<ConvertedMo
   const { family, config, tensors, skipped, rows } = convertTensors(model);
   const own = new MetadataList(family.architecture);
   family.hyperparameters(own, config);
-  if (family.pools) own.u32('pooling_type', poolingType(model.files.pooling));
+  const scores = tensors.find(({ name }) => name === 'cls.output.weight')?.shape[0];
+  if (family.pools) own.u32('pooling_type', poolingType(model.files.pooling) ?? (scores && ranks));
+  if (scores) own.list('string', 'classifier.output_labels', labelsOf(config, scores));
   const tokenizer = await tokenizerMetadata(model.files, rows);
   const added = new MetadataList('tokenizer.ggml');
-  family.tokenizer?.(added);
+  family.tokenizer?.(added, config);
   const stated = new Set(tokenizer.map(({ key }) => key));
   return {
     architecture: family.architecture,
@@ -48,6 +52,7 @@ export async function convertModel(model: ConvertibleModel): Promise<ConvertedMo
     ],
     tensors,
     skipped,
+    warnings: family.warnings?.(config) ?? [],
   };
 }
 
@@ -63,6 +68,15 @@ function poolingType(pooling: TokenizerFiles['pooling']): number | undefined {
     'unsupported',
     "The model makes one vector of a text's many in a way that llama.cpp does not know; it knows the mean, the first and the last.",
   );
+}
+
+/** llama.cpp's number of the way in which a text gets scores: those of a classifier. */
+const ranks = 4;
+
+/** What each score is of; without these llama.cpp takes it that there is one score. */
+function labelsOf(config: ModelConfig, scores: number): string[] {
+  const labels = config.nested('id2label');
+  return Array.from({ length: scores }, (_, at) => labels.text(String(at)) ?? `LABEL_${at}`);
 }
 
 /** Models that also see keep the language model's figures one level down. */

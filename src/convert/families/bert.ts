@@ -1,4 +1,5 @@
 /** BERT and DistilBERT, which llama.cpp reads for embeddings and classifiers; heads for missing words are left out. */
+import { LoupeError } from '../../errors';
 import type { ModelConfig } from '../../formats/modelConfig';
 import type { MetadataList } from '../metadataList';
 import type { GgufFamily } from './family';
@@ -9,7 +10,22 @@ interface Names {
   readonly layer: RegExp;
   readonly inLayer: Readonly<Record<string, string>>;
   readonly skipped: RegExp;
+  /** Of a model that gives a whole text its scores. */
   readonly classifier: Readonly<Record<string, string>>;
+}
+
+/** Whether the model gives texts scores, and is no plain encoder. */
+const isClassifier = ({ className }: ModelConfig): boolean =>
+  className?.endsWith('ForSequenceClassification') === true;
+
+/** Throws `unsupported` for scores of something else than a text. */
+function assertClassifies(module: string, config: ModelConfig): void {
+  const { className } = config;
+  if (module !== 'classifier' || className === undefined || isClassifier(config)) return;
+  throw new LoupeError(
+    'unsupported',
+    `llama.cpp scores whole texts, and a ${className.slice(0, 60)} scores something else. Its encoder alone can be converted: save it by AutoModel.`,
+  );
 }
 
 const embeddings: Readonly<Record<string, string>> = {
@@ -19,15 +35,16 @@ const embeddings: Readonly<Record<string, string>> = {
   'embeddings.LayerNorm': 'token_embd_norm',
 };
 
-function target(name: string, names: Names): ReturnType<GgufFamily['target']> {
+function target(name: string, config: ModelConfig, names: Names): ReturnType<GgufFamily['target']> {
   // The first checkpoints call weight and bias of a norm gamma and beta.
   const plain = name
     .replace(names.prefix, '')
     .replace(/\.gamma$/, '.weight')
     .replace(/\.beta$/, '.bias');
-  if (names.skipped.test(plain)) return 'skip';
   const [, module = '', ending = ''] = /^(.+)\.(weight|bias)$/.exec(plain) ?? [];
   const outside = { ...embeddings, ...names.classifier };
+  assertClassifies(module, config);
+  if (names.skipped.test(plain) && !(isClassifier(config) && Object.hasOwn(outside, module))) return 'skip';
   if (Object.hasOwn(outside, module)) {
     const isEmbedding = module === 'embeddings.word_embeddings';
     return { name: `${outside[module as keyof typeof outside]}.${ending}`, isEmbedding };
@@ -45,8 +62,8 @@ function hyperparameters(list: MetadataList, config: ModelConfig): void {
 export const bert: GgufFamily = {
   architecture: 'bert',
   pools: true,
-  target: (name) =>
-    target(name, {
+  target: (name, config) =>
+    target(name, config, {
       prefix: /^bert\./,
       layer: /^encoder\.layer\.(\d{1,6})\.(.+)$/,
       skipped: /^(?:embeddings\.position_ids$|pooler\.|cls\.)/,
@@ -60,7 +77,8 @@ export const bert: GgufFamily = {
         'output.dense': 'ffn_down',
         'output.LayerNorm': 'layer_output_norm',
       },
-      classifier: { classifier: 'cls.output' },
+      // llama.cpp has what stands before the scores, a layer and tanh, under this name: BERT's pooler is that.
+      classifier: { 'pooler.dense': 'cls', classifier: 'cls.output' },
     }),
   hyperparameters,
 };
@@ -68,8 +86,8 @@ export const bert: GgufFamily = {
 export const distilbert: GgufFamily = {
   architecture: 'bert',
   pools: true,
-  target: (name) =>
-    target(name, {
+  target: (name, config) =>
+    target(name, config, {
       prefix: /^distilbert\./,
       layer: /^transformer\.layer\.(\d{1,6})\.(.+)$/,
       skipped: /^(?:embeddings\.position_ids$|vocab_)/,
@@ -88,4 +106,10 @@ export const distilbert: GgufFamily = {
   hyperparameters(list, config) {
     hyperparameters(list, config.withDefaults({ layer_norm_eps: 1e-12 }));
   },
+  warnings: (config) =>
+    isClassifier(config)
+      ? [
+          'Before its scores llama.cpp takes tanh, where DistilBERT takes what is above 0 (ReLU): scores will differ from those of transformers.',
+        ]
+      : [],
 };

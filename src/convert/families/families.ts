@@ -3,8 +3,10 @@ import { LoupeError } from '../../errors';
 import type { ModelConfig } from '../../formats/modelConfig';
 import { bert, distilbert } from './bert';
 import type { GgufFamily } from './family';
+import { gemma2, gemma3 } from './gemma';
 import { gpt2 } from './gpt2';
-import { gemma2, gemma3, llama, phi3, qwen2, qwen2moe, qwen3, qwen3moe } from './llamaLike';
+import { llama, qwen2, qwen2moe, qwen3, qwen3moe } from './llamaLike';
+import { phi3 } from './phi3';
 
 const families: ReadonlyMap<string, GgufFamily> = new Map([
   ['llama', llama],

@@ -37,7 +37,9 @@ export interface GgufFamily {
   /** Makes vectors of texts, and says how where modules.json does. */
   readonly pools?: boolean | undefined;
   /** Keys under "tokenizer.ggml" that the family adds. */
-  tokenizer?(list: MetadataList): void;
+  tokenizer?(list: MetadataList, config: ModelConfig): void;
+  /** What the file will not do as transformers does, as sentences. */
+  warnings?(config: ModelConfig): readonly string[];
   /** Tensors that the config implies. */
   extra?(config: ModelConfig): readonly { readonly name: string; readonly values: Float32Array }[];
   /** Embedding rows without a token are cut off. */

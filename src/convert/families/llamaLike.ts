@@ -1,20 +1,10 @@
-/** Llama, Mistral, Mixtral, Qwen 2 and 3 with their mixtures, Gemma 2 and 3, Phi-3: decoders of the same modules. */
-import { LoupeError } from '../../errors';
+/** Llama, Mistral, Mixtral, Qwen 2 and 3 with their mixtures: decoders of the same modules, which Gemma and Phi-3 vary. */
 import type { ModelConfig } from '../../formats/modelConfig';
 import type { MetadataList } from '../metadataList';
 import type { GgufFamily, TensorTarget } from './family';
-import {
-  commonHyperparameters,
-  headCount,
-  headWidth,
-  hiddenSize,
-  kvHeadCount,
-  layerCount,
-  llama3Factors,
-  ropeParameters,
-  ropeTheta,
-  ropeType,
-} from './hyperparameters';
+import { commonHyperparameters } from './hyperparameters';
+import { llama3Factors, longRopeFactors, positionWarnings } from './positions';
+import { headCount, headWidth, hiddenSize, kvHeadCount } from './sizes';
 
 /** Modules outside of layers. */
 const outside: Readonly<Record<string, string>> = {
@@ -45,16 +35,6 @@ const inLayer: Readonly<Record<string, string>> = {
   'block_sparse_moe.gate': 'ffn_gate_inp',
 };
 
-/** Gemma puts norms behind attention and feed-forward too. */
-const gemmaNorms: Readonly<Record<string, string>> = {
-  post_attention_layernorm: 'post_attention_norm',
-  pre_feedforward_layernorm: 'ffn_norm',
-  post_feedforward_layernorm: 'post_ffw_norm',
-};
-
-/** Phi-3 holds gate and up as one, which llama.cpp reads as "up". */
-const phi3Modules: Readonly<Record<string, string>> = { 'mlp.gate_up_proj': 'ffn_up' };
-
 const expertModules: Readonly<Record<string, string>> = {
   w1: 'ffn_gate_exps',
   w2: 'ffn_down_exps',
@@ -76,7 +56,7 @@ function stackedExperts(layer: string, module: string, config: ModelConfig): Ten
   return module === 'mlp.experts.down_proj' ? [target('ffn_down_exps', 0, 1, false)] : undefined;
 }
 
-interface Traits {
+export interface Traits {
   readonly architecture: string;
   readonly modules?: Readonly<Record<string, string>>;
   /** Rows of q and k are put in pairs: for architectures whose rotation llama.cpp applies to neighbours. */
@@ -125,7 +105,8 @@ const isOfAnotherTower = (name: string): boolean =>
 const pairedHeads = (module: string, config: ModelConfig): number | undefined =>
   module === 'attn_q' ? headCount(config) : module === 'attn_k' ? kvHeadCount(config) : undefined;
 
-function family(
+/** A decoder of these modules, and what its architecture has of its own. */
+export function family(
   traits: Traits,
   hyperparameters: GgufFamily['hyperparameters'],
   rest: Partial<GgufFamily> = {},
@@ -138,127 +119,59 @@ function family(
   };
 }
 
+/** Architectures of llama.cpp in which every layer sees the whole text, whatever the config says. */
+function withoutWindow(config: ModelConfig): string[] {
+  const window = config.optionalCount('sliding_window');
+  const context = config.optionalCount('max_position_embeddings');
+  const isUsed = config.flag('use_sliding_window', true) && window !== undefined && window > 0;
+  if (!isUsed || context === undefined || window >= context) return [];
+  return [
+    `Layers that see the last ${window} tokens only see the whole text in llama.cpp: longer texts are read otherwise than by transformers.`,
+  ];
+}
+
+const warnings = (config: ModelConfig): string[] => [...positionWarnings(config), ...withoutWindow(config)];
+
+/** Special tokens of Code Llama, which its configs do not name, by the size of its vocabulary. */
+const codeLlamaRows = 32016;
+const codeLlamaTokens = [
+  ['prefix', 32007],
+  ['suffix', 32008],
+  ['middle', 32009],
+  ['eot', 32010],
+] as const;
+/** Of Granite's and SmolLM's small models, whose tokenizers put nothing before a text. */
+const withoutBosRows = 49152;
+
 export const llama = family(
   { architecture: 'llama', pairsRows: true },
   (list, config) => {
-    commonHyperparameters(list, config);
+    commonHyperparameters(list, config, { readsFactors: true });
     list.u32('vocab_size', config.count('vocab_size'));
     list.u32('rope.dimension_count', headWidth(config));
   },
   {
+    warnings,
     extra(config) {
       const values = llama3Factors(config);
-      return values ? [{ name: 'rope_freqs.weight', values }] : [];
+      return values ? [{ name: 'rope_freqs.weight', values }] : longRopeFactors(config);
+    },
+    tokenizer(list, config) {
+      const rows = config.count('vocab_size');
+      if (rows === codeLlamaRows) for (const [name, id] of codeLlamaTokens) list.u32(`${name}_token_id`, id);
+      if (rows === withoutBosRows) list.flag('add_bos_token', false);
     },
   },
 );
 
-export const qwen2 = family({ architecture: 'qwen2' }, commonHyperparameters, { pools: true });
-export const qwen3 = family({ architecture: 'qwen3' }, commonHyperparameters, { pools: true });
+const qwen: Partial<GgufFamily> = { pools: true, warnings };
+export const qwen2 = family({ architecture: 'qwen2' }, commonHyperparameters, qwen);
+export const qwen3 = family({ architecture: 'qwen3' }, commonHyperparameters, qwen);
 
 function expertWidths(list: MetadataList, config: ModelConfig): void {
   commonHyperparameters(list, config);
   list.u32('expert_feed_forward_length', config.optionalCount('moe_intermediate_size'));
   list.u32('expert_shared_feed_forward_length', config.optionalCount('shared_expert_intermediate_size'));
 }
-export const qwen2moe = family({ architecture: 'qwen2moe' }, expertWidths);
-export const qwen3moe = family({ architecture: 'qwen3moe' }, expertWidths);
-
-export const gemma2 = family(
-  { architecture: 'gemma2', modules: gemmaNorms, normAddend: 1, ignoresHead: true },
-  (list, config) => {
-    list.u32('context_length', config.count('max_position_embeddings'));
-    list.u32('embedding_length', hiddenSize(config));
-    list.u32('block_count', layerCount(config));
-    list.u32('feed_forward_length', config.count('intermediate_size'));
-    list.u32('attention.head_count', headCount(config));
-    list.u32('attention.head_count_kv', kvHeadCount(config));
-    list.f32('attention.layer_norm_rms_epsilon', config.number('rms_norm_eps'));
-    list.u32('attention.key_length', config.count('head_dim', 256));
-    list.u32('attention.value_length', config.count('head_dim', 256));
-    list.f32('attn_logit_softcapping', config.number('attn_logit_softcapping', 50));
-    list.f32('final_logit_softcapping', config.number('final_logit_softcapping', 30));
-    list.u32('attention.sliding_window', config.count('sliding_window', 4096));
-  },
-  { tokenizer: (list) => list.flag('add_space_prefix', false) },
-);
-
-export const gemma3 = family(
-  { architecture: 'gemma3', modules: gemmaNorms, normAddend: 1 },
-  (list, given) => {
-    // What Gemma3TextConfig takes for figures that are left out.
-    const config = given.withDefaults({
-      max_position_embeddings: 131072,
-      num_attention_heads: 8,
-      num_key_value_heads: 4,
-      head_dim: 256,
-      rms_norm_eps: 1e-6,
-      ...(ropeTheta(given) === undefined ? { rope_theta: 1_000_000 } : {}),
-    });
-    if (config.className === 'Gemma3TextModel')
-      throw new LoupeError(
-        'unsupported',
-        'EmbeddingGemma (Gemma3TextModel) looks ahead, and is another architecture to llama.cpp, whose own converter knows it.',
-      );
-    if (config.optionalNumber('attn_logit_softcapping') !== undefined)
-      throw new LoupeError('unsupported', 'Gemma 3 with attn_logit_softcapping is not known to llama.cpp.');
-    commonHyperparameters(list, config);
-    const cap = config.optionalNumber('final_logit_softcapping');
-    if (cap !== undefined && cap !== 0) list.f32('final_logit_softcapping', cap);
-    if (config.optionalCount('sliding_window_pattern') !== 1)
-      list.u32('attention.sliding_window', config.count('sliding_window'));
-  },
-  { tokenizer: (list) => list.flag('add_space_prefix', false), cutsEmbedding: true },
-);
-
-/** Two tensors of factors for short and for long texts, where the config lists them. */
-function longRopeFactors(config: ModelConfig): { name: string; values: Float32Array }[] {
-  const rope = ropeParameters(config);
-  const [long, short] = [rope.numbers('long_factor'), rope.numbers('short_factor')];
-  if (!long || !short) return [];
-  return [
-    { name: 'rope_factors_long.weight', values: Float32Array.from(long) },
-    { name: 'rope_factors_short.weight', values: Float32Array.from(short) },
-  ];
-}
-
-const originalContext = (config: ModelConfig): number =>
-  config.count('original_max_position_embeddings', config.count('max_position_embeddings'));
-
-export const phi3 = family(
-  { architecture: 'phi3', modules: phi3Modules },
-  (list, config) => {
-    const share = config.number(
-      'partial_rotary_factor',
-      ropeParameters(config).number('partial_rotary_factor', 1),
-    );
-    const context = config.count('max_position_embeddings');
-    const original = originalContext(config);
-    list.u32('context_length', context);
-    list.u32('rope.scaling.original_context_length', original);
-    list.u32('embedding_length', hiddenSize(config));
-    list.u32('feed_forward_length', config.count('intermediate_size'));
-    list.u32('block_count', layerCount(config));
-    list.u32('attention.head_count', headCount(config));
-    list.u32('attention.head_count_kv', kvHeadCount(config));
-    list.f32('attention.layer_norm_rms_epsilon', config.number('rms_norm_eps'));
-    list.u32(
-      'rope.dimension_count',
-      Math.floor(Math.trunc(share * hiddenSize(config)) / Math.max(1, headCount(config))),
-    );
-    list.f32('rope.freq_base', ropeTheta(config) ?? 10000);
-    // Phi-4 states no window, and llama.cpp tells it by the 0.
-    list.u32('attention.sliding_window', config.optionalCount('sliding_window') ?? 0);
-    if (longRopeFactors(config).length > 0)
-      list.f32('rope.scaling.attn_factor', attentionFactor(ropeType(config), context / original, original));
-  },
-  { extra: longRopeFactors },
-);
-
-/** How much attention is sharpened for texts longer than the model was trained on. */
-function attentionFactor(type: string | undefined, scale: number, original: number): number {
-  if (type === 'su' || type === 'longrope')
-    return scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;
-  if (type === 'yarn') return scale > 1 ? 0.1 * Math.log(scale) + 1 : 1;
-  throw new LoupeError('unsupported', `Factors of positions of the kind "${type}" are not known here.`);
-}
+export const qwen2moe = family({ architecture: 'qwen2moe' }, expertWidths, { warnings });
+export const qwen3moe = family({ architecture: 'qwen3moe' }, expertWidths, { warnings });

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { gguf } from '@huggingface/gguf';
 import { describe, expect, it } from 'vitest';
-import type { SourceTensor, TensorMaking } from '../../../src/convert/convertedTensor';
-import { type ConvertedModel, convertModel, sizeLabel } from '../../../src/convert/convertModel';
+import type { SourceTensor } from '../../../src/convert/convertedTensor';
+import { convertModel, sizeLabel } from '../../../src/convert/convertModel';
 import type { TokenizerFiles } from '../../../src/convert/tokenizer/tokenizerFiles';
 import { sharedPath } from '../../fixtures/shared';
+import { config, convert, embedding, gpt2Words, type Json, making, plain, tokenizer } from './madeUp';
 
-type Json = Record<string, unknown>;
 const readJson = (file: string): Json => JSON.parse(readFileSync(file, 'utf8'));
 
 /** The header of a safetensors file, in its order. */
@@ -19,13 +19,6 @@ function sourceTensors(file: string): SourceTensor[] {
     name,
     shape: (about as { shape: number[] }).shape,
   }));
-}
-
-/** Values by key, as plain as a parser of GGUF gives them. */
-function plain(model: ConvertedModel): Map<string, unknown> {
-  return new Map(
-    model.metadata.map(({ key, value }) => [key, 'values' in value ? value.values : value.value]),
-  );
 }
 
 const demo = path.resolve('examples/demo-llama-3m-outliers');
@@ -97,38 +90,6 @@ describe('a Hugging Face model as GGUF', () => {
     expect(made.get('tokenizer.ggml.eos_token_id')).toBe(2);
   });
 });
-
-const making = (model: ConvertedModel, name: string): TensorMaking | undefined =>
-  model.tensors.find((tensor) => tensor.name === name)?.making;
-
-/** A small vocabulary of byte pairs with a way to cut text. */
-function tokenizer(preTokenizer: Json, model: Json = {}): Json {
-  return {
-    pre_tokenizer: preTokenizer,
-    model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: ['a b'], ...model },
-    added_tokens: [{ id: 3, content: '<|end|>', special: true }],
-  };
-}
-const gpt2Words = { type: 'ByteLevel', use_regex: true };
-const config: Json = {
-  model_type: 'llama',
-  hidden_size: 8,
-  intermediate_size: 16,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  vocab_size: 5,
-  rms_norm_eps: 1e-5,
-};
-const embedding = { name: 'model.embed_tokens.weight', shape: [5, 8] };
-const convert = (
-  files: Partial<TokenizerFiles>,
-  tensors: readonly SourceTensor[] = [embedding],
-): Promise<ConvertedModel> =>
-  convertModel({
-    name: 'made',
-    files: { config, tokenizerJson: tokenizer(gpt2Words), ...files },
-    tensors,
-  });
 
 describe('tokenizers', () => {
   it('fill rows without a token, and mark special tokens', async () => {
@@ -316,10 +277,6 @@ describe('families', () => {
     await expect(
       convert({}, [embedding, { name: 'model.layers.0.adapter.weight', shape: [8] }]),
     ).rejects.toThrow('model.layers.0.adapter.weight is no tensor that a llama of llama.cpp has');
-    const scaled = { ...config, rope_scaling: { type: 'dynamic', factor: 2 } };
-    await expect(convert({ config: scaled })).rejects.toThrow(
-      'scaled in a way that is not known here: "dynamic"',
-    );
   });
 });
 

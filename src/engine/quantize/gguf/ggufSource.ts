@@ -129,12 +129,14 @@ async function convertedSource(model: Checkpoint): Promise<GgufSource> {
     },
     madeOf: (tensor) => sourcesOf(made.get(tensor)!),
     isAlwaysF32: (tensor) => made.get(tensor)!.isAlwaysF32,
-    warnings:
-      left === 0
+    warnings: [
+      ...converted.warnings,
+      ...(left === 0
         ? []
         : [
             `${left} ${left === 1 ? 'tensor is' : 'tensors are'} left out, which llama.cpp does not read: ${converted.skipped.slice(0, 5).join(', ')}${left > 5 ? ', ...' : ''}.`,
-          ],
+          ]),
+    ],
     name: path.basename(model.folder),
   };
 }
