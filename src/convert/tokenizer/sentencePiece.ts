@@ -5,7 +5,7 @@ import { ForwardCursor } from '../../formats/forwardCursor';
 import { asRecord } from '../../formats/jsonSidecar';
 import { nextField, readText } from '../../formats/onnx/wire';
 import { MetadataList } from '../metadataList';
-import { addedTokensOf, isId, mergesOf, vocabularyOf } from './bytePair';
+import { type AddedToken, addedTokensOf, isId, mergesOf, vocabularyOf } from './bytePair';
 import type { JsonObject, TokenizerFiles } from './tokenizerFiles';
 import { looksLikeControl, paddingToken, type TokenType, tokenTypes, type Vocabulary } from './tokenTypes';
 
@@ -57,16 +57,35 @@ async function readPiece(cursor: ForwardCursor, end: number): Promise<Piece> {
 
 /** From tokenizer.model where there is one, else from tokenizer.json. Throws `malformed` and `unsupported`. */
 export async function sentencePieceMetadata(files: TokenizerFiles, rows: number): Promise<MetadataList> {
-  const { texts, types, scores } = files.sentencePiece
-    ? await fromModel(files, files.sentencePiece, rows)
-    : fromJson(files.tokenizerJson ?? {}, rows);
+  const { sentencePiece, tokenizerJson = {} } = files;
+  const { texts, types, scores } = sentencePiece
+    ? await fromModel(files, sentencePiece, rows)
+    : fromJson(tokenizerJson, rows);
   const list = new MetadataList('tokenizer.ggml');
   list.text('model', 'llama');
   list.text('pre', 'default');
   list.list('string', 'tokens', texts);
   list.list('f32', 'scores', scores!);
   list.list('i32', 'token_type', types);
+  const stated = files.tokenizerConfig?.add_prefix_space;
+  // llama.cpp begins texts with a space unless it is told.
+  if (typeof stated === 'boolean') list.flag('add_space_prefix', stated);
+  else if (!sentencePiece && !beginsWithSpace(tokenizerJson)) list.flag('add_space_prefix', false);
   return list;
+}
+
+/** Whether a tokenizer.json puts a space before a text. */
+function beginsWithSpace(tokenizer: JsonObject): boolean {
+  const steps = [tokenizer.normalizer, tokenizer.pre_tokenizer].flatMap((node): JsonObject[] => {
+    const whole = asRecord(node);
+    const list = whole?.normalizers ?? whole?.pretokenizers;
+    return (Array.isArray(list) ? list.map(asRecord) : [whole]).filter((step) => step !== undefined);
+  });
+  return steps.some(
+    ({ type, prepend_scheme: scheme, add_prefix_space: adds }) =>
+      type === 'Prepend' ||
+      (type === 'Metaspace' && (scheme ?? (adds === false ? 'never' : 'always')) !== 'never'),
+  );
 }
 
 async function fromModel(files: TokenizerFiles, bytes: Uint8Array, rows: number): Promise<Vocabulary> {
@@ -83,15 +102,25 @@ async function fromModel(files: TokenizerFiles, bytes: Uint8Array, rows: number)
     scores[id] = neverMerged;
   };
   for (const [text, id] of Object.entries(files.addedTokens ?? {})) replace(id, text, tokenTypes.userDefined);
-  const added = asRecord(files.tokenizerConfig?.added_tokens_decoder) ?? {};
-  for (const [id, entry] of Object.entries(added)) {
-    const token = asRecord(entry);
-    if (typeof token?.content !== 'string' || !/^\d{1,9}$/.test(id)) continue;
-    const isControl = token.special === true || looksLikeControl(token.content);
-    const text = isControl ? token.content : token.content.replaceAll('\u2581', ' ');
-    replace(Number(id), text, isControl ? tokenTypes.control : tokenTypes.userDefined);
+  // llama.cpp knows Phi-3's added tokens by their texts, and mends what is amiss with them itself.
+  const isPhi3 = files.config.model_type === 'phi3';
+  for (const { id, content, isSpecial } of addedOf(files)) {
+    const isControl = isSpecial || (!isPhi3 && looksLikeControl(content));
+    const text = isControl || isPhi3 ? content : content.replaceAll('\u2581', ' ');
+    replace(id, text, isControl ? tokenTypes.control : tokenTypes.userDefined);
   }
   return { texts, types, scores };
+}
+
+/** Tokens that were added to the pieces: tokenizer_config.json lists them, which newer ones leave to tokenizer.json. */
+function addedOf({ tokenizerConfig, tokenizerJson }: TokenizerFiles): AddedToken[] {
+  const listed = asRecord(tokenizerConfig?.added_tokens_decoder);
+  if (!listed) return addedTokensOf(tokenizerJson);
+  return Object.entries(listed).flatMap(([id, entry]): AddedToken[] => {
+    const token = asRecord(entry);
+    if (typeof token?.content !== 'string' || !/^\d{1,9}$/.test(id)) return [];
+    return [{ id: Number(id), content: token.content, isSpecial: token.special === true }];
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Tokens with a meaning of their own, whether they are put around a text, and the template of a chat. */
+/** Tokens with a meaning of their own, and whether they are put around a text. */
 import { asRecord } from '../../formats/jsonSidecar';
 import { MetadataList } from '../metadataList';
 import { addedTokensOf, isId } from './bytePair';
@@ -13,6 +13,8 @@ const kinds = {
   pad: 'padding_token_id',
   cls: undefined,
   mask: 'mask_token_id',
+  // Ends that a tokenizer's own template puts another one in the place of.
+  eot: 'eot_token_id',
 } as const;
 type Kind = keyof typeof kinds;
 const kindNames = Object.keys(kinds) as Kind[];
@@ -25,12 +27,14 @@ export function specialTokenMetadata(files: TokenizerFiles, rows: number): Metad
   const around = tokensAround(tokenizerJson, texts);
   const added = new Map(addedTokensOf(tokenizerJson).map(({ content, id }) => [content, id]));
   const vocabulary = asRecord(tokenizerJson?.model)?.vocab;
+  // Models that also see keep the language model's figures one level down.
+  const inner = asRecord(config.text_config);
   for (const kind of kindNames) {
     const key = kinds[kind];
     if (key === undefined) continue;
     const text = texts.get(kind);
     const own = text === undefined ? undefined : (added.get(text) ?? ownId(vocabulary, text));
-    const stated = config[`${kind}_token_id`];
+    const stated = config[`${kind}_token_id`] ?? inner?.[`${kind}_token_id`];
     // Some configs list several ends of a text; the first is the one.
     const id = own ?? (Array.isArray(stated) ? stated[0] : stated);
     if (isId(id) && id < rows) list.u32(key, id);
@@ -66,53 +70,69 @@ function namedTokens(tokenizerConfig: JsonObject | undefined): Map<Kind, string>
   return texts;
 }
 
-/** What the post-processor puts around a text. A template names tokens that the config left out. */
-function tokensAround(tokenizer: JsonObject | undefined, texts: Map<Kind, string>): Map<Kind, boolean> {
-  const around = new Map<Kind, boolean>();
+type Around = Map<'bos' | 'eos' | 'sep', boolean>;
+
+/** What the post-processor puts around a text, and between two. A template names tokens that the config left out. */
+function tokensAround(tokenizer: JsonObject | undefined, texts: Map<Kind, string>): Around {
+  const around: Around = new Map();
   const whole = asRecord(tokenizer?.post_processor);
   const inner = Array.isArray(whole?.processors) ? whole.processors.map(asRecord) : [whole];
   for (const processor of inner) {
-    if (processor?.type === 'RobertaProcessing') {
+    if (processor?.type === 'RobertaProcessing')
       for (const kind of ['bos', 'eos', 'sep'] as const) around.set(kind, true);
-    }
-    if (processor?.type !== 'TemplateProcessing' || !Array.isArray(processor.single)) continue;
-    const { single } = processor;
-    if (single.length < 2) continue;
-    const first = asRecord(asRecord(single[0])?.SpecialToken)?.id;
-    const last = asRecord(asRecord(single.at(-1))?.SpecialToken)?.id;
-    if (typeof first === 'string') {
-      if (!texts.has('bos')) texts.set('bos', first);
-      around.set('bos', first === texts.get('bos') || first === texts.get('cls'));
-    }
-    if (typeof last === 'string') {
-      if (!texts.has('eos')) texts.set('eos', last);
-      around.set('eos', last === texts.get('eos'));
-    }
+    if (processor?.type === 'TemplateProcessing') readTemplate(processor, texts, around);
   }
   return around;
 }
 
-/** Under "tokenizer": one template, or several with names. */
-export function chatTemplateMetadata({ tokenizerConfig, chatTemplate }: TokenizerFiles): MetadataList {
-  const list = new MetadataList('tokenizer');
-  const stated = tokenizerConfig?.chat_template ?? chatTemplate;
-  if (typeof stated === 'string') list.text('chat_template', stated);
-  if (!Array.isArray(stated)) return list;
-  const named = stated.flatMap((entry) => {
-    const { name, template } = asRecord(entry) ?? {};
-    return typeof name === 'string' && typeof template === 'string' ? [{ name, template }] : [];
-  });
-  const others = named.filter(({ name }) => name !== 'default');
-  if (others.length > 0)
-    list.list(
-      'string',
-      'chat_templates',
-      others.map(({ name }) => plainName(name)),
-    );
-  for (const { name, template } of others) list.text(`chat_template.${plainName(name)}`, template);
-  list.text('chat_template', named.find(({ name }) => name === 'default')?.template);
-  return list;
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** The text of a special token in a template; undefined for one of the texts that it is about. */
+function specialIn(piece: unknown): string | undefined {
+  const id = asRecord(asRecord(piece)?.SpecialToken)?.id;
+  return typeof id === 'string' ? id : undefined;
 }
 
-/** A key's part has lower-case letters, digits and underscores only. */
-const plainName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9_]/g, '_');
+function readTemplate(processor: JsonObject, texts: Map<Kind, string>, around: Around): void {
+  const single = listOf(processor.single);
+  const first = single.length > 1 ? specialIn(single[0]) : undefined;
+  const last = single.length > 1 ? specialIn(single.at(-1)) : undefined;
+  if (first !== undefined) {
+    if (!texts.has('bos')) texts.set('bos', first);
+    around.set('bos', first === texts.get('bos') || first === texts.get('cls'));
+  }
+  if (last !== undefined) {
+    const stated = texts.get('eos');
+    // The end of a turn in a chat, where the template's is that of a text.
+    if (stated !== undefined && stated !== last && !texts.has('eot')) texts.set('eot', stated);
+    texts.set('eos', last);
+    around.set('eos', true);
+  }
+  const separates = separatesPair(listOf(processor.pair), { first, last }, texts);
+  if (separates === undefined) return;
+  around.set('sep', separates);
+  if (separates && !texts.has('sep') && texts.has('eos')) texts.set('sep', texts.get('eos')!);
+}
+
+/**
+ * Whether a separator stands between two texts besides the end of the first one: "A [sep] B", or "A [eos] [sep] B" where a text has
+ * its end. undefined for a template that tells nothing of it.
+ */
+function separatesPair(
+  pair: readonly unknown[],
+  { first, last }: { first: string | undefined; last: string | undefined },
+  texts: ReadonlyMap<Kind, string>,
+): boolean | undefined {
+  const from = first !== undefined && specialIn(pair[0]) === first ? 1 : 0;
+  const to = last !== undefined && specialIn(pair.at(-1)) === last ? -1 : pair.length;
+  const whole = pair.slice(from, to);
+  const sequence = (piece: unknown): unknown => asRecord(asRecord(piece)?.Sequence)?.id;
+  if (sequence(whole[0]) !== 'A' || sequence(whole.at(-1)) !== 'B') return undefined;
+  const between = whole.slice(1, -1);
+  if (between.length === 0) return undefined;
+  const isSeparator = (text: string | undefined): boolean =>
+    text !== undefined && (text === texts.get('sep') || text === texts.get('eos'));
+  const [one, two] = between.map(specialIn);
+  if (isSeparator(one) && last === undefined) return true;
+  return between.length === 2 && isSeparator(two);
+}

@@ -2,6 +2,11 @@
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+export interface ChatTemplate {
+  readonly name: string;
+  readonly template: string;
+}
+
 export interface TokenizerFiles {
   /** config.json. */
   readonly config: JsonObject;
@@ -13,6 +18,10 @@ export interface TokenizerFiles {
   readonly sentencePiece?: Uint8Array | undefined;
   /** chat_template.jinja. */
   readonly chatTemplate?: string | undefined;
+  /** Those of the folder additional_chat_templates, by their names. */
+  readonly additionalTemplates?: readonly ChatTemplate[] | undefined;
+  /** chat_template.json, which came before. */
+  readonly chatTemplateJson?: JsonObject | undefined;
   /** How the module that modules.json names makes one vector of a text's many (sentence-transformers). */
   readonly pooling?: JsonObject | undefined;
   /** Whole path of tokenizer.model, for messages. */

@@ -3,8 +3,9 @@ import { LoupeError } from '../../errors';
 import { asRecord } from '../../formats/jsonSidecar';
 import type { GgufMetadataEntry, MetadataList } from '../metadataList';
 import { bytePairMetadata } from './bytePair';
+import { chatTemplateMetadata } from './chatTemplates';
 import { isByteFallback, sentencePieceMetadata } from './sentencePiece';
-import { chatTemplateMetadata, specialTokenMetadata } from './specialTokens';
+import { specialTokenMetadata } from './specialTokens';
 import type { TokenizerFiles } from './tokenizerFiles';
 import { isUnigram, unigramDefaults, unigramMetadata } from './unigram';
 import { wordPieceMetadata } from './wordPiece';
@@ -18,8 +19,6 @@ export async function tokenizerMetadata(
   rows: number,
 ): Promise<readonly GgufMetadataEntry[]> {
   const vocabulary = await vocabularyMetadata(files, rows);
-  const addsSpace = files.tokenizerConfig?.add_prefix_space;
-  if (files.sentencePiece && typeof addsSpace === 'boolean') vocabulary.flag('add_space_prefix', addsSpace);
   const special = specialTokenMetadata(files, rows).entries;
   const stated = new Set(special.map(({ key }) => key));
   const defaults = isOnlyUnigram(files) ? unigramDefaults(files).entries : [];
@@ -46,6 +45,6 @@ async function vocabularyMetadata(files: TokenizerFiles, rows: number): Promise<
     'unsupported',
     tokenizerJson
       ? `tokenizer.json holds a tokenizer of the kind ${JSON.stringify(model ?? null)}; byte-pair merges, WordPiece, Unigram and sentencepiece's tokenizer.model can be converted.`
-      : 'There is neither a tokenizer.json nor a tokenizer.model beside the weights.',
+      : 'There is neither a tokenizer.json nor a tokenizer.model beside the weights. Take them from where the model came from, or have transformers write them: AutoTokenizer.from_pretrained(...).save_pretrained(folder).',
   );
 }

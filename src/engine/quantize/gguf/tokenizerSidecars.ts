@@ -1,7 +1,7 @@
 /** Reads what lies beside a Hugging Face model's weights and makes a GGUF file's tokenizer. */
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import type { TokenizerFiles } from '../../../convert/tokenizer/tokenizerFiles';
+import type { ChatTemplate, TokenizerFiles } from '../../../convert/tokenizer/tokenizerFiles';
 import { LoupeError } from '../../../errors';
 import { asRecord, readJsonObject } from '../../../formats/jsonSidecar';
 
@@ -31,8 +31,36 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     sentencePiece: await present(() => readBounded(sentencePiecePath, tokenizerCapBytes)),
     sentencePiecePath,
     chatTemplate: template && new TextDecoder().decode(template),
+    additionalTemplates: template && (await additionalTemplates(folder)),
+    chatTemplateJson: await json('chat_template.json', otherCapBytes),
     pooling: await poolingOf(folder),
   };
+}
+
+const templateFolder = 'additional_chat_templates';
+/** More templates than any model has. */
+const templateCap = 64;
+
+/** Templates for other uses than a chat, by their files' names, in the order of these. */
+async function additionalTemplates(folder: string): Promise<ChatTemplate[]> {
+  const names = (await present(() => readdir(path.join(folder, templateFolder)))) ?? [];
+  const files = names.filter((name) => name.endsWith('.jinja')).sort();
+  if (files.length > templateCap)
+    throw new LoupeError(
+      'malformed',
+      `There are ${files.length} templates; at most ${templateCap} are read.`,
+      {
+        file: path.join(folder, templateFolder),
+      },
+    );
+  return Promise.all(
+    files.map(async (name) => ({
+      name: path.basename(name, '.jinja'),
+      template: new TextDecoder().decode(
+        await readBounded(path.join(folder, templateFolder, name), otherCapBytes),
+      ),
+    })),
+  );
 }
 
 /** The config of the first module of modules.json that pools. */
@@ -65,8 +93,14 @@ function parsed(text: string, file: string): unknown {
 /** Of those that opening a model does not read: to be compared, in order to see whether one has changed since. */
 export async function tokenizerStamp(folder: string): Promise<string> {
   const names = [
-    ...['tokenizer.json', 'tokenizer.model', 'added_tokens.json', 'chat_template.jinja', 'modules.json'],
-    path.join('1_Pooling', 'config.json'),
+    ...[
+      'tokenizer.json',
+      'tokenizer.model',
+      'added_tokens.json',
+      'chat_template.jinja',
+      'chat_template.json',
+    ],
+    ...['modules.json', templateFolder, path.join('1_Pooling', 'config.json')],
   ];
   const stamps = names.map((name) =>
     stat(path.join(folder, name)).then(
