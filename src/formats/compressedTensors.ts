@@ -1,30 +1,18 @@
 /** How a model in compressed-tensors' layouts describes itself; layouts/ reads them. */
 
-/**
- * The `quantization_config` of config.json for weight-only quantization, as vLLM and transformers load it. `weights`
- * are the arguments of its only group. `ignore` lists the modules (not tensors) that stay unquantized. `scale_dtype`
- * is left out: versions up to 0.12.2 refuse unknown keys.
- */
-export function quantizationConfig(options: {
-  readonly format: string;
-  readonly weights: Readonly<Record<string, unknown>>;
-  readonly ignore: readonly string[];
-}): Record<string, unknown> {
-  const { format, weights, ignore } = options;
-  return groupedConfig({ groups: [{ format, weights, targets: ['Linear'] }], ignore });
-}
-
 /** Modules whose weights are quantized alike: names of modules, or 'Linear' for all. */
 export interface QuantizationGroup {
   readonly format: string;
+  /** Arguments of the quantization. */
   readonly weights: Readonly<Record<string, unknown>>;
   readonly targets: readonly string[];
 }
 
 /**
- * The `quantization_config` of one or several groups. A group states its own format only where formats differ: the model's is
- * "mixed-precision" then
- * (compressed-tensors PR 415 and vLLM PR 22468 of August 2025; loaders before them know one format).
+ * The `quantization_config` of config.json for weight-only quantization, as vLLM and transformers load it. `ignore` lists the
+ * modules (not tensors) that stay unquantized. A group states its own format only where formats differ: the model's is
+ * "mixed-precision" then (compressed-tensors PR 415 and vLLM PR 22468 of August 2025; loaders before them know one format).
+ * `scale_dtype` is left out: versions up to 0.12.2 refuse unknown keys.
  */
 export function groupedConfig(options: {
   readonly groups: readonly QuantizationGroup[];

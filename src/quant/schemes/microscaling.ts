@@ -53,6 +53,12 @@ export function absmaxOf(values: Float32Array, start: number, end: number): numb
   return absmax;
 }
 
+/**
+ * How compressed-tensors' `scale_dtype` says that scales are E8M0. Without it, MXFP8 is told for plain 8-bit floats, whose scales are
+ * numbers (mxfp8/base.py `can_compress`). The key is as old as MXFP4's format; earlier versions refuse both.
+ */
+export const mxScaleDtype = 'torch.uint8';
+
 /** The form of compressed-tensors, whose rows hold whole blocks. */
 export function wholeBlocks({ columns }: Setting, size: number, form: StoredForm): StoredForm {
   if (columns % size === 0) return form;

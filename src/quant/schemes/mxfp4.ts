@@ -1,7 +1,7 @@
 import { e2m1 } from '../../numeric/minifloats';
 import { lowNibblesFirst, piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { encodePowerBlocks, wholeBlocks } from './microscaling';
+import { encodePowerBlocks, mxScaleDtype, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E2M1's largest number, 6. */
@@ -30,6 +30,7 @@ export const mxfp4: Scheme = {
         strategy: 'group',
         group_size: blockSize,
         dynamic: false,
+        scale_dtype: mxScaleDtype,
       },
     }),
   encoding: ({ rows, columns }) => {

@@ -1,7 +1,7 @@
 import { e4m3 } from '../../numeric/minifloats';
 import { piece } from '../packing';
 import { noChunks, noSurveys, type Scheme } from '../scheme';
-import { encodePowerBlocks, wholeBlocks } from './microscaling';
+import { encodePowerBlocks, mxScaleDtype, wholeBlocks } from './microscaling';
 
 const blockSize = 32;
 /** Exponent of E4M3's largest number, 448. */
@@ -26,6 +26,7 @@ export const mxfp8: Scheme = {
         strategy: 'group',
         group_size: blockSize,
         dynamic: false,
+        scale_dtype: mxScaleDtype,
       },
     }),
   encoding: ({ rows, columns }) => {

@@ -87,6 +87,29 @@ describe('NVFP4', () => {
   });
 });
 
+describe('microscaling', () => {
+  it.each([
+    ['mxfp4', 'mxfp4-pack-quantized', 4],
+    ['mxfp8', 'mxfp8-quantized', 8],
+  ] as const)('%s says that its scales are exponents', async (scheme, format, bits) => {
+    const path = writeModel(join(folder, scheme, 'model.safetensors'), [weight('a.q_proj', 8, 1, 1)]);
+    const out = join(folder, `${scheme}-out`);
+    await engine.call('quantize', request(path, out, { scheme, granularity: 'block' }));
+    const { quantization_config: config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config.format).toBe(format);
+    // As in the configurations of published models (moonshotai/Kimi-K3 for MXFP4).
+    expect(config.config_groups.group_0.weights).toEqual({
+      num_bits: bits,
+      type: 'float',
+      symmetric: true,
+      strategy: 'group',
+      group_size: 32,
+      dynamic: false,
+      scale_dtype: 'torch.uint8',
+    });
+  });
+});
+
 describe('an output head that takes its weight from the embedding', () => {
   const int4: SchemeChoice = { scheme: 'int4-absmax', granularity: 'row' };
   const nf4: SchemeChoice = { scheme: 'nf4', granularity: 'block' };
