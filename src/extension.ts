@@ -110,8 +110,8 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     (error) => showFailure(error, log),
   );
   viewers = panels;
-  const reports = new ReportPanels(context.extensionUri, engine);
   const store = new ReportStore(context.workspaceState);
+  const reports = new ReportPanels(context.extensionUri, engine, (report) => store.add(report));
   const quantize = new QuantizeCommands(engine, reports, log, (report) => store.add(report));
   const editors = provider;
 

@@ -10,7 +10,14 @@ import type { ReportPanels } from '../editor/reportPanel';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { binarySize } from '../numeric/sizeText';
-import type { QuantizeReport, QuantizeRequest, TensorError, UnfinishedOutput } from '../protocol/engineApi';
+import type {
+  ErrorTiming,
+  QuantizeReport,
+  QuantizeRequest,
+  TensorError,
+  UnfinishedOutput,
+} from '../protocol/engineApi';
+import { unmeasuredCount } from '../protocol/measuredReport';
 import { unfinishedText } from '../protocol/unfinishedText';
 import { chosenOptions } from '../quant/choice';
 import { askGgufChoice } from './ggufDialog';
@@ -29,6 +36,8 @@ export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly maxShardBytes?: number;
   /** Keep what is finished when the job ends early; left out: as the setting says. */
   readonly keepFinished?: boolean;
+  /** When errors are measured; left out: as the setting says. */
+  readonly errors?: ErrorTiming;
   /** Go on from what an interrupted job kept, or start over; left out: ask where there is something. */
   readonly resume?: boolean;
 }
@@ -38,6 +47,7 @@ interface QuantizeOrder extends QuantizeChoice {
   readonly overwrite: boolean;
   readonly maxShardBytes: number | undefined;
   readonly keepFinished: boolean;
+  readonly errors: ErrorTiming;
   readonly resume: boolean;
   /** What is made of the model, for people. */
   readonly label: string;
@@ -100,12 +110,14 @@ export class QuantizeCommands {
     choice: QuantizeChoice,
     given: QuantizeArguments,
   ): Promise<QuantizeReport | undefined> {
-    const setting = vscode.workspace.getConfiguration('tensorLoupe').get('keepFinishedShards', false);
+    const settings = vscode.workspace.getConfiguration('tensorLoupe');
+    const timing: ErrorTiming = settings.get('measureErrors') === 'later' ? 'later' : 'writing';
     const asked: QuantizeOrder = {
       ...choice,
       overwrite: given.overwrite ?? false,
       maxShardBytes: given.maxShardBytes ?? choice.maxShardBytes,
-      keepFinished: given.keepFinished ?? setting,
+      keepFinished: given.keepFinished ?? settings.get('keepFinishedShards', false),
+      errors: given.errors ?? timing,
       resume: given.resume ?? false,
       label: '',
     };
@@ -300,7 +312,7 @@ export class QuantizeCommands {
     const reveal = 'Reveal in Explorer';
     const answer = await vscode.window.showInformationMessage(
       linkless(
-        `${jobName({ name: report.sourceName, label: report.label ?? '' })}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.`,
+        `${jobName({ name: report.sourceName, label: report.label ?? '' })}: ${binarySize(report.bytesBefore)} → ${binarySize(report.bytesAfter)} in ${report.seconds.toPrecision(2)} s on ${report.backend.reason}.${unmeasuredCount(report) > 0 ? ' Errors were not measured; the error report measures them.' : ''}`,
       ),
       ...(withOpen ? [open, showError] : [showError, reveal]),
     );
@@ -338,11 +350,11 @@ const keptText = (unfinished: UnfinishedOutput): string =>
   `${unfinishedText(unfinished)} (${binarySize(unfinished.bytesDone)}) are finished`;
 
 function requestOf(uri: vscode.Uri, order: QuantizeOrder): QuantizeRequest {
-  const { recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume } = order;
+  const { recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, errors, resume } = order;
   return {
     path: uri.fsPath,
     ...chosenOptions(order),
-    ...{ recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, resume },
+    ...{ recipe, gguf, backend, out, overwrite, maxShardBytes, keepFinished, errors, resume },
     pure: order.pure ?? false,
     dryRun: false,
   };

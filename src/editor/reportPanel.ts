@@ -10,6 +10,7 @@ import { chosenOptions } from '../quant/choice';
 import { choiceByName } from '../quant/recipe';
 import { matrixOptions } from '../quant/recipeMatrix';
 import { checkpointViewType } from './checkpointEditor';
+import { measureErrors } from './measureErrors';
 import { pickScheme } from './pickScheme';
 import { saveErrorTable } from './saveErrorTable';
 import { readViewSettings } from './viewSettings';
@@ -22,10 +23,13 @@ export class ReportPanels {
   constructor(
     private readonly extensionUri: vscode.Uri,
     private readonly engine: EngineClient,
+    /** Hears of a report whose errors were measured after it was made. */
+    private readonly onMeasured: (report: QuantizeReport) => void = () => {},
   ) {}
 
   /** Opens a report in the active column; `against` says what the originals are compared with. */
-  async show(report: QuantizeReport, against: Against): Promise<void> {
+  async show(given: QuantizeReport, against: Against): Promise<void> {
+    let report = given;
     const title = `${report.comparison ? 'Compare' : 'Error'}: ${report.sourceName} · ${schemeTitle(report)}`;
     const panel = vscode.window.createWebviewPanel(reportViewType, title, vscode.ViewColumn.Active, {
       enableScripts: true,
@@ -70,6 +74,11 @@ export class ReportPanels {
             { path: report.source, tensor, against: againstOf(choice), background },
             { signal },
           ),
+        measure: async (_, { signal, progress }) => {
+          report = await measureErrors(this.engine, report, signal, progress);
+          this.onMeasured(report);
+          return report;
+        },
         pickScheme: async () => (await pickScheme(`Compare with ${schemeTitle(report)}`)) ?? null,
         action: async (action) => {
           if (action.kind === 'copy') await vscode.env.clipboard.writeText(action.text);

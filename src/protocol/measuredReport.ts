@@ -14,6 +14,9 @@ export function unmeasuredTensors(
   return found.includes(undefined) ? undefined : (found as number[]);
 }
 
+/** Before the reason why a tensor could not be measured, in its note. */
+export const notMeasured = 'not measured: ';
+
 /** Tensors whose error nobody has measured. */
 export const unmeasuredCount = ({ tensors }: Pick<QuantizeReport, 'tensors'>): number =>
   tensors.reduce((count, { isUnmeasured }) => count + Number(isUnmeasured ?? false), 0);
@@ -28,7 +31,7 @@ export function measuredReport(report: QuantizeReport, compared: readonly Compar
     const own = row.isUnmeasured ? found.get(row.name) : undefined;
     if (!own) return row;
     if (own.state === 'reshaped' || own.state === 'unreadable')
-      return { ...row, note: [row.note, `not measured: ${own.note}`].filter(Boolean).join('; ') };
+      return { ...row, note: [row.note, notMeasured + own.note].filter(Boolean).join('; ') };
     const { mse, sqnr, maxAbs, cosine, meanAbs } = own;
     const { isUnmeasured: _, ...about } = row;
     return { ...about, mse, sqnr, maxAbs, cosine, meanAbs };

@@ -154,6 +154,16 @@ export type ReportHostContract = {
     params: { tensor: number; choice?: SchemeChoice | undefined; background?: boolean | undefined };
     result: ErrorDetail;
   };
+  /**
+   * Measures the errors that were left for later, from the source and the output, and keeps them with the report. Fails with
+   * `changed` where the source is not what was quantized.
+   */
+  measure: {
+    params: Record<string, never>;
+    result: QuantizeReport;
+    /** Tensors. */
+    progress: { done: number; total: number };
+  };
   /** Asks the user for another scheme to compare with; null when they chose none. */
   pickScheme: { params: Record<string, never>; result: ComparedScheme | null };
   action: {

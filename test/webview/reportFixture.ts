@@ -70,6 +70,10 @@ export class ReportFixture {
         asked.push('errorDetail');
         return plain.detail(tensor, choice !== undefined);
       },
+      measure: () => {
+        asked.push('measure');
+        return plain.report;
+      },
       pickScheme: () => {
         asked.push('pickScheme');
         return otherScheme;

@@ -124,10 +124,10 @@ export class ErrorMap extends LitElement {
       role="gridcell"
       tabindex=${here}
       data-tensor=${row.name}
-      data-value=${quantized ? String(value) : nothing}
+      data-value=${quantized && !(isPending && row.isUnmeasured) ? String(value) : nothing}
       data-place=${`${place.group},${place.row},${place.column}`}
       aria-selected=${index === this.selected ? 'true' : 'false'}
-      aria-label=${`${row.name}, ${quantized ? `${metric.label} ${isPending ? 'not computed yet' : `${metric.format(value)} ${metric.unit}`}` : `kept as ${row.from}`}`}
+      aria-label=${`${row.name}, ${quantized ? `${metric.label} ${isPending ? (row.isUnmeasured ? 'not measured' : 'not computed yet') : `${metric.format(value)} ${metric.unit}`}` : `kept as ${row.from}`}`}
       ${styled({
         'background-color': colour ? cssColour(colour) : '',
         color: colour ? textOver(colour) : '',

@@ -103,7 +103,8 @@ export class ErrorTable extends LitElement {
         quantized
           ? this.metrics.map((metric) => {
               const value = metric.value(row);
-              return html`<td class="number" data-metric=${metric.name} data-value=${String(value)}>${metric.format(value)}</td>`;
+              const isKnown = !Number.isNaN(value);
+              return html`<td class="number" data-metric=${metric.name} data-value=${isKnown ? String(value) : nothing} title=${isKnown || !row.isUnmeasured ? nothing : 'not measured'}>${metric.format(value)}</td>`;
             })
           : html`<td class="note" colspan=${this.metrics.length} title=${row.note ?? nothing}>${row.note ?? 'kept as it is'}</td>`
       }

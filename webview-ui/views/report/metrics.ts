@@ -20,7 +20,7 @@ export interface Metric {
 
 const short = (value: number) => padded(value, 3);
 
-export const metrics: readonly Metric[] = [
+const figures: readonly Metric[] = [
   {
     name: 'sqnr',
     label: 'SQNR',
@@ -78,6 +78,13 @@ export const metrics: readonly Metric[] = [
   },
 ];
 
+/** Of a tensor that nobody has measured every figure is NaN, which is told by a dash. */
+export const metrics: readonly Metric[] = figures.map((metric) => ({
+  ...metric,
+  value: (row) => (row.isUnmeasured ? Number.NaN : metric.value(row)),
+  format: (value) => (Number.isNaN(value) ? '—' : metric.format(value)),
+}));
+
 /** The metric of a name; SQNR for a name that is unknown (an older saved state). */
 export function metricNamed(name: string): Metric {
   return metrics.find((metric) => metric.name === name) ?? metrics[0]!;
@@ -85,7 +92,7 @@ export function metricNamed(name: string): Metric {
 
 /** Whether the tensor was changed at all: kept ones carry no error. Of two checkpoints one type may hold two values. */
 export function isQuantized(row: TensorError): boolean {
-  return row.from !== row.to || row.sqnr !== null;
+  return row.from !== row.to || row.sqnr !== null || row.isUnmeasured === true;
 }
 
 export interface MetricRange {
@@ -124,7 +131,7 @@ export function meanSqnr(rows: readonly TensorError[]): number | null {
   let sum = 0;
   let number = 0;
   for (const row of rows) {
-    if (!isQuantized(row) || row.sqnr === null || !Number.isFinite(row.sqnr)) continue;
+    if (!isQuantized(row) || row.isUnmeasured || row.sqnr === null || !Number.isFinite(row.sqnr)) continue;
     sum += row.sqnr;
     number++;
   }

@@ -69,8 +69,9 @@ export function peakOf(
 
 /** Where the tensor stands among the quantized ones, by SQNR. Empty when it is nothing special. */
 export function standing(row: TensorError, rows: readonly TensorError[]): string {
+  if (row.isUnmeasured) return '';
   if (row.sqnr === null) return 'The copy is exact.';
-  const ranked = rows.filter((other) => isQuantized(other) && other.sqnr !== null);
+  const ranked = rows.filter((other) => isQuantized(other) && !other.isUnmeasured && other.sqnr !== null);
   if (ranked.length < 3) return '';
   const place = ranked.filter((other) => other.sqnr! < row.sqnr!).length + 1;
   const below = meanSqnr(rows)! - row.sqnr;

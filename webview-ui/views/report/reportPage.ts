@@ -17,6 +17,7 @@ import type { ErrorTable } from './errorTable';
 import './tensorPanel';
 import { Divergences } from './divergences';
 import { count, duration, fixed, size } from './figures';
+import { Measuring } from './measuring';
 import {
   isQuantized,
   type Metric,
@@ -61,6 +62,13 @@ export class ReportPage extends LitElement {
   /** Name -> index into the catalogue. */
   private indices = new Map<string, number>();
   private divergences!: Divergences;
+  private readonly measuring = new Measuring(
+    (options) => this.rpc.call('measure', {}, options),
+    (report) => {
+      if (this.phase.kind === 'ready') this.phase = { kind: 'ready', shown: { ...this.phase.shown, report } };
+    },
+    () => this.requestUpdate(),
+  );
 
   constructor() {
     super();
@@ -146,6 +154,7 @@ export class ReportPage extends LitElement {
           ? html`<ul class="warnings" aria-label="To know of this report">${report.warnings.map((text) => html`<li>${text}</li>`)}</ul>`
           : nothing
       }
+      ${this.measuring.render(report)}
       ${
         quantized.length === 0
           ? html`<div class="page-message">
@@ -220,7 +229,7 @@ export class ReportPage extends LitElement {
           ${[...metrics, divergences.metric].map(({ name, label, unit }) => html`<vscode-option value=${name}>${unit ? `${label}, ${unit}` : label}</vscode-option>`)}
         </vscode-single-select>
         <span class="spring"></span>
-        ${this.renderLegend(metric, range, settings.colorMap)}
+        ${this.renderLegend(metric, range, settings.colorMap, quantized)}
       </div>
       ${metric.name === 'kl' ? divergences.render(report.tensors) : nothing}
       <div class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</div>
@@ -285,8 +294,14 @@ export class ReportPage extends LitElement {
     table?.focus();
   }
 
-  private renderLegend(metric: Metric, range: MetricRange | null, colorMap: 'viridis' | 'cividis') {
-    if (!range) return metric.name === 'kl' ? nothing : html`<span class="quiet">every copy is exact</span>`;
+  private renderLegend(
+    metric: Metric,
+    range: MetricRange | null,
+    colorMap: 'viridis' | 'cividis',
+    quantized: readonly TensorError[],
+  ) {
+    const isUnknown = metric.name === 'kl' || quantized.some(({ isUnmeasured }) => isUnmeasured);
+    if (!range) return isUnknown ? nothing : html`<span class="quiet">every copy is exact</span>`;
     const unit = metric.unit ? ` ${metric.unit}` : '';
     return html`<tl-legend
       data-legend="map"
@@ -305,7 +320,9 @@ export class ReportPage extends LitElement {
     if (!isQuantized(row))
       return html`<b class="mono">${row.name}</b> <div>kept as ${row.from}${row.note ? `: ${row.note}` : ''}</div>`;
     return html`<b class="mono">${row.name}</b>
-      <div>${(this.divergences.known ? [...metrics, this.divergences.known] : metrics).map((metric) => {
+      <div>${row.isUnmeasured ? html`${row.from} → ${row.to}, error not measured ` : nothing}${(
+        this.divergences.known ? [...metrics, this.divergences.known] : metrics
+      ).map((metric) => {
         const value = metric.value(row);
         if (Number.isNaN(value)) return nothing;
         return html`<span><span class="quiet">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;

@@ -17,7 +17,8 @@ function cells(row: TensorError, more: Metric | undefined): string[] {
     if (!isQuantized(row) || Number.isNaN(value)) return '';
     return Number.isFinite(value) ? String(value) : 'exact';
   });
-  return [row.name, row.from, row.to, String(row.bytes), ...figures, row.note ?? ''];
+  const note = [row.note, row.isUnmeasured ? 'not measured' : ''].filter(Boolean).join('; ');
+  return [row.name, row.from, row.to, String(row.bytes), ...figures, note];
 }
 
 /** RFC 4180, with one metric more where there is one. A cell that a spreadsheet would take for a formula begins with an apostrophe: names come from files. */

@@ -18,7 +18,8 @@ export function tensorFigures(row: TensorError, elements: number, kl: number | u
   return [
     ...metrics.map(({ name, label, unit, better, value, format }): TensorFigure => {
       const own = value(row);
-      return { name, label, unit: Number.isFinite(own) ? unit : '', better, value: own, format };
+      const known = row.isUnmeasured ? undefined : own;
+      return { name, label, unit: Number.isFinite(own) ? unit : '', better, value: known, format };
     }),
     {
       name: 'kl',

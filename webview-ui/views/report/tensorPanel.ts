@@ -121,13 +121,22 @@ export class TensorPanel extends LitElement {
     const { chosen, compare, loaded, otherFetch } = this;
     if (!chosen) return [];
     const profiles = (side: number) => ({ rows: loaded[side]?.rows, columns: loaded[side]?.columns });
-    const first = { maxError: chosen.row.maxAbs, fetchTile: this.fetchTile, ...profiles(0) };
+    const first = { maxError: this.knownRow(chosen).maxAbs, fetchTile: this.fetchTile, ...profiles(0) };
     if (!compare || !otherFetch) return [{ label: '', ...first }];
     const maxError = loaded[1]?.detail.tensor.maxAbs ?? 0;
     return [
       { label: this.label, ...first },
       { label: compare.label, maxError, fetchTile: otherFetch, ...profiles(1) },
     ];
+  }
+
+  /** The tensor's row, with the figures of its details where the report has none. */
+  private knownRow({ row }: ChosenTensor): TensorError {
+    const measured = row.isUnmeasured ? this.loaded[0]?.detail.tensor : undefined;
+    if (!measured) return row.isUnmeasured ? { ...row, maxAbs: 0 } : row;
+    const { mse, sqnr, maxAbs, cosine, meanAbs } = measured;
+    const { isUnmeasured: _, ...about } = row;
+    return { ...about, mse, sqnr, maxAbs, cosine, meanAbs };
   }
 
   /** 0: the report's scheme, 1: the compared one. */
@@ -178,7 +187,7 @@ export class TensorPanel extends LitElement {
     const { rows, columns } = matrixShape(chosen.shape);
     const { compare } = this;
     return html`${this.renderFigures(chosen, rows * columns)}
-      <p class="remark" data-testid="remark">${remark(row, this.report.tensors, this.report, this.loaded[0]?.detail) || '\u2026'}</p>
+      <p class="remark" data-testid="remark">${remark(this.knownRow(chosen), this.report.tensors, this.report, this.loaded[0]?.detail) || '\u2026'}</p>
       <div class="tools" role="toolbar" aria-label="Schemes and pictures">
         ${
           compare
@@ -228,9 +237,9 @@ export class TensorPanel extends LitElement {
       <div class="details" data-sides=${this.sides.length}>${this.sides.map((_, side) => this.renderDetail(side as 0 | 1))}</div>`;
   }
 
-  private renderFigures({ row }: ChosenTensor, elements: number) {
+  private renderFigures(chosen: ChosenTensor, elements: number) {
     const { compare, loaded } = this;
-    const first = tensorFigures(row, elements, loaded[0]?.detail.kl);
+    const first = tensorFigures(this.knownRow(chosen), elements, loaded[0]?.detail.kl);
     const text = ({ value, format, unit }: TensorFigure) =>
       value === undefined ? '\u2026' : `${format(value)} ${unit}`;
     const data = ({ value }: TensorFigure) => (value === undefined ? nothing : String(value));
