@@ -6,7 +6,7 @@ import { expertCounts, routedExperts } from './families/experts';
 import { familyNames, familyOf, hasExperts, nearestFamily, textConfigs } from './families/families';
 import { filledIn } from './families/familyDefaults';
 import { usuallyNamed } from './families/otherNames';
-import { elementsOf, type ParameterGroup, ParameterList } from './parameterList';
+import { type ParameterGroup, ParameterList } from './parameterList';
 
 export interface ModelParameters {
   /** config.json's model_type. */
@@ -108,12 +108,4 @@ function likeKnown(config: ModelConfig, text: ModelConfig, name: string): [Param
       `The parameters cannot be counted: ${name} is none of ${familyNames.join(', ')}, and as a model like Llama: ${LoupeError.from(thrown).message}`,
     );
   }
-}
-
-/** Parameters by what they do. */
-export function parametersByRole(groups: readonly ParameterGroup[]): ReadonlyMap<string, number> {
-  const sums = new Map<string, number>();
-  for (const group of groups)
-    sums.set(group.role, (sums.get(group.role) ?? 0) + group.copies * elementsOf(group));
-  return sums;
 }

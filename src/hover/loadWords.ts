@@ -198,7 +198,3 @@ export function flagName(flag: string): string {
 export function runtimeOfFlag(name: string): Runtime | undefined {
   return llamaFlags.has(name) ? 'llama.cpp' : vllmFlags.has(name) ? 'vllm' : undefined;
 }
-
-/** Whether anything was said that changes an estimate. */
-export const saysAnything = ({ setting }: Pick<LoadWords, 'setting'>): boolean =>
-  Object.entries(setting).some(([key, value]) => value !== undefined && key !== 'runtime');

@@ -8,9 +8,3 @@ export function packZeroPoints(zeros: Uint8Array): Uint8Array<ArrayBuffer> {
   packed.set(zeros);
   return packed;
 }
-
-/** The reverse of `packZeroPoints` for `rows` rows. Throws a RangeError when the words hold fewer. */
-export function unpackZeroPoints(packed: Uint8Array, rows: number): Uint8Array<ArrayBuffer> {
-  if (packed.length < rows) throw new RangeError(`${packed.length} bytes hold no ${rows} zero points`);
-  return packed.slice(0, rows);
-}

@@ -19,9 +19,6 @@ export function isGgufTypeName(name: string): name is GgufTypeName {
   return isScalarType(name) || (/^\[.*\]$/.test(name) && isScalarType(name.slice(1, -1)));
 }
 
-/** Every scalar type, for menus and messages. */
-export const ggufScalarTypes = Object.keys(ggufValueTypes) as GgufScalarType[];
-
 /**
  * A value of a type from its text: strings as they are, numbers in decimal (integers exactly, of up to 64 bits), `true` or
  * `false`, and arrays as JSON. Throws `usage`, naming the key, for a text that is no such value.

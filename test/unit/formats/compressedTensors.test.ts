@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CountingSource, countingSource, openFileSource } from '../../../src/bytes/byteSource';
 import type { Checkpoint } from '../../../src/formats/checkpoint';
-import { quantizationConfig } from '../../../src/formats/compressedTensors';
+import { groupedConfig } from '../../../src/formats/compressedTensors';
 import { openCheckpoint } from '../../../src/formats/open';
 import {
   f32Data,
@@ -159,9 +159,10 @@ describe('pack-quantized weights', () => {
   });
 });
 
-it('quantizationConfig describes weight-only INT8 as loaders want it', () => {
+it('groupedConfig describes weight-only INT8 as loaders want it', () => {
   const weights = { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel', dynamic: false };
-  expect(quantizationConfig({ format: 'pack-quantized', weights, ignore: ['lm_head'] })).toEqual({
+  const groups = [{ format: 'pack-quantized', weights, targets: ['Linear'] }];
+  expect(groupedConfig({ groups, ignore: ['lm_head'] })).toEqual({
     quant_method: 'compressed-tensors',
     format: 'pack-quantized',
     quantization_status: 'compressed',
