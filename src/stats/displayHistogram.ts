@@ -19,8 +19,11 @@ export function displayHistogram(
   if (!(stats.min <= stats.max) || !(range.min <= range.max)) return null;
   const { min, max } = widened(range.min, range.max);
   const counts = new Float64Array(bins);
-  const perUnit = bins / (max - min);
-  const position = (value: number) => Math.min(Math.max((value - min) * perUnit, 0), bins);
+  // The width of float64's whole range is no number, and one bin of its smallest numbers has no reciprocal.
+  const share = max - min < Number.POSITIVE_INFINITY ? 1 : 0.5;
+  const width = share * max - share * min;
+  const position = (value: number) =>
+    Math.min(Math.max(((share * value - share * min) / width) * bins, 0), bins);
   const finite = finiteCounts(stats.histogram, stats.kind);
   for (let i = 0; i < finite.length; i++) {
     const cell = patternCell(finite.patterns[i]!, stats.kind);
@@ -55,6 +58,7 @@ function spread(counts: Float64Array, from: number, to: number, count: number): 
 /** A range that has a width, so that its bins have one. */
 function widened(min: number, max: number): { min: number; max: number } {
   if (max > min) return { min, max };
-  const margin = min === 0 ? 0.5 : Math.abs(min) / 2;
-  return { min: min - margin, max: max + margin };
+  const margin = min === 0 ? 0.5 : Math.max(Math.abs(min) / 2, Number.MIN_VALUE);
+  const largest = Number.MAX_VALUE;
+  return { min: Math.max(min - margin, -largest), max: Math.min(max + margin, largest) };
 }

@@ -4,6 +4,7 @@ import {
   type FiniteCounts,
   finiteCounts,
   type HistogramKind,
+  isExactKind,
   isFinitePattern,
   type PatternCounts,
   patternValue,
@@ -11,7 +12,7 @@ import {
 } from './patterns';
 
 /**
- * Everything but channels and places from a histogram whose patterns are values (any kind but `f32`): central
+ * Everything but channels and places from a histogram whose patterns are values (those of `isExactKind`): central
  * moments in two passes over the bins, extremes and counts.
  */
 export function statsOfPatterns<Counts extends PatternCounts>(
@@ -53,7 +54,7 @@ export function statsOfPatterns<Counts extends PatternCounts>(
  */
 export function completeStats(merged: CountedStats): CountedStats {
   const stats = { ...merged, histogram: sparsePatterns(merged.histogram) };
-  return stats.kind === 'f32' ? stats : { ...stats, ...statsOfPatterns(stats.histogram, stats.kind) };
+  return isExactKind(stats.kind) ? { ...stats, ...statsOfPatterns(stats.histogram, stats.kind) } : stats;
 }
 
 /** Plain loops: with functions called for each value they take most of the time of a tensor. */
@@ -80,5 +81,5 @@ function momentsOfCounts({ length, values, counts }: FiniteCounts): CentralMomen
     m3 += term * d;
     m4 += term * squared;
   }
-  return { n, mean, meanLow: 0, m2, m2Low, m3, m4 };
+  return { n, exponent: 0, mean, meanLow: 0, m2, m2Low, m3, m4 };
 }

@@ -1,11 +1,11 @@
 import type { SigmaCounts } from '../kernels/kernels';
 import { smallestNormal } from '../numeric/smallestNormal';
 import { displayHistogram } from './displayHistogram';
-import { meanAndStd } from './moments';
+import { meanAndStd, shapeOf } from './moments';
 import { axisStats, int8Threshold, outlierFactor, reaching } from './outliers';
 import type { CountedStats, PartialChannels } from './partialStats';
 import { denormalPatterns, patternEntropy } from './patternFigures';
-import { finiteCounts, patternCell } from './patterns';
+import { finiteCounts, isExactKind, patternCell } from './patterns';
 import { percentiles } from './percentiles';
 import type { ChannelDetail, ChannelStats, OutlierChannels, TensorStats } from './types';
 
@@ -33,7 +33,7 @@ export function sigmaCounts(stats: CountedStats): SigmaCounts | undefined {
   const { mean } = thresholds;
   const { length, patterns, values, counts } = finiteCounts(stats.histogram, stats.kind);
   for (let i = 0; i < length; i++) {
-    const cell = stats.kind === 'f32' ? patternCell(patterns[i]!, 'f32') : undefined;
+    const cell = isExactKind(stats.kind) ? undefined : patternCell(patterns[i]!, stats.kind);
     const low = Math.max(cell?.low ?? values[i]!, stats.min) - mean;
     const high = Math.min(cell?.high ?? values[i]!, stats.max) - mean;
     const nearest = low <= 0 && high >= 0 ? 0 : Math.min(Math.abs(low), Math.abs(high));
@@ -74,6 +74,7 @@ export function finalizeStats(
   const { moments, min, max, nan, posInf, negInf, zeros, top } = stats;
   const { n } = moments;
   const { mean, std } = meanAndStd(moments);
+  const { skewness, kurtosis } = shapeOf(moments);
   const count = n + nan + posInf + negInf;
   const rms = Math.hypot(mean, std);
   const absmax = Math.max(Math.abs(min), Math.abs(max));
@@ -93,11 +94,11 @@ export function finalizeStats(
     max: some(max),
     mean: some(mean),
     std: some(std),
-    skewness: finite(moments.m3 / n / std ** 3),
+    skewness: finite(skewness),
     absmax: some(absmax),
     rms: some(rms),
     crest: finite(absmax / rms),
-    kurtosis: finite(moments.m4 / n / std ** 4 - 3),
+    kurtosis: finite(kurtosis - 3),
     entropy: count === 0 ? null : patternEntropy(stats.histogram),
     nan,
     inf: posInf + negInf,

@@ -11,6 +11,8 @@ import type { AxisStats } from './types';
  */
 export const outlierFactor = 8;
 
+const largestFloat32 = 3.4028234663852886e38;
+
 /** Sums over the channels of one axis. */
 export interface AxisSums {
   readonly absmax: Float32Array;
@@ -30,7 +32,7 @@ export function axisStats({ absmax, sumSq, nonFinite, length }: AxisSums, factor
   let [inside, total] = [0, 0];
   for (let i = 0; i < absmax.length; i++) {
     const count = length - (nonFinite?.[i] ?? 0);
-    rms[i] = count > 0 ? Math.sqrt(sumSq[i]! / count) : 0;
+    rms[i] = count > 0 ? Math.min(Math.sqrt(sumSq[i]! / count), largestFloat32) : 0;
     total += sumSq[i]!;
     // An axis that is mostly zeros has no usual magnitude to compare with.
     if (median > 0 && absmax[i]! > factor * median) {

@@ -1,8 +1,9 @@
 import type { CentralMoments } from './moments';
 import { mergeMoments, noMoments } from './moments';
-import { type HistogramKind, mergeCounts, noCounts, type PatternCounts } from './patterns';
+import { type HistogramKind, isExactKind, mergeCounts, noCounts, type PatternCounts } from './patterns';
 import { TopValues } from './topValues';
 import type { PlacedValue } from './types';
+import { widenCounts } from './wideCounts';
 
 /** Figures of the channels of some rows of a matrix, and of all its columns as far as those rows go. */
 export interface PartialChannels {
@@ -70,9 +71,13 @@ export function emptyPartialStats(
  * order of the tensor for repeatable ones.
  */
 export function mergeStats(a: PartialStats, b: CountedStats): PartialStats {
-  if (a.kind !== b.kind) throw new TypeError(`statistics of ${a.kind} and ${b.kind} do not merge`);
+  if (a.kind !== b.kind && (isExactKind(a.kind) || isExactKind(b.kind)))
+    throw new TypeError(`statistics of ${a.kind} and ${b.kind} do not merge`);
+  const kind = a.kind === b.kind ? a.kind : 'f64';
+  const histogramOf = (stats: CountedStats) =>
+    stats.kind === kind ? stats.histogram : widenCounts(stats.histogram);
   return {
-    kind: a.kind,
+    kind,
     moments: mergeMoments(a.moments, b.moments),
     min: Math.min(a.min, b.min),
     max: Math.max(a.max, b.max),
@@ -82,7 +87,7 @@ export function mergeStats(a: PartialStats, b: CountedStats): PartialStats {
     negInf: a.negInf + b.negInf,
     denormals: a.denormals + b.denormals,
     top: mergeTop(a.top, b.top),
-    histogram: mergeCounts(a.histogram, b.histogram),
+    histogram: mergeCounts(histogramOf(a), histogramOf(b)),
     channels: mergeChannels(a.channels, b.channels),
   };
 }

@@ -5,9 +5,15 @@ export const patternBins = 65536;
 
 /**
  * What a pattern stands for. `f16`: a binary16. `bf16`: a bfloat16, which also equals any float of 4, 6 or 8 bits.
- * `int`: a small integer, binned as the bfloat16 that equals it. `f32`: every float32 that begins with these 16 bits. All but the last are exact.
+ * `int`: a small integer, binned as the bfloat16 that equals it. `f32`: every float32 that begins with these 16 bits. `f64`:
+ * every float64 that does, for tensors with values outside float32's normal numbers. All but the last two are exact.
  */
-export type HistogramKind = 'f16' | 'bf16' | 'int' | 'f32';
+export type HistogramKind = 'f16' | 'bf16' | 'int' | 'f32' | 'f64';
+
+/** Whether a pattern stands for one value. */
+export function isExactKind(kind: HistogramKind): boolean {
+  return kind !== 'f32' && kind !== 'f64';
+}
 
 /** How the values of a type are binned. */
 export function histogramKindOf(dtype: string): HistogramKind {
@@ -19,8 +25,13 @@ export function histogramKindOf(dtype: string): HistogramKind {
 /** The values of all patterns without a sign, made when they are first asked for. */
 const magnitudes = new Map<(pattern: number) => number, Float64Array>();
 
+/** The float64 that begins with a pattern and goes on in zeros. */
+function upperF64ToNumber(pattern: number): number {
+  return new Float64Array(new BigUint64Array([BigInt(pattern) << 48n]).buffer)[0]!;
+}
+
 function magnitudesOf(kind: HistogramKind): Float64Array {
-  const toNumber = kind === 'f16' ? f16ToNumber : bf16ToNumber;
+  const toNumber = kind === 'f16' ? f16ToNumber : kind === 'f64' ? upperF64ToNumber : bf16ToNumber;
   let values = magnitudes.get(toNumber);
   if (!values) {
     values = new Float64Array(patternBins / 2);
@@ -30,7 +41,7 @@ function magnitudesOf(kind: HistogramKind): Float64Array {
   return values;
 }
 
-/** The value of a pattern; for `f32` the one of smallest magnitude. NaN and infinity as they are. */
+/** The value of a pattern; for `f32` and `f64` the one of smallest magnitude. NaN and infinity as they are. */
 export function patternValue(pattern: number, kind: HistogramKind): number {
   const magnitude = magnitudesOf(kind)[pattern & 0x7fff]!;
   return pattern & 0x8000 ? -magnitude : magnitude;
@@ -42,14 +53,14 @@ export interface PatternCell {
   readonly high: number;
 }
 
-/** An `f32` pattern covers its float32 values; an exact one half of the way to either neighbour. */
+/** An `f32` pattern covers its float32 values, an `f64` pattern its float64 values; an exact one half of the way to either neighbour. */
 export function patternCell(pattern: number, kind: HistogramKind): PatternCell {
   const value = patternValue(pattern, kind);
   if (kind === 'int') return { low: value - 0.5, high: value + 0.5 };
   const magnitude = pattern & 0x7fff;
   const near = Math.abs(value);
   const above = Math.min(Math.abs(patternValue(magnitude + 1, kind)), largestFinite(kind));
-  if (kind === 'f32')
+  if (!isExactKind(kind))
     return pattern === magnitude ? { low: near, high: above } : { low: -above, high: -near };
   const half = (above - near) / 2;
   const below = magnitude === 0 ? near - half : (near + patternValue(magnitude - 1, kind)) / 2;
@@ -57,9 +68,14 @@ export function patternCell(pattern: number, kind: HistogramKind): PatternCell {
   return pattern === magnitude ? { low: below, high: upper } : { low: -upper, high: -below };
 }
 
-/** Whether a pattern is a NaN or an infinity. */
+function infinityPatternOf(kind: HistogramKind): number {
+  if (kind === 'f64') return 0x7ff0;
+  return kind === 'f16' ? 0x7c00 : 0x7f80;
+}
+
+/** Whether a pattern is neither a NaN nor an infinity. */
 export function isFinitePattern(pattern: number, kind: HistogramKind): boolean {
-  return (pattern & 0x7fff) < (kind === 'f16' ? 0x7c00 : 0x7f80);
+  return (pattern & 0x7fff) < infinityPatternOf(kind);
 }
 
 /** The patterns that occur, ascending, each with its count: what a small tensor needs instead of 65,536 bins. */
@@ -176,7 +192,7 @@ export function finiteCounts(histogram: PatternCounts, kind: HistogramKind): Fin
 
 function listFinite({ patterns, counts }: SparseCounts, kind: HistogramKind): FiniteCounts {
   const table = magnitudesOf(kind);
-  const last = kind === 'f16' ? 0x7bff : 0x7f7f;
+  const last = infinityPatternOf(kind) - 1;
   const room = finiteRoom;
   let [length, total] = [0, 0];
   let positive = patterns.length;
@@ -223,5 +239,6 @@ export function forEachCount(
 }
 
 function largestFinite(kind: HistogramKind): number {
+  if (kind === 'f64') return Number.MAX_VALUE;
   return kind === 'f16' ? 65504 : 3.4028234663852886e38;
 }

@@ -1,9 +1,16 @@
-import { finiteCounts, type HistogramKind, type PatternCounts, patternCell, patternValue } from './patterns';
+import {
+  finiteCounts,
+  type HistogramKind,
+  isExactKind,
+  type PatternCounts,
+  patternCell,
+  patternValue,
+} from './patterns';
 
 /**
  * Percentiles by linear interpolation at rank p / 100 * (n - 1) of the sorted values (numpy's default).
  * Exact for the exact kinds; for `f32` each sorted value is known to its bin, whose counts are taken as
- * evenly spread, so a value is off by at most 2^-7 of itself.
+ * evenly spread, so a value is off by at most 2^-7 of itself; for `f64` by at most 2^-4.
  *
  * @param ranks ascending shares p, in percent
  * @returns one number a rank; NaN when nothing was counted
@@ -15,20 +22,24 @@ export function percentiles(
   range: { readonly min: number; readonly max: number },
 ): number[] {
   const n = finiteCounts(histogram, kind).total;
-  const wanted = ranks.flatMap((p) => {
+  const places = ranks.map((p) => {
     const rank = (p / 100) * (n - 1);
-    return [Math.floor(rank), Math.ceil(rank)];
+    return { low: Math.floor(rank), high: Math.ceil(rank), share: rank - Math.floor(rank) };
   });
-  const found = sortedValues(histogram, kind, wanted, range);
-  return ranks.map((p, i) => {
-    const rank = (p / 100) * (n - 1);
-    const low = found[2 * i] ?? Number.NaN;
-    const high = found[2 * i + 1] ?? Number.NaN;
-    return low + (high - low) * (rank - Math.floor(rank));
-  });
+  // Ranks of a short tensor lie between the same two values.
+  const positions = [...new Set(places.flatMap(({ low, high }) => [low, high]))].sort((a, b) => a - b);
+  const found = sortedValues(histogram, kind, positions, range);
+  const valueAt = (position: number) => found[positions.indexOf(position)] ?? Number.NaN;
+  return places.map(({ low, high, share }) => between(valueAt(low), valueAt(high), share));
 }
 
-/** The values at ascending positions of the sorted tensor. */
+/** `share` of the way from one value to another; their difference may be no number. */
+function between(low: number, high: number, share: number): number {
+  const difference = high - low;
+  return difference < Number.POSITIVE_INFINITY ? low + difference * share : low * (1 - share) + high * share;
+}
+
+/** The values at ascending positions of the sorted tensor, each named once. */
 function sortedValues(
   histogram: PatternCounts,
   kind: HistogramKind,
@@ -56,7 +67,9 @@ function valueWithin(
   range: { readonly min: number; readonly max: number },
 ): number {
   const value = patternValue(pattern, kind) + 0;
-  if (kind !== 'f32' || value === 0) return value;
+  if (isExactKind(kind)) return value;
+  // Most values of the bin of 0 are 0.
+  if (value === 0) return Math.min(Math.max(0, range.min), range.max);
   const cell = patternCell(pattern, kind);
   const low = Math.max(cell.low, range.min);
   const high = Math.min(cell.high, range.max);

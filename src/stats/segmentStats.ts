@@ -1,7 +1,6 @@
 import type { Kernels, ShiftedSums } from '../kernels/kernels';
 import {
   type BandCounts,
-  type Bands,
   type ChannelPlace,
   type FarGroups,
   type FoldedRun,
@@ -21,10 +20,13 @@ import {
   patternValue,
   sparseCounts,
 } from './patterns';
+import type { Segment } from './segment';
 import { bandCapacity } from './sigmaBands';
 import { TopValues } from './topValues';
 import { topCount } from './types';
 import { forEachBlock, inBlocks } from './valueBlocks';
+import { countWide, needsWideCounts, widenBins } from './wideCounts';
+import { copyInUnits, unitExponent } from './wideUnits';
 
 /** Values decoded at a time: 64 KB of float32, which stays in the cache from one kernel to the next. */
 export const blockElements = 16384;
@@ -39,32 +41,6 @@ const infinityPattern = 0x7f800000;
 /** A working bin is a u32. */
 const maximumSegmentElements = 2 ** 32 - 1;
 
-export interface Segment {
-  /** One of `decodableDtypes`. */
-  readonly dtype: string;
-  /** Position of the segment's first element in the flattened tensor; a multiple of the type's block. */
-  readonly startElement: number;
-  readonly elements: number;
-  /** Columns of the tensor as a matrix, for channel figures; undefined to leave them out. */
-  readonly columns?: number | undefined;
-  /** How the values are binned, when it does not follow from `dtype`: decoded integers come as F32. */
-  readonly kind?: HistogramKind | undefined;
-  /** Rings around borders that were guessed, see `SigmaBands`; for the kind `f32`. */
-  readonly bands?: Bands | undefined;
-  /**
-   * Set where F32 values are not looked through for NaN and infinity before they are folded. Where one is met all the same,
-   * `add` throws `NonFiniteMet`, and the segment must be begun anew without this. The figures are the same to the last bit.
-   */
-  readonly expectsFinite?: boolean | undefined;
-  /** Of segments that follow one another in the same place of the memory; undefined: the bins may hold anything. */
-  readonly bins?: BinState | undefined;
-}
-
-/** Whether the histogram's memory is all zero. A small segment leaves it so: clearing 256 KB would take most of its time. */
-export interface BinState {
-  isClear: boolean;
-}
-
 /** A segment that was expected to hold finite values does not. */
 export class NonFiniteMet extends Error {}
 
@@ -75,7 +51,7 @@ export class NonFiniteMet extends Error {}
 export class SegmentStats {
   readonly #kernels: Kernels;
   readonly #segment: Segment;
-  readonly #kind: HistogramKind;
+  #kind: HistogramKind;
   readonly #decodedPtr: number;
   readonly #histogramPtr: number;
   readonly #channels: ChannelSpace | undefined;
@@ -93,6 +69,8 @@ export class SegmentStats {
   /** What the bins of both zeros, which denormals share, held after the last run. */
   #zeroBins = 0;
   readonly #candidatesPtr: number;
+  /** Float64 values in units of their own. */
+  readonly #unitsPtr: number = 0;
   readonly #bandsPtr: number | undefined;
   readonly #groupsPtr: number = 0;
   readonly #top = new TopValues();
@@ -109,6 +87,7 @@ export class SegmentStats {
     if (segment.elements <= smallSegmentElements && segment.dtype !== 'F64')
       this.#met = new Uint16Array(segment.elements);
     this.#candidatesPtr = kernels.alloc(blockElements * 4);
+    if (segment.dtype === 'F64') this.#unitsPtr = kernels.alloc(blockElements * 8);
     if (segment.bands && this.#kind === 'f32') {
       this.#bandsPtr = kernels.alloc(ValueFolds.bandBytes(bandCapacity));
       kernels.folds.beginBands(this.#bandsPtr, segment.bands, bandCapacity);
@@ -151,9 +130,12 @@ export class SegmentStats {
   #addWide(srcPtr: number, n: number): void {
     const kernels = this.#kernels;
     const sums = kernels.moments64(srcPtr, n, 0);
-    this.#addSums(sums, (shift) => kernels.moments64(srcPtr, n, shift));
+    const exponent = unitExponent(Math.max(-sums.min, sums.max));
+    const unitsPtr = exponent === 0 ? srcPtr : this.#unitsPtr;
+    if (exponent !== 0) copyInUnits(kernels.f64(srcPtr, n), exponent, kernels.f64(unitsPtr, n));
+    this.#addSums(sums, (shift) => kernels.moments64(unitsPtr, n, shift), exponent);
     this.#zeros += sums.zeros;
-    kernels.histogramF64(srcPtr, n, this.#histogramPtr);
+    this.#countWide(srcPtr, n);
     const place = this.#channels?.place(this.#done);
     if (place) kernels.channels64(srcPtr, n, ...place);
     if (Math.max(-sums.min, sums.max) > this.#top.threshold) {
@@ -161,6 +143,18 @@ export class SegmentStats {
     }
     if (sums.nan + sums.inf > 0) this.#channels?.countNonFinite(kernels.f64(srcPtr, n), this.#done);
     if (this.#bandsPtr !== undefined) kernels.folds.tailBands64(srcPtr, n, this.#bandsPtr);
+  }
+
+  #countWide(srcPtr: number, n: number): void {
+    const kernels = this.#kernels;
+    const values = kernels.f64(srcPtr, n);
+    const bins = kernels.u32(this.#histogramPtr, patternBins);
+    if (this.#kind === 'f32' && needsWideCounts(values)) {
+      this.#kind = 'f64';
+      widenBins(bins);
+    }
+    if (this.#kind === 'f64') countWide(values, bins);
+    else kernels.histogramF64(srcPtr, n, this.#histogramPtr);
   }
 
   /** 16-bit floats: everything but channels and places follows from the histogram. */
@@ -340,23 +334,23 @@ export class SegmentStats {
     }
   }
 
-  /** Takes sums around 0, or new ones around the mean where those have lost their digits. */
-  #addSums(around0: ShiftedSums, sum: (shift: number) => ShiftedSums): void {
-    let moments = centralMoments(around0, 0);
-    let sums = around0;
+  /** Takes sums around 0, or new ones around the mean where those have lost their digits; `sum` is of values in units of 2^exponent. */
+  #addSums(around0: ShiftedSums, sum: (shift: number) => ShiftedSums, exponent = 0): void {
+    let sums = exponent === 0 ? around0 : sum(0);
+    let moments = centralMoments(sums, 0, exponent);
     // A second time where the first mean was itself too rough, which takes float64 values far from 0.
     for (let round = 0; round < 2 && needShift(sums) && Number.isFinite(moments.mean); round++) {
       const shift = moments.mean;
       sums = sum(shift);
-      moments = centralMoments(sums, shift);
+      moments = centralMoments(sums, shift, exponent);
     }
     this.#moments = mergeMoments(this.#moments, moments);
-    this.#min = Math.min(this.#min, sums.min);
-    this.#max = Math.max(this.#max, sums.max);
-    this.#nan += sums.nan;
-    this.#posInf += sums.posInf;
-    this.#negInf += sums.inf - sums.posInf;
-    this.#denormals += sums.denormals;
+    this.#min = Math.min(this.#min, around0.min);
+    this.#max = Math.max(this.#max, around0.max);
+    this.#nan += around0.nan;
+    this.#posInf += around0.posInf;
+    this.#negInf += around0.inf - around0.posInf;
+    this.#denormals += around0.denormals;
   }
 
   /** The segment's statistics, copied out of the kernels' memory, ready to merge with those of other segments. */

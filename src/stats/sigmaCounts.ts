@@ -1,7 +1,7 @@
 /** How many values lie beyond some standard deviations of the mean, from the counts of 16-bit patterns. */
 import { meanAndStd } from './moments';
 import type { CountedStats } from './partialStats';
-import { forEachPattern, patternCell, patternValue } from './patterns';
+import { forEachPattern, isExactKind, patternCell, patternValue } from './patterns';
 
 /** What the counts follow from. */
 export type CountedPatterns = Pick<CountedStats, 'histogram' | 'kind' | 'min' | 'max' | 'moments'>;
@@ -24,7 +24,7 @@ export function countBeyond(stats: CountedPatterns, sigma: number): CountBeyond 
   let [count, isExact] = [0, true];
   forEachPattern(stats.histogram, stats.kind, (pattern, values) => {
     const value = patternValue(pattern, stats.kind);
-    const cell = stats.kind === 'f32' ? patternCell(pattern, 'f32') : { low: value, high: value };
+    const cell = isExactKind(stats.kind) ? { low: value, high: value } : patternCell(pattern, stats.kind);
     const low = Math.max(cell.low, stats.min) - mean;
     const high = Math.min(cell.high, stats.max) - mean;
     const nearest = low <= 0 && high >= 0 ? 0 : Math.min(Math.abs(low), Math.abs(high));

@@ -1,5 +1,6 @@
 /** What the statistics of a tensor are, as values that cross process borders. */
 
+/** In float32: magnitudes of F64 beyond its range are told as its largest number, and those below it as 0. */
 export interface AxisStats {
   /** Largest |x| of each row or column. */
   readonly absmax: Float32Array;

@@ -1,7 +1,7 @@
 /** What tasks work with inside a thread. */
 import type { Kernels } from '../../kernels/kernels';
 import type { LevelName } from '../../quant/bandKernels/bandKernel';
-import type { BinState } from '../../stats/segmentStats';
+import type { BinState } from '../../stats/segment';
 import type { FileCache } from './fileCache';
 import type { SegmentReader } from './segmentReader';
 

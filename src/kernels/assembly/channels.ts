@@ -1,5 +1,8 @@
 /** Largest magnitude and sum of squares of rows and columns. */
 
+/** 2^960. */
+const largestSquare: f64 = 9.7453140114e288;
+
 function upper(x: v128): v128 {
   return v128.shuffle<f32>(x, x, 2, 3, 2, 3);
 }
@@ -169,13 +172,15 @@ export function channels64(
   for (let i = 0; i < n; i++) {
     const value = load<f64>(src);
     if (abs<f64>(value) < Infinity) {
-      const magnitude = <f32>abs<f64>(value);
-      foldRowValue(rowMax, rowSumSq, magnitude, value * value);
+      // Both stay finite, and so does the sum of 2^40 such squares.
+      const magnitude = min<f32>(<f32>abs<f64>(value), f32.MAX_VALUE);
+      const squared = min<f64>(value * value, largestSquare);
+      foldRowValue(rowMax, rowSumSq, magnitude, squared);
       foldRowValue(
         columnMax + ((<usize>column) << 2),
         columnSumSq + ((<usize>column) << 3),
         magnitude,
-        value * value,
+        squared,
       );
     }
     src += 8;

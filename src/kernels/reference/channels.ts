@@ -8,7 +8,8 @@ export interface ChannelFold {
 
 /**
  * Folds a flat run that begins at `startColumn` of a row. Row arrays have one entry for each row that
- * the run touches, column arrays one a column; non-finite values are left out.
+ * the run touches, column arrays one a column; non-finite values are left out. Magnitudes beyond float32 count as its
+ * largest number, and squares beyond 2^960 as that, so that sums stay finite.
  */
 export function channelsReference(
   values: Float32Array | Float64Array,
@@ -24,11 +25,12 @@ export function channelsReference(
     if (!Number.isFinite(value)) return;
     const row = Math.floor((startColumn + i) / columns);
     const column = (startColumn + i) % columns;
-    const magnitude = Math.fround(Math.abs(value));
+    const magnitude = Math.min(Math.fround(Math.abs(value)), 3.4028234663852886e38);
+    const squared = Math.min(value * value, 2 ** 960);
     rowMax[row] = Math.max(rowMax[row]!, magnitude);
     columnMax[column] = Math.max(columnMax[column]!, magnitude);
-    rowSumSq[row]! += value * value;
-    columnSumSq[column]! += value * value;
+    rowSumSq[row]! += squared;
+    columnSumSq[column]! += squared;
   });
   return { rowMax, columnMax, rowSumSq, columnSumSq };
 }

@@ -189,6 +189,23 @@ describe('channels', () => {
     }
   });
 
+  it('of float64 stays finite beyond float32, and beyond the root of the largest number', () => {
+    kernels.reset();
+    const src = place(kernels, Float64Array.of(1e300, 3, -1e39, 2));
+    const pointers = [8, 8, 16, 16].map((bytes) => {
+      const pointer = kernels.alloc(bytes);
+      kernels.u8(pointer, bytes).fill(0);
+      return pointer;
+    });
+    const [rowMax, columnMax, rowSumSq, columnSumSq] = pointers as [number, number, number, number];
+    kernels.channels64(src, 4, 0, 2, rowMax, columnMax, rowSumSq, columnSumSq);
+    const largest = 2 ** 127 * (2 - 2 ** -23);
+    expect([...kernels.f32(rowMax, 2)]).toEqual([largest, largest]);
+    expect([...kernels.f32(columnMax, 2)]).toEqual([largest, 3]);
+    expect([...kernels.f64(rowSumSq, 2)]).toEqual([2 ** 960 + 9, 1e39 * 1e39 + 4]);
+    expect([...kernels.f64(columnSumSq, 2)]).toEqual([2 ** 960 + 1e39 * 1e39, 13]);
+  });
+
   function close(got: Float64Array, want: Float64Array): void {
     got.forEach((value, i) => {
       expect(Math.abs(value - want[i]!)).toBeLessThanOrEqual(tolerance * want[i]!);

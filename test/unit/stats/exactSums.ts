@@ -43,3 +43,46 @@ export function exactMeanAndStd(values: ArrayLike<number>): { readonly mean: num
   const half = Math.trunc(power / 2);
   return { mean: quotient(sum, n, -1074), std: Math.sqrt(variance) * 2 ** half * 2 ** (power - half) };
 }
+
+/** Integers a and exponent such that each finite value is its integer x 2^exponent, without zeros that all of them end in. */
+function integers(values: ArrayLike<number>): readonly bigint[] {
+  const all = Array.from(values).filter(Number.isFinite).map(scaled);
+  const together = all.reduce((bitsOfAll, value) => bitsOfAll | (value < 0n ? -value : value), 0n);
+  if (together === 0n) return all;
+  const zeros = BigInt(together.toString(2).length - together.toString(2).replace(/0+$/, '').length);
+  return all.map((value) => value >> zeros);
+}
+
+/** m3 / std^3 and m4 / std^4 - 3 of the finite values; undefined where all are equal or there is none. */
+export function exactShape(
+  values: ArrayLike<number>,
+): { readonly skewness: number; readonly kurtosis: number } | undefined {
+  const all = integers(values);
+  const n = BigInt(all.length);
+  const sum = all.reduce((total, value) => total + value, 0n);
+  let [m2, m3, m4] = [0n, 0n, 0n];
+  for (const value of all) {
+    const centered = n * value - sum;
+    const squared = centered * centered;
+    m2 += squared;
+    m3 += squared * centered;
+    m4 += squared * squared;
+  }
+  if (m2 === 0n) return undefined;
+  const squaredSkewness = quotient(n * m3 * m3, m2 ** 3n, 0);
+  return {
+    skewness: (m3 < 0n ? -1 : 1) * Math.sqrt(squaredSkewness),
+    // The 3 goes before the division, so that a kurtosis near 0 keeps its digits.
+    kurtosis: quotient(n * m4 - 3n * m2 * m2, m2 * m2, 0),
+  };
+}
+
+/** How many finite values are farther than sigma standard deviations from their mean, without a root or a division. */
+export function exactlyBeyond(values: ArrayLike<number>, sigma: bigint): number {
+  const all = integers(values);
+  const n = BigInt(all.length);
+  const sum = all.reduce((total, value) => total + value, 0n);
+  const squares = all.reduce((total, value) => total + value * value, 0n);
+  const border = sigma * sigma * (n * squares - sum * sum);
+  return all.filter((value) => (n * value - sum) ** 2n > border).length;
+}
