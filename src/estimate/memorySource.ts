@@ -35,12 +35,19 @@ const torchDtypes: Readonly<Record<string, string>> = {
   float64: 'F64',
 };
 
+/** The type that a config names, perhaps in what it says of the language model; undefined where it names none that is known. */
+export function configDtype(fields: Readonly<Record<string, unknown>>): string | undefined {
+  const config = new ModelConfig(fields);
+  const places = [config, languageModel(config)];
+  const named = places.map((place) => place.text('torch_dtype') ?? place.text('dtype')).find(Boolean);
+  return torchDtypes[named?.replace('torch.', '') ?? ''];
+}
+
 /** From config.json alone, in the type that it names. Throws as `modelParameters` does. */
 export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): MemorySource {
   const counted = modelParameters(fields);
   const config = new ModelConfig(fields);
-  const named = config.text('torch_dtype') ?? config.text('dtype');
-  const dtype = torchDtypes[named?.replace('torch.', '') ?? ''];
+  const dtype = configDtype(fields);
   const notes = [...counted.notes];
   if (!dtype) notes.push('The config names no type: weights are counted in F32.');
   const figures = attentionFigures(fields);

@@ -5,10 +5,10 @@ import { type MemorySource, sourceFromCheckpoint, sourceFromConfig } from '../..
 import type { Checkpoint } from '../../formats/checkpoint';
 import { readJsonObject } from '../../formats/jsonSidecar';
 import { hubScheme } from '../../hub/hubLocation';
-import type { MemoryEstimate, MemoryParams } from '../../protocol/memoryApi';
+import type { MemoryEstimate, MemoryParams, MemoryRequest } from '../../protocol/memoryApi';
 import type { CheckpointCache } from '../checkpointCache';
 import { deviceSet, gpuRooms } from './memoryDevices';
-import { type MixSizes, mixSizes } from './mixSizes';
+import { configMixSizes, type MixSizes, mixSizes } from './mixSizes';
 
 /** No published config.json is a tenth as long. */
 const configCapBytes = 16 * 2 ** 20;
@@ -43,17 +43,21 @@ export async function memoryJob(cache: CheckpointCache, params: MemoryParams): P
   };
   if ('path' in params) {
     const { source, mixes } = estimatedOf(await checkpointAt(cache, params.path));
-    const estimate = estimateMemory(source, request, mixes.sizes);
-    if (mixes.reason === undefined) return estimate;
-    return { ...estimate, notes: [...estimate.notes, `There are no mixes of GGUF: ${mixes.reason}`] };
+    return withMixes(source, mixes, request);
   }
   const fields = await readJsonObject(params.config, configCapBytes);
   try {
-    return estimateMemory(sourceFromConfig(fields), request);
+    return withMixes(sourceFromConfig(fields), configMixSizes(fields), request);
   } catch (thrown) {
     const { code, message } = LoupeError.from(thrown);
     throw new LoupeError(code, message, code === 'usage' ? {} : { file: params.config });
   }
+}
+
+function withMixes(source: MemorySource, mixes: MixSizes, request: MemoryRequest): MemoryEstimate {
+  const estimate = estimateMemory(source, request, mixes.sizes);
+  if (mixes.reason === undefined) return estimate;
+  return { ...estimate, notes: [...estimate.notes, `There are no mixes of GGUF: ${mixes.reason}`] };
 }
 
 function estimatedOf(checkpoint: Checkpoint): Estimated {
