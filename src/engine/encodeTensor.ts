@@ -13,8 +13,8 @@ import type { TaskOptions, TaskRunner } from './worker/pool';
 import type { BandsTask } from './worker/task';
 
 /**
- * Runs the passes that a scheme needs before its first band. What the weights that loaders join with this one share is taken
- * from all of them, by their names in `checkpoint`.
+ * Runs the passes that a scheme needs before its first band. What the weights that loaders join with this one share is taken from
+ * all of them, by their names in `checkpoint`, and from their values before any pruning: each may be pruned in another way.
  */
 export async function surveyTensor(
   pool: TaskRunner,
@@ -25,20 +25,22 @@ export async function surveyTensor(
 ): Promise<Knowledge> {
   const known = await surveyAlone(pool, source, setting, options);
   const { surveys, isJoined } = encodingFor(setting);
-  if (!isJoined || !checkpoint) return known;
-  const shared = known.at(-1)!;
-  const states = joinedStates(checkpoint, setting);
-  states.set(source.name, shared.slice());
-  for (const other of joinedSources(checkpoint, source)) {
-    let state = states.get(other.name);
+  const others = isJoined && checkpoint ? joinedSources(checkpoint, source) : [];
+  if (!checkpoint || others.length === 0) return known;
+  const whole: Setting = { ...setting, choice: { ...setting.choice, prune: undefined } };
+  const states = joinedStates(checkpoint, whole);
+  if (setting.choice.prune === undefined) states.set(source.name, known.at(-1)!);
+  const shared = surveys.at(-1)!.start();
+  for (const each of [source, ...others]) {
+    let state = states.get(each.name);
     if (!state) {
-      const { rows, columns, dtype } = other;
-      state = (await surveyAlone(pool, other, { ...setting, rows, columns, dtype }, options)).at(-1)!;
-      states.set(other.name, state);
+      const { rows, columns, dtype } = each;
+      state = (await surveyAlone(pool, each, { ...whole, rows, columns, dtype }, options)).at(-1)!;
+      states.set(each.name, state);
     }
     surveys.at(-1)!.merge(shared, state);
   }
-  return known;
+  return [...known.slice(0, -1), shared];
 }
 
 /** Parts are fixed and merged in order. */

@@ -21,11 +21,11 @@ export function joinedSources(checkpoint: Checkpoint, { name, columns }: TensorS
   });
 }
 
-/** What the last survey under a setting found of each weight alone, by its name: none is read again for each of its partners. */
+/** What the last survey of a setting's scheme found of each weight alone, by its name: none is read again for each of its partners. */
 export function joinedStates(checkpoint: Checkpoint, { choice }: Setting): Map<string, Float64Array> {
   const ofCheckpoint = states.get(checkpoint) ?? new Map<string, Map<string, Float64Array>>();
   states.set(checkpoint, ofCheckpoint);
-  const key = JSON.stringify(choice);
+  const key = choice.scheme;
   const found = ofCheckpoint.get(key) ?? new Map<string, Float64Array>();
   ofCheckpoint.set(key, found);
   return found;
