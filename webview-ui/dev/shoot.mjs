@@ -2,27 +2,11 @@
  * Pictures of the checkpoint page in a headless browser, into test-results/, and a measurement of scrolling.
  * Usage: node webview-ui/dev/shoot.mjs [NAME ...]   (all by default)
  */
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { join } from 'node:path';
+import { importHarness, root, takeShots, withBrowser } from './takeShots.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const harnessFile = join(root, '.cache/checkpointHarness.mjs');
-await build({
-  absWorkingDir: root,
-  entryPoints: ['test/webview/checkpointHarness.ts'],
-  outfile: harnessFile,
-  bundle: true,
-  packages: 'external',
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  logLevel: 'warning',
-});
-const { bundleHarness, chromiumPath, launchChromium, measureScrolling, openHarness } = await import(
-  pathToFileURL(harnessFile).href
-);
+const harness = await importHarness('test/webview/checkpointHarness.ts');
+const { bundleHarness, measureScrolling, openHarness } = harness;
 
 const modelFolder = join(root, 'examples/demo-llama-3m-outliers');
 const fileQuery = 'model=file&name=demo-llama-3m-outliers';
@@ -200,36 +184,16 @@ const shots = {
   },
 };
 
-const executable = chromiumPath();
-if (!executable) {
-  console.error('No Chromium was found: set CHROMIUM_EXECUTABLE.');
-  process.exit(1);
-}
 const wanted = process.argv.slice(2);
-const folder = join(root, 'test-results/checkpoint');
-mkdirSync(folder, { recursive: true });
 const bundle = await bundleHarness(root);
-const browser = await launchChromium(executable);
-try {
-  for (const [name, { act, ...options }] of Object.entries(shots)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const { page, problems } = await openHarness(browser, bundle, { ...options, modelFolder });
-    try {
-      await act(page);
-    } catch (error) {
-      console.error(`${name}: ${error.message.split('\n')[0]}`);
-    }
-    await page.screenshot({ path: join(folder, `${name}.png`) });
-    for (const problem of problems) console.error(`${name}: ${problem}`);
-    await page.close();
-    console.log(`${name}.png`);
-  }
+await withBrowser(harness, async (browser) => {
+  await takeShots(shots, wanted, 'checkpoint', (options) =>
+    openHarness(browser, bundle, { ...options, modelFolder }),
+  );
   if (wanted.length === 0 || wanted.includes('scroll')) {
     const { page } = await openHarness(browser, bundle, { query: 'model=large&count=100000' });
     await page.getByTestId('tensor-table').waitFor();
     await page.waitForTimeout(1500);
     console.log('scrolling 100,000 tensors:', JSON.stringify(await measureScrolling(page)));
   }
-} finally {
-  await browser.close();
-}
+});

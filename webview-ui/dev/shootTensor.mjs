@@ -2,27 +2,10 @@
  * Pictures of the tensor viewer's page in a headless browser, into test-results/.
  * Usage: node webview-ui/dev/shootTensor.mjs [NAME ...]   (all by default)
  */
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { importHarness, root, takeShots, withBrowser } from './takeShots.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const harnessFile = join(root, '.cache/tensorHarness.mjs');
-await build({
-  absWorkingDir: root,
-  entryPoints: ['test/webview/tensorHarness.ts'],
-  outfile: harnessFile,
-  bundle: true,
-  packages: 'external',
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  logLevel: 'warning',
-});
-const { bundleTensor, chromiumPath, launchChromium, openTensor } = await import(
-  pathToFileURL(harnessFile).href
-);
+const harness = await importHarness('test/webview/tensorHarness.ts');
+const { bundleTensor, openTensor } = harness;
 
 const rest = (page) => page.waitForTimeout(700);
 async function ready(page) {
@@ -84,30 +67,7 @@ const shots = {
   unreadable: { query: 'play=unreadable', act: rest },
 };
 
-const executable = chromiumPath();
-if (!executable) {
-  console.error('No Chromium was found: set CHROMIUM_EXECUTABLE.');
-  process.exit(1);
-}
-const wanted = process.argv.slice(2);
-const folder = join(root, 'test-results/tensor');
-mkdirSync(folder, { recursive: true });
 const bundle = await bundleTensor(root);
-const browser = await launchChromium(executable);
-try {
-  for (const [name, { act, ...options }] of Object.entries(shots)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const { page, problems } = await openTensor(browser, bundle, options);
-    try {
-      await act(page);
-    } catch (error) {
-      console.error(`${name}: ${error.message.split('\n')[0]}`);
-    }
-    await page.screenshot({ path: join(folder, `${name}.png`) });
-    for (const problem of problems) console.error(`${name}: ${problem}`);
-    await page.close();
-    console.log(`${name}.png`);
-  }
-} finally {
-  await browser.close();
-}
+await withBrowser(harness, (browser) =>
+  takeShots(shots, process.argv.slice(2), 'tensor', (options) => openTensor(browser, bundle, options)),
+);
