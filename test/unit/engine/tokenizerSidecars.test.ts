@@ -39,3 +39,28 @@ it('refuses modules.json that is cut short', async () => {
   writeFileSync(path.join(folder, 'modules.json'), '[{');
   await expect(readTokenizerFiles(folder)).rejects.toThrow('no JSON');
 });
+
+it('reads chat templates for other uses, in the order of their names, and the older file', async () => {
+  write('additional_chat_templates/ignored.txt', '');
+  const text = (name: string, content: string) => writeFileSync(path.join(folder, name), content);
+  text('additional_chat_templates/tool_use.jinja', 'T');
+  text('additional_chat_templates/rag.jinja', 'R');
+  // Without a template for chats they are not those of this model.
+  expect((await readTokenizerFiles(folder)).additionalTemplates).toBeUndefined();
+  text('chat_template.jinja', 'J');
+  write('chat_template.json', { chat_template: 'O' });
+  expect(await readTokenizerFiles(folder)).toMatchObject({
+    chatTemplate: 'J',
+    additionalTemplates: [
+      { name: 'rag', template: 'R' },
+      { name: 'tool_use', template: 'T' },
+    ],
+    chatTemplateJson: { chat_template: 'O' },
+  });
+});
+
+it('refuses a folder of more templates than any model has', async () => {
+  writeFileSync(path.join(folder, 'chat_template.jinja'), 'J');
+  for (let i = 0; i < 65; i++) write(`additional_chat_templates/${i}.jinja`, '');
+  await expect(readTokenizerFiles(folder)).rejects.toThrow('There are 65 templates; at most 64');
+});
