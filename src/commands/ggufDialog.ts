@@ -1,6 +1,7 @@
 /** The quick picks that lead to a GGUF file: type with exact size, then target, plan and importance matrix. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { pickMatrix } from '../editor/pickMatrix';
 import type { EngineClient } from '../engine/client';
 import { LoupeError } from '../errors';
 import { findDtype } from '../numeric/dtypes';
@@ -127,7 +128,7 @@ export async function askGgufTarget(
       if (size.kind === 'escape') return size;
       if (size.kind === 'value') maxShardBytes = size.value;
     } else if (answer.value === 'matrix') {
-      return { kind: 'back', settings: { ...own, imatrix: (await askMatrix(file)) ?? imatrix } };
+      return { kind: 'back', settings: { ...own, imatrix: (await pickMatrix(file)) ?? imatrix } };
     } else if (answer.value === 'no matrix') {
       return { kind: 'back', settings: { ...own, imatrix: undefined } };
     } else {
@@ -220,17 +221,6 @@ async function showPlan(plan: QuantizeReport, { name }: GgufFileType): Promise<'
   const placeholder = 'Back or Enter returns';
   const answer = await pick<string>({ title, step: 2, totalSteps: 2, placeholder }, planItems(plan));
   return answer.kind === 'escape' ? 'escape' : 'back';
-}
-
-async function askMatrix(file: string): Promise<string | undefined> {
-  const picked = await vscode.window.showOpenDialog({
-    title: 'Importance matrix',
-    canSelectMany: false,
-    openLabel: 'Use',
-    filters: { 'Importance matrices': ['gguf', 'dat', 'imatrix'], 'All files': ['*'] },
-    defaultUri: vscode.Uri.file(path.dirname(file)),
-  });
-  return picked?.[0]?.fsPath;
 }
 
 async function askOtherTarget({ open }: QuantizeReport): Promise<string | undefined> {

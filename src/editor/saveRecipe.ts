@@ -1,12 +1,25 @@
 /** Where a recipe that was put together on a page goes: into a file, or into a quantization after a question. */
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { LoupeError } from '../errors';
+import type { ImportanceCover } from '../protocol/sensitivityApi';
 import { isGgufRecipe } from '../quant/gguf/ggufRecipe';
-import type { Recipe } from '../quant/recipe';
+import type { Recipe, RecipeMatrix } from '../quant/recipe';
 import { checkedRecipe, recipeText } from '../quant/recipeFile';
+import { matrixOptions, relativeTo } from '../quant/recipeMatrix';
 
-/** Asks for a file, writes the recipe, which names the model relative to it, and shows it. Undefined: the user left. */
-export async function saveRecipe(model: vscode.Uri, given: Recipe): Promise<vscode.Uri | undefined> {
+/** The matrix that a recipe's types weigh errors by. */
+type Matrix = Pick<ImportanceCover, 'file' | 'sha256'>;
+
+/**
+ * Asks for a file, writes the recipe, which names model and matrix relative to it, and shows it. Undefined: the user left. Throws
+ * `refused` where the recipe cannot name its matrix from there.
+ */
+export async function saveRecipe(
+  model: vscode.Uri,
+  given: Recipe,
+  matrix?: Matrix | undefined,
+): Promise<vscode.Uri | undefined> {
   const recipe = checkedRecipe(given);
   const isOnDisk = model.scheme === 'file';
   const stem = recipe.name || path.posix.basename(model.path);
@@ -18,29 +31,55 @@ export async function saveRecipe(model: vscode.Uri, given: Recipe): Promise<vsco
     ...(folder && { defaultUri: vscode.Uri.joinPath(folder, `${stem}.loupe.json`) }),
   });
   if (!file) return undefined;
-  const own = isOnDisk && file.scheme === 'file' ? relativePath(file, model) : undefined;
-  const text = recipeText(own === undefined ? recipe : { ...recipe, model: own });
+  const own =
+    isOnDisk && file.scheme === 'file' ? relativeTo(path.dirname(file.fsPath), model.fsPath) : undefined;
+  const text = recipeText({
+    ...recipe,
+    ...(own === undefined ? {} : { model: own }),
+    ...(matrix ? { imatrix: named(matrix, path.dirname(file.fsPath)) } : {}),
+  });
   await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(text));
   await vscode.window.showTextDocument(file, { preview: false });
   return file;
 }
 
-/** From the recipe's folder, with forward slashes, so that the two can move together. Undefined across drives. */
-function relativePath(file: vscode.Uri, model: vscode.Uri): string | undefined {
-  const found = path.relative(path.dirname(file.fsPath), model.fsPath);
-  return path.isAbsolute(found) ? undefined : found.split(path.sep).join('/');
+function named({ file, sha256 }: Matrix, folder: string): RecipeMatrix {
+  const relative = relativeTo(folder, file);
+  if (relative === undefined)
+    throw new LoupeError(
+      'refused',
+      `A recipe names its importance matrix by a path from its own folder, and ${file} lies on another drive. Save the recipe on that drive, or copy the matrix.`,
+      { file },
+    );
+  return { file: relative, sha256 };
 }
 
 /** Asks, then hands the recipe to the command that quantizes. */
-export async function quantizeWith(model: vscode.Uri, given: Recipe): Promise<void> {
-  const recipe = checkedRecipe(given);
+export async function quantizeWith(
+  model: vscode.Uri,
+  given: Recipe,
+  matrix?: Matrix | undefined,
+): Promise<void> {
+  const recipe = checkedRecipe(matrix ? { ...given, imatrix: recorded(matrix, model) } : given);
   const quantize = 'Quantize';
   const isFile = isGgufRecipe(recipe) || /\.(gguf|onnx)$/i.test(model.path);
   const place = isFile ? 'file' : 'folder';
   const answer = await vscode.window.showInformationMessage(
     `Quantize with the recipe ${recipe.name || path.posix.basename(model.path)}?`,
-    { modal: true, detail: `The result goes into a new ${place} beside the model, which stays as it is.` },
+    {
+      modal: true,
+      detail: `The result goes into a new ${place} beside the model, which stays as it is.${
+        matrix ? ` Errors are weighed by ${path.basename(matrix.file)}.` : ''
+      }`,
+    },
     quantize,
   );
-  if (answer === quantize) await vscode.commands.executeCommand('tensorLoupe.quantize', model, { recipe });
+  if (answer !== quantize) return;
+  const gguf = matrix && matrixOptions(matrix.file, recipe.imatrix?.file);
+  await vscode.commands.executeCommand('tensorLoupe.quantize', model, { recipe, ...(gguf ? { gguf } : {}) });
+}
+
+/** As what the output records calls it: from the model's folder, or by its name alone. */
+function recorded({ file, sha256 }: Matrix, model: vscode.Uri): RecipeMatrix {
+  return { file: relativeTo(path.dirname(model.fsPath), file) ?? path.basename(file), sha256 };
 }

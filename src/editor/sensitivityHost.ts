@@ -4,8 +4,11 @@ import type { EngineClient } from '../engine/client';
 import type { Catalogue } from '../protocol/engineApi';
 import type { Handlers } from '../protocol/rpc';
 import type { SensitivityPageContract } from '../protocol/sensitivityPageApi';
-import { usualGgufOffers, usualOffers } from '../quant/schemeOffers';
+import { takesImportance } from '../quant/gguf/ggmlSchemes';
+import { isWeighed } from '../quant/recipeMatrix';
+import { matrixOffers, usualGgufOffers, usualMatrixOffers, usualOffers } from '../quant/schemeOffers';
 import { schemeOffersFor } from '../quant/writable';
+import { pickMatrix } from './pickMatrix';
 import { quantizeWith, saveRecipe } from './saveRecipe';
 
 /** The command behind a cell's link to its error report; it takes path, tensor and choice. */
@@ -32,9 +35,24 @@ export function sensitivityHandlers(
     schemes: async () => {
       const opened = await catalogue();
       const { format } = opened;
-      const offers = schemeOffersFor(format === 'onnx' || format === 'gguf' ? format : 'safetensors');
+      const medium = format === 'onnx' || format === 'gguf' ? format : 'safetensors';
       const columns = usualColumns(opened);
-      return { offers, usual: format === 'gguf' ? usualGgufOffers(columns) : usualOffers(columns) };
+      const usual = format === 'gguf' ? usualGgufOffers(columns) : usualOffers(columns);
+      const offers = schemeOffersFor(medium);
+      if (format !== 'gguf' && format !== 'safetensors') return { offers, usual };
+      const needing = schemeOffersFor(medium, matrixOffers);
+      const all = [...offers, ...needing];
+      const weighing = {
+        keys: all.filter(({ choice }) => takesImportance(choice.scheme)).map(({ key }) => key),
+        needing: needing.map(({ key }) => key),
+        usual: usualMatrixOffers(columns),
+      };
+      return { offers: all, usual, weighing };
+    },
+    matrix: async ({ file: given }, { signal }) => {
+      const file = given ?? (await pickMatrix(await diskPath()));
+      if (file === undefined) return null;
+      return engine.call('importanceCover', { ...(await opened()), imatrix: file }, { signal, again: true });
     },
     sensitivity: async (params, { signal, progress }) => {
       const { cells } = await engine.call(
@@ -44,24 +62,28 @@ export function sensitivityHandlers(
       );
       return { done: cells.length };
     },
-    schemeErrorTile: async ({ choice, ...params }, { signal }) => {
+    schemeErrorTile: async ({ choice, imatrix, ...params }, { signal }) => {
       const { path } = await opened();
-      const against = { kind: 'scheme' as const, choice };
+      const against = { kind: 'scheme' as const, choice, imatrix };
       return engine.call('errorTile', { path, ...params, against }, { signal, again: true });
     },
-    recipePlan: async ({ recipe }, { signal }) => {
+    recipePlan: async ({ recipe, imatrix }, { signal }) => {
       const { path } = await opened();
-      return engine.call('recipePlan', { path, recipe }, { signal, again: true });
+      return engine.call('recipePlan', { path, recipe, imatrix }, { signal, again: true });
     },
-    showErrors: async ({ tensor, choice }) => {
+    showErrors: async ({ tensor, choice, imatrix }) => {
       const { path } = await opened();
-      await vscode.commands.executeCommand(showTensorErrors, { path, tensor, choice });
+      await vscode.commands.executeCommand(showTensorErrors, { path, tensor, choice, imatrix });
       return undefined;
     },
-    recipe: async ({ purpose, recipe }) => {
-      if (purpose === 'save') await saveRecipe(uri, recipe);
+    recipe: async ({ purpose, recipe, imatrix }, { signal }) => {
+      const cover =
+        imatrix === undefined || !isWeighed(recipe)
+          ? undefined
+          : await engine.call('importanceCover', { ...(await opened()), imatrix }, { signal, again: true });
+      if (purpose === 'save') await saveRecipe(uri, recipe, cover);
       // A quantization shows its own progress: the page does not wait for it.
-      else void quantizeWith(uri, recipe);
+      else void quantizeWith(uri, recipe, cover);
       return undefined;
     },
   };

@@ -1,5 +1,6 @@
 /** Where the importance matrix of a recipe lies. */
 import * as path from 'node:path';
+import { takesImportance } from './gguf/ggmlSchemes';
 import type { GgufOptions } from './gguf/options';
 import type { Recipe } from './recipe';
 
@@ -12,6 +13,12 @@ export function recipeMatrix(recipe: Recipe | undefined, recipeFile: string): st
 export function matrixOptions(imatrix: string, name?: string | undefined): GgufOptions {
   return { fileType: 'F16', imatrix, imatrixName: name ?? path.basename(imatrix) };
 }
+
+/** Whether some choice of a recipe weighs errors by a matrix. */
+export const isWeighed = ({ default: fallback, rules }: Recipe): boolean =>
+  [fallback, ...rules.map(({ choice }) => choice)].some(
+    (choice) => choice !== 'keep' && takesImportance(choice.scheme),
+  );
 
 /** A file as a recipe in a folder names it. Undefined across drives. */
 export function relativeTo(folder: string, file: string): string | undefined {

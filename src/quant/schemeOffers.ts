@@ -33,10 +33,18 @@ const families: Readonly<Record<SchemeFamily, string>> = {
 /** Sizes of a block that are offered where a scheme takes any of them. */
 const usualBlocks: ReadonlySet<number> = new Set([16, 32, 64, 128]);
 
+const offersOf = (isOffered: (scheme: Scheme) => boolean): readonly SchemeOffer[] =>
+  schemes.filter(isOffered).flatMap((scheme) => variantsOf(scheme).map((choice) => offer(scheme, choice)));
+
 /** Every scheme but pruning by heads, which needs their size, and those that need an importance matrix, in each granularity and the usual block sizes. */
-export const schemeOffers: readonly SchemeOffer[] = schemes
-  .filter(({ name, needsImportance }) => name !== 'prune-heads' && !needsImportance)
-  .flatMap((scheme) => variantsOf(scheme).map((choice) => offer(scheme, choice)));
+export const schemeOffers: readonly SchemeOffer[] = offersOf(
+  ({ name, needsImportance }) => name !== 'prune-heads' && !needsImportance,
+);
+
+/** Those that need an importance matrix. */
+export const matrixOffers: readonly SchemeOffer[] = offersOf(
+  ({ needsImportance }) => needsImportance === true,
+);
 
 function variantsOf({ name, options }: Scheme): SchemeChoice[] {
   return options.granularities.flatMap((granularity): SchemeChoice[] => {
@@ -93,6 +101,13 @@ const usualShortGguf = ['q8_0', 'q5_1', 'q5_0', 'iq4_nl', 'q4_1', 'q4_0'].map((n
 /** Keys of a set of GGUF's types that fits rows of so many values. */
 export const usualGgufOffers = (columns: readonly number[]): readonly string[] =>
   columns.every((count) => count % 256 === 0) ? usualGguf : usualShortGguf;
+
+/** GGUF's types of few bits, which an importance matrix makes usable; by size. */
+const usualWithMatrix = ['iq3_s', 'iq3_xxs', 'iq2_s', 'iq2_xs', 'iq2_xxs', 'iq1_m', 'iq1_s'];
+
+/** Keys of the types that come with an importance matrix; none where their blocks of 256 do not fit. */
+export const usualMatrixOffers = (columns: readonly number[]): readonly string[] =>
+  columns.every((count) => count % 256 === 0) ? usualWithMatrix.map((name) => `${name} none`) : [];
 
 /**
  * Keys of a set that shows what 8 and 4 bits cost. `columns`: input channels of the model's usual matrices; blocks that do not

@@ -53,8 +53,8 @@ export const isWritable = (choice: SchemeChoice, medium: Medium = 'safetensors')
   whyUnwritable(choice, medium) === undefined;
 
 /** `schemeOffers`, of which those that cannot be written say why; a safetensors model may also become a GGUF file. */
-export function schemeOffersFor(medium: Medium): readonly SchemeOffer[] {
-  return schemeOffers.map((offer) => {
+export function schemeOffersFor(medium: Medium, offers = schemeOffers): readonly SchemeOffer[] {
+  return offers.map((offer) => {
     if (medium === 'safetensors' && blockTypeNamed(offer.choice.scheme))
       return { ...offer, detail: `${offer.detail} Written as a GGUF file.` };
     const reason = whyUnwritable(offer.choice, medium);

@@ -12,7 +12,18 @@ import { emptyModel, graphModel, packedModel } from './models/formatModels';
 import type { HarnessModel } from './models/harnessModel';
 import { importanceModel, madeUpImportance } from './models/importanceModel';
 import { brokenModel, largeModel, madeUpModel } from './models/madeUpModel';
-import { type PlainTensor, plainCell, plainErrorTile, plainOffers, plainPlan } from './plainSensitivity';
+import {
+  needingOffer,
+  offerOf,
+  type PlainTensor,
+  plainCell,
+  plainCover,
+  plainErrorTile,
+  plainOffers,
+  plainPlan,
+  plainWeighing,
+  weighedCell,
+} from './plainSensitivity';
 import { plainDistribution, plainStats, plainTile } from './plainStats';
 
 const asked = new URLSearchParams(window.location.search);
@@ -102,6 +113,7 @@ async function comparedTensor(index: number): Promise<PlainTensor> {
   return { ...comparedShape(index, model.catalogue), values: model.values(index) };
 }
 
+let matricesAsked = 0;
 const repeated = new Map<string, readonly SensitivityCell[]>();
 
 /** The cells of a tensor; those of the large model repeat, so that the page is what takes the time. */
@@ -238,21 +250,33 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
     schemes: async () => {
       if (asked.get('schemes') === 'fail') throw new LoupeError('engine-died', 'The compute process ended.');
       if (asked.get('schemes') === 'wait') await new Promise(() => undefined);
-      return { offers: plainOffers, usual: plainOffers.slice(0, 5).map(({ key }) => key) };
+      const usual = plainOffers.slice(0, 5).map(({ key }) => key);
+      return { offers: [...plainOffers, needingOffer], usual, weighing: plainWeighing };
     },
-    sensitivity: async ({ tensors, choices, sampleValues }, { signal, progress }) => {
-      actions.push({ kind: 'sensitivity', tensors, choices, sampleValues });
-      const offers = choices.map((choice) => {
-        const text = JSON.stringify(choice);
-        return plainOffers.find((offer) => JSON.stringify(offer.choice) === text)!;
-      });
+    matrix: async ({ file }) => {
+      actions.push({ kind: 'matrix', file });
+      await pause();
+      const failure =
+        asked.get('matrix') === 'fail' || (file !== undefined && asked.get('matrix') === 'gone');
+      if (failure)
+        throw new LoupeError('malformed', 'The entry blk.0.attn_q.weight ends beyond the file.', { file });
+      const name = `/models/calibration-${matricesAsked++ === 0 ? '' : 'b-'}imatrix.gguf`;
+      return asked.get('matrix') === 'left'
+        ? null
+        : plainCover(file ?? name, (await loadOnce()).catalogue.tensors.names);
+    },
+    sensitivity: async ({ tensors, choices, sampleValues, imatrix }, { signal, progress }) => {
+      actions.push({ kind: 'sensitivity', tensors, choices, sampleValues, imatrix });
+      const offers = choices.map(offerOf);
+      const { names } = (await loadOnce()).catalogue.tensors;
       let cells: SensitivityCell[] = [];
       for (let at = 0; at < tensors.length; at++) {
         if (stepMs > 0 || at % 500 === 0) await pause();
         if (signal.aborted) throw new DOMException('Cancelled.', 'AbortError');
         if (asked.get('compare') === 'fail' && at === 20)
           throw new LoupeError('io', 'The file could not be read at byte 4,096.');
-        cells.push(...(await comparedCells(tensors[at]!, offers, sampleValues === undefined)));
+        const own = await comparedCells(tensors[at]!, offers, sampleValues === undefined);
+        cells.push(...own.map((cell, i) => weighedCell(cell, offers[i]!, names[tensors[at]!]!, imatrix)));
         if (stepMs > 0 || at % 200 === 199 || at === tensors.length - 1) {
           progress({ done: at + 1, total: tensors.length, cells });
           cells = [];
@@ -262,10 +286,8 @@ export const host = new Rpc<CheckpointHostContract, CheckpointPageContract>(
     },
     schemeErrorTile: async ({ tensor, choice, rows, columns }) => {
       const { values, rows: height, columns: width } = await comparedTensor(tensor);
-      const text = JSON.stringify(choice);
-      const offer = plainOffers.find((known) => JSON.stringify(known.choice) === text)!;
       const size = [height, width] as const;
-      return plainErrorTile(values!, size, offer, Math.min(rows, height), Math.min(columns, width));
+      return plainErrorTile(values!, size, offerOf(choice), Math.min(rows, height), Math.min(columns, width));
     },
     recipePlan: async ({ recipe }) => {
       const { catalogue } = await loadOnce();

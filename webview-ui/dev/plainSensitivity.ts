@@ -1,6 +1,12 @@
 /** A plain comparison of schemes for the harness: made-up integers of a few bits, per row or block, straight from the formula. */
 import type { ErrorTile, SensitivityCell } from '../../src/protocol/engineApi';
-import type { Recipe, RecipePlan, SchemeOffer } from '../../src/protocol/sensitivityPageApi';
+import type {
+  ImportanceCover,
+  Recipe,
+  RecipePlan,
+  SchemeOffer,
+  Weighing,
+} from '../../src/protocol/sensitivityPageApi';
 
 const offer = (bits: 2 | 3 | 4 | 6 | 8, blockSize: number): SchemeOffer => {
   const isRow = blockSize === 0;
@@ -26,6 +32,54 @@ export const plainOffers: readonly SchemeOffer[] = [
   offer(3, 32),
   offer(2, 16),
 ];
+
+/** Stands for a type that needs an importance matrix: whole numbers of 2 bits per row. */
+export const needingOffer: SchemeOffer = {
+  key: 'iq2_xxs none',
+  choice: { scheme: 'iq2_xxs', granularity: 'none' },
+  label: 'IQ2_XXS',
+  short: 'IQ2_XXS',
+  family: 'GGUF',
+  detail: 'GGUF: 2.06 bits by points of a lattice; needs an importance matrix.',
+};
+const allOffers = [...plainOffers, needingOffer];
+
+/** What weighs: the last but two of the plain ones stands for types that can do without. */
+export const plainWeighing: Weighing = {
+  keys: [plainOffers[4]!.key, needingOffer.key],
+  needing: [needingOffer.key],
+  usual: [needingOffer.key],
+};
+
+export const offerOf = (choice: SchemeOffer['choice']): SchemeOffer =>
+  allOffers.find((known) => JSON.stringify(known.choice) === JSON.stringify(choice))!;
+
+/** A made-up matrix that lacks the projections of o. */
+export const isCovered = (name: string): boolean => !name.includes('o_proj');
+
+export function plainCover(file: string, names: readonly string[]): ImportanceCover {
+  const matrices = names.filter((name) => !/norm|bias/.test(name));
+  const unweighed = matrices.filter((name) => !isCovered(name));
+  return {
+    ...{ file, sha256: file.replace(/[^a-f0-9]/g, '').padEnd(64, '0'), datasets: ['a text.raw'], chunks: 37 },
+    ...{ entries: matrices.length, unused: 2, weighed: matrices.length - unweighed.length, unweighed },
+  };
+}
+
+/** A cell as a matrix makes it: half of the error again where it weighs. */
+export function weighedCell(
+  cell: SensitivityCell,
+  { key }: SchemeOffer,
+  name: string,
+  imatrix: string | undefined,
+): SensitivityCell {
+  if (!plainWeighing.keys.includes(key) || cell.state !== 'quantized') return cell;
+  if (imatrix !== undefined && isCovered(name)) return { ...cell, mse: 1.5 * cell.mse };
+  const note =
+    imatrix === undefined ? `${key} needs an importance matrix.` : `the importance matrix lacks ${name}`;
+  if (key === needingOffer.key) return { ...cell, state: 'failed', note };
+  return imatrix === undefined ? cell : { ...cell, note: `Not weighed: ${note}.` };
+}
 
 /** x~ = round(x / s) s with s = max|x| / (2^(bits-1) - 1) over a row or a block of it. */
 export function plainDequantized(
@@ -138,7 +192,7 @@ export function plainPlan(
     const rule = recipe.rules.findIndex(({ match }) => match === own || patterns.get(match)!.test(own));
     if (rule >= 0) decided[rule]!++;
     const choice = rule < 0 ? recipe.default : recipe.rules[rule]!.choice;
-    const offer = plainOffers.find((known) => JSON.stringify(known.choice) === JSON.stringify(choice));
+    const offer = choice === 'keep' ? undefined : offerOf(choice);
     const isKept = !offer || (rule < 0 && tensor.kept !== undefined);
     bytesBefore += tensor.bytes;
     elements += tensor.rows * tensor.columns;

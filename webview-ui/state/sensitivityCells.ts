@@ -66,6 +66,12 @@ export class SensitivityCells {
     return this.columns.get(key)?.sampled ?? 0;
   }
 
+  /** Forgets all cells of some schemes: they would be others now. */
+  forget(keys: Iterable<string>): void {
+    for (const key of keys) this.columns.delete(key);
+    this.version++;
+  }
+
   /** Takes cells over, whose `choice` is a place in `keys`. A sample never replaces what is exact. */
   take(keys: readonly string[], cells: readonly SensitivityCell[]): void {
     for (const cell of cells) {

@@ -30,6 +30,7 @@ export class SensitivityRun {
   /** How the last one ended. */
   end: RunEnd | undefined;
   private abort: AbortController | undefined;
+  private ended: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly rpc: Pick<Rpc<CheckpointPageContract, CheckpointHostContract>, 'call'>,
@@ -39,8 +40,31 @@ export class SensitivityRun {
   ) {}
 
   /** Compares; cells arrive in `cells`. One at a time: while one runs, this does nothing. */
-  async start(tensors: readonly number[], offers: readonly SchemeOffer[], isExact: boolean): Promise<RunEnd> {
-    if (this.progress || tensors.length === 0 || offers.length === 0) return { kind: 'done' };
+  start(
+    tensors: readonly number[],
+    offers: readonly SchemeOffer[],
+    isExact: boolean,
+    imatrix?: string | undefined,
+  ): Promise<RunEnd> {
+    if (this.progress || tensors.length === 0 || offers.length === 0)
+      return Promise.resolve({ kind: 'done' });
+    const run = this.compare(tensors, offers, isExact, imatrix);
+    this.ended = run;
+    return run;
+  }
+
+  /** Cancels what runs, and waits until no more cells of it come. */
+  async stop(): Promise<void> {
+    this.cancel();
+    await this.ended;
+  }
+
+  private async compare(
+    tensors: readonly number[],
+    offers: readonly SchemeOffer[],
+    isExact: boolean,
+    imatrix: string | undefined,
+  ): Promise<RunEnd> {
     const abort = new AbortController();
     this.abort = abort;
     this.end = undefined;
@@ -65,6 +89,7 @@ export class SensitivityRun {
           tensors,
           choices: offers.map(({ choice }) => choice),
           sampleValues: isExact ? undefined : sampledValues,
+          imatrix,
         },
         {
           signal: abort.signal,
@@ -83,7 +108,7 @@ export class SensitivityRun {
       );
     } catch (thrown) {
       const error = LoupeError.from(thrown);
-      const { done } = this.progress;
+      const { done } = this.progress!;
       end =
         error.code === 'cancelled'
           ? { kind: 'cancelled', done, total: tensors.length }

@@ -4,9 +4,20 @@ import type { SavedCell } from './sensitivityCells';
 import { type MetricId, metrics } from './sensitivityMetrics';
 import type { Direction } from './sortOrder';
 
+/** The importance matrix that errors are weighed by. */
+export interface ChosenMatrix {
+  /** Absolute path. */
+  readonly file: string;
+  /** Of the file that the cells are of. */
+  readonly sha256: string;
+  /** Keys of the columns that came with it, and go with it. */
+  readonly added: readonly string[];
+}
+
 export interface SensitivityState {
   /** Keys of the schemes across; undefined: a set that fits the model. */
   readonly schemes: readonly string[] | undefined;
+  readonly matrix: ChosenMatrix | undefined;
   readonly metric: MetricId;
   readonly view: 'map' | 'table';
   /** Also rows of vectors that every scheme keeps. */
@@ -21,12 +32,19 @@ export interface SensitivityState {
   readonly rules: readonly DraftRule[];
   /** Whether a comparison was asked for: of a large model it is asked for again after a reload. */
   readonly hasCompared: boolean;
-  /** Cells of a small comparison; only for this generation. */
-  readonly saved: { readonly generation: string; readonly cells: readonly SavedCell[] } | undefined;
+  /** Cells of a small comparison; only for this generation, and the matrix of this hash, if any. */
+  readonly saved:
+    | {
+        readonly generation: string;
+        readonly matrix?: string | undefined;
+        readonly cells: readonly SavedCell[];
+      }
+    | undefined;
 }
 
 export const initialSensitivity: SensitivityState = {
   schemes: undefined,
+  matrix: undefined,
   metric: 'sqnr',
   view: 'map',
   showAll: false,
@@ -54,9 +72,14 @@ export function restoreSensitivity(data: unknown): SensitivityState {
   const sort = (kept.sort ?? {}) as Partial<SensitivityState['sort']>;
   const selected = (kept.selected ?? {}) as Partial<NonNullable<SensitivityState['selected']>>;
   const saved = (kept.saved ?? {}) as Partial<NonNullable<SensitivityState['saved']>>;
+  const matrix = (kept.matrix ?? {}) as Partial<ChosenMatrix>;
   const { row, tensor, scheme } = selected;
   return {
     schemes: isTexts(kept.schemes) && kept.schemes.length > 0 ? kept.schemes : undefined,
+    matrix:
+      isText(matrix.file) && isText(matrix.sha256) && isTexts(matrix.added)
+        ? { file: matrix.file, sha256: matrix.sha256, added: matrix.added }
+        : undefined,
     metric: metrics.find(({ id }) => id === kept.metric)?.id ?? start.metric,
     view: kept.view === 'table' ? 'table' : 'map',
     showAll: kept.showAll === true,
@@ -71,7 +94,11 @@ export function restoreSensitivity(data: unknown): SensitivityState {
     hasCompared: kept.hasCompared === true,
     saved:
       isText(saved.generation) && Array.isArray(saved.cells)
-        ? { generation: saved.generation, cells: saved.cells }
+        ? {
+            generation: saved.generation,
+            ...(isText(saved.matrix) ? { matrix: saved.matrix } : {}),
+            cells: saved.cells,
+          }
         : undefined,
   };
 }

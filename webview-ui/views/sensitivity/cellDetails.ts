@@ -8,8 +8,9 @@ import type { RuleScope } from '../../state/recipeDraft';
 import { confidence } from '../../state/rowCells';
 import type { KnownCell } from '../../state/sensitivityCells';
 import { metrics } from '../../state/sensitivityMetrics';
-import type { SensitivityState } from '../../state/sensitivityState';
+import type { ChosenMatrix, SensitivityState } from '../../state/sensitivityState';
 import { shapeOf } from '../../state/tableModel';
+import { nameOf } from './matrixChoice';
 import './schemePictures';
 import type { ReadErrorTile } from './schemePictures';
 import type { SensitivityModel } from './sensitivityModel';
@@ -30,6 +31,8 @@ export interface CellSubject {
   /** Whether the recipe gives the tensor this scheme. */
   readonly isPicked: boolean;
   readonly isRunning: boolean;
+  /** The importance matrix that the cell's errors are weighed by. */
+  readonly matrix: ChosenMatrix | undefined;
   readonly colorMap: SequentialName;
   readonly generation: string;
 }
@@ -56,6 +59,7 @@ export function cellSubject(model: SensitivityModel, state: SensitivityState): C
     others: selected.row === row.key ? row.tensors : [tensor],
     isPicked: model.pick(state)(tensor) === offer.key,
     isRunning: model.run.progress !== undefined,
+    matrix: model.weighing?.keys.includes(offer.key) ? state.matrix : undefined,
     colorMap: session.settings.colorMap,
     generation,
   };
@@ -79,7 +83,7 @@ export function cellDetails(subject: CellSubject, actions: CellActions): Templat
     <p class="facts">${dtype} · ${formatShape(shape)} · ${formatBytes(bytes)}${others.length > 1 ? ` · worst of ${formatInteger(others.length)}` : ''}</p>
     <h3 class="scheme-name">${offer.label}</h3>
     <p class="scheme-detail">${offer.detail}</p>
-    ${cell ? figuresOf(cell) : html`<p class="quiet">Not compared yet.</p>`} ${useButtons(subject, actions)}
+    ${cell ? figuresOf(cell, subject.matrix) : html`<p class="quiet">Not compared yet.</p>`} ${useButtons(subject, actions)}
     ${cell?.state === 'quantized' ? pictures(subject, actions) : nothing}
     <p class="cell-links">${
       cell?.state === 'quantized'
@@ -89,7 +93,7 @@ export function cellDetails(subject: CellSubject, actions: CellActions): Templat
   </div>`;
 }
 
-function figuresOf(cell: KnownCell): TemplateResult {
+function figuresOf(cell: KnownCell, matrix: ChosenMatrix | undefined): TemplateResult {
   if (cell.state !== 'quantized') {
     return html`<p class="advice ${cell.state === 'failed' ? 'warning' : 'plain'}" data-testid="cell-note">
       ${cell.state === 'failed' ? 'It cannot be quantized so. ' : 'It stays as it is. '}${cell.note ?? ''}
@@ -105,7 +109,11 @@ function figuresOf(cell: KnownCell): TemplateResult {
       ${rows.map(([label, text]) => html`<div><dt>${label}</dt><dd>${text}</dd></div>`)}
     </dl>
     <p class="quiet small" data-testid="cell-confidence">${cell.sampled ? '≈ ' : ''}${confidence(cell)}</p>
-    ${cell.note ? html`<p class="quiet small">${cell.note}</p>` : nothing}`;
+    ${
+      cell.note || matrix
+        ? html`<p class="quiet small" data-testid="cell-weighing" title=${matrix?.file ?? nothing}>${cell.note ?? `Weighed by ${nameOf(matrix!.file)}; the figures count every error alike.`}</p>`
+        : nothing
+    }`;
 }
 
 function useButtons(subject: CellSubject, actions: CellActions): TemplateResult {
@@ -135,12 +143,12 @@ function useButtons(subject: CellSubject, actions: CellActions): TemplateResult 
 }
 
 function pictures(subject: CellSubject, actions: CellActions): TemplateResult {
-  const { name, shape, tensor, offer, colorMap, generation } = subject;
+  const { name, shape, tensor, offer, matrix, colorMap, generation } = subject;
   const rows = shape.length > 1 ? shape[0]! : 1;
   let elements = 1;
   for (let at = 0; at < shape.length; at++) elements *= shape[at]!;
   return html`<tl-scheme-pictures
-    .subject=${`${generation} ${tensor} ${offer.key}`}
+    .subject=${`${generation} ${tensor} ${offer.key} ${matrix?.sha256 ?? ''}`}
     .name=${name}
     .size=${{ rows, columns: Math.max(1, elements / Math.max(1, rows)) }}
     .read=${actions.read}

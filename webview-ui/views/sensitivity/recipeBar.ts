@@ -5,6 +5,7 @@ import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import { formatBits, formatBytes, formatInteger, formatNumber, formatShare } from '../../state/format';
 import type { DraftPlaces, DraftRule, RecipeDraft } from '../../state/recipeDraft';
 import type { ModelTotal, TensorPick } from '../../state/sensitivityTotals';
+import { nameOf } from './matrixChoice';
 import { type PlanState, refusalOf } from './recipePlanning';
 
 export interface RecipeSubject {
@@ -20,6 +21,8 @@ export interface RecipeSubject {
   /** Bytes of all tensors as they are. */
   readonly bytes: number;
   readonly trusted: boolean;
+  /** Path of the importance matrix that its choices weigh errors by. */
+  readonly matrix: string | undefined;
 }
 
 export interface RecipeActions {
@@ -82,6 +85,11 @@ export function recipeBar(subject: RecipeSubject, actions: RecipeActions): Templ
       </span>
     </div>
     ${planNotes(plan, refusal)}
+    ${
+      subject.matrix === undefined
+        ? nothing
+        : html`<p class="recipe-note quiet" data-testid="recipe-matrix" title=${subject.matrix}>Weighed by ${nameOf(subject.matrix)}, which a saved recipe names by its place and its hash.</p>`
+    }
   </section>`;
 }
 

@@ -2,7 +2,11 @@
 import { LoupeError } from '../../../src/protocol/rpc';
 import type { Recipe, RecipePlan } from '../../../src/protocol/sensitivityPageApi';
 
-export type AskRecipePlan = (recipe: Recipe, signal: AbortSignal) => Promise<RecipePlan>;
+export type AskRecipePlan = (
+  recipe: Recipe,
+  imatrix: string | undefined,
+  signal: AbortSignal,
+) => Promise<RecipePlan>;
 
 /** What is known of the recipe on show. */
 export type PlanState =
@@ -23,8 +27,8 @@ export class RecipePlanning {
   ) {}
 
   /** The plan of a recipe; of another than before it is asked for, and the answer to the former is dropped. */
-  of(recipe: Recipe): PlanState {
-    const key = JSON.stringify(recipe);
+  of(recipe: Recipe, imatrix?: string | undefined): PlanState {
+    const key = JSON.stringify([recipe, imatrix]);
     if (key === this.key) return this.state;
     this.key = key;
     this.state = asking;
@@ -36,7 +40,7 @@ export class RecipePlanning {
       this.state = state;
       this.onChange();
     };
-    this.ask(recipe, abort.signal).then(
+    this.ask(recipe, imatrix, abort.signal).then(
       (plan) => put({ kind: 'known', plan }),
       (thrown) => put({ kind: 'failed', message: LoupeError.from(thrown).message }),
     );

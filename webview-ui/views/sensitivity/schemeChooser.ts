@@ -12,6 +12,8 @@ export interface ChooserActions {
 export function schemeChooser(
   offers: readonly SchemeOffer[],
   chosen: readonly SchemeOffer[],
+  /** Keys of those that cannot be added without an importance matrix. */
+  blocked: readonly string[],
   actions: ChooserActions,
 ): TemplateResult {
   const keys = chosen.map(({ key }) => key);
@@ -45,7 +47,11 @@ export function schemeChooser(
         (family) => html`<optgroup label=${family}>
           ${offers
             .filter((offer) => offer.family === family && !keys.includes(offer.key))
-            .map(({ key, label }) => html`<option value=${key}>${label}</option>`)}
+            .map(({ key, label }) =>
+              blocked.includes(key)
+                ? html`<option value=${key} disabled>${label} (needs an importance matrix)</option>`
+                : html`<option value=${key}>${label}</option>`,
+            )}
         </optgroup>`,
       )}
     </select>

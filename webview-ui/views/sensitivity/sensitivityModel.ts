@@ -1,6 +1,6 @@
 /** What the Sensitivity tab knows of an opened checkpoint: schemes, rows, cells, the run, and what follows from them. */
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
-import type { Recipe, SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
+import type { Recipe, SchemeOffer, Weighing } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
 import { buildModuleMap } from '../../state/moduleMap';
 import { DraftPlaces, draftName, draftPicks, type RecipeDraft, recipeFrom } from '../../state/recipeDraft';
@@ -31,7 +31,12 @@ class Remembered<T> {
 export type Offers =
   | { readonly kind: 'unasked' | 'loading' }
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'known'; readonly all: readonly SchemeOffer[]; readonly usual: readonly string[] };
+  | {
+      readonly kind: 'known';
+      readonly all: readonly SchemeOffer[];
+      readonly usual: readonly string[];
+      readonly weighing: Weighing | undefined;
+    };
 
 export class SensitivityModel {
   readonly cells: SensitivityCells;
@@ -59,7 +64,7 @@ export class SensitivityModel {
     this.rows = sensitivityRows(buildModuleMap(tensors.names), tensors.names);
     this.places = new DraftPlaces(tensors.names, this.rows);
     this.planning = new RecipePlanning(
-      (recipe, signal) => rpc.call('recipePlan', { recipe }, { signal }),
+      (recipe, imatrix, signal) => rpc.call('recipePlan', { recipe, imatrix }, { signal }),
       onChange,
     );
   }
@@ -70,13 +75,27 @@ export class SensitivityModel {
     this.offers = { kind: 'loading' };
     this.onChange();
     try {
-      const { offers, usual } = await this.rpc.call('schemes', {});
+      const { offers, usual, weighing } = await this.rpc.call('schemes', {});
       this.byKey = new Map(offers.map((offer) => [offer.key, offer]));
-      this.offers = { kind: 'known', all: offers, usual };
+      this.offers = { kind: 'known', all: offers, usual, weighing };
     } catch (thrown) {
       this.offers = { kind: 'failed', message: LoupeError.from(thrown).message };
     }
     this.onChange();
+  }
+
+  /** What an importance matrix changes; undefined where none can weigh anything, or nothing is known yet. */
+  get weighing(): Weighing | undefined {
+    return this.offers.kind === 'known' ? this.offers.weighing : undefined;
+  }
+
+  /** The matrix that the recipe's choices weigh errors by; undefined where none of them does. */
+  recipeMatrix(state: SensitivityState): string | undefined {
+    const { base, rules } = this.draft(state);
+    const keys = new Set(this.weighing?.keys);
+    return [base, ...rules.map(({ choice }) => choice)].some((key) => keys.has(key))
+      ? state.matrix?.file
+      : undefined;
   }
 
   /** The schemes across. */
@@ -165,7 +184,9 @@ export class SensitivityModel {
 
   /** What the engine makes of it from headers alone; undefined while cells are missing that its rules depend on. */
   plan(state: SensitivityState): PlanState | undefined {
-    return this.recipeTotal(state).unknown > 0 ? undefined : this.planning.of(this.recipe(state));
+    return this.recipeTotal(state).unknown > 0
+      ? undefined
+      : this.planning.of(this.recipe(state), this.recipeMatrix(state));
   }
 
   /** Tensors of which a column lacks a cell, and those columns. */

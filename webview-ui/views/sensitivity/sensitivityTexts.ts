@@ -12,6 +12,7 @@ export function comparisonSummary(
   model: SensitivityModel,
   columns: readonly SchemeOffer[],
   problem: string,
+  matrix: TemplateResult | typeof nothing,
 ): TemplateResult {
   const { cells, run, session } = model;
   const known = Math.min(...columns.map(({ key }) => cells.known(key)));
@@ -34,6 +35,7 @@ export function comparisonSummary(
             : 'All figures are exact.';
   return html`<div class="map-summary" data-testid="sensitivity-summary">
     <p>${text}${end?.kind === 'cancelled' ? html` <span class="quiet">Cancelled after ${formatInteger(end.done)} of ${formatInteger(end.total)} tensors.</span>` : nothing}</p>
+    ${matrix}
     ${end?.kind === 'failed' ? html`<p role="alert" class="unusual">The comparison stopped: ${end.error.message}</p>` : nothing}
     ${problem === '' ? nothing : html`<p role="alert" class="unusual">${problem}</p>`}
   </div>`;

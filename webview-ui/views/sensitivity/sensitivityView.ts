@@ -6,8 +6,7 @@ import type { Rpc } from '../../../src/protocol/rpc';
 import { LoupeError } from '../../../src/protocol/rpc';
 import type { SchemeOffer } from '../../../src/protocol/sensitivityPageApi';
 import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
-import { formatBits, formatBytes, formatInteger } from '../../state/format';
-import { type RuleScope, withoutRule, withRule } from '../../state/recipeDraft';
+import { formatInteger } from '../../state/format';
 import { cellSentence, rowCell } from '../../state/rowCells';
 import { type MetricId, metricOf, metrics } from '../../state/sensitivityMetrics';
 import type { SensitivityRow } from '../../state/sensitivityRows';
@@ -16,13 +15,15 @@ import type { CheckpointSession } from '../../state/session';
 import { focusOnceShown, mapTab, OpenKeys, toggled, toggledWords } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
 import { cellDetails, cellSubject } from './cellDetails';
-import { recipeBar } from './recipeBar';
+import { MatrixChoice } from './matrixChoice';
+import { RecipeDesk } from './recipeDesk';
 import { compareButton, runProgress } from './runControls';
 import { schemeChooser } from './schemeChooser';
 import { SchemeColumns } from './schemeColumns';
 import type { SchemeColumn, SensitivityMapEvents } from './sensitivityMap';
 import './sensitivityMap';
 import { SensitivityModel } from './sensitivityModel';
+import type { SensitivityTab } from './sensitivityTab';
 import type { SensitivityTableEvents } from './sensitivityTable';
 import { comparisonSummary, sensitivityHelp, sensitivityLegend } from './sensitivityTexts';
 import './sensitivityTable';
@@ -31,6 +32,8 @@ type PageRpc = Rpc<CheckpointPageContract, CheckpointHostContract>;
 
 export class SensitivityView {
   private readonly model: SensitivityModel;
+  private readonly matrix: MatrixChoice;
+  private readonly recipe: RecipeDesk;
   private pointed = '';
   private isChoosing = false;
   private readonly columnsOf = new SchemeColumns();
@@ -43,8 +46,11 @@ export class SensitivityView {
     private readonly rpc: PageRpc,
   ) {
     this.model = new SensitivityModel(session, rpc, () => page.requestRender());
-    const { saved } = this.state;
-    if (saved?.generation === session.catalogue.generation) this.model.cells.restore(saved.cells);
+    this.matrix = new MatrixChoice(this.model, rpc, this.tab);
+    this.recipe = new RecipeDesk(this.model, session, rpc, this.tab);
+    const { saved, matrix } = this.state;
+    if (saved?.generation === session.catalogue.generation && saved.matrix === matrix?.sha256)
+      this.model.cells.restore(saved.cells);
   }
 
   dispose(): void {
@@ -56,12 +62,31 @@ export class SensitivityView {
     void this.model.load().then(() => {
       const columns = this.model.columns(this.state);
       const isEmpty = columns.every(({ key }) => this.model.cells.known(key) === 0);
-      if (this.state.hasCompared && isEmpty) void this.compare(columns);
+      if (isEmpty) this.refill();
+      void this.matrix.look();
     });
+  }
+
+  private refill(): void {
+    if (this.state.hasCompared) void this.compare(this.model.columns(this.state));
   }
 
   private get state(): SensitivityState {
     return this.page.state.sensitivity;
+  }
+
+  private get tab(): SensitivityTab {
+    const state = () => this.state;
+    return {
+      get state() {
+        return state();
+      },
+      patch: (change) => this.patch(change),
+      announce: (text) => this.page.announce(text),
+      requestRender: () => this.page.requestRender(),
+      tell: (problem) => this.tell(problem),
+      refill: () => this.refill(),
+    };
   }
 
   private patch(change: Partial<SensitivityState>): void {
@@ -80,17 +105,17 @@ export class SensitivityView {
     const columns = this.model.columns(this.state);
     return mapTab(this.page, {
       testId: 'sensitivity-tab',
-      content: html`${comparisonSummary(this.model, columns, this.problem)} ${this.controls(columns)}
+      content: html`${comparisonSummary(this.model, columns, this.problem, this.matrix.summary())} ${this.controls(columns)}
         ${
           this.isChoosing
-            ? schemeChooser(offers.all, columns, {
+            ? schemeChooser(offers.all, columns, this.state.matrix ? [] : (offers.weighing?.needing ?? []), {
                 change: (schemes) => this.patch({ schemes }),
                 reset: () => this.patch({ schemes: undefined }),
               })
             : nothing
         }
         <p class="map-pointed small" aria-hidden="true" data-testid="sensitivity-pointed">${this.pointed || this.hint}</p>
-        ${this.state.view === 'map' ? this.map(columns) : this.table(columns)} ${this.recipe(columns)}`,
+        ${this.state.view === 'map' ? this.map(columns) : this.table(columns)} ${this.recipe.render(columns)}`,
       details: this.details(columns),
       back: 'tl-sensitivity-map, tl-sensitivity-table',
     });
@@ -140,6 +165,7 @@ export class SensitivityView {
         title="The same as a sortable table (t)"
         @click=${() => this.show(state.view === 'map' ? 'table' : 'map')}
       >Table</button>
+      ${this.matrix.render()}
       ${
         run.progress
           ? nothing
@@ -207,8 +233,8 @@ export class SensitivityView {
     if (!subject) return sensitivityHelp(metricOf(state.metric));
     const { tensor, offer, others } = subject;
     return cellDetails(subject, {
-      use: (scope) => this.use(scope, tensor, offer.key),
-      keep: () => this.use('tensor', tensor, 'keep'),
+      use: (scope) => this.recipe.use(scope, tensor, offer.key),
+      keep: () => this.recipe.use('tensor', tensor, 'keep'),
       exact: (what) => {
         if (what === 'cell') void this.start([tensor], [offer], true);
         else void this.start(others, columns, true);
@@ -219,78 +245,24 @@ export class SensitivityView {
       read: (rows, columnCount, signal) =>
         this.rpc.call(
           'schemeErrorTile',
-          { tensor, choice: offer.choice, rows, columns: columnCount },
+          { tensor, choice: offer.choice, imatrix: state.matrix?.file, rows, columns: columnCount },
           { signal },
         ),
     });
   }
 
-  private recipe(columns: readonly SchemeOffer[]): TemplateResult {
-    const { model, state, session } = this;
-    const draft = model.draft(state);
-    const base = model.byKey.get(draft.base);
-    return recipeBar(
-      {
-        draft,
-        offers: model.byKey,
-        schemes: base && !columns.includes(base) ? [...columns, base] : columns,
-        places: model.places,
-        total: model.recipeTotal(state),
-        plan: model.plan(state),
-        bytes: session.catalogue.bytes,
-        trusted: session.trusted,
-      },
-      {
-        base: (choice) => {
-          this.patch({ base: choice });
-          this.tellRecipe();
-        },
-        remove: (rule) => {
-          this.patch({ rules: withoutRule(draft, rule).rules });
-          this.tellRecipe();
-        },
-        clear: () => {
-          this.patch({ rules: [] });
-          this.tellRecipe();
-        },
-        save: () => this.send('save'),
-        quantize: () => this.send('quantize'),
-      },
-    );
-  }
-
   private async showErrors(tensor: number, { choice }: SchemeOffer): Promise<void> {
     try {
-      await this.rpc.call('showErrors', { tensor, choice });
+      await this.rpc.call('showErrors', { tensor, choice, imatrix: this.state.matrix?.file });
     } catch (thrown) {
-      this.problem = LoupeError.from(thrown).message;
-      this.page.requestRender();
+      this.tell(LoupeError.from(thrown).message);
     }
   }
 
-  private use(scope: RuleScope, tensor: number, choice: string): void {
-    const { model, state } = this;
-    const target = model.places.target(scope, tensor);
-    this.patch({ rules: withRule(model.draft(state), { scope, target, choice }).rules });
-    this.tellRecipe();
-  }
-
-  private tellRecipe(): void {
-    const { bytes, bitsPerWeight, sqnr } = this.model.recipeTotal(this.state);
-    const error = Number.isFinite(sqnr) ? `, SQNR ${sqnr.toFixed(1)} dB` : '';
-    this.page.announce(`Recipe: ${formatBytes(bytes)}, ${formatBits(bitsPerWeight)} bits a weight${error}.`);
-  }
-
-  private send(purpose: 'save' | 'quantize'): void {
-    const recipe = this.model.recipe(this.state);
-    this.problem = '';
-    this.rpc.call('recipe', { purpose, recipe }).catch((thrown) => {
-      const error = LoupeError.from(thrown);
-      if (error.code === 'cancelled') return;
-      this.problem = `The recipe could not be handed over: ${error.message}`;
-      this.page.announce(this.problem);
-      this.page.requestRender();
-    });
+  private tell(problem: string): void {
+    this.problem = problem;
+    if (problem !== '') this.page.announce(problem);
+    this.page.requestRender();
   }
 
   private async compare(columns: readonly SchemeOffer[]): Promise<void> {
@@ -310,12 +282,12 @@ export class SensitivityView {
   ): Promise<void> {
     const { model, session, page } = this;
     this.patch({ hasCompared: true });
-    const end = await model.run.start(tensors, offers, isExact);
+    const end = await model.run.start(tensors, offers, isExact, this.state.matrix?.file);
     const known = [...model.byKey.keys()].reduce((sum, key) => sum + model.cells.known(key), 0);
     const { generation } = session.catalogue;
-    this.patch({
-      saved: known > 0 && known <= mostSavedCells ? { generation, cells: model.cells.save() } : undefined,
-    });
+    const matrix = this.state.matrix?.sha256;
+    const isSmall = known > 0 && known <= mostSavedCells;
+    this.patch({ saved: isSmall ? { generation, matrix, cells: model.cells.save() } : undefined });
     if (end.kind === 'done') page.announce(`Compared ${formatInteger(tensors.length)} tensors.`);
     else if (end.kind === 'failed') page.announce(`The comparison stopped: ${end.error.message}`);
     else
@@ -345,7 +317,9 @@ export class SensitivityView {
     const name = session.catalogue.tensors.names[tensor]!;
     const what = row.tensors.length > 1 ? `worst of ${formatInteger(row.tensors.length)}, ${name}` : name;
     const picked = model.pick(state)(tensor) === offer.key ? ', in the recipe' : '';
-    return cellSentence(model.cells.get(offer.key, tensor), { what, scheme: offer.label, metric }) + picked;
+    const cell = model.cells.get(offer.key, tensor);
+    const note = cell?.state === 'quantized' && cell.note ? `. ${cell.note}` : '';
+    return `${cellSentence(cell, { what, scheme: offer.label, metric })}${picked}${note}`;
   }
 
   private toggle(row: SensitivityRow): void {
