@@ -6,7 +6,7 @@ import { encodingFor } from '../quant/encoding';
 import { layerOf } from '../quant/pruning/layers';
 import { recipeOf, resolveRecipe } from '../quant/recipe';
 import { type Scheme, storedBytes } from '../quant/scheme';
-import { schemes } from '../quant/schemes';
+import { schemeNamed, schemes } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
 import { matrixShape } from '../stats/matrixShape';
 import type { SchemeSize } from './types';
@@ -85,8 +85,16 @@ function schemeSize(
   };
 }
 
-/** Bytes of all pieces, or why the scheme does not fit. */
+/**
+ * Bytes of all pieces, or why the scheme does not fit. Types that are only written by an importance matrix take as much whatever
+ * it says.
+ */
 export function encodedBytes(choice: SchemeChoice, { name, dtype, shape }: SizedTensor): number | LoupeError {
+  const { label, needsImportance } = schemeNamed(choice.scheme);
+  const type = needsImportance ? findDtype(label) : undefined;
+  const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+  const rowBytes = type && byteSize(type, shape.at(-1) ?? 0);
+  if (rowBytes !== undefined) return rows * rowBytes;
   try {
     const setting = settingFor(choice, dtype, { ...matrixShape(shape), layer: layerOf(name) });
     return storedBytes(encodingFor(setting).pieces());

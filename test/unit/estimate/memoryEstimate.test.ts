@@ -34,6 +34,18 @@ describe('the estimate from a config alone', () => {
     expect(table.find(({ scheme }) => scheme === 'bf16')!.bytes).toBe(2 * 8_030_261_248);
   });
 
+  it.each([
+    ['iq2_xxs', 66],
+    ['iq2_xs', 74],
+    ['iq1_s', 50],
+    ['iq2_s', 82],
+  ])('knows what %s takes, which only an importance matrix lets write: %i bytes of 256', (scheme, bytes) => {
+    const { table } = estimateMemory(sourceFromConfig(llama3), {});
+    const norms = 65 * 4096;
+    const row = table.find((each) => each.scheme === scheme)!;
+    expect(row).toMatchObject({ bytes: ((8_030_261_248 - norms) * bytes) / 256 + 2 * norms, refused: 0 });
+  });
+
   it('takes the shorter of 4,096 and the longest context, and tells of a longer one', () => {
     expect(estimateMemory(sourceFromConfig(llama3), {}).setting.context).toBe(4096);
     const short = sourceFromConfig({ ...llama3, max_position_embeddings: 2048 });
