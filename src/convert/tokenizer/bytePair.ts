@@ -70,13 +70,27 @@ export function mergesOf(tokenizer: JsonObject): string[] {
   });
 }
 
+/** llama.cpp's pieces have no marks for where in a word they stand. Throws `unsupported` for those of CLIP's kind. */
+function assertPlainPieces(model: JsonObject | undefined): void {
+  for (const mark of ['continuing_subword_prefix', 'end_of_word_suffix']) {
+    const text = model?.[mark];
+    if (typeof text === 'string' && text !== '')
+      throw new LoupeError(
+        'unsupported',
+        `tokenizer.json marks pieces within words ("${mark}" is ${JSON.stringify(text.slice(0, 60))}), which llama.cpp does not know for byte-pair tokenizers.`,
+      );
+  }
+}
+
 /** Of GPT-2's kind: bytes as letters. Throws as the parts do. */
-export function bytePairMetadata({ tokenizerJson }: TokenizerFiles, rows: number): MetadataList {
+export function bytePairMetadata(files: TokenizerFiles, rows: number): MetadataList {
+  const { tokenizerJson, tokenizerConfig } = files;
   if (!tokenizerJson) throw new LoupeError('unsupported', 'There is no tokenizer.json.');
+  assertPlainPieces(asRecord(tokenizerJson.model));
   const list = new MetadataList('tokenizer.ggml');
   const { texts, types } = vocabularyOf(tokenizerJson, rows);
   list.text('model', 'gpt2');
-  list.text('pre', preTokenizerName(tokenizerJson));
+  list.text('pre', preTokenizerName(tokenizerJson, tokenizerConfig));
   list.list('string', 'tokens', texts);
   list.list('i32', 'token_type', types);
   list.list('string', 'merges', mergesOf(tokenizerJson));

@@ -22,6 +22,10 @@ const laterWords = (digits: string): string =>
   String.raw`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|${digits}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`;
 /** White space and punctuation of Bloom and its kin; llama.cpp leaves out brackets that mean nothing there. */
 const bloomWords = ' ?[^(\\s|[.,!?…。，、।۔،])]+';
+/** DeepSeek's first tokenizer lists all letters of alphabets with capitals, as ranges. */
+const casedLetters = 'split a list of cased letters';
+const casedLettersPattern = /^\\s\?\[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿ[^\]]+\]\+$/;
+const withoutContractions = (pattern: string): string => pattern.slice(pattern.indexOf('|[') + 1);
 const deepseekCjk = '[一-龥\u0800-一가-\ud7ff]+';
 
 /** Steps of a pre-tokenizer, in the notation of `steps`, and llama.cpp's name of it. */
@@ -35,12 +39,20 @@ const known: ReadonlyMap<string, string> = new Map([
     'qwen35',
   ],
   ['digits; bytes+words', 'starcoder'],
+  // Words without English contractions, so that Turkish endings stay with them.
+  [`split ${withoutContractions(words(String.raw`\p{N}`))}; bytes`, 'ufakzeka'],
+  [`split ${laterWords(String.raw`\p{N}`)}; bytes`, 'bailingmoe'],
+  [`split ${String.raw`\p{N}{1,3}`}; split ${words(String.raw`\p{N}+`)}; bytes`, 'minicpm5'],
   [`split ${capitalWords(contractions, String.raw`\p{N}{1,3}`)}; bytes`, 'gpt-4o'],
   [`split ${capitalWords('', String.raw`\p{N}`)}; bytes`, 'tekken'],
   [`split ${String.raw`\p{N}{1,3}`}; split ${cjk}; split ${deepseekWords}; bytes`, 'deepseek-v3'],
   [
     String.raw`split [\r\n]; split \s?\p{L}+; split \s?\p{P}+; split ${deepseekCjk}; digits; bytes`,
     'deepseek-coder',
+  ],
+  [
+    String.raw`split [\r\n]; ${casedLetters}; split \s?[!-/:-~！-／：-～‘-‟　-。]+; split \s+$; split ${deepseekCjk}; digits; bytes`,
+    'deepseek-llm',
   ],
   [
     `split ${words(String.raw`\p{N}{1}`).replace(String.raw`[^\s\p{L}\p{N}]+[\r\n]*`, String.raw`[^\s\p{L}\p{N}\r\n]+`)}; bytes`,
@@ -51,20 +63,24 @@ const known: ReadonlyMap<string, string> = new Map([
   ['punctuation; bytes+words; digits+; split [0-9][0-9][0-9]', 'falcon'],
 ]);
 
+/** Under these names llama.cpp puts a beginning before every text unless it is told not to. */
+export const beginsByDefault: ReadonlySet<string> = new Set(['llama-bpe', 'tekken']);
+
 /** Throws `unsupported`, showing the steps, for a pre-tokenizer that llama.cpp has no name for here. */
-export function preTokenizerName(tokenizer: JsonObject): string {
+export function preTokenizerName(tokenizer: JsonObject, tokenizerConfig?: JsonObject): string {
   assertKnownNormalizer(asRecord(tokenizer.normalizer));
   const found = steps(asRecord(tokenizer.pre_tokenizer)).join('; ');
   const name = known.get(found);
   if (name === undefined) {
     throw new LoupeError(
       'unsupported',
-      `tokenizer.json cuts text in a way that is not known to llama.cpp under any name here: ${found.slice(0, 400) || 'not at all'}. Known: ${[...new Set(known.values())].join(', ')}.`,
+      `tokenizer.json cuts text in a way that is not known to llama.cpp under any name here: ${found.slice(0, 400) || 'not at all'}. Known: ${[...new Set(known.values())].join(', ')}. If llama.cpp's own converter knows the model, what that writes in F16 can be quantized here.`,
     );
   }
   // The same pattern: Llama 3's tokenizer takes whole words that are tokens without merging, cl100k's does not.
   if (name === 'llama-bpe' && asRecord(tokenizer.model)?.ignore_merges !== true) return 'dbrx';
-  return name;
+  // They cut alike; of "smollm" llama.cpp leaves spaces before punctuation when it writes texts.
+  return name === 'starcoder' && tokenizerConfig?.clean_up_tokenization_spaces === false ? 'smollm' : name;
 }
 
 /** "bytes+words" is GPT-2's: bytes as letters, cut by its own pattern; "bytes" leaves the cutting to others. */
@@ -87,7 +103,8 @@ function steps(node: JsonObject | undefined): string[] {
       const pattern = asRecord(node.pattern);
       const text = pattern?.Regex;
       // A pattern may also be a text that is meant by its letters.
-      return [`${splitKind(node)} ${typeof text === 'string' ? spelled(text) : JSON.stringify(pattern)}`];
+      const split = `${splitKind(node)} ${typeof text === 'string' ? spelled(text) : JSON.stringify(pattern)}`;
+      return [typeof text === 'string' && casedLettersPattern.test(text) ? casedLetters : split];
     }
     default:
       return [`${String(node.type)}`];

@@ -1,9 +1,10 @@
 /** All that a GGUF file says of its tokenizer. */
 import { LoupeError } from '../../errors';
 import { asRecord } from '../../formats/jsonSidecar';
-import type { GgufMetadataEntry, MetadataList } from '../metadataList';
+import { type GgufMetadataEntry, MetadataList } from '../metadataList';
 import { bytePairMetadata } from './bytePair';
 import { chatTemplateMetadata } from './chatTemplates';
+import { beginsByDefault } from './preTokenizer';
 import { isByteFallback, sentencePieceMetadata } from './sentencePiece';
 import { specialTokenMetadata } from './specialTokens';
 import type { TokenizerFiles } from './tokenizerFiles';
@@ -21,13 +22,21 @@ export async function tokenizerMetadata(
   const vocabulary = await vocabularyMetadata(files, rows);
   const special = specialTokenMetadata(files, rows).entries;
   const stated = new Set(special.map(({ key }) => key));
-  const defaults = isOnlyUnigram(files) ? unigramDefaults(files).entries : [];
+  const defaults = isOnlyUnigram(files) ? unigramDefaults(files).entries : unstated(vocabulary).entries;
   return [
     ...vocabulary.entries,
     ...special,
     ...defaults.filter(({ key }) => !stated.has(key)),
     ...chatTemplateMetadata(files).entries,
   ];
+}
+
+/** What llama.cpp would take for granted by the name of the pre-tokenizer, where the tokenizer has nothing of the kind. */
+function unstated(vocabulary: MetadataList): MetadataList {
+  const list = new MetadataList('tokenizer.ggml');
+  const pre = vocabulary.entries.find(({ key }) => key === 'tokenizer.ggml.pre')?.value;
+  if (pre && 'type' in pre && beginsByDefault.has(String(pre.value))) list.flag('add_bos_token', false);
+  return list;
 }
 
 /** A tokenizer.model goes first: llama.cpp reads such vocabularies by their merges. */

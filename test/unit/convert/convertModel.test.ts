@@ -125,6 +125,19 @@ describe('tokenizers', () => {
       {},
     ],
     ['seed-coder', [split(seed), bytes], {}],
+    ['ufakzeka', [split(qwen.replace(/^.*?\|(?=\[)/, '')), bytes], {}],
+    ['bailingmoe', [split(later.replace('{1,3}', '')), bytes], {}],
+    ['minicpm5', [split('\\p{N}{1,3}'), split(qwen.replace('\\p{N}|', '\\p{N}+|')), bytes], {}],
+    [
+      'deepseek-llm',
+      [
+        ...['[\r\n]', '\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓ]+', '\\s?[!-/:-~！-／：-～‘-‟　-。]+', '\\s+$'].map(split),
+        split('[一-龥ࠀ-一가-\ud7ff]+'),
+        { type: 'Digits', individual_digits: true },
+        bytes,
+      ],
+      {},
+    ],
     [
       'viking',
       [split(' ?[^(\\s|[.,!?…。，、।۔،])]+'), { type: 'Digits', individual_digits: true }, bytes],
@@ -133,6 +146,34 @@ describe('tokenizers', () => {
   ])('cut text as llama.cpp does under the name %s', async (name, pretokenizers, model) => {
     const json = tokenizer({ type: 'Sequence', pretokenizers }, model);
     expect(plain(await convert({ tokenizerJson: json })).get('tokenizer.ggml.pre')).toBe(name);
+  });
+
+  it('keep spaces before punctuation where the config says so', async () => {
+    const json = tokenizer({
+      type: 'Sequence',
+      pretokenizers: [{ type: 'Digits', individual_digits: true }, gpt2Words],
+    });
+    const tokenizerConfig = { clean_up_tokenization_spaces: false };
+    const made = plain(await convert({ tokenizerJson: json, tokenizerConfig }));
+    expect(made.get('tokenizer.ggml.pre')).toBe('smollm');
+  });
+
+  it('put nothing before a text where llama.cpp would and the tokenizer does not', async () => {
+    const cut = { type: 'Sequence', pretokenizers: [split(llama3), bytes] };
+    const json = tokenizer(cut, { ignore_merges: true });
+    const begins = async (more: Json) =>
+      plain(await convert({ tokenizerJson: { ...json, ...more } })).get('tokenizer.ggml.add_bos_token');
+    expect(await begins({})).toBe(false);
+    const single = [{ SpecialToken: { id: '<|end|>' } }, { Sequence: { id: 'A' } }];
+    expect(await begins({ post_processor: { type: 'TemplateProcessing', single } })).toBe(true);
+    // Others have none by default.
+    const dbrx = plain(await convert({ tokenizerJson: tokenizer(cut) }));
+    expect(dbrx.has('tokenizer.ggml.add_bos_token')).toBe(false);
+  });
+
+  it('of pieces that are marked by their place in a word are refused', async () => {
+    const json = tokenizer(gpt2Words, { end_of_word_suffix: '</w>' });
+    await expect(convert({ tokenizerJson: json })).rejects.toThrow('"end_of_word_suffix" is "</w>"');
   });
 
   it('are refused when they cut text in an unknown way', async () => {
