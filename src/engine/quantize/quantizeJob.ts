@@ -83,10 +83,26 @@ export async function sizesPlan(
 }
 
 /** Everything that is decided before anything is written. Throws what `planOnnx` and `planQuantization` throw. */
-export async function planFor(
-  { checkpoint }: OpenedCheckpoint,
-  request: QuantizeRequest,
-): Promise<QuantizePlan> {
+export async function planFor(opened: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
+  try {
+    return await planOf(opened, request);
+  } catch (thrown) {
+    throw namingFile(opened, thrown);
+  }
+}
+
+/** A refusal that names no file comes out naming that of its tensor, else the model. */
+function namingFile(opened: OpenedCheckpoint, thrown: unknown): unknown {
+  if (!(thrown instanceof LoupeError) || thrown.file !== undefined) return thrown;
+  const { code, message, tensor, byteOffset } = thrown;
+  if (code === 'usage' || code === 'cancelled') return thrown;
+  const { checkpoint } = opened;
+  const index = tensor === undefined ? undefined : opened.indexOf(tensor);
+  const file = index === undefined ? checkpoint.path : checkpoint.files[opened.tensor(index).file]?.path;
+  return new LoupeError(code, message, { file, tensor, byteOffset });
+}
+
+async function planOf({ checkpoint }: OpenedCheckpoint, request: QuantizeRequest): Promise<QuantizePlan> {
   const isConverted = checkpoint.format === 'safetensors' && request.recipe && isGgufRecipe(request.recipe);
   if (request.gguf || isConverted) return planGguf(checkpoint, request);
   if (checkpoint.format !== 'onnx' && checkpoint.format !== 'gguf')

@@ -182,7 +182,8 @@ describe('what cannot be written is refused before the work', () => {
   it.each(cases)('%s', async (_what, recipe, tensor, reason) => {
     const out = join(temporaryFolder(), 'out');
     const failure = await failureOf(quantize(recipe, out));
-    expect(failure).toMatchObject({ code: 'refused', tensor });
+    const file = join(demoModel, 'model.safetensors');
+    expect(failure).toMatchObject({ code: 'refused', tensor, file });
     expect(failure.message).toMatch(reason);
     expect(existsSync(out)).toBe(false);
     // Its error can still be previewed, and its size told.
