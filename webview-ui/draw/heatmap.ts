@@ -3,6 +3,7 @@
  * edges are sharp at any pixel ratio and nothing is blended. Several layers may lie over each other in the
  * coordinates of one matrix: a coarse overview stays visible until the fine tile has come.
  */
+import { strokeCellFrame } from './cellFrame';
 import { type CellFrame, type CellNotes, drawCellTexts, drawGroups, type GroupOf } from './cellTexts';
 import { type ColorScale, positionOn } from './colorMaps';
 import { cssColour } from './colour';
@@ -320,30 +321,14 @@ export class Heatmap {
       context.fillRect(0, this.edge(layer, 'row', row) - thickness, this.width, thickness);
   }
 
-  /** Two lines, one dark and one light: visible over any colour. Tiny cells get a frame around them. */
   private drawCursor(layer: HeatmapLayer, cell: HeatmapCell): void {
-    const { context } = this;
-    const thickness = Math.max(1, Math.round(this.ratio));
-    let left = this.edge(layer, 'column', cell.column);
-    let top = this.edge(layer, 'row', cell.row);
-    let right = this.edge(layer, 'column', cell.column + 1);
-    let bottom = this.edge(layer, 'row', cell.row + 1);
-    const least = 7 * thickness;
-    const widen = Math.max(0, Math.ceil((least - (right - left)) / 2));
-    const heighten = Math.max(0, Math.ceil((least - (bottom - top)) / 2));
-    left -= widen;
-    right += widen;
-    top -= heighten;
-    bottom += heighten;
-    context.lineWidth = thickness;
-    for (const [inset, colour] of [
-      [0.5, '#000000'],
-      [1.5, '#ffffff'],
-    ] as const) {
-      const by = inset * thickness;
-      context.strokeStyle = colour;
-      context.strokeRect(left + by, top + by, right - left - 2 * by, bottom - top - 2 * by);
-    }
+    const edges = {
+      left: this.edge(layer, 'column', cell.column),
+      top: this.edge(layer, 'row', cell.row),
+      right: this.edge(layer, 'column', cell.column + 1),
+      bottom: this.edge(layer, 'row', cell.row + 1),
+    };
+    strokeCellFrame(this.context, edges, Math.max(1, Math.round(this.ratio)), 7, ['#000000', '#ffffff']);
   }
 }
 

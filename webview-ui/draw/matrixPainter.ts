@@ -3,6 +3,7 @@ import type { Region } from '../../src/protocol/engineApi';
 import { type Camera, type CanvasSize, columnEdge, rowEdge, visibleRegion } from '../state/matrixCamera';
 import type { MatrixPlace } from '../state/matrixPlace';
 import { cellStep } from '../state/tileGrid';
+import { strokeCellFrame } from './cellFrame';
 import { textOver } from './colorMaps';
 import type { Rgb } from './colour';
 import { cssColour } from './colour';
@@ -198,31 +199,19 @@ function paintCrosshair(context: CanvasRenderingContext2D, frame: MatrixFrame, a
   context.globalAlpha = 1;
 }
 
-/** Two lines, one dark and one light: visible over any colour. Tiny cells get a frame around them. */
-function paintFrame(context: CanvasRenderingContext2D, frame: MatrixFrame, region: Region): void {
-  const { camera, canvas } = frame;
+function paintFrame(
+  context: CanvasRenderingContext2D,
+  { camera, canvas }: MatrixFrame,
+  region: Region,
+): void {
+  const edges = {
+    left: columnEdge(camera, region.column0),
+    top: rowEdge(camera, region.row0),
+    right: columnEdge(camera, region.column1),
+    bottom: rowEdge(camera, region.row1),
+  };
   const thickness = Math.max(1, Math.round(canvas.ratio));
-  let left = columnEdge(camera, region.column0);
-  let top = rowEdge(camera, region.row0);
-  let right = columnEdge(camera, region.column1);
-  let bottom = rowEdge(camera, region.row1);
-  const least = 9 * thickness;
-  const widen = Math.max(0, Math.ceil((least - (right - left)) / 2));
-  const heighten = Math.max(0, Math.ceil((least - (bottom - top)) / 2));
-  left -= widen;
-  right += widen;
-  top -= heighten;
-  bottom += heighten;
-  context.lineWidth = thickness;
-  for (const [inset, colour] of [
-    [0.5, '#000000'],
-    [1.5, '#ffffff'],
-    [2.5, '#000000'],
-  ] as const) {
-    const by = inset * thickness;
-    context.strokeStyle = colour;
-    context.strokeRect(left + by, top + by, right - left - 2 * by, bottom - top - 2 * by);
-  }
+  strokeCellFrame(context, edges, thickness, 9, ['#000000', '#ffffff', '#000000']);
 }
 
 function paintMarked(context: CanvasRenderingContext2D, frame: MatrixFrame, region: Region): void {
