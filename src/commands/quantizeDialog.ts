@@ -152,7 +152,7 @@ async function askHeadSize(engine: EngineClient, file: string): Promise<number> 
   return headSizeOf(config, architecture) ?? usualHeadSize;
 }
 
-/** A variant that this model's shapes do not fit says so in place of its size. */
+/** A variant that this model's shapes do not fit says so in place of its size, and one that loaders may not take which. */
 async function withSizes(
   engine: EngineClient,
   file: string,
@@ -164,7 +164,9 @@ async function withSizes(
       const plan = await dryRun(engine, file, { ...variant.value, pure });
       const percent = Math.round((100 * plan.bytesAfter) / plan.bytesBefore);
       const size = `${binarySize(plan.bytesAfter)} (${percent} % of now)`;
-      return { ...variant, description: [variant.description, size].filter(Boolean).join(' \u00b7 ') };
+      const description = [variant.description, size].filter(Boolean).join(' \u00b7 ');
+      const { warnings = [] } = plan;
+      return { ...variant, description, ...(warnings.length > 0 ? { detail: warnings.join(' ') } : {}) };
     } catch (thrown) {
       const error = LoupeError.from(thrown);
       if (error.code !== 'refused' || error.tensor === undefined || variants.length === 1) throw error;

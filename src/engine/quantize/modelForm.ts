@@ -76,7 +76,10 @@ export function modelForm(weights: readonly FormedWeight[], ignored: readonly st
   const groups = groupsOf(stored);
   return {
     config: groupedConfig({ groups, ignore }),
-    warnings: groups.length > 1 || plain.length > 0 ? fusedWarnings(stored, ignore) : [],
+    warnings: [
+      ...(groups.length > 1 || plain.length > 0 ? fusedWarnings(stored, ignore) : []),
+      ...kernelWarnings(groups),
+    ],
   };
 }
 
@@ -93,6 +96,30 @@ function groupsOf(stored: readonly FormedWeight[]): QuantizationGroup[] {
   const found = [...groups.values()];
   return found.length === 1 ? [{ ...found[0]!, targets: ['Linear'] }] : found;
 }
+
+/**
+ * What vLLM loads but has no kernel for on most GPUs: integers in other groups than Marlin's and Machete's, and 8-bit ones with zero points,
+ * which Machete alone takes (marlin_utils.py `query_marlin_supported_quant_types`, machete_utils.py). transformers dequantizes any of them.
+ */
+function kernelWarnings(groups: readonly QuantizationGroup[]): string[] {
+  const integers = groups.flatMap(({ format, weights }) => (format === 'pack-quantized' ? [weights] : []));
+  const sizes = integers.flatMap(({ group_size: size }) => (typeof size === 'number' ? [size] : []));
+  const odd = [...new Set(sizes)].filter((size) => !marlinGroups.includes(size));
+  const hasZeroPoints = integers.some((weights) => weights.num_bits === 8 && weights.symmetric === false);
+  return [
+    ...(odd.length > 0
+      ? [
+          `vLLM's kernels take groups of ${marlinGroups.slice(0, -1).join(', ')} and ${marlinGroups.at(-1)} columns, and these have ${odd.join(' and ')}: transformers loads them, vLLM at most in F16.`,
+        ]
+      : []),
+    ...(hasZeroPoints
+      ? [
+          'vLLM has kernels for INT8 with zero points on Hopper GPUs only; transformers loads them anywhere, and INT8 absmax runs everywhere.',
+        ]
+      : []),
+  ];
+}
+const marlinGroups: readonly number[] = [32, 64, 128];
 
 /** vLLM makes one matrix of some neighbours, which must then be stored alike. */
 function fusedWarnings(stored: readonly FormedWeight[], ignore: readonly string[]): string[] {

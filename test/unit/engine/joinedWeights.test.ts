@@ -114,6 +114,33 @@ describe('microscaling', () => {
   });
 });
 
+describe('what vLLM has no kernel for', () => {
+  const path = writeModel(join(folder, 'kernels', 'model.safetensors'), [weight('a.o_proj', 8, 1, 1)]);
+  const warningsOf = async (choice: SchemeChoice) =>
+    (await engine.call('quantize', { ...request(path, join(folder, 'none'), choice), dryRun: true }))
+      .warnings;
+
+  it('is written with a word on it, as transformers loads it', async () => {
+    expect(await warningsOf({ scheme: 'int4-absmax', granularity: 'block', blockSize: 16 })).toEqual([
+      expect.stringMatching(/groups of 32, 64 and 128 columns, and these have 16:.* at most in F16/),
+    ]);
+    expect(await warningsOf({ scheme: 'int8-zeropoint', granularity: 'row' })).toEqual([
+      expect.stringContaining('Hopper'),
+    ]);
+  });
+
+  it('is not said of what it has', async () => {
+    for (const choice of [
+      { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 },
+      { scheme: 'int4-zeropoint', granularity: 'block', blockSize: 64 },
+      { scheme: 'int8-absmax', granularity: 'row' },
+      { scheme: 'nvfp4', granularity: 'block' },
+      { scheme: 'int8-zeropoint', granularity: 'row', output: 'fake' },
+    ] as const)
+      expect([choice, await warningsOf(choice)]).toEqual([choice, undefined]);
+  });
+});
+
 describe('an output head that takes its weight from the embedding', () => {
   const int4: SchemeChoice = { scheme: 'int4-absmax', granularity: 'row' };
   const nf4: SchemeChoice = { scheme: 'nf4', granularity: 'block' };
