@@ -94,7 +94,7 @@ function paintGroups(context: CanvasRenderingContext2D, frame: MatrixFrame, show
   context.globalAlpha = 1;
 }
 
-/** Numbers in all cells, or in none where one does not fit. */
+/** Numbers in all cells that are in view, or in none where one does not fit. */
 function paintNumbers(
   context: CanvasRenderingContext2D,
   frame: MatrixFrame,
@@ -121,6 +121,7 @@ function paintNumbers(
     const column1 = Math.min(region.column1, shown.column1);
     for (let row = row0; row < row1; row++) {
       const y = (rowEdge(camera, row) + rowEdge(camera, row + 1)) / 2;
+      if (y < size / 2 || y + size / 2 > canvas.height) continue;
       for (let column = column0; column < column1; column++) {
         const value = values[(row - region.row0) * columns + column - region.column0]!;
         const place = scale.position(isMagnitude ? Math.abs(value) : value);
@@ -128,8 +129,15 @@ function paintNumbers(
         const pixel = isNan ? 0 : pixels[(place * last + 0.5) | 0]!;
         const colour: Rgb = [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
         context.fillStyle = isNan ? frame.theme.foreground : textOver(colour);
-        const x = (columnEdge(camera, column) + columnEdge(camera, column + 1)) / 2;
-        context.fillText(isNan ? 'NaN' : format(value), x, y, width - 2);
+        const [left, right] = [columnEdge(camera, column), columnEdge(camera, column + 1)];
+        const x = (left + right) / 2;
+        const text = isNan ? 'NaN' : format(value);
+        // Digits that the picture's edge cuts off would make another number of it.
+        if (left < 0 || right > canvas.width) {
+          const half = context.measureText(text).width / 2;
+          if (x < half || x + half > canvas.width) continue;
+        }
+        context.fillText(text, x, y, width - 2);
       }
     }
   }
