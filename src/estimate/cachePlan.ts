@@ -64,6 +64,8 @@ const windowedInLlamaCpp: ReadonlySet<string> = new Set([
   'gemma3_text',
   'cohere2',
   'gpt_oss',
+  'llama4',
+  'llama4_text',
 ]);
 
 /** Models that read all tokens at once and keep nothing. */
@@ -216,7 +218,8 @@ function attentionFigures(
   return {
     heads: kvHeads,
     keyElements: kvHeads * headWidth,
-    valueElements: kvHeads * config.count('v_head_dim', headWidth),
+    // A config that says 0 has no latent attention, of which this would be.
+    valueElements: kvHeads * (config.count('v_head_dim', 0) || headWidth),
   };
 }
 
@@ -226,17 +229,23 @@ function slidingLayers(
   type: string | undefined,
   layers: number,
 ): { sliding: number; window: number } {
-  const window = config.optionalCount('sliding_window') ?? familyWindows.get(type ?? '') ?? 0;
+  const window =
+    config.optionalCount(['sliding_window', 'attention_chunk_size']) ?? familyWindows.get(type ?? '') ?? 0;
   const none = { sliding: 0, window: 0 };
   const types = config.texts('layer_types');
   if (types) {
-    const sliding = types.filter((name) => name === 'sliding_attention').length;
+    const sliding = types.filter((name) => /^(sliding|chunked)_attention$/.test(name)).length;
     return sliding > 0 && window > 0 ? { sliding: Math.min(sliding, layers), window } : none;
   }
   if (window === 0) return none;
   if (type === 'gemma2' || type === 'gpt_oss') return { sliding: Math.ceil(layers / 2), window };
   if (type === 'gemma3' || type === 'gemma3_text' || type === 'cohere2') {
     const every = Math.max(1, config.count('sliding_window_pattern', type === 'cohere2' ? 4 : 6));
+    return { sliding: layers - Math.floor(layers / every), window };
+  }
+  // Layers that know positions look back over the text's own chunk; every fourth knows none, and looks back over all.
+  if (type === 'llama4' || type === 'llama4_text') {
+    const every = Math.max(1, config.count('no_rope_layer_interval', 4));
     return { sliding: layers - Math.floor(layers / every), window };
   }
   if (type === 'mistral' || type === 'phi3' || type === 'starcoder2' || type === 'mixtral')
@@ -254,6 +263,7 @@ const familyWindows: ReadonlyMap<string, number> = new Map([
   ['gemma3', 4096],
   ['gemma3_text', 4096],
   ['gpt_oss', 128],
+  ['llama4_text', 8192],
 ]);
 
 function t5Figures(config: ModelConfig): { layers: number; width: number } {

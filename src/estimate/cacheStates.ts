@@ -57,6 +57,9 @@ export function stateElements(config: ModelConfig): number | undefined {
       convolution: config.count('mamba_d_conv', 4),
     });
   }
+  // Short convolutions keep their tail and no state.
+  if (config.has('conv_L_cache'))
+    return Math.max(0, config.count('conv_L_cache') - 1) * config.count('hidden_size');
   if (config.has('mamba_num_heads')) {
     return grouped({
       inner: config.count('mamba_num_heads') * config.count('mamba_head_dim', 64),

@@ -28,14 +28,14 @@ export interface ModelParameters {
 export function modelParameters(fields: Readonly<Record<string, unknown>>): ModelParameters {
   const config = new ModelConfig(fields);
   const { modelType, className } = config;
-  const family = familyOf(modelType);
   const notes: string[] = [];
-  const list = family ? family(config) : guess(config, notes);
-  const filled = family ? filledIn(config) : [];
+  const known = ofFamily(config);
+  const list = known ?? guess(config, notes);
+  const filled = known ? filledIn(config) : [];
   if (filled.length > 0)
     notes.push(`The config leaves out ${filled.join(', ')}: as transformers fills them in.`);
   const extra = config.optionalCount('num_nextn_predict_layers');
-  if (family && extra !== undefined && extra > 0) {
+  if (known && extra !== undefined && extra > 0) {
     notes.push(
       `Published files also hold ${extra === 1 ? 'a layer' : `${extra} layers`} that predict${extra === 1 ? 's' : ''} further tokens (MTP); the class leaves ${extra === 1 ? 'it' : 'them'} out, and so does this count.`,
     );
@@ -45,9 +45,19 @@ export function modelParameters(fields: Readonly<Record<string, unknown>>): Mode
     className,
     groups: list.groups,
     total: list.total,
-    certainty: family ? 'exact' : 'approximate',
+    certainty: known ? 'exact' : 'approximate',
     notes,
   };
+}
+
+/** Undefined for a family that is not known, or within which the language model is not. */
+function ofFamily(config: ModelConfig): ParameterList | undefined {
+  try {
+    return familyOf(config.modelType)?.(config);
+  } catch (thrown) {
+    if (LoupeError.from(thrown).code === 'unsupported') return undefined;
+    throw thrown;
+  }
 }
 
 /** As the family whose name begins like this one's, or else as Llama or BERT, of the figures that nearly every model states. */

@@ -26,7 +26,7 @@ import { jamba, mamba, mamba2 } from './stateSpace';
 import { t5 } from './t5';
 import { addGemmaVision, clip, vit } from './vision';
 import { addLlama4Vision, dinov2, siglip } from './visionKin';
-import { llava, qwen2Vl, qwen3Vl, qwen25Vl } from './visionLanguage';
+import { llava, mistral3, pixtral, qwen2Vl, qwen3Vl, qwen25Vl } from './visionLanguage';
 import { whisper } from './whisper';
 
 type Family = (config: ModelConfig) => ParameterList;
@@ -230,6 +230,8 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['qwen3_vl_moe', (config) => qwen3Vl(config, textAs('qwen3_moe'))],
   ['llava', (config) => llava(config, anyText)],
   ['llava_next', (config) => llava(config, anyText)],
+  ['mistral3', (config) => mistral3(config, anyText)],
+  ['pixtral', pixtral],
   ['chatglm', chatGlm],
   ['baichuan', withTraits({})],
   ['internlm', (config) => decoder(config.withDefaults({ attention_bias: config.flag('bias', true) }))],

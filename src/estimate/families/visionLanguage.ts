@@ -1,6 +1,7 @@
 /** Language models that see through a tower of another family: Qwen's and LLaVA. */
 import type { ModelConfig } from '../../formats/modelConfig';
 import { ParameterList } from '../parameterList';
+import { addGated } from './decoder';
 import { clip } from './vision';
 import { siglip } from './visionKin';
 
@@ -82,7 +83,7 @@ export function llava(config: ModelConfig, text: Family): ParameterList {
   const isSiglip = vision.modelType === 'siglip_vision_model';
   const tower = vision.withDefaults({ model_type: 'clip_vision_model' });
   list.under('vision_tower').addAll(isSiglip ? siglip(tower) : clip(tower));
-  const hidden = counted.groups.find(({ role }) => role === 'embedding')?.shape[1] ?? 0;
+  const hidden = hiddenOf(counted);
   const layers = config.counts('vision_feature_layer')?.length ?? 1;
   const input = layers * vision.count('hidden_size', 768);
   const bias = config.flag('multimodal_projector_bias', true);
@@ -91,6 +92,51 @@ export function llava(config: ModelConfig, text: Family): ParameterList {
   if (config.modelType === 'llava_next') list.add('other', 'image_newline', hidden);
   return list;
 }
+
+/** Pixtral's tower: rotary positions, RMS norms, gated feed-forwards. Source: modeling_pixtral.py of transformers. */
+export function pixtral(config: ModelConfig): ParameterList {
+  const list = new ParameterList();
+  const width = config.count('hidden_size', 1024);
+  const inner = config.count('intermediate_size', 4096);
+  const size = config.count('patch_size', 16);
+  list.add('convolution', 'patch_conv.weight', width, config.count('num_channels', 3), size, size);
+  list.norm('ln_pre', width);
+  const layer = list.under('transformer.layers.*', config.count('num_hidden_layers', 24));
+  for (const name of ['q_proj', 'k_proj', 'v_proj', 'o_proj'])
+    layer.linear('attention', `attention.${name}`, width, width);
+  layer.norm('attention_norm', width);
+  layer.norm('ffn_norm', width);
+  addGated(layer.under('feed_forward'), width, inner, 'mlp');
+  return list;
+}
+
+/** Mistral Small 3.1 and later: patches are merged before they go to the language model. Source: modeling_mistral3.py. */
+export function mistral3(config: ModelConfig, text: Family): ParameterList {
+  const list = new ParameterList();
+  const counted = text(textOf(config));
+  list.under('language_model').addAll(counted);
+  if (!config.has('vision_config')) return list;
+  const vision = config.nested('vision_config');
+  list.under('vision_tower').addAll(pixtral(vision));
+  const width = vision.count('hidden_size', 1024);
+  const hidden = hiddenOf(counted);
+  const projector = list.under('multi_modal_projector');
+  const bias = config.flag('multimodal_projector_bias', false);
+  projector.norm('norm', width);
+  projector.linear(
+    'other',
+    'patch_merger.merging_layer',
+    width,
+    width * config.count('spatial_merge_size', 2) ** 2,
+  );
+  projector.linear('other', 'linear_1', hidden, width, bias);
+  projector.linear('other', 'linear_2', hidden, hidden, bias);
+  return list;
+}
+
+/** Width of the embedding of a model that was counted. */
+const hiddenOf = ({ groups }: ParameterList): number =>
+  groups.find(({ role }) => role === 'embedding')?.shape[1] ?? 0;
 
 function begin(
   config: ModelConfig,

@@ -139,6 +139,16 @@ describe('Hover', () => {
       'M.from_pretrained("demo-llama-3m", device_map="cpu")',
       /: on the CPU → weights 6\.29 MiB/,
     ],
+    [
+      'spread arguments',
+      'kw = dict(torch_dtype=torch.float32)\nM.from_pretrained("demo-llama-3m", **kw)',
+      /: F32 → weights 12\.6 MiB/,
+    ],
+    [
+      'a method behind the call',
+      'M.from_pretrained("demo-llama-3m").to("cpu", dtype=torch.float32)',
+      /: F32 → weights 12\.6 MiB/,
+    ],
     ['max_model_len', 'LLM("demo-llama-3m", max_model_len=128)', /: 128 tokens → weights 6\.29 MiB/],
     [
       'a variable',

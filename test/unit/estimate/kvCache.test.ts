@@ -106,6 +106,70 @@ describe('the cache of keys and values', () => {
     ]);
   });
 
+  it('takes three of four layers of Llama 4, whose positions begin anew every 8,192 tokens', () => {
+    const scout = {
+      model_type: 'llama4',
+      text_config: {
+        model_type: 'llama4_text',
+        hidden_size: 5120,
+        num_hidden_layers: 48,
+        num_attention_heads: 40,
+        num_key_value_heads: 8,
+        head_dim: 128,
+        attention_chunk_size: 8192,
+      },
+    };
+    const each = 2 * 8 * 128 * 2;
+    const all = cache(scout, { runtime: 'transformers', context: 32768 });
+    expect(all.bytes).toBe(each * (12 * 32768 + 36 * 8191));
+    expect(cache(scout, { context: 32768 }).bytes).toBe(each * (12 * 32768 + 36 * (8192 + 512)));
+    const types = Array.from({ length: 48 }, (_, at) =>
+      at % 4 === 3 ? 'full_attention' : 'chunked_attention',
+    );
+    const listed = { ...scout, text_config: { ...scout.text_config, layer_types: types } };
+    expect(cache(listed, { runtime: 'transformers', context: 32768 }).bytes).toBe(all.bytes);
+  });
+
+  it('keeps the tails of short convolutions, and keys and values in six of sixteen layers of LFM2', () => {
+    const lfm = {
+      model_type: 'lfm2',
+      hidden_size: 2048,
+      num_hidden_layers: 16,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      conv_L_cache: 3,
+      layer_types: Array.from({ length: 16 }, (_, at) =>
+        [2, 5, 8, 10, 12, 14].includes(at) ? 'full_attention' : 'conv',
+      ),
+    };
+    const { bytes, bytesPerToken } = cache(lfm, { runtime: 'transformers', context: 1000 });
+    expect(bytesPerToken).toBe(6 * 2 * 8 * 64 * 2);
+    expect(bytes).toBe(1000 * 6 * 2 * 8 * 64 * 2 + 10 * 2 * 2048 * 4);
+  });
+
+  it('reads the heads of configs that name them otherwise', () => {
+    const dbrx = {
+      model_type: 'dbrx',
+      d_model: 6144,
+      n_heads: 48,
+      n_layers: 40,
+      attn_config: { kv_n_heads: 8 },
+    };
+    expect(cache(dbrx).bytesPerToken).toBe(40 * 2 * 8 * 128 * 2);
+    const glm = {
+      model_type: 'chatglm',
+      hidden_size: 4096,
+      num_layers: 28,
+      num_attention_heads: 32,
+      multi_query_group_num: 2,
+      kv_channels: 128,
+    };
+    expect(cache(glm).bytesPerToken).toBe(28 * 2 * 2 * 128 * 2);
+    const plain = { model_type: 'deepseek_vl_v2', hidden_size: 1280, num_hidden_layers: 12, v_head_dim: 0 };
+    const heads = { num_attention_heads: 10, num_key_value_heads: 10, kv_lora_rank: null };
+    expect(cache({ ...plain, ...heads }).bytesPerToken).toBe(12 * 2 * 1280 * 2);
+  });
+
   it("equals whisper.cpp's buffers for attention across", () => {
     const whisper = (width: number, layers: number) => ({
       model_type: 'whisper',

@@ -28,7 +28,7 @@ describe('the parameters of a config', () => {
 
   it('counts the language model of several towers', () => {
     const text = { ...llama(5120, 32768, 40, 32, 8, 131072), model_type: 'mistral', head_dim: 128 };
-    const { total, certainty, notes } = modelParameters({ model_type: 'mistral3', text_config: text });
+    const { total, certainty, notes } = modelParameters({ model_type: 'newest', text_config: text });
     expect(total).toBe(23_572_403_200);
     expect(certainty).toBe('approximate');
     expect(notes[0]).toContain('only its language model, mistral, is counted');
@@ -102,6 +102,14 @@ describe('the parameters of a config', () => {
     expect(notes).toEqual([
       'The config leaves out n_positions, n_embd, n_layer, n_head: as transformers fills them in.',
     ]);
+  });
+
+  it('falls back where the language model within a known family is not known', () => {
+    const text = { ...llama(4096, 14336, 32, 32, 8, 128256), model_type: 'newest' };
+    const { total, certainty, notes } = modelParameters({ model_type: 'llava', text_config: text });
+    expect(total).toBe(8_030_261_248);
+    expect(certainty).toBe('approximate');
+    expect(notes.join()).toContain('built like Llama, its language model alone');
   });
 
   it('names the figure that is missing or is none', () => {

@@ -51,6 +51,33 @@ describeCounts('language models that see', [
     8_767_123_696,
   ],
   [
+    'Mistral-Small-3.1-24B',
+    {
+      model_type: 'mistral3',
+      architectures: ['Mistral3ForConditionalGeneration'],
+      multimodal_projector_bias: false,
+      spatial_merge_size: 2,
+      text_config: {
+        model_type: 'mistral',
+        hidden_size: 5120,
+        intermediate_size: 32768,
+        num_hidden_layers: 40,
+        head_dim: 128,
+        vocab_size: 131072,
+      },
+      vision_config: {
+        model_type: 'pixtral',
+        hidden_size: 1024,
+        intermediate_size: 4096,
+        num_hidden_layers: 24,
+        num_attention_heads: 16,
+        patch_size: 14,
+        image_size: 1540,
+      },
+    },
+    24_011_361_280,
+  ],
+  [
     'LLaVA-1.5-7B, whose config leaves the language model to the defaults of Llama',
     {
       model_type: 'llava',
