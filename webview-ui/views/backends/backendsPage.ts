@@ -8,6 +8,7 @@ import type {
 } from '../../../src/protocol/backendPageApi';
 import { backendLabels, gigabytes } from '../../../src/protocol/backendTexts';
 import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
+import type { StateKeeper } from '../../state/stateKeeper';
 import { candidateTable } from './candidateTable';
 import { cudaSection } from './cudaSection';
 import { gpuView } from './gpuView';
@@ -18,11 +19,6 @@ type Shown = BackendsHostContract['ready']['result'];
 interface Kept {
   /** Name of the GPU that was asked about. */
   readonly gpu?: string | undefined;
-}
-
-export interface StateKeeper {
-  getState(): unknown;
-  setState(state: unknown): void;
 }
 
 export class BackendsPage extends LitElement {

@@ -9,36 +9,20 @@ import type {
 } from '../../../src/protocol/engineApi';
 import type { Rpc } from '../../../src/protocol/rpc';
 import type { ReportHostContract, ReportPageContract } from '../../../src/protocol/webviewApi';
-import { sequentialMap } from '../../draw/colorMaps';
-import '../../draw/legend';
+import type { StateKeeper } from '../../state/stateKeeper';
 import './errorMap';
 import './errorTable';
 import type { ErrorTable } from './errorTable';
 import './tensorPanel';
 import { Divergences } from './divergences';
-import { count, duration, fixed, size } from './figures';
+import { count } from './figures';
 import { Measuring } from './measuring';
-import {
-  isQuantized,
-  type Metric,
-  type MetricRange,
-  meanSqnr,
-  metricNamed,
-  metricRange,
-  metrics,
-} from './metrics';
+import { isQuantized, type Metric, type MetricRange, metricNamed, metricRange, metrics } from './metrics';
 import { schemeLabel, shapeOf, worstRow } from './reportFacts';
+import { mapLegend, nothingChanged, pointedFigures, reportStrip, type Shown } from './reportParts';
 import { restoreState, type SavedState } from './savedState';
 import { tableCsv, tableMarkdown } from './tableText';
 import type { ChosenTensor, FetchSchemeTile } from './tensorPanel';
-
-type Shown = ReportHostContract['ready']['result'];
-
-/** Where the page keeps its state; `acquireVsCodeApi()` fits. */
-export interface StateKeeper {
-  getState(): unknown;
-  setState(state: unknown): void;
-}
 
 export class ReportPage extends LitElement {
   static override properties = {
@@ -148,7 +132,7 @@ export class ReportPage extends LitElement {
   private renderReport(shown: Shown) {
     const { report, catalogue } = shown;
     const quantized = report.tensors.filter(isQuantized);
-    return html`${this.renderStrip(shown, quantized)}
+    return html`${reportStrip(shown, quantized, this.act)}
       ${
         report.warnings && report.warnings.length > 0
           ? html`<ul class="warnings" aria-label="To know of this report">${report.warnings.map((text) => html`<li>${text}</li>`)}</ul>`
@@ -157,15 +141,7 @@ export class ReportPage extends LitElement {
       ${this.measuring.render(report)}
       ${
         quantized.length === 0
-          ? html`<div class="page-message">
-            <h1>${report.comparison ? 'No tensor differs' : 'Nothing was quantized'}</h1>
-            <p>${
-              report.comparison
-                ? `All ${count(report.tensors.length)} compared tensors hold the same values in both checkpoints.`
-                : `All ${count(report.tensors.length)} tensors were kept as they are: norms, biases, 1-D tensors and the output head stay in their own type unless asked otherwise.`
-            }</p>
-            <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
-          </div>`
+          ? nothingChanged(report, this.act)
           : html`<div class=${this.saved.compare ? 'panes comparing' : 'panes'}>
             <div class="pane map-pane">${this.renderMap(shown, quantized)}</div>
             <div class="pane tensor-pane">
@@ -192,26 +168,6 @@ export class ReportPage extends LitElement {
       }`;
   }
 
-  private renderStrip({ report, against }: Shown, quantized: readonly TensorError[]) {
-    const mean = meanSqnr(quantized);
-    const share = report.bytesBefore > 0 ? (100 * report.bytesAfter) / report.bytesBefore : 100;
-    const scheme = schemeLabel(report);
-    const { backend } = report;
-    return html`<header class="strip">
-      <h1 title=${report.source}>${report.sourceName}</h1>
-      <span class="scheme" title=${scheme}><span class="quiet">${report.comparison ? 'and' : '→'}</span> ${scheme}</span>
-      <span class="sizes" title=${`${count(report.bytesBefore)} → ${count(report.bytesAfter)} bytes`}
-        >${size(report.bytesBefore)} → <b>${size(report.bytesAfter)}</b> <span class="quiet">(${fixed(share, 0)} %)</span></span
-      >
-      ${mean === null ? nothing : html`<span class="mean" data-figure="mean-sqnr" data-value=${String(mean)}>mean SQNR <b>${fixed(mean, 1)} dB</b></span>`}
-      <span class="backend quiet" title=${`${backend.reason}${backend.requested === 'auto' ? ' (chosen automatically)' : ''}`}><span class="long">${backend.reason}</span><span class="short">${backend.reason.split(':')[0]}</span></span>
-      <span class="seconds quiet">${duration(report.seconds)}</span>
-      <span class="spring"></span>
-      <vscode-button secondary @click=${() => this.act('openSource')}>Open Source</vscode-button>
-      <vscode-button @click=${() => this.act('openResult')}>${report.comparison ? 'Open the Other' : against.kind === 'file' ? 'Open Result' : 'Quantize…'}</vscode-button>
-    </header>`;
-  }
-
   private renderMap({ report, settings }: Shown, quantized: readonly TensorError[]) {
     const { divergences } = this;
     const metric = this.saved.metric === 'kl' ? divergences.metric : metricNamed(this.saved.metric);
@@ -229,10 +185,10 @@ export class ReportPage extends LitElement {
           ${[...metrics, divergences.metric].map(({ name, label, unit }) => html`<vscode-option value=${name}>${unit ? `${label}, ${unit}` : label}</vscode-option>`)}
         </vscode-single-select>
         <span class="spring"></span>
-        ${this.renderLegend(metric, range, settings.colorMap, quantized)}
+        ${mapLegend(metric, range, settings.colorMap, quantized)}
       </div>
       ${metric.name === 'kl' ? divergences.render(report.tensors) : nothing}
-      <div class="pointed" role="status" data-testid="pointed">${this.renderPointed(report, selected)}</div>
+      <div class="pointed" role="status" data-testid="pointed">${pointedFigures(report.tensors[this.pointed ?? selected ?? -1], divergences.known)}</div>
       </div>
       <tl-error-map
         .rows=${report.tensors}
@@ -292,41 +248,6 @@ export class ReportPage extends LitElement {
     const table = this.querySelector<ErrorTable>('tl-error-table');
     await table?.updateComplete;
     table?.focus();
-  }
-
-  private renderLegend(
-    metric: Metric,
-    range: MetricRange | null,
-    colorMap: 'viridis' | 'cividis',
-    quantized: readonly TensorError[],
-  ) {
-    const isUnknown = metric.name === 'kl' || quantized.some(({ isUnmeasured }) => isUnmeasured);
-    if (!range) return isUnknown ? nothing : html`<span class="quiet">every copy is exact</span>`;
-    const unit = metric.unit ? ` ${metric.unit}` : '';
-    return html`<tl-legend
-      data-legend="map"
-      .scale=${{ map: sequentialMap(colorMap), min: 0, max: 1 }}
-      .low=${`worse ${metric.format(range.worst)}`}
-      .high=${`${metric.format(range.best)}${unit} better`}
-      .label=${metric.label}
-    ></tl-legend>`;
-  }
-
-  /** All figures of the pointed (else the selected) tensor in one line, spoken when it changes. */
-  private renderPointed(report: QuantizeReport, selected: number | undefined) {
-    const index = this.pointed ?? selected;
-    const row = index === undefined ? undefined : report.tensors[index];
-    if (!row) return 'Point at a cell, or move through the map with the arrow keys.';
-    if (!isQuantized(row))
-      return html`<b class="mono">${row.name}</b> <div>kept as ${row.from}${row.note ? `: ${row.note}` : ''}</div>`;
-    return html`<b class="mono">${row.name}</b>
-      <div>${row.isUnmeasured ? html`${row.from} → ${row.to}, error not measured ` : nothing}${(
-        this.divergences.known ? [...metrics, this.divergences.known] : metrics
-      ).map((metric) => {
-        const value = metric.value(row);
-        if (Number.isNaN(value)) return nothing;
-        return html`<span><span class="quiet">${metric.label}</span> ${metric.format(value)}${metric.unit && Number.isFinite(value) ? ` ${metric.unit}` : ''}</span> `;
-      })}</div>`;
   }
 
   private chosen(report: QuantizeReport, catalogue: Catalogue): ChosenTensor | undefined {
@@ -396,9 +317,7 @@ export class ReportPage extends LitElement {
     this.send({ kind: 'saveTable', csv: tableCsv(tensors, more), markdown: tableMarkdown(tensors, more) });
   }
 
-  private act(kind: 'openResult' | 'openSource'): void {
-    this.send({ kind });
-  }
+  private readonly act = (kind: 'openResult' | 'openSource'): void => this.send({ kind });
 
   private send(action: ReportHostContract['action']['params']): void {
     // The host shows its own failures.

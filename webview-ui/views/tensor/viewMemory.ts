@@ -1,12 +1,7 @@
 /** Keeps what a viewer shows while its page is hidden, moved or reloaded. */
 import type { TensorViewState } from '../../../src/protocol/tensorViewApi';
+import type { StateKeeper } from '../../state/stateKeeper';
 import { restoreView, type SavedView } from './viewChoices';
-
-/** Of VS Code's webviews. */
-export interface StateKeeper {
-  getState(): unknown;
-  setState(state: unknown): void;
-}
 
 export class ViewMemory {
   private kept: TensorViewState | undefined;

@@ -1,0 +1,5 @@
+/** Where a page keeps what is to survive a reload; what `acquireVsCodeApi()` gives fits. */
+export interface StateKeeper {
+  getState(): unknown;
+  setState(state: unknown): void;
+}
