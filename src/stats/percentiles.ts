@@ -22,15 +22,23 @@ export function percentiles(
   range: { readonly min: number; readonly max: number },
 ): number[] {
   const n = finiteCounts(histogram, kind).total;
-  const places = ranks.map((p) => {
+  // Ascending, each once: ranks of a short tensor may lie between the same two values.
+  const positions: number[] = [];
+  const wanted = (position: number) => {
+    if (positions.length === 0 || position > positions[positions.length - 1]!) positions.push(position);
+  };
+  for (const p of ranks) {
     const rank = (p / 100) * (n - 1);
-    return { low: Math.floor(rank), high: Math.ceil(rank), share: rank - Math.floor(rank) };
-  });
-  // Ranks of a short tensor lie between the same two values.
-  const positions = [...new Set(places.flatMap(({ low, high }) => [low, high]))].sort((a, b) => a - b);
+    wanted(Math.floor(rank));
+    wanted(Math.ceil(rank));
+  }
   const found = sortedValues(histogram, kind, positions, range);
   const valueAt = (position: number) => found[positions.indexOf(position)] ?? Number.NaN;
-  return places.map(({ low, high, share }) => between(valueAt(low), valueAt(high), share));
+  return ranks.map((p) => {
+    const rank = (p / 100) * (n - 1);
+    const low = Math.floor(rank);
+    return between(valueAt(low), valueAt(Math.ceil(rank)), rank - low);
+  });
 }
 
 /** `share` of the way from one value to another; their difference may be no number. */
