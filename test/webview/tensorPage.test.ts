@@ -59,6 +59,16 @@ describe.skipIf(!executable)('page of the tensor viewer', { timeout: 60_000 }, (
     await settled();
   });
 
+  it('reads again by itself what was lost with the engine, and still tells of it', async () => {
+    await ready({ query: 'play=dying' });
+    await settled();
+    expect(await viewer.page.getByTestId('tile-failure').count()).toBe(0);
+    const notice = viewer.page.getByTestId('notice-engine');
+    expect(await notice.innerText()).toContain('The compute process ended unexpectedly.');
+    await notice.getByText('Go on').click();
+    await notice.waitFor({ state: 'detached' });
+  });
+
   it.each([
     ['dark', 600, 1],
     ['light', 2000, 1],

@@ -19,7 +19,7 @@ const tensor = makeTensor(shape, asked.has('nan'));
 const [rows, columns] = sizeOf(shape, undefined);
 const actions: unknown[] = [];
 const tiles: unknown[] = [];
-let failures = scenario === 'failing' ? 1 : 0;
+let failures = scenario === 'failing' || scenario === 'dying' ? 1 : 0;
 const pause = (ms = stepMs) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function statsOf(values: Float32Array, some: number, others: number) {
@@ -77,6 +77,10 @@ const host = new Rpc<TensorHostContract, TensorPageContract>(
       await pause();
       if (failures > 0) {
         failures--;
+        if (scenario === 'dying') {
+          await host.call('notice', { kind: 'engine', message: 'The compute process ended unexpectedly.' });
+          throw new LoupeError('engine-died', 'The compute process ended unexpectedly.');
+        }
         throw new LoupeError('io', 'Reading the file failed at byte 4,096.');
       }
       return makeTile(tensor, request);

@@ -293,13 +293,19 @@ export class TensorPage extends TensorPageState {
     const error = LoupeError.from(thrown);
     if (error.code === 'cancelled') return;
     this.failure = error.message;
-    // The process is started by the next request: one that was lost is asked for once more, without being told to.
-    if (error.code === 'engine-died') setTimeout(() => this.failure === error.message && this.recover(), 600);
+    // The process is started by the next request: one that was lost is asked for once more, without being told to. What
+    // happened stays on the page until it was read.
+    if (error.code === 'engine-died')
+      setTimeout(() => this.failure === error.message && this.readAgain(), 600);
   }
 
   private recover(): void {
-    this.failure = undefined;
     this.engineNotice = '';
+    this.readAgain();
+  }
+
+  private readAgain(): void {
+    this.failure = undefined;
     this.matrix?.retry();
     if (this.stats.kind === 'impossible') this.reader?.readStats();
     if (!this.profile) this.reader?.readProfile(this.choices.slice);
