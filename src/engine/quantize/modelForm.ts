@@ -79,6 +79,7 @@ export function modelForm(weights: readonly FormedWeight[], ignored: readonly st
     warnings: [
       ...(groups.length > 1 || plain.length > 0 ? fusedWarnings(stored, ignore) : []),
       ...kernelWarnings(groups),
+      ...(stored.some(({ kind }) => kind === 'head') ? [headWarning] : []),
     ],
   };
 }
@@ -94,7 +95,10 @@ function groupsOf(stored: readonly FormedWeight[]): QuantizationGroup[] {
     groups.set(key, group);
   }
   const found = [...groups.values()];
-  return found.length === 1 ? [{ ...found[0]!, targets: ['Linear'] }] : found;
+  if (found.length !== 1) return found;
+  // vLLM's head is of another class than its linear layers (`ParallelLMHead`), and is matched by its name.
+  const heads = stored.flatMap(({ name, kind }) => (kind === 'head' ? [moduleOf(name)] : []));
+  return [{ ...found[0]!, targets: ['Linear', ...heads] }];
 }
 
 /**
@@ -119,6 +123,8 @@ function kernelWarnings(groups: readonly QuantizationGroup[]): string[] {
       : []),
   ];
 }
+const headWarning =
+  'The output head is quantized, too: transformers loads it, vLLM in recent versions only, and neither where config.json ties it to the embedding.';
 const marlinGroups: readonly number[] = [32, 64, 128];
 
 /** vLLM makes one matrix of some neighbours, which must then be stored alike. */

@@ -141,6 +141,22 @@ describe('what vLLM has no kernel for', () => {
   });
 });
 
+describe('an output head that is quantized, too', () => {
+  it('is a target by its name, since its class is another in vLLM', async () => {
+    const path = writeModel(join(folder, 'pure', 'model.safetensors'), [
+      weight('model.layers.0.mlp.up_proj', 8, 1, 1),
+      weight('lm_head', 8, 1, 2),
+    ]);
+    const out = join(folder, 'pure-out');
+    const asked = request(path, out, { scheme: 'int8-absmax', granularity: 'row', pure: true });
+    const report = await engine.call('quantize', asked);
+    expect(report.warnings).toEqual([expect.stringContaining('output head')]);
+    const { quantization_config: config } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config.config_groups.group_0.targets).toEqual(['Linear', 'lm_head']);
+    expect(config.ignore).toEqual([]);
+  });
+});
+
 describe('an output head that takes its weight from the embedding', () => {
   const int4: SchemeChoice = { scheme: 'int4-absmax', granularity: 'row' };
   const nf4: SchemeChoice = { scheme: 'nf4', granularity: 'block' };
