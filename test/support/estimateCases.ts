@@ -5,6 +5,7 @@ import { type LoadMode, modelBuffers, parameterFootprint } from '../../src/estim
 import { kvCache } from '../../src/estimate/kvCache';
 import { modelParameters } from '../../src/estimate/modelParameters';
 import { adapterParameters, trainingMemory } from '../../src/estimate/training';
+import { indexCases } from './indexCases';
 import { distilbertOfEmotions, gpt2, llama3, mistral, qwen7 } from './modelConfigs';
 
 export interface EstimateCase {
@@ -277,6 +278,7 @@ export const estimateCases: readonly EstimateCase[] = [
     ours: zeroOn64(stage),
     source: zero,
   })),
+  ...indexCases,
 ];
 
 const difference = ({ published, ours }: EstimateCase): number => ours / published - 1;
