@@ -15,7 +15,7 @@ export async function pickMatrix(model: string): Promise<string | undefined> {
   if (found.length > 0) {
     const items = found.map((file) => ({
       label: path.basename(file),
-      description: path.dirname(file) === folder ? 'beside the model' : vscode.workspace.asRelativePath(file),
+      description: path.dirname(file) === folder ? 'beside the model' : placeOf(file),
       file,
     }));
     const picked = await vscode.window.showQuickPick([...items, elsewhere], {
@@ -34,6 +34,12 @@ export async function pickMatrix(model: string): Promise<string | undefined> {
     defaultUri: vscode.Uri.file(folder),
   });
   return files?.[0]?.fsPath;
+}
+
+/** The folder, from that of the workspace. */
+function placeOf(file: string): string {
+  const folder = path.posix.dirname(vscode.workspace.asRelativePath(file));
+  return folder === '.' ? 'in the workspace' : folder;
 }
 
 /** Those beside the model first, then those of the workspace, by their paths. */

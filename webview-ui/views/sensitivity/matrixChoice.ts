@@ -113,7 +113,7 @@ export class MatrixChoice {
         ?disabled=${this.isAsking}
         title="Weigh the errors of GGUF's types by an importance matrix of llama-imatrix, as quantizing with it does; IQ1_S, IQ2_XXS and IQ2_XS need one"
         @click=${() => void this.choose()}
-      >${this.isAsking ? 'Reading the matrix…' : 'Importance matrix…'}</button>`;
+      >Importance matrix…</button>`;
     const name = nameOf(matrix.file);
     return html`<span class="scheme-chip matrix-chip" data-testid="matrix" title=${matrix.file}>
       <button
