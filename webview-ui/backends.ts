@@ -2,29 +2,19 @@
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import type { BackendsHostContract, BackendsPageContract } from '../src/protocol/backendPageApi';
-import { Rpc, type RpcMessage } from '../src/protocol/rpc';
 import './backends.css';
+import { connectToHost } from './state/host';
 import { BackendsPage } from './views/backends/backendsPage';
 
-const host = acquireVsCodeApi();
 const page = new BackendsPage();
-
-page.keeper = host;
-page.rpc = new Rpc<BackendsPageContract, BackendsHostContract>(
-  {
-    post: (message) => host.postMessage(message),
-    onMessage: (listener) =>
-      window.addEventListener('message', (event: MessageEvent<RpcMessage>) => {
-        if (typeof event.data?.kind === 'string') listener(event.data);
-      }),
+const { rpc, keeper } = connectToHost<BackendsPageContract, BackendsHostContract>({
+  reload: () => {
+    void page.load();
+    return undefined;
   },
-  {
-    reload: () => {
-      void page.load();
-      return undefined;
-    },
-  },
-);
+});
+page.rpc = rpc;
+page.keeper = keeper;
 
 const root = document.getElementById('app') ?? document.body;
 root.replaceChildren(page);

@@ -1,18 +1,19 @@
-/** The page's end of the conversation with the extension host. */
+/** A page's end of the conversation with the extension host. */
+import { type Contract, type Handlers, Rpc, type RpcMessage } from '../../src/protocol/rpc';
+import type { StateKeeper } from './stateKeeper';
 
-import { type Handlers, Rpc, type RpcMessage } from '../../src/protocol/rpc';
-import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
-
-export interface PageHost {
-  readonly rpc: Rpc<CheckpointPageContract, CheckpointHostContract>;
-  readState(): unknown;
-  writeState(state: unknown): void;
+export interface PageHost<Page extends Contract, Host extends Contract> {
+  /** Serves what the host asks of the page, and asks the host. */
+  readonly rpc: Rpc<Page, Host>;
+  readonly keeper: StateKeeper;
 }
 
 /** Connects to VS Code. To be called once: the API can be acquired only once a page. */
-export function connectToHost(handlers: Handlers<CheckpointPageContract>): PageHost {
+export function connectToHost<Page extends Contract, Host extends Contract>(
+  handlers: Handlers<Page>,
+): PageHost<Page, Host> {
   const api = acquireVsCodeApi();
-  const rpc = new Rpc<CheckpointPageContract, CheckpointHostContract>(
+  const rpc = new Rpc<Page, Host>(
     {
       post: (message) => api.postMessage(message),
       onMessage: (listener) =>
@@ -22,5 +23,5 @@ export function connectToHost(handlers: Handlers<CheckpointPageContract>): PageH
     },
     handlers,
   );
-  return { rpc, readState: () => api.getState(), writeState: (state) => api.setState(state) };
+  return { rpc, keeper: api };
 }

@@ -3,14 +3,16 @@ import { html, render, type TemplateResult } from 'lit';
 import type { OpenProgress } from '../../src/protocol/engineApi';
 import { isImportanceMatrix } from '../../src/protocol/importanceApi';
 import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
 import { formatInteger } from '../state/format';
-import { connectToHost, type PageHost } from '../state/host';
+import { connectToHost } from '../state/host';
 import { CheckpointSession } from '../state/session';
 import type { TabId, ViewState } from '../state/viewState';
 import type { OperatorOrder } from './graphView';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { OpenedCheckpoint, type PanelContext } from './openedCheckpoint';
 import { openingView } from './openingView';
+import type { CheckpointRpc } from './pageContext';
 import { focusOwnFilter, onFindKey } from './pageGestures';
 import { PageMemory } from './pageMemory';
 import { refusedView } from './refusedView';
@@ -25,7 +27,7 @@ type Screen =
 const slowAfterMs = 4000;
 
 export class CheckpointPage {
-  private readonly host: PageHost;
+  private readonly rpc: CheckpointRpc;
   private screen: Screen = { kind: 'loading' };
   private readonly memory: PageMemory;
   private notices: readonly Notice[] = [];
@@ -42,7 +44,7 @@ export class CheckpointPage {
     this.live.setAttribute('aria-live', 'polite');
     this.live.dataset.testid = 'live';
     root.after(this.live);
-    this.host = connectToHost({
+    const { rpc, keeper } = connectToHost<CheckpointPageContract, CheckpointHostContract>({
       notice: ({ kind, message }) => {
         // A refused file has nothing to lose: what is there now is shown at once.
         if (kind === 'changed' && this.screen.kind === 'refused') return this.load();
@@ -83,7 +85,8 @@ export class CheckpointPage {
         return undefined;
       },
     });
-    this.memory = new PageMemory(this.host, () => this.opened?.session);
+    this.rpc = rpc;
+    this.memory = new PageMemory(keeper, () => this.opened?.session);
     onFindKey(() => this.focusFilter());
     new ResizeObserver(() => {
       this.fit();
@@ -108,7 +111,7 @@ export class CheckpointPage {
       this.requestRender();
     }, slowAfterMs);
     try {
-      const answer = await this.host.rpc.call('ready', {});
+      const answer = await this.rpc.call('ready', {});
       if (load === this.loads) {
         this.opened?.dispose();
         if (answer.ok) this.open(answer);
@@ -146,7 +149,7 @@ export class CheckpointPage {
       answer.settings,
       answer.backend || this.backend,
       answer.trusted,
-      this.host.rpc,
+      this.rpc,
       () => this.requestRender(),
     );
     if (this.state.stats?.generation === catalogue.generation) {
@@ -155,7 +158,7 @@ export class CheckpointPage {
     }
     this.notices = this.notices.filter((notice) => notice.kind === 'engine');
     if (answer.origin) this.notices = [...this.notices, { kind: 'origin', message: answer.origin }];
-    const checkpoint = new OpenedCheckpoint(session, this.context(), this.host.rpc);
+    const checkpoint = new OpenedCheckpoint(session, this.context(), this.rpc);
     this.screen = { kind: 'open', checkpoint };
     if (answer.tab) this.patch({ tab: answer.tab });
     // Its statistics are what an importance matrix is opened for.
@@ -230,8 +233,8 @@ export class CheckpointPage {
     this.announce(`Copied ${text.length > 80 ? 'the text' : text}.`);
   }
 
-  private act(action: Parameters<PageHost['rpc']['call']>[1] & { kind: string }): void {
-    this.host.rpc.call('action', action as never).catch((thrown) => {
+  private act(action: CheckpointHostContract['action']['params']): void {
+    this.rpc.call('action', action).catch((thrown) => {
       const error = LoupeError.from(thrown);
       if (error.code === 'cancelled') return;
       this.notices = [
@@ -249,7 +252,7 @@ export class CheckpointPage {
     if (this.screen.kind === 'refused') this.screen = { kind: 'loading' };
     this.requestRender();
     try {
-      await this.host.rpc.call('action', { kind: 'retry' });
+      await this.rpc.call('action', { kind: 'retry' });
     } catch {
       // What went wrong is told by the answer to `ready`.
     }

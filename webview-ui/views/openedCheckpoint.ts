@@ -1,7 +1,6 @@
 /** The views of one opened checkpoint: made when it is opened, told when they are looked at, put into the panel. */
 import type { TemplateResult } from 'lit';
 import type { Sidecar } from '../../src/protocol/engineApi';
-import type { PageHost } from '../state/host';
 import { type MetadataSection, metadataSections } from '../state/metadataRows';
 import type { CheckpointSession } from '../state/session';
 import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
@@ -13,7 +12,7 @@ import { ImportanceView } from './importance/importanceView';
 import { MemoryView } from './memory/memoryView';
 import { metadataView } from './metadataView';
 import { OutliersView } from './outliers/outliersView';
-import type { PageContext } from './pageContext';
+import type { CheckpointRpc, PageContext } from './pageContext';
 import { SensitivityView } from './sensitivity/sensitivityView';
 import type { TabContent } from './tabBar';
 import { TensorsView } from './tensorsView';
@@ -42,7 +41,7 @@ export class OpenedCheckpoint implements TabContent {
   constructor(
     readonly session: CheckpointSession,
     private readonly context: PanelContext,
-    rpc: PageHost['rpc'],
+    rpc: CheckpointRpc,
   ) {
     const { catalogue } = session;
     this.metadata = metadataSections(catalogue.format, catalogue.metadata);

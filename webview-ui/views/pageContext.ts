@@ -1,5 +1,9 @@
 /** What the views of an opened checkpoint need of the page. */
+import type { Rpc } from '../../src/protocol/rpc';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
 import type { ViewState } from '../state/viewState';
+
+export type CheckpointRpc = Rpc<CheckpointPageContract, CheckpointHostContract>;
 
 export interface PageContext {
   readonly state: ViewState;

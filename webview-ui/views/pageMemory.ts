@@ -1,6 +1,6 @@
 /** What the page remembers while it is hidden, moved or reloaded: changed here, written a moment later. */
-import type { PageHost } from '../state/host';
 import type { CheckpointSession } from '../state/session';
+import type { StateKeeper } from '../state/stateKeeper';
 import { restoreViewState, type ViewState } from '../state/viewState';
 
 /** Statistics of checkpoints up to this many tensors are kept too; of larger ones the host has them. */
@@ -14,11 +14,11 @@ export class PageMemory {
   private timer = 0;
 
   constructor(
-    private readonly host: Pick<PageHost, 'readState' | 'writeState'>,
+    private readonly keeper: StateKeeper,
     /** The checkpoint that is open. */
     private readonly session: () => CheckpointSession | undefined,
   ) {
-    const saved = host.readState();
+    const saved = keeper.getState();
     this.hasSaved = saved !== undefined && saved !== null;
     this.state = restoreViewState(saved);
   }
@@ -46,6 +46,6 @@ export class PageMemory {
         stats: isKept ? { generation: catalogue.generation, rows: stats.save() } : undefined,
       };
     }
-    this.host.writeState(this.state);
+    this.keeper.setState(this.state);
   }
 }

@@ -3,8 +3,7 @@ import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-ring/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
 import type { ImportanceStatistics, WeightImportance } from '../../../src/protocol/importanceApi';
-import { LoupeError, type Rpc } from '../../../src/protocol/rpc';
-import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
+import { LoupeError } from '../../../src/protocol/rpc';
 import { formatInteger, formatNumber } from '../../state/format';
 import {
   figureWords,
@@ -22,7 +21,7 @@ import { MapOrTable } from '../moduleMap/mapOrTable';
 import { mapTab } from '../moduleMap/mapTab';
 import type { MapSubject } from '../outliers/cellWords';
 import '../outliers/outlierMap';
-import type { PageContext } from '../pageContext';
+import type { CheckpointRpc, PageContext } from '../pageContext';
 import './importanceTable';
 
 type Loaded =
@@ -48,7 +47,7 @@ export class ImportanceView {
   constructor(
     private readonly session: CheckpointSession,
     private readonly page: PageContext,
-    private readonly rpc: Rpc<CheckpointPageContract, CheckpointHostContract>,
+    private readonly rpc: CheckpointRpc,
   ) {
     this.shownAs = new MapOrTable(page, {
       elements,

@@ -4,10 +4,9 @@ import type { BytesEstimate, MemoryChoices, MemoryEstimate } from '../../../src/
 import { memoryCommandLine } from '../../../src/protocol/memoryCommandLine';
 import { LoupeError } from '../../../src/protocol/rpc';
 import { formatBytes, formatInteger } from '../../state/format';
-import type { PageHost } from '../../state/host';
 import { initialMemory, type MemoryState, memoryRequest, mostDevices } from '../../state/memoryState';
 import type { CheckpointSession } from '../../state/session';
-import type { PageContext } from '../pageContext';
+import type { CheckpointRpc, PageContext } from '../pageContext';
 import { deviceBars } from './deviceBars';
 import { memoryControls } from './memoryControls';
 import { deviceText, deviceTitle, verdictWords } from './memoryTexts';
@@ -36,7 +35,7 @@ export class MemoryView {
   constructor(
     private readonly session: CheckpointSession,
     private readonly page: PageContext,
-    private readonly rpc: PageHost['rpc'],
+    private readonly rpc: CheckpointRpc,
   ) {}
 
   dispose(): void {
