@@ -42,6 +42,7 @@ const ollamaCall: ModelCall = { position: 0, names: ['model'], runtime: 'llama.c
 /** By the last part of the called name. */
 const modelCalls: ReadonlyMap<string, ModelCall> = new Map<string, ModelCall>([
   ['from_pretrained', { position: 0, names: transformersNames, fileNames: ['gguf_file', 'filename'] }],
+  ['from_quantized', { position: 0, names: [...transformersNames, 'quant_path'] }],
   ['snapshot_download', { position: 0, names: ['repo_id'] }],
   ['hf_hub_download', { position: 0, names: ['repo_id'], filePosition: 1, fileNames: ['filename'] }],
   ['pipeline', { position: 1, names: ['model'] }],
@@ -77,7 +78,8 @@ export function codeMention(tokens: readonly CodeToken[], index: number): ModelM
   const around = enclosingAt(tokens, index);
   const call = around.find(({ bracket }) => bracket === '(');
   const known = call && knownCall(call);
-  if (call && known) {
+  const isOther = call !== undefined && namesOtherThings(tokens, argumentsIn(tokens, call));
+  if (call && known && !isOther) {
     const inCall = mentionInCall(tokens, index, call, known);
     if (inCall) return inCall;
   }
@@ -89,7 +91,7 @@ export function codeMention(tokens: readonly CodeToken[], index: number): ModelM
   const scope = around[0];
   const load = noWords();
   if (scope) readArguments(tokens, flattened(tokens, argumentsIn(tokens, scope)), scope.open, load);
-  return { ...place, kind: isModelPlace(tokens, index, around) ? 'perhaps' : 'path', load };
+  return { ...place, kind: !isOther && isModelPlace(tokens, index, around) ? 'perhaps' : 'path', load };
 }
 
 function mentionInCall(
@@ -128,6 +130,10 @@ function mentionInCall(
   if (fileText !== undefined) load.file = fileText;
   return { text, kind: known.kind ?? 'model', line, start, end, load };
 }
+
+/** repo_type="dataset" */
+const namesOtherThings = (tokens: readonly CodeToken[], given: readonly Argument[]): boolean =>
+  given.some(({ name, first }) => name === 'repo_type' && /^(dataset|space)$/.test(tokens[first]!.text));
 
 /** What `.half()`, `.bfloat16()`, `.to(torch.float16)` and `.to("cuda", dtype=torch.float16)` make of floats. */
 function methodDtype(

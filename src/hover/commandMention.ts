@@ -29,7 +29,7 @@ const commands: readonly { readonly words: readonly RegExp[]; readonly kind: Mod
 ];
 
 const runtimes: readonly { readonly word: RegExp; readonly runtime: Runtime }[] = [
-  { word: /^(vllm|vllm\/.*|vllm\.entrypoints\..*)$/, runtime: 'vllm' },
+  { word: /^(vllm|vllm-openai(:.*)?|vllm\.entrypoints\..*)$/, runtime: 'vllm' },
   { word: /^(llama-[\w-]+|llama|ollama|koboldcpp|.*llama\.cpp.*)$/, runtime: 'llama.cpp' },
 ];
 
@@ -100,7 +100,7 @@ function hasOperand(words: readonly CommandWord[], first: number, end: number): 
 }
 
 /** What the flags of a command say. */
-export function readFlags(words: readonly CommandWord[]): LoadWords {
+function readFlags(words: readonly CommandWord[]): LoadWords {
   const load = noWords();
   for (const [index, { text }] of words.entries()) {
     load.setting.runtime ??= runtimes.find(({ word }) =>

@@ -33,7 +33,10 @@ export function hubName(text: string, isBare = false): HubName | undefined {
 export function hubAddress(text: string): HubName | undefined {
   const short = /^hf:(?:\/\/)?(.+)$/i.exec(text)?.[1];
   if (short !== undefined) return nameAndFile(short.split('/'));
-  const parts = text.replace(/^https?:\/\//i, '').split('/');
+  const parts = text
+    .replace(/^https?:\/\//i, '')
+    .replace(/[?#].*$/, '')
+    .split('/');
   const host = parts.shift()!.toLowerCase();
   if (!hubHosts.includes(host)) return undefined;
   if (['datasets', 'spaces', 'api', 'docs'].includes(parts[0] ?? '')) return undefined;

@@ -20,6 +20,13 @@ export function keyedMention(window: TextWindow, line: number, column: number): 
   if (command && command.kind !== 'path') return command;
   const value = stringAt(text, column, true);
   if (!value) return undefined;
+  if (/\s/.test(value.text)) {
+    // ["sh", "-c", "vllm serve ..."]
+    const inner = { first: line, lines: [' '.repeat(value.start) + value.text] };
+    const { words, index } = commandWords(inner, line, column);
+    const spaced = index < 0 ? undefined : wordsMention(words, index, column);
+    if (spaced && spaced.kind !== 'path') return spaced;
+  }
   // A whole flag in quotes was read above, but for where its name is pointed at.
   if (/^--?[\w-]+=/.test(value.text)) return undefined;
   const place = { text: value.text, line, start: value.start, end: value.end };

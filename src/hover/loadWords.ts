@@ -56,7 +56,7 @@ export const dtypeWord = (value: WordValue): LoadDtype | 'auto' | undefined =>
 const isTrue = (value: WordValue): boolean => /^(true|1|yes|on|)$/i.test(value);
 
 /** "8192", "8k" (thousands) and "8K" (of 1,024), as vLLM reads them. */
-export function countWord(value: WordValue): number | undefined {
+function countWord(value: WordValue): number | undefined {
   const found = /^(-?\d{1,9}(?:_\d+)*)([kK]?)$/.exec(value.trim());
   if (!found) return undefined;
   const unit = found[2] === 'k' ? 1000 : found[2] === 'K' ? 1024 : 1;

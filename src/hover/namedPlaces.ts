@@ -4,7 +4,7 @@ import type { CodeToken } from './codeTokens';
 import { isModelKey } from './modelReference';
 
 /** The name to which the token at an index is given: of a variable, an argument or a key. */
-export function nameBefore(tokens: readonly CodeToken[], index: number): string | undefined {
+function nameBefore(tokens: readonly CodeToken[], index: number): string | undefined {
   const mark = tokens[index - 1];
   const name = tokens[index - 2];
   if (mark?.kind !== 'mark' || name === undefined || name.kind === 'mark') return undefined;
@@ -33,7 +33,7 @@ export function isModelPlace(
   around: readonly Enclosing[],
 ): boolean {
   const name = nameBefore(tokens, index);
-  if (isModelName(name)) return true;
+  if (isModelName(name) || isModelName(alternativeOf(tokens, index))) return true;
   const [inner] = around;
   if (!inner) return false;
   const outer = nameBefore(tokens, calleeStart(tokens, inner));
@@ -41,6 +41,17 @@ export function isModelPlace(
   if (inner.bracket === '{')
     return isModelsName(outer) || (isModelName(outer) && partOfModel.test(name ?? ''));
   return isOptionsDefault(tokens, index, inner, outer);
+}
+
+/** The name to which an alternative is given in the same line: `MODEL = env.MODEL ?? "..."`, `or "..."`, `|| "..."`. */
+function alternativeOf(tokens: readonly CodeToken[], index: number): string | undefined {
+  const [before, second] = [tokens[index - 1], tokens[index - 2]];
+  const isOperator =
+    before?.text === 'or' || (/^[?|]$/.test(before?.text ?? '') && second?.text === before?.text);
+  if (!isOperator) return undefined;
+  for (let at = index - 1; at > 0 && tokens[at]!.line === tokens[index]!.line; at--)
+    if (tokens[at]!.kind === 'mark' && tokens[at]!.text === '=') return nameBefore(tokens, at + 1);
+  return undefined;
 }
 
 /** Where a call begins with its name, or a bracket. */

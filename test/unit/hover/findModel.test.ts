@@ -40,6 +40,7 @@ describe('names', () => {
       revision: 'main',
       file: 'a.gguf',
     });
+    expect(hubAddress('https://huggingface.co/org/name?library=x#y')).toMatchObject({ name: 'org/name' });
     expect(hubAddress('https://huggingface.co/datasets/org/name')).toBeUndefined();
     expect(hubAddress('https://example.org/org/name')).toBeUndefined();
     expect(hubAddress('org/name')).toBeUndefined();

@@ -59,6 +59,7 @@ describe('places that hold models', () => {
     ['the environment', 'x = os.environ.get("MODEL_ID", "org/|some-model")'],
     ['the environment', 'MODEL = os.getenv("M", default="org/|some-model")'],
     ['a list', 'MODELS = ["org/a", "org/|some-model"]'],
+    ['an alternative', 'MODEL = os.environ.get("X") or "org/|some-model"'],
     ['an object of them', 'models = {"small": "org/|some-model"}'],
     ['an object of one', 'cfg = {"model": {"name": "org/|some-model", "x": 1}}'],
   ])('are found in %s', (_, code) => {
@@ -80,6 +81,21 @@ describe('places that hold models', () => {
       expect(mentionIn('python', code)).toMatchObject({ kind: 'ollama', text: 'llama3.1:8b' });
     const js = "await ollama.generate({ model: 'llama3|.1:8b', prompt });";
     expect(mentionIn('javascript', js)).toMatchObject({ kind: 'ollama', text: 'llama3.1:8b' });
+  });
+
+  it('are alternatives of constants in TypeScript', () => {
+    const code = 'const MODEL = process.env.MODEL ?? "org/|some-model";';
+    expect(brief(mentionIn('typescript', code))).toEqual({ text: hub, kind: 'perhaps' });
+  });
+
+  it('are no data sets', () => {
+    const code = 'snapshot_download(repo_id="org/|some-data", repo_type="dataset")';
+    expect(mentionIn('python', code)?.kind).toBe('path');
+  });
+
+  it("are what AutoAWQ's and AutoGPTQ's loaders take", () => {
+    const code = 'AutoAWQForCausalLM.from_quantized("org/|some-model", fuse_layers=True)';
+    expect(brief(mentionIn('python', code))).toEqual({ text: hub, kind: 'model' });
   });
 
   it("are an adapter's and not the base's", () => {
@@ -141,6 +157,10 @@ describe('keys of YAML, TOML and model cards', () => {
     ['a part of a model', 'model:\n  name: org/|some-model\n'],
     ['a variable of a container', 'env:\n  - name: MODEL_ID\n    value: org/|some-model\n'],
     ['a list of them', 'models:\n  - org/a\n  - org/|some-model\n'],
+    [
+      'a command that a shell is given',
+      'command: ["sh", "-c", "docker run vllm/vllm-openai --model org/|some-model"]\n',
+    ],
     ['a flag in quotes', 'args:\n  - "--model=org/|some-model"\n'],
     ['arguments of an evaluation', 'model_args: pretrained=org/|some-model,dtype=float16\n'],
   ])('are read: %s', (_, text) => {
