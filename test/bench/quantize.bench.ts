@@ -1,6 +1,7 @@
 /**
  * Quantizing whole made-up models of about 400 MB from a warm file cache to written, synced files: INT8 by rows, NF4, and
- * INT4 by blocks of 32. Beside it a plain copy of the same bytes by two threads, taken in turn with our rounds: what this machine
+ * INT4 by blocks of 32, with errors measured while writing and left for later, in turn. No other quantizer measures errors: rows of
+ * "later" are those to hold against others, and numpy leaves errors out there too. Beside it a plain copy of the same bytes by two threads, taken in turn with our rounds: what this machine
  * allows at that moment, so that a goal that it cannot reach is told from one that we miss. Then ONNX Runtime's CPU provider, and
  * numpy with the same formula and file writes over a few of the tensors, since it would take minutes. CPU seconds are those of the
  * engine's process with all its threads; they tell more than the clock where others use the machine too.
@@ -20,10 +21,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
 import { planSafetensors } from '../../src/formats/safetensors/writer';
+import type { ErrorTiming } from '../../src/protocol/engineApi';
 import type { SchemeChoice } from '../../src/quant/types';
 import { PlainCopy } from './support/plainCopy';
 
-const rounds = 4;
+const rounds = Number(process.env.ROUNDS ?? 4);
+/** `OTHERS=no`: without numpy and ONNX Runtime, which take most of the time. */
+const withOthers = process.env.OTHERS !== 'no';
 /** Those of ONNX Runtime, and tensors that numpy takes. */
 const otherRounds = 1;
 const numpyTensors = 2;
@@ -90,13 +94,13 @@ const jobs: readonly Job[] = [
 ];
 
 /**
- * The same formulas over the same file, a tensor at a time: codes, packing, dequantized values and the sum of squared errors,
- * written and synced. Arguments: model, output, dtype, tensors, rows, columns, formula.
+ * The same formulas over the same file, a tensor at a time: codes, packing, and where errors are measured dequantized values and
+ * the sum of squared errors, written and synced. Arguments: model, output, dtype, tensors, rows, columns, formula, errors.
  */
 const numpyProgram = `
 import os, sys, time
 import numpy as np
-path, out, dtype, tensors, rows, columns, formula = sys.argv[1:]
+path, out, dtype, tensors, rows, columns, formula, errors = sys.argv[1:]
 tensors, rows, columns = int(tensors), int(rows), int(columns)
 levels = np.array([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
   -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634,
@@ -118,18 +122,21 @@ with open(out, 'wb') as file:
     absmax = np.abs(x).max(axis=1, keepdims=True)
     if formula == 'nf4':
       codes = np.searchsorted(middles, x * (one / absmax)).astype(np.uint8)
-      y = levels[codes] * absmax
+      if errors == 'writing':
+        y = levels[codes] * absmax
       packed = (codes.ravel()[0::2] << 4) | codes.ravel()[1::2]
       scale = absmax
     else:
       steps = 127 if formula == 'int8' else 7
       scale = absmax / np.float32(steps)
       q = np.rint(x * (one / scale))
-      y = q * scale
+      if errors == 'writing':
+        y = q * scale
       codes = (q + np.float32(steps + 1)).astype(np.uint8)
       packed = codes if formula == 'int8' else codes.ravel()[0::2] | (codes.ravel()[1::2] << 4)
-    error = x - y
-    squares += float(np.dot(error.ravel(), error.ravel()))
+    if errors == 'writing':
+      error = x - y
+      squares += float(np.dot(error.ravel(), error.ravel()))
     packed.tofile(file)
     scale.tofile(file)
   file.flush()
@@ -172,14 +179,14 @@ class Writer {
     private readonly backend: 'cpu' | 'ort-cpu',
   ) {}
 
-  async round(): Promise<Timing> {
+  async round(errors: ErrorTiming): Promise<Timing> {
     const { engine, path, out, choice, backend } = this;
     rmSync(out, { recursive: true, force: true });
     await engine.call('open', { path });
     const cpu = cpuSeconds(engine.pid);
     const started = performance.now();
     const flags = { overwrite: false, pure: false, dryRun: false };
-    await engine.call('quantize', { path, out, ...choice, backend, ...flags });
+    await engine.call('quantize', { path, out, ...choice, backend, errors, ...flags });
     const seconds = (performance.now() - started) / 1000;
     const used = cpuSeconds(engine.pid);
     return { seconds, cpu: cpu === undefined || used === undefined ? undefined : used - cpu };
@@ -212,20 +219,20 @@ try {
     const gigabytes = totalBytes / 1e9;
     const goal = goals[dtype];
 
-    const numpy = (formula: string): Timing | undefined => {
+    const numpy = (formula: string, errors: ErrorTiming): Timing | undefined => {
       if (interpreter === undefined) return undefined;
-      const args = [path, join(folder, 'numpy.bin'), dtype, numpyTensors, rows, columns, formula];
+      const args = [path, join(folder, 'numpy.bin'), dtype, numpyTensors, rows, columns, formula, errors];
       const told = execFileSync(interpreter, ['-c', numpyProgram, ...args.map(String)], { encoding: 'utf8' });
       const [seconds, cpu] = told.trim().split(' ').map(Number) as [number, number];
       const factor = tensors / numpyTensors;
       return { seconds: seconds * factor, cpu: cpu * factor };
     };
-    const graph = async (choice: SchemeChoice): Promise<Timing> => {
+    const graph = async (choice: SchemeChoice, errors: ErrorTiming): Promise<Timing> => {
       const writer = new Writer(path, join(folder, 'out'), choice, 'ort-cpu');
       try {
-        await writer.round();
+        await writer.round(errors);
         const timings: Timing[] = [];
-        for (let round = 0; round < otherRounds; round++) timings.push(await writer.round());
+        for (let round = 0; round < otherRounds; round++) timings.push(await writer.round(errors));
         return medianOf(timings);
       } finally {
         writer.dispose();
@@ -233,44 +240,56 @@ try {
     };
 
     console.log(`\n${dtype}, ${Math.round(totalBytes / 1e6)} MB, goal ${goal} GB/s of input\n`);
-    console.log(
-      '| job | GB/s, median and best | of the goal | plain copy, GB/s, median and best | of the copy | CPU s | times numpy (CPU) | times ONNX Runtime CPU |',
-    );
-    console.log('|---|---|---|---|---|---|---|---|');
+    const heads = [
+      ...['job', 'errors', 'GB/s, median and best', 'of the goal', 'plain copy, GB/s, median and best'],
+      ...['of the copy', 'CPU s, median and best', 'GB/s of two idle cores, by CPU s', 'times numpy (CPU)'],
+      'times ONNX Runtime CPU',
+    ];
+    console.log(`| ${heads.join(' | ')} |`);
+    console.log(`|${'---|'.repeat(heads.length)}`);
     for (const { name, choice, formula, ort } of jobs) {
       const writer = new Writer(path, join(folder, 'out'), choice, 'cpu');
-      const timings: Timing[] = [];
+      const timings: Record<ErrorTiming, Timing[]> = { writing: [], later: [] };
       const copies: number[] = [];
       try {
         // The first run starts threads and compiles kernels.
-        await writer.round();
+        await writer.round('writing');
         const { bytes } = writer;
         for (let round = 0; round < rounds; round++) {
           copies.push(await copy.run(path, join(folder, 'copy.bin'), totalBytes, bytes));
-          timings.push(await writer.round());
+          // Each is first as often as the other.
+          const order = round % 2 === 0 ? (['writing', 'later'] as const) : (['later', 'writing'] as const);
+          for (const errors of order) timings[errors].push(await writer.round(errors));
         }
       } finally {
         writer.dispose();
       }
-      const own = medianOf(timings);
-      const other = numpy(formula);
-      const ortTiming = ort ? await graph(choice) : undefined;
-      const speed = gigabytes / own.seconds;
-      const copied = gigabytes / median(copies);
-      const best = gigabytes / Math.min(...timings.map(({ seconds }) => seconds));
-      const bestCopy = gigabytes / Math.min(...copies);
-      const verdict = speed >= goal ? 'reached' : copied < goal ? 'the copy misses it too' : 'missed';
-      const cells = [
-        name,
-        `${speed.toFixed(2)}, ${best.toFixed(2)}`,
-        `${(speed / goal).toFixed(2)}, ${verdict}`,
-        `${copied.toFixed(2)}, ${bestCopy.toFixed(2)}`,
-        (speed / copied).toFixed(2),
-        text(own.cpu, 2),
-        other ? `${text(ratio(other.seconds, own.seconds), 1)} (${text(ratio(other.cpu, own.cpu), 1)})` : '',
-        text(ratio(ortTiming?.seconds, own.seconds), 1),
-      ];
-      console.log(`| ${cells.join(' | ')} |`);
+      for (const errors of ['writing', 'later'] as const) {
+        const own = medianOf(timings[errors]);
+        const other = withOthers ? numpy(formula, errors) : undefined;
+        const ortTiming = ort && withOthers ? await graph(choice, errors) : undefined;
+        const speed = gigabytes / own.seconds;
+        const copied = gigabytes / median(copies);
+        const best = gigabytes / Math.min(...timings[errors].map(({ seconds }) => seconds));
+        const bestCopy = gigabytes / Math.min(...copies);
+        const cpus = timings[errors].flatMap(({ cpu }) => cpu ?? []);
+        const leastCpu = cpus.length > 0 ? Math.min(...cpus) : undefined;
+        const verdict = speed >= goal ? 'reached' : copied < goal ? 'the copy misses it too' : 'missed';
+        const cells = [
+          ...[`${dtype}, ${name}`, errors],
+          `${speed.toFixed(2)}, ${best.toFixed(2)}`,
+          `${(speed / goal).toFixed(2)}, ${verdict}`,
+          `${copied.toFixed(2)}, ${bestCopy.toFixed(2)}`,
+          (speed / copied).toFixed(2),
+          `${text(own.cpu, 2)}, ${text(leastCpu, 2)}`,
+          text(ratio(2 * gigabytes, own.cpu), 2),
+          other
+            ? `${text(ratio(other.seconds, own.seconds), 1)} (${text(ratio(other.cpu, own.cpu), 1)})`
+            : '',
+          text(ratio(ortTiming?.seconds, own.seconds), 1),
+        ];
+        console.log(`| ${cells.join(' | ')} |`);
+      }
     }
     rmSync(path);
   }

@@ -13,6 +13,7 @@ type Synced = (writes: number) => void | Promise<void>;
 export class EarlySync {
   private running: Promise<void> | undefined;
   private waitingBytes = 0;
+  private wholeBytes = 0;
   private failure: unknown;
   private told = 0;
 
@@ -27,16 +28,24 @@ export class EarlySync {
     return new EarlySync(file, await fs.open(file, 'r+'), synced);
   }
 
-  /** Hears of bytes that have been written to the file. */
-  wrote(bytes: number): void {
+  /** Hears of bytes that have been written to the file, of something that is not whole yet. */
+  grew(bytes: number): void {
     this.waitingBytes += bytes;
+    this.request();
+  }
+
+  /** Hears that something of so many bytes is whole. */
+  wrote(bytes: number): void {
+    this.wholeBytes += bytes;
     this.told++;
     this.request();
   }
 
   private request(): void {
-    if (this.running || this.failure !== undefined || this.waitingBytes < worthwhileBytes) return;
+    if (this.running || this.failure !== undefined) return;
+    if (Math.max(this.waitingBytes, this.wholeBytes) < worthwhileBytes) return;
     this.waitingBytes = 0;
+    this.wholeBytes = 0;
     const covered = this.told;
     this.running = this.handle
       .datasync()

@@ -155,7 +155,8 @@ async function writeShard(
       tensors.slice(known),
       engine.pool.size + 1,
       signal,
-      (planned) => writeTensor(engine, backend, plan, planned, file, signal, meter),
+      (planned) =>
+        writeTensor(engine, backend, plan, planned, file, signal, meter, (bytes) => sync.grew(bytes)),
       async (row) => {
         rows.push(row);
         sync.wrote(row.bytes);

@@ -19,7 +19,7 @@ import type { ProgressMeter } from './progressMeter';
 /** Bytes of a kept tensor that are copied by one task. */
 const copyBytes = 32 * 2 ** 20;
 
-/** Writes into `file`, which has its full length already; gives the tensor's row of the report. Throws what reading, computing or writing throws. */
+/** Writes into `file`, which has its full length already; gives the tensor's row of the report. `onWritten` hears of bytes that are in the file. Throws what reading, computing or writing throws. */
 export async function writeTensor(
   engine: Engine,
   backend: ChosenBackend,
@@ -28,6 +28,7 @@ export async function writeTensor(
   file: string,
   signal: AbortSignal,
   meter: ProgressMeter,
+  onWritten: (bytes: number) => void,
 ): Promise<TensorError> {
   const { tensor } = planned;
   meter.begin(tensor.name);
@@ -54,15 +55,22 @@ export async function writeTensor(
           },
           { signal },
         ),
-      (_, at) => meter.advance(tensor.name, Math.min(copyBytes, tensor.bytes - at)),
+      (_, at) => {
+        const bytes = Math.min(copyBytes, tensor.bytes - at);
+        meter.advance(tensor.name, bytes);
+        onWritten(bytes);
+      },
     );
     meter.end(tensor.name);
     return planned.row;
   }
   const { source } = planned;
   const bytesPerElement = tensor.bytes / tensor.elements;
-  const onPart = (elements: number) => meter.advance(tensor.name, elements * bytesPerElement);
-  const { setting, pieces } = planned;
+  const { setting, pieces, about } = planned;
+  const onPart = (elements: number) => {
+    meter.advance(tensor.name, elements * bytesPerElement);
+    onWritten(about.bytes * (elements / tensor.elements));
+  };
   const runners = { pool: engine.pool, encoder: backend.runner };
   const isMeasured = request.errors !== 'later';
   let sums: ErrorSums | undefined;

@@ -1,11 +1,6 @@
 /** Encodes a tensor piece by piece where it lies in the kernels' memory, for settings that have a kernel. */
 import type { ErrorSums, PairSums } from '../../kernels/pairSums';
-import {
-  type BandKernel,
-  type GraphKernel,
-  type KernelEncoded,
-  largestUnchecked,
-} from '../../quant/bandKernels/bandKernel';
+import type { BandKernel, GraphKernel, KernelEncoded } from '../../quant/bandKernels/bandKernel';
 import { bandKernelFor, graphKernelFor } from '../../quant/bandKernels/bandKernelFor';
 import { encodingFor } from '../../quant/encoding';
 import type { Chunk, Encoding, Knowledge, Setting } from '../../quant/scheme';
@@ -121,31 +116,24 @@ export class KernelWindow {
     }
   }
 
-  /** Codes alone where the largest magnitude shows that no value is lost; else as with errors, and every value is looked at. */
+  /** Codes alone where the kernel finds all values and what they become finite; else every value is looked at. */
   private async encodeChecked(run: Run): Promise<Pick<KernelEncoded, 'chunks'>> {
     const { graph, x, y } = this;
-    const { first, count } = run;
-    const largest = this.largestMagnitude(run);
-    // A pattern beyond that of infinity is a NaN.
-    if (!(largest < Number.POSITIVE_INFINITY)) this.assertFinite(run);
-    const codesOnly = largest < largestUnchecked ? { largest } : undefined;
-    const band = { first, count, x, y, codesOnly };
-    const made = await namingTensorLater(this.source, async () =>
-      graph ? graph(band, this.known) : this.kernel(band, this.known),
-    );
-    const encoded: Pick<KernelEncoded, 'chunks' | 'omitsValues'> = made ?? this.encodePlainly(run);
-    if (!encoded.omitsValues) this.assertHeld(run);
+    const band = { first: run.first, count: run.count, x, y, codesOnly: true };
+    let made: KernelEncoded | undefined;
+    try {
+      made = await namingTensorLater(this.source, async () =>
+        graph ? graph(band, this.known) : this.kernel(band, this.known),
+      );
+    } catch (thrown) {
+      this.assertFinite(run);
+      throw thrown;
+    }
+    if (made?.omitsValues) return made;
+    this.assertFinite(run);
+    const encoded = made ?? this.encodePlainly(run);
+    this.assertHeld(run);
     return encoded;
-  }
-
-  private largestMagnitude({ count }: Run): number {
-    const { kernels } = this.context;
-    const mark = kernels.mark();
-    const pointer = kernels.alloc(4);
-    kernels.quant.groupMagnitudes(this.x, 1, count, count, pointer);
-    const largest = kernels.f32(pointer, 1)[0]!;
-    kernels.reset(mark);
-    return largest;
   }
 
   /** Adds the errors of up to `most` values from an element of the window on; returns how many it had. */

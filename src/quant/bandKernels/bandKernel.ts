@@ -12,14 +12,31 @@ export interface KernelBand {
   /** Where the dequantized float32 go. */
   readonly y: number;
   /**
-   * Set where dequantized values are not wanted: then a kernel that can prove from the band's largest magnitude, which is below
-   * `largestUnchecked`, that all of them are finite may leave `y` as it is, and says so by `omitsValues`.
+   * Dequantized values are not wanted: a kernel may leave `y` as it is, and says so by `omitsValues`, where it has found all values
+   * of the band finite, and so small (`isUnchecked`) that all that they become is finite too.
    */
-  readonly codesOnly?: { readonly largest: number } | undefined;
+  readonly codesOnly?: boolean | undefined;
 }
 
 /** Below this magnitude no scheme's scale or value comes near to float32's largest: each is at most a few times a value. */
 export const largestUnchecked = 2 ** 100;
+
+/** Whether `count` float32, values or magnitudes, are all of at most such a magnitude; NaN and infinity are not. */
+export function isUnchecked(
+  kernels: Kernels,
+  pointer: number,
+  count: number,
+  most = largestUnchecked,
+): boolean {
+  const mark = kernels.mark();
+  const largest = kernels.alloc(4);
+  // As patterns, so that NaN is larger than all numbers.
+  kernels.quant.groupMagnitudes(pointer, 1, count, count, largest);
+  const isSmall = count === 0 || kernels.f32(largest, 1)[0]! <= most;
+  kernels.reset(mark);
+  return isSmall;
+}
+
 /** The largest number of binary16. */
 export const largestHalf = 65504;
 

@@ -73,6 +73,7 @@ export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf
       width: blockSize,
       scales,
       step: 4,
+      magnitudes: { pointer: absmax, count: groups },
       code: { kind: 'level', name },
       inverses: () => {
         const inverses = kernels.f32(absmax, groups).map((value) =>

@@ -10,6 +10,7 @@ import { type StoredScale, storedScale } from '../storedScale';
 import {
   type BandKernel,
   groupMagnitudes,
+  isUnchecked,
   largestHalf,
   largestUnchecked,
   packedRows,
@@ -97,6 +98,7 @@ export function prepareFloat8(
     return {
       ...{ columns: width, width, scales: placed.scales, step: placed.step, inverses: () => placed.inverses },
       code: { kind: 'level', name: name === 'f8-e4m3' ? 'e4m3' : 'e5m2' },
+      ...(byRow ? { magnitudes: { pointer: magnitudes, count: rows } } : {}),
       encode: (codes, y) =>
         encodeSmall(kernels, format, { x, y, rows, columns: width, width }, placed, codes),
       chunks: (codes) => {
@@ -183,6 +185,7 @@ export function prepareMicroscaling(
     return {
       ...{ columns, width, scales: blocks.scales, step: blocks.step },
       code: { kind: 'level', name: isByte ? 'e4m3' : 'e2m1' },
+      magnitudes: { pointer, count },
       inverses: () => {
         // A block of zeros has the code of 0 whatever it is multiplied by.
         const inverses = kernels.f32(blocks.inverses, count).slice();
@@ -208,7 +211,7 @@ export function castKernel(kernels: Kernels, name: 'f16' | 'bf16'): BandKernel {
   const largest = name === 'bf16' ? largestUnchecked : largestHalf;
   return ({ first, count, x, y, codesOnly }) => {
     const words = kernels.alloc(2 * count);
-    const omitsValues = codesOnly !== undefined && codesOnly.largest <= largest;
+    const omitsValues = codesOnly === true && isUnchecked(kernels, x, count, largest);
     const values = omitsValues ? 0 : y;
     if (name === 'bf16') kernels.quant.castBF16(x, words, values, count);
     else kernels.quant.castF16(x, words, values, count);

@@ -10,6 +10,7 @@ import {
   type BandKernel,
   type EncodeRows,
   type GraphKernel,
+  isUnchecked,
   type KernelBand,
   type LevelName,
   placeFloats,
@@ -39,6 +40,8 @@ export interface PreparedBand {
   /** Pointer to float32, and bytes from a group's to the next one's; 0: one serves all. */
   readonly scales: number;
   readonly step: 0 | 4;
+  /** Where the largest magnitudes of groups lie, a float32 each, if they were taken. */
+  readonly magnitudes?: { readonly pointer: number; readonly count: number } | undefined;
   /** Parameters belong to columns. */
   readonly byColumn?: boolean | undefined;
   /** Pointer to what values are multiplied by, as for scales. Groups of zeros have any finite number. */
@@ -56,15 +59,19 @@ export function groupKernel(kernels: Kernels, prepare: PrepareBand): BandKernel 
     const prepared = prepare(band, known);
     if (!prepared) return undefined;
     const codes = kernels.alloc(band.count);
-    const omitsValues = mayOmit(band, prepared);
+    const omitsValues = mayOmit(kernels, band, prepared);
     prepared.encode(codes, omitsValues ? 0 : band.y);
     return { codes, omitsValues, chunks: () => prepared.chunks(codes) };
   };
 }
 
 /** Zero points that were refined are bounded by nothing, so that values under them are looked at. */
-function mayOmit({ codesOnly }: KernelBand, { code }: PreparedBand): boolean {
-  return codesOnly !== undefined && !(code.kind === 'integer' && code.isRefined);
+function mayOmit(kernels: Kernels, { codesOnly, x, count }: KernelBand, prepared: PreparedBand): boolean {
+  const { code, magnitudes } = prepared;
+  if (!codesOnly || (code.kind === 'integer' && code.isRefined)) return false;
+  return magnitudes
+    ? isUnchecked(kernels, magnitudes.pointer, magnitudes.count)
+    : isUnchecked(kernels, x, count);
 }
 
 /**
@@ -90,7 +97,7 @@ export function groupGraphKernel(
     const prepared = prepare(band, known);
     if (!prepared) return undefined;
     const { columns, step, byColumn, code } = prepared;
-    const omitsValues = mayOmit(band, prepared);
+    const omitsValues = mayOmit(kernels, band, prepared);
     const codes = kernels.alloc(band.count);
     const chunks = () => prepared.chunks(codes);
     const matrix = asMatrix(kernels, band, prepared);

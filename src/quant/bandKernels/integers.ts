@@ -148,6 +148,9 @@ export function prepareInteger(kernels: Kernels, code: LinearCode, setting: Sett
       scales,
       step,
       byColumn,
+      ...(magnitudes === 0
+        ? {}
+        : { magnitudes: { pointer: magnitudes, count: rows * Math.ceil(columns / width) } }),
       inverses: () => inverses,
       code: { kind: 'integer', low, high, zeros, factor: 1, isRefined: choice.clip === 'hqq' },
       encode(codes, y) {
@@ -210,11 +213,12 @@ export function prepareTernary(kernels: Kernels, { columns, choice, scaleDtype }
 export function prepareBnbInt8(kernels: Kernels, { columns }: Setting): PrepareBand {
   return ({ first, count, x }) => {
     const rows = count / columns;
-    const { pointer: scales } = groupMagnitudes(kernels, x, rows, columns, columns);
+    const { pointer: scales, groups } = groupMagnitudes(kernels, x, rows, columns, columns);
     const inverses = placeFloats(kernels, Array.from(kernels.f32(scales, rows), rowInverse));
     const zeros = placeFloats(kernels, new Float32Array(rows).fill(128));
     return {
       ...{ columns, width: columns, scales, step: 4, inverses: () => inverses },
+      magnitudes: { pointer: scales, count: groups },
       code: { kind: 'integer', low: 0, high: 255, zeros, factor: perStep },
       encode: (codes, y) =>
         kernels.quant.encodeGroups(

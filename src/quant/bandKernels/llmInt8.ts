@@ -5,7 +5,7 @@ import { floatBytes } from '../packing';
 import { remembering } from '../remembering';
 import type { Knowledge, Setting } from '../scheme';
 import { outlierColumns } from '../schemes/llmInt8';
-import { type BandKernel, largestHalf } from './bandKernel';
+import { type BandKernel, isUnchecked, largestHalf } from './bandKernel';
 import { placeMasks } from './pruned';
 
 /** `inner` encodes rows without outliers: what is kept apart is 0 to it. */
@@ -20,7 +20,7 @@ export function llmInt8Kernel(kernels: Kernels, setting: Setting, inner: BandKer
   return (band, known: Knowledge) => {
     const { first, count, x, y } = band;
     // What is kept apart may be beyond binary16's largest number.
-    const codesOnly = band.codesOnly && band.codesOnly.largest <= largestHalf ? band.codesOnly : undefined;
+    const codesOnly = band.codesOnly === true && isUnchecked(kernels, x, count, largestHalf);
     const outliers = outliersOf(known);
     const rest = kernels.alloc(4 * count);
     kernels.quant.pruneColumns(x, 0, count, columns, placeMasks(kernels, maskOf(outliers)), rest);
@@ -34,7 +34,7 @@ export function llmInt8Kernel(kernels: Kernels, setting: Setting, inner: BandKer
       for (const column of outliers) {
         const at = row * columns + column;
         kept[to++] = values[at]!;
-        dequantized[at] = roundToDtype(values[at]!, 'F16');
+        if (!encoded.omitsValues) dequantized[at] = roundToDtype(values[at]!, 'F16');
       }
     const byteOffset = 2 * (first / columns) * outliers.length;
     return {

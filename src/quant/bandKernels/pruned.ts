@@ -4,7 +4,7 @@ import { pruningFor } from '../pruning/pruningFor';
 import { remembering } from '../remembering';
 import type { Knowledge, Setting } from '../scheme';
 import type { ScaleDtype } from '../types';
-import type { BandKernel, KernelBand } from './bandKernel';
+import { type BandKernel, isUnchecked, type KernelBand } from './bandKernel';
 
 /** What values are where they are stored as they are: their own 16-bit type, or float32. */
 export function ownDtype(dtype: string): ScaleDtype {
@@ -83,7 +83,9 @@ export function prunedKernel(kernels: Kernels, setting: Setting, inner: BandKern
   return (band, known) => {
     const x = kernels.alloc(4 * band.count);
     prune(band, known, x);
-    return inner({ ...band, x }, known);
+    // What is pruned is no longer there to be looked at.
+    const codesOnly = band.codesOnly === true && isUnchecked(kernels, band.x, band.count);
+    return inner({ ...band, x, codesOnly }, known);
   };
 }
 
@@ -110,7 +112,7 @@ export function dequantizedKernel(kernels: Kernels, { dtype }: Setting, inner: B
   const bytesEach = own === 'F32' ? 4 : 2;
   return (band, known) => {
     // Dequantized values are what is stored.
-    const encoded = inner({ ...band, codesOnly: undefined }, known);
+    const encoded = inner({ ...band, codesOnly: false }, known);
     if (!encoded) return undefined;
     const bytes = roundInPlace(kernels, band.y, band.count, own);
     const chunk = { suffix: '', byteOffset: bytesEach * band.first, bytes };

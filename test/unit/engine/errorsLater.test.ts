@@ -213,6 +213,8 @@ describe('errors that are measured later', { timeout: 60_000 }, () => {
     const cases = [
       [path('nan', Number.NaN, 'F32'), {}],
       [path('nan', Number.NaN, 'F32'), { scheme: 'nf4', granularity: 'block' }],
+      [path('nan', Number.NaN, 'F32'), { scheme: 'int8-absmax', granularity: 'row', prune: 'nm' }],
+      [path('nan', Number.NaN, 'F32'), { scheme: 'int4-absmax', granularity: 'row', output: 'fake' }],
       [path('infinite', Number.NEGATIVE_INFINITY, 'BF16'), { scheme: 'mxfp4', granularity: 'block' }],
       [
         path('infinite', Number.NEGATIVE_INFINITY, 'BF16'),

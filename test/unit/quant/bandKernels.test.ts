@@ -172,7 +172,16 @@ function compare(setting: Setting, known: Knowledge, first: number, values: Floa
   if (blockTypeNamed(setting.choice.scheme) === undefined)
     expect(encoded.codes === undefined).toBe(plain.codes === undefined);
   if (encoded.codes !== undefined) expectSameBytes(kernels.u8(encoded.codes, count), plain.codes!);
-  expect(stored(encoded.chunks())).toEqual(stored(plain.chunks()));
+  const bytes = stored(plain.chunks());
+  expect(stored(encoded.chunks())).toEqual(bytes);
+  kernels.u8(y, 4 * count).fill(0xa5);
+  const alone = kernel({ first, count, x, y, codesOnly: true }, known)!;
+  if (alone.codes !== undefined) expectSameBytes(kernels.u8(alone.codes, count), plain.codes!);
+  if (alone.omitsValues) {
+    expect(kernels.u8(y, 4 * count).every((byte) => byte === 0xa5)).toBe(true);
+    expect(plain.dequantized.every(Number.isFinite)).toBe(true);
+  } else expectSameBytes(kernels.f32(y, count), plain.dequantized);
+  expect(stored(alone.chunks())).toEqual(bytes);
   return true;
 }
 
