@@ -49,7 +49,7 @@ async function measured(engine: EngineClient, signal: AbortSignal): Promise<read
 }
 
 /** Rows of every candidate: the adapter or why not, memory, driver, and the speed where it was measured. */
-export function backendTable(reports: readonly BackendReport[]): string {
+function backendTable(reports: readonly BackendReport[]): string {
   return textTable(
     [
       { title: 'backend' },
@@ -71,7 +71,7 @@ export function backendTable(reports: readonly BackendReport[]): string {
 }
 
 /** A GPU, what it runs natively, and the scheme that follows. */
-export function specificationText({ name, memoryBytes, architecture, schemes }: GpuSpecification): string {
+function specificationText({ name, memoryBytes, architecture, schemes }: GpuSpecification): string {
   const title = [name, architecture?.name, memoryBytes === undefined ? undefined : binarySize(memoryBytes)];
   if (!architecture) return `${name}: unknown to this version; nothing is said of what it runs natively.`;
   const rows = numberKinds.map(([kind, label]) => [`  ${label}`, supportWords[architecture.support[kind]]]);
@@ -86,7 +86,7 @@ export function specificationText({ name, memoryBytes, architecture, schemes }: 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/\s+/g, ' ').trim();
 
 /** The one GPU that a name means: one of the list or one that is here. Throws `usage` for none and for several. */
-export function gpuNamed({ here, others }: GpuSpecifications, name: string): GpuSpecification {
+function gpuNamed({ here, others }: GpuSpecifications, name: string): GpuSpecification {
   const asked = plain(name);
   const all = [...others, ...here];
   const exact = all.find((each) => plain(each.name) === asked);

@@ -26,7 +26,7 @@ export async function analyzeAll({ session, page }: Active): Promise<void> {
 }
 
 /** "1,204 of 2,000 tensors · 3.1 GB/s · 12 s left". */
-export function progressWords(progress: AnalysisProgress): string {
+function progressWords(progress: AnalysisProgress): string {
   const { done, total, bytesPerSecond, secondsLeft, isPaused } = progress;
   return [
     `${done.toLocaleString()} of ${total.toLocaleString()} tensors`,

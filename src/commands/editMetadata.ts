@@ -29,7 +29,7 @@ type Step =
   | { readonly kind: 'write' }
   | { readonly kind: 'add' }
   | { readonly kind: 'key'; readonly entry: MetadataEntry };
-type Change = 'value' | 'document' | 'remove' | 'undo';
+type Change = 'value' | 'document' | 'remove' | 'strip' | 'undo';
 
 /** Types of new keys, the usual ones first. */
 const newTypes = [
@@ -123,7 +123,7 @@ async function askEdits(
     if (step.kind === 'add') {
       const edit = await askNewKey(catalogue, edits);
       if (edit) edits.set(edit.key, edit);
-    } else if ((await changeKey(file, step.entry, edits)) === 'left') return undefined;
+    } else if ((await changeKey(file, step.entry, catalogue, edits)) === 'left') return undefined;
   }
 }
 
@@ -172,9 +172,11 @@ function pendingText(edit: MetadataEdit | undefined): string | undefined {
 async function changeKey(
   file: string,
   entry: MetadataEntry,
+  { metadata }: Catalogue,
   edits: Map<string, MetadataEdit>,
 ): Promise<'left' | undefined> {
   const { key, type, value } = entry;
+  const tokenizerKeys = metadata.filter((each) => each.key.startsWith('tokenizer.'));
   const pending = edits.get(key);
   const isArray = type.startsWith('[');
   const items: Choice<Change>[] = [
@@ -191,6 +193,15 @@ async function changeKey(
     ...(pending
       ? [{ value: 'undo' as const, label: 'Leave it as it is in the file' }]
       : [{ value: 'remove' as const, label: 'Remove the key' }]),
+    ...(key.startsWith('tokenizer.') && tokenizerKeys.length > 1
+      ? [
+          {
+            value: 'strip' as const,
+            label: `Remove the whole tokenizer (${tokenizerKeys.length} keys)`,
+            detail: 'For weights that are used with a tokenizer of another file',
+          },
+        ]
+      : []),
   ];
   const placeholder = isArray
     ? 'Arrays are changed on the command line (edit-metadata --set)'
@@ -199,6 +210,8 @@ async function changeKey(
   if (answer.kind !== 'value') return answer.kind === 'escape' ? 'left' : undefined;
   if (answer.value === 'undo') edits.delete(key);
   else if (answer.value === 'remove') edits.set(key, { key, remove: true });
+  else if (answer.value === 'strip')
+    for (const each of tokenizerKeys) edits.set(each.key, { key: each.key, remove: true });
   else if (answer.value === 'document') {
     await vscode.window.showTextDocument(metadataUri(file, key), { preview: false });
     return 'left';
@@ -248,7 +261,7 @@ async function askValue(key: string, type: string, old: string): Promise<string 
 }
 
 /** Why a text is no value of a type, as far as can be told here; the engine checks ranges exactly. */
-export function problemOf(type: string, text: string): string | undefined {
+function problemOf(type: string, text: string): string | undefined {
   if (type === 'string') return undefined;
   if (/^[ui]\d+$/.test(type))
     return /^\s*[+-]?\d{1,20}\s*$/.test(text) ? rangeProblem(type, text) : `${type} is an integer.`;

@@ -77,7 +77,7 @@ export class RecipeCommands {
 }
 
 /** What a scheme does by itself, as a recipe that can be changed. */
-export function startingRecipe(scheme: SchemeName, name: string, model: string): Recipe {
+function startingRecipe(scheme: SchemeName, name: string, model: string): Recipe {
   const known = schemeNamed(scheme);
   const granularity = defaultGranularity(known);
   const { blockSize } = resolveChoice({ scheme, granularity });

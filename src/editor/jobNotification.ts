@@ -4,7 +4,7 @@ import { jobDetail, jobName, linkless } from './jobText';
 import type { Job, JobTracker } from './jobTracker';
 
 /** The command that the notification's link runs, with the job's id. */
-export const runInBackgroundCommand = 'tensorLoupe.runInBackground';
+const runInBackgroundCommand = 'tensorLoupe.runInBackground';
 
 /** Shows until the job ends or goes to the background. `ended` settles with the job. */
 export async function showJob(tracker: JobTracker, job: Job, ended: Promise<unknown>): Promise<void> {

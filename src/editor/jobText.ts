@@ -16,7 +16,7 @@ export function jobPlace({ state, isCancelled }: Pick<Job, 'state' | 'isCancelle
 }
 
 /** "43 % · 2 min left". */
-export function jobStatus(job: Pick<Job, 'state' | 'isCancelled'>): string {
+function jobStatus(job: Pick<Job, 'state' | 'isCancelled'>): string {
   const { waitingFor, secondsLeft } = job.state;
   const isRunning = waitingFor === undefined && !job.isCancelled;
   const left = isRunning && secondsLeft !== undefined ? ` · ${timeText(secondsLeft)} left` : '';

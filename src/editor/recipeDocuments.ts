@@ -11,7 +11,7 @@ import { recipeMatrix } from '../quant/recipeMatrix';
 import { checkpointViewType, indexViewType } from './checkpointEditor';
 import { jsonPlaces } from './jsonPlaces';
 
-export const recipeSelector: vscode.DocumentSelector = { pattern: '**/*.loupe.json' };
+const recipeSelector: vscode.DocumentSelector = { pattern: '**/*.loupe.json' };
 
 /** Typing pauses for this long before a recipe is checked. */
 const pauseMs = 250;

@@ -17,7 +17,7 @@ import { readViewSettings } from './viewSettings';
 import { WebviewChannel } from './webviewChannel';
 import { webviewHtml, webviewRoot } from './webviewHtml';
 
-export const reportViewType = 'tensorLoupe.report';
+const reportViewType = 'tensorLoupe.report';
 
 export class ReportPanels {
   constructor(
@@ -111,7 +111,7 @@ export class ReportPanels {
 }
 
 /** "INT8 absmax per row" */
-export function schemeTitle(report: Pick<QuantizeReport, 'scheme' | 'granularity' | 'label'>): string {
+function schemeTitle(report: Pick<QuantizeReport, 'scheme' | 'granularity' | 'label'>): string {
   if (report.label !== undefined) return report.label;
   const scheme = report.scheme === 'int8-absmax' ? 'INT8 absmax' : 'INT8 zero-point';
   return `${scheme} per ${report.granularity}`;

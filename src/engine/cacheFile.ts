@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 export type Section = Uint32Array | Float32Array | Float64Array;
 
 /** What a cache file holds. */
-export const cacheKinds = { summaries: 1, details: 2 } as const;
+const cacheKinds = { summaries: 1, details: 2 } as const;
 export type CacheKind = keyof typeof cacheKinds;
 
 const formatVersion = 1;

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../formats/checkpoint';
 import type { OpenedCheckpoint } from './checkpointCache';
 
 /** To be raised whenever a figure's definition, or what is told with it, changes: older results are dropped then. */
-export const statsDefinition = 3;
+const statsDefinition = 3;
 
 /** Parameters that figures depend on; undefined stands for the default. */
 export interface StatsParameters {

@@ -1,7 +1,7 @@
 import type { PlacedError } from '../protocol/engineApi';
 
 /** As many as fit beside the pictures. */
-export const worstCount = 16;
+const worstCount = 16;
 
 /** The largest |original - dequantized|, of equal ones the first in the tensor, from candidates in any order; none that are exact or NaN. */
 export function worstOf(candidates: readonly PlacedError[]): PlacedError[] {

@@ -27,7 +27,7 @@ const longestSequence = 2 ** 24;
 const largestBatch = 2 ** 16;
 
 /** Throws `usage` for settings that do not exist. */
-export function trainingSetting(request: TrainingRequest): Required<TrainingRequest> {
+function trainingSetting(request: TrainingRequest): Required<TrainingRequest> {
   const setting = {
     method: request.method,
     optimizer: request.optimizer ?? ('adamw' as const),

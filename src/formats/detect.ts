@@ -19,7 +19,7 @@ const startsWith = (head: Uint8Array, text: string): boolean =>
  * Recognises GGUF by its magic, the usual impostors by theirs, and takes all else for safetensors, which has
  * no magic: its reader then says what is wrong.
  */
-export function detectKind(head: Uint8Array): FileKind {
+function detectKind(head: Uint8Array): FileKind {
   const foreign = (what: string): FileKind => ({ kind: 'foreign', what });
   if (startsWith(head, 'GGUF')) return { kind: 'gguf' };
   // A header length below 4 GiB with JSON behind it: no magic below may then claim the file.

@@ -5,7 +5,7 @@ import { type FloatLayout, numberLayouts } from './numberLayout';
 import { type NumberPicture, numberPicture } from './numberPicture';
 
 /** Types that an element is shown in. */
-export const convertedDtypes = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const;
+const convertedDtypes = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const;
 export type ConvertedDtype = (typeof convertedDtypes)[number];
 
 /** The element in another type: rounded to nearest, ties to even, as PyTorch's `to` does it. */

@@ -81,7 +81,7 @@ export const dtypes: ReadonlyMap<string, DtypeInfo> = new Map([
 ]);
 
 /** Types that ONNX, PyTorch or NumPy have beyond these; a safetensors or GGUF file that names one is malformed. */
-export const otherDtypes: ReadonlyMap<string, DtypeInfo> = new Map([
+const otherDtypes: ReadonlyMap<string, DtypeInfo> = new Map([
   plain('U2', 2, 'int'),
   plain('I2', 2, 'int'),
   plain('U4', 4, 'int'),

@@ -4,7 +4,7 @@
  * The shortest decimal number that rounds to a float32: at most nine digits. Printed with fewer where fewer do; of the
  * numbers of one length the nearest is tried, so at some powers of two one digit more than needed is given.
  */
-export function shortFloat32Text(value: number): string {
+function shortFloat32Text(value: number): string {
   if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 2 ** 24))
     return plainText(value);
   const fits = (digits: number) => Math.fround(Number(value.toPrecision(digits))) === value;
@@ -15,7 +15,7 @@ export function shortFloat32Text(value: number): string {
 }
 
 /** A float64 with its shortest digits; -0 keeps its sign. */
-export const plainText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+const plainText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
 
 /** How numbers that are none are written, and a zero whose sign a reader would lose. */
 export interface TextStyle {

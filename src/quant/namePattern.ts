@@ -16,7 +16,7 @@ export interface NamePattern {
 }
 
 /** Characters of a pattern at most. */
-export const mostPatternCharacters = 512;
+const mostPatternCharacters = 512;
 /** States of its automaton at most: counted repetitions are written out. */
 const mostStates = 2048;
 

@@ -262,7 +262,7 @@ export function decide(tensor: PolicyTensor, options: PolicyOptions): Decision {
 }
 
 /** The type that a cast of a whole model gives. */
-export const castDtype = (scheme: string): string => scheme.toUpperCase();
+const castDtype = (scheme: string): string => scheme.toUpperCase();
 
 /** The module whose weight a tensor is: its name without `.weight`. */
 export function moduleOf(tensorName: string): string {

@@ -50,7 +50,7 @@ export function sumError(a: number, b: number, sum: number): number {
 }
 
 /** a + b as a number and its rounding error. */
-export function twoSum(a: number, b: number): readonly [sum: number, error: number] {
+function twoSum(a: number, b: number): readonly [sum: number, error: number] {
   const sum = a + b;
   return [sum, sumError(a, b, sum)];
 }

@@ -115,7 +115,7 @@ function mergeChannels(
 }
 
 /** Room to count the values of channels that are not finite. */
-export function noNonFinite({
+function noNonFinite({
   rowMax,
   columns,
 }: Pick<PartialChannels, 'rowMax' | 'columns'>): NonNullable<PartialChannels['nonFinite']> {

@@ -55,7 +55,7 @@ export const offerOf = (choice: SchemeOffer['choice']): SchemeOffer =>
   allOffers.find((known) => JSON.stringify(known.choice) === JSON.stringify(choice))!;
 
 /** A made-up matrix that lacks the projections of o. */
-export const isCovered = (name: string): boolean => !name.includes('o_proj');
+const isCovered = (name: string): boolean => !name.includes('o_proj');
 
 export function plainCover(file: string, names: readonly string[]): ImportanceCover {
   const matrices = names.filter((name) => !/norm|bias/.test(name));

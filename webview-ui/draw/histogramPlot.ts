@@ -9,6 +9,7 @@ import {
   stepped,
   type ValueMark,
 } from './histogramData';
+import { histogramUnit, inUnit } from './histogramUnit';
 import type { ValueRange } from './histogramZoom';
 import { Plot, quietAxis, translucent } from './plot';
 import type { ThemeColours } from './theme';
@@ -35,7 +36,7 @@ export interface HistogramContent {
 }
 
 /** Counts as 1, 10, 1k, 10k, 1M: an axis label must stay narrow. */
-export function shortCount(count: number): string {
+function shortCount(count: number): string {
   if (count >= 1e9) return `${count / 1e9}G`;
   if (count >= 1e6) return `${count / 1e6}M`;
   if (count >= 1e3) return `${count / 1e3}k`;
@@ -48,13 +49,17 @@ const leastDrag = 4;
 export class HistogramPlot {
   private readonly plot: Plot;
   private instance: uPlot | undefined;
+  /** What 1 on the axis stands for. */
+  private unit = 1;
 
   /** `height` in CSS pixels, axes included. */
   constructor(host: HTMLElement, height = 130) {
     this.plot = new Plot(host, height);
   }
 
-  show(content: HistogramContent): void {
+  show(told: HistogramContent): void {
+    this.unit = histogramUnit(told);
+    const content = inUnit(told, this.unit);
     const steps = content.series.map((series) => {
       const { x, y } = stepped(series.histogram, content.log);
       return [x, y] as uPlot.AlignedData;
@@ -74,7 +79,7 @@ export class HistogramPlot {
       // Mode 1 wants one x for all; join keeps each series at its own edges.
       data: steps.length === 1 ? steps[0]! : uPlot.join(steps),
       options: (theme) => this.options(content, theme),
-      summary: [describeHistogram(content.series, content.format), content.hint ?? ''].join(' ').trim(),
+      summary: [describeHistogram(told.series, told.format), told.hint ?? ''].join(' ').trim(),
     });
   }
 
@@ -82,13 +87,14 @@ export class HistogramPlot {
   setCursor(value: number | undefined): void {
     const { instance } = this;
     if (!instance) return;
-    const left = value === undefined ? -10 : instance.valToPos(value, 'x');
+    const left = value === undefined ? -10 : instance.valToPos(value / this.unit, 'x');
     instance.setCursor({ left, top: value === undefined ? -10 : 0 });
   }
 
   /** The value under a point of the window; null outside of the plot's area. */
   valueAt(clientX: number): number | null {
-    return this.plot.valueAt(clientX);
+    const value = this.plot.valueAt(clientX);
+    return value === null ? null : value * this.unit;
   }
 
   dispose(): void {

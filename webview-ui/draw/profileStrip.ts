@@ -121,7 +121,7 @@ function paintOutliers(
 }
 
 /** Place of the first entry of an ascending list that is at least `value`. */
-export function firstFrom(list: readonly number[], value: number): number {
+function firstFrom(list: readonly number[], value: number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {

@@ -17,7 +17,7 @@ const textSize = 10;
 const nanWidth = 34;
 
 /** The five printed values, from the map's start to its end. */
-export function legendTexts({ scale, isCut, format }: LegendContent): string[] {
+function legendTexts({ scale, isCut, format }: LegendContent): string[] {
   return places.map((place, at) => {
     const text = format(scale.valueAt(place));
     if (!isCut || scale.kind === 'quantile') return text;

@@ -33,7 +33,7 @@ export interface ScaleRequest {
 }
 
 /** Below this part of the largest magnitude a symmetric-log scale is nearly linear. */
-export const linearPart = 1e-3;
+const linearPart = 1e-3;
 
 /** A scale; by quantile only where the distribution is known, otherwise linear. */
 export function valueScale({ kind, map, min, max, ranks }: ScaleRequest): ValueScale {

@@ -21,7 +21,7 @@ export function splitDecimal(
 }
 
 /** Longer decimals than this are cut in the middle of a line of text; the whole is in the title and copied. */
-export const longestDecimal = 72;
+const longestDecimal = 72;
 
 export function shortenedDecimal(text: string): string {
   if (text.length <= longestDecimal) return text;

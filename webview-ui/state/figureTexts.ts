@@ -7,7 +7,7 @@ export const unusualKurtosis = 10;
 /** absmax / RMS beyond which one scale for the whole tensor wastes most of its codes: a normal of 10^8 values has 5.7. */
 export const unusualCrest = 20;
 /** A skewed weight is seldom; norms and biases often are, so this is high. */
-export const unusualSkewness = 3;
+const unusualSkewness = 3;
 
 export interface FigureText {
   readonly format: (value: number) => string;

@@ -37,7 +37,7 @@ interface Range {
 }
 
 /** Least (the whole matrix fits) and greatest scale of each axis. */
-export function scaleLimits(size: MatrixSize, canvas: CanvasSize): { row: Range; column: Range } {
+function scaleLimits(size: MatrixSize, canvas: CanvasSize): { row: Range; column: Range } {
   const axis = (pixels: number, elements: number, cell: number): Range => {
     const most = cell * canvas.ratio;
     return { least: Math.min(most, pixels / Math.max(1, elements)), most };

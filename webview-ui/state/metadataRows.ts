@@ -16,7 +16,7 @@ export interface MetadataSection {
 }
 
 /** A long array is shown by its length and its first values. */
-export function metadataText(value: MetadataValue): string {
+function metadataText(value: MetadataValue): string {
   if (typeof value !== 'object') return String(value);
   const head = value.head
     .map((item) => (typeof item === 'string' ? JSON.stringify(item) : String(item)))

@@ -87,7 +87,7 @@ export interface Sort {
 }
 
 /** Numbers start with the largest, texts with A. */
-export function firstDirection(id: ColumnId): Sort['direction'] {
+function firstDirection(id: ColumnId): Sort['direction'] {
   return id === 'name' || id === 'dtype' ? 'ascending' : 'descending';
 }
 

@@ -6,7 +6,7 @@ import type { Region } from '../../src/protocol/engineApi';
 import type { Camera, MatrixSize } from './matrixCamera';
 
 /** Cells along each side of a tile. */
-export const tileCells = 256;
+const tileCells = 256;
 
 export interface TileLevel {
   readonly rowLevel: number;

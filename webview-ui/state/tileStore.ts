@@ -20,7 +20,7 @@ export interface StoreListener {
 }
 
 /** Tiles that are kept: with 256 KiB of values and as many of colours each, 80 MiB. */
-export const keptTiles = 160;
+const keptTiles = 160;
 /** Asked for at once: enough to keep the engine busy, few enough to change one's mind. */
 const atOnce = 4;
 

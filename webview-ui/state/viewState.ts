@@ -6,7 +6,7 @@ import { type StatisticId, statistics } from './outlierStatistics';
 import { initialSensitivity, restoreSensitivity, type SensitivityState } from './sensitivityState';
 import { type ColumnId, type Sort, tableColumns } from './tableColumns';
 
-export const tabIds = [
+const tabIds = [
   'importance',
   'tensors',
   'outliers',

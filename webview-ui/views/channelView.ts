@@ -87,7 +87,7 @@ export class ChannelView extends LitElement {
                   this.cursor = undefined;
                   this.showsAll = false;
                 }}
-              >Show ${otherMany}${otherOutliers > 0 ? ` (${formatInteger(otherOutliers)} outliers)` : ''}</button>`
+              >Show ${otherMany}${otherOutliers > 0 ? ` (${formatInteger(otherOutliers)} ${otherOutliers === 1 ? 'outlier' : 'outliers'})` : ''}</button>`
             : nothing
         }
       </div>

@@ -16,7 +16,7 @@ import type { CheckpointSession } from '../state/session';
 import { severityIcon } from './icons';
 
 /** The architecture in words: "LlamaForCausalLM · 4 layers · 256 wide". */
-export function architectureWords(architecture: Architecture): string {
+function architectureWords(architecture: Architecture): string {
   const { name, layers, hiddenSize } = architecture;
   return [
     name,
@@ -39,7 +39,7 @@ function architectureTitle(architecture: Architecture): string {
 }
 
 /** "GPTQ 4-bit · 4.25 bits/weight"; bits that the method's name tells already are left out. */
-export function quantizationWords({ method, bits, bitsPerWeight }: QuantizationSummary): string {
+function quantizationWords({ method, bits, bitsPerWeight }: QuantizationSummary): string {
   const width = bits === undefined || /\d/.test(method) ? '' : ` ${bits}-bit`;
   return `${method}${width} · ${formatBits(bitsPerWeight)} bits/weight`;
 }
@@ -50,7 +50,7 @@ function quantizationTitle(quantization: QuantizationSummary): string {
 }
 
 /** "2 warnings", "1 error, 2 warnings", "3 notes". */
-export function findingsWords(findings: readonly { readonly severity: string }[]): string {
+function findingsWords(findings: readonly { readonly severity: string }[]): string {
   const count = (severity: string) => findings.filter((finding) => finding.severity === severity).length;
   const words = (number: number, one: string) =>
     number === 0 ? [] : [`${formatInteger(number)} ${number === 1 ? one : `${one}s`}`];

@@ -26,7 +26,7 @@ const families: ReadonlyMap<string, GgufFamily> = new Map([
 ]);
 
 /** By model_type. */
-export const convertibleFamilies: readonly string[] = [...families.keys()];
+const convertibleFamilies: readonly string[] = [...families.keys()];
 
 /** Throws `unsupported`, listing what can be converted. */
 export function familyOf(config: ModelConfig): GgufFamily {

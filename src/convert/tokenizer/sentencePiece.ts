@@ -25,7 +25,7 @@ interface Piece {
  * The pieces of a tokenizer.model (sentencepiece_model.proto: ModelProto.pieces = 1, of piece = 1, score = 2, type = 3).
  * Throws `malformed` with the byte offset.
  */
-export async function readPieces(bytes: Uint8Array, path: string): Promise<Piece[]> {
+async function readPieces(bytes: Uint8Array, path: string): Promise<Piece[]> {
   const cursor = new ForwardCursor(memorySource(bytes, path), { headerCapBytes: Number.MAX_SAFE_INTEGER });
   const pieces: Piece[] = [];
   for (;;) {

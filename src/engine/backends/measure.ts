@@ -18,8 +18,8 @@ export interface MeasureResult {
 }
 
 /** 32 MiB of float32: beyond the caches of processors, and little for any GPU. */
-export const measuredRows = 2048;
-export const measuredColumns = 4096;
+const measuredRows = 2048;
+const measuredColumns = 4096;
 
 /** After a run that compiles and allocates: as many as fit into about a second, but two at least. */
 const enoughMs = 1000;

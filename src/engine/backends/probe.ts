@@ -26,7 +26,7 @@ export interface ProbeResult {
  * any real GPU less than that, while software Vulkan drivers take hundreds. (The encoder itself is bound by memory
  * and would tell them apart less clearly.)
  */
-export const productSize = 512;
+const productSize = 512;
 
 /** The known job: 1 MB of float32. */
 const rows = 256;

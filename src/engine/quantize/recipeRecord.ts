@@ -11,7 +11,7 @@ import { recipeText } from '../../quant/recipeFile';
 export const recipeRecordName = 'loupe-recipe.json';
 
 /** Files up to this size are hashed whole; of larger ones the header, which names every tensor, and the size stand for them. */
-export const wholeHashBytes = 256 * 2 ** 20;
+const wholeHashBytes = 256 * 2 ** 20;
 const chunkBytes = 4 * 2 ** 20;
 
 /** The record's text. `recipe` is as it was asked for. */

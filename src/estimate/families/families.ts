@@ -56,7 +56,7 @@ const gemma3Defaults = {
 };
 
 /** The text model within a Gemma 3 that sees, or the config itself. */
-export function gemma3Text(config: ModelConfig): ModelConfig {
+function gemma3Text(config: ModelConfig): ModelConfig {
   return (config.has('text_config') ? config.nested('text_config') : config).withDefaults(gemma3Defaults);
 }
 

@@ -19,7 +19,7 @@ export const ggufValueTypes = {
   f64: 12,
 } as const;
 export type GgufScalarType = keyof typeof ggufValueTypes;
-export const ggufArrayType = 9;
+const ggufArrayType = 9;
 
 export type GgufScalar = number | bigint | boolean | string;
 

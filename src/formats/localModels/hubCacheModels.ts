@@ -93,5 +93,5 @@ function nameIn(repository: string, snapshot: string, { path, name }: LocalModel
 }
 
 /** "org/name" of a folder models--org--name. */
-export const hubIdOf = (repository: string): string =>
+const hubIdOf = (repository: string): string =>
   (repository.split(/[\\/]/).at(-1) ?? '').replace(/^models--/, '').replaceAll('--', '/');

@@ -20,7 +20,7 @@ export interface Field {
 const longestVarintBytes = 10;
 
 /** A varint as a signed 64-bit integer; NaN beyond 2^53. Throws `malformed` for one of more than ten bytes. */
-export async function readVarint(cursor: ForwardCursor, what: string): Promise<number> {
+async function readVarint(cursor: ForwardCursor, what: string): Promise<number> {
   if (!cursor.has(longestVarintBytes))
     await cursor.fetch(Math.max(1, Math.min(longestVarintBytes, cursor.remaining)), what);
   const start = cursor.byteOffset;

@@ -7,12 +7,12 @@ import type { ScaleDtype } from '../types';
 import { type BandKernel, isUnchecked, type KernelBand } from './bandKernel';
 
 /** What values are where they are stored as they are: their own 16-bit type, or float32. */
-export function ownDtype(dtype: string): ScaleDtype {
+function ownDtype(dtype: string): ScaleDtype {
   return dtype === 'F16' || dtype === 'BF16' ? dtype : 'F32';
 }
 
 /** Rounds `count` float32 at `pointer` to a type where they lie; returns the bytes that are stored, good as `KernelEncoded.chunks` are. */
-export function roundInPlace(
+function roundInPlace(
   kernels: Kernels,
   pointer: number,
   count: number,

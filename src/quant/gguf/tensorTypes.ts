@@ -137,7 +137,7 @@ export function bytesIn(type: string, { name, shape }: Pick<GgufTensor, 'name' |
 const blockElements = (type: string): number => dtypes.get(type)!.blockElements;
 
 /** A type by its name in either case, as options give it. Throws `usage` for one that holds no weights. */
-export function writableType(name: string): string {
+function writableType(name: string): string {
   const type = name.toUpperCase();
   const known = [...dtypes.keys()].filter((each) => isWeightType(each));
   if (known.includes(type)) return type;

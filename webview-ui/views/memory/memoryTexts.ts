@@ -47,7 +47,7 @@ export function rangeText({ low, high, certainty }: BytesEstimate): string {
 }
 
 /** "2 × RTX 4090", "RTX 4090 + RTX 3090". */
-export function gpuNames(gpus: readonly GpuRoom[]): string {
+function gpuNames(gpus: readonly GpuRoom[]): string {
   const counts = new Map<string, number>();
   for (const { name } of gpus) counts.set(name, (counts.get(name) ?? 0) + 1);
   return [...counts].map(([name, count]) => (count === 1 ? name : `${count} × ${name}`)).join(' + ');

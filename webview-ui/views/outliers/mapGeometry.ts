@@ -38,7 +38,7 @@ export function columnCount(group: MapGroup): number {
 /** The row that holds all of a group's tensors, column by column. Rows of equal groups are the same object. */
 const allRows = new WeakMap<MapGroup, MapRow>();
 
-export function allRow(group: MapGroup): MapRow {
+function allRow(group: MapGroup): MapRow {
   let row = allRows.get(group);
   if (!row) {
     const cells = group.columns.map((_, column) => {

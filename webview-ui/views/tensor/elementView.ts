@@ -18,7 +18,7 @@ export interface ElementEvents {
 const typographic = (text: string) => text.replaceAll('-', '−');
 
 /** Bits in the colours and patterns of their fields, one cell a bit. */
-export function renderBits({ bits, fields }: Pick<NumberPicture, 'bits' | 'fields'>): TemplateResult {
+function renderBits({ bits, fields }: Pick<NumberPicture, 'bits' | 'fields'>): TemplateResult {
   const label = fields
     .map(({ name, from, to, text }) => `${name} ${bits.slice(from, to).split('').join(' ')}: ${text}`)
     .join('; ');
@@ -36,7 +36,7 @@ export function renderBits({ bits, fields }: Pick<NumberPicture, 'bits' | 'field
 }
 
 /** Every digit; those that do not tell the value apart from its neighbours are dim. */
-export function renderDecimal({ decimal, significant }: Pick<NumberPicture, 'decimal' | 'significant'>) {
+function renderDecimal({ decimal, significant }: Pick<NumberPicture, 'decimal' | 'significant'>) {
   const { head, noise, tail } = splitDecimal(shortenedDecimal(decimal), significant);
   return html`<span class="decimal" title=${decimal}
     >${typographic(head)}${noise ? html`<span class="noise">${noise}</span>` : nothing}${tail}</span

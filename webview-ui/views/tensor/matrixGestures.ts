@@ -254,7 +254,7 @@ export class MatrixGestures {
 }
 
 /** Both corners belong to it. */
-export function regionBetween(one: MatrixPlace, other: MatrixPlace): Region {
+function regionBetween(one: MatrixPlace, other: MatrixPlace): Region {
   return {
     row0: Math.min(one.row, other.row),
     row1: Math.max(one.row, other.row) + 1,

@@ -19,7 +19,7 @@ export const rangeText = (from: number, to: number): string =>
   to - from <= 1 ? formatInteger(from) : `${formatInteger(from)}–${formatInteger(to - 1)}`;
 
 /** The value that a cell shows. */
-export function shownValue(reading: CellReading, cells: CellKind): number {
+function shownValue(reading: CellReading, cells: CellKind): number {
   return cells === 'magnitude' ? Math.abs(reading.value) : reading.value;
 }
 

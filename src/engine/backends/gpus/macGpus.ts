@@ -20,7 +20,7 @@ const apple = (name: string, memoryBytes: number): Gpu => ({
 });
 
 /** `SPDisplaysDataType`: an entry a GPU with `sppci_model`, `spdisplays_vendor`, and `spdisplays_vram` ("8 GB") on cards. */
-export function parseDisplays(printed: string, memoryBytes: number): Gpu[] {
+function parseDisplays(printed: string, memoryBytes: number): Gpu[] {
   let entries: unknown;
   try {
     entries = (JSON.parse(printed) as { SPDisplaysDataType?: unknown }).SPDisplaysDataType;

@@ -30,7 +30,7 @@ export async function nvidiaGpus(system: SystemView): Promise<Gpu[]> {
  * Lines of "NVIDIA L4, 550.54.15, 23034, 8.9": memory in MiB. A field that a driver does not know is "[N/A]" or
  * "[Not Supported]"; such a field is left out, and a line of another form is passed over.
  */
-export function parseNvidiaSmi(printed: string): Gpu[] {
+function parseNvidiaSmi(printed: string): Gpu[] {
   return printed.split('\n').flatMap((line): Gpu[] => {
     const [name, driver, memory, capability, ...rest] = line.split(',').map((field) => field.trim());
     if (!name || driver === undefined || capability === undefined || rest.length > 0) return [];

@@ -16,7 +16,7 @@ export async function windowsGpus(system: SystemView): Promise<Gpu[]> {
  * Blocks of a key's line and "    Name    REG_TYPE    value" lines. Adapters are the numbered keys; a card that was taken out
  * stays listed, so equal names count once. Memory is a REG_QWORD, which `reg query` prints as hexadecimal.
  */
-export function parseDisplayClass(printed: string): Gpu[] {
+function parseDisplayClass(printed: string): Gpu[] {
   const gpus = new Map<string, Gpu>();
   for (const block of printed.split(/\r?\n(?=HKEY_)/)) {
     const [key = '', ...lines] = block.split(/\r?\n/);

@@ -28,7 +28,7 @@ export function keptMetadata(
 }
 
 /** An entry as it lies in the file. */
-export const asItem = ({ entry, start, bytes }: MetadataSpan): GgufMetadataItem => ({
+const asItem = ({ entry, start, bytes }: MetadataSpan): GgufMetadataItem => ({
   key: entry.key,
   start,
   bytes,
