@@ -96,8 +96,12 @@ function addTower(list: ParameterList, tower: ModelConfig): boolean {
 /** The count, and what it is taken to be built like. Throws `unsupported` where the figures do not suffice. */
 function likeKnown(config: ModelConfig, text: ModelConfig, name: string): [ParameterList, string] {
   const usual = usuallyNamed(text);
-  const experts = usual.optionalCount(expertCounts) ?? 0;
-  const nearest = nearestFamily(text.modelType ?? config.modelType) ?? nearestFamily(config.modelType);
+  // Some list a number for each tower.
+  const experts = expertCounts.map((each) => usual.countOf(each)).find((count) => count !== undefined) ?? 0;
+  const isLatent = usual.has('kv_lora_rank') && usual.has('qk_nope_head_dim');
+  const nearest = isLatent
+    ? 'deepseek_v3'
+    : (nearestFamily(text.modelType ?? config.modelType) ?? nearestFamily(config.modelType));
   // A mixture of experts is nothing like the dense family whose name it begins with.
   if (nearest !== undefined && (experts < 2 || hasExperts(nearest))) {
     try {

@@ -50,6 +50,38 @@ describe('the parameters of a config', () => {
     ]);
   });
 
+  it('counts an unknown one with latents as DeepSeek', () => {
+    // Mistral Small 4, by its card of 119 billion parameters, 6.5 of which are active.
+    const { total, notes } = modelParameters({
+      ...llama(4096, 12288, 36, 32, 32, 131072),
+      ...{
+        first_k_dense_replace: 0,
+        moe_intermediate_size: 2048,
+        n_routed_experts: 128,
+        n_shared_experts: 1,
+      },
+      ...{
+        q_lora_rank: 1024,
+        kv_lora_rank: 256,
+        qk_nope_head_dim: 64,
+        qk_rope_head_dim: 64,
+        v_head_dim: 128,
+      },
+      ...{ model_type: 'latent-of-tomorrow' },
+    });
+    expect(Math.round(total / 1e9)).toBe(119);
+    expect(notes.join()).toContain('built like deepseek_v3');
+  });
+
+  it('counts experts of several towers as none rather than fail', () => {
+    const listed = {
+      ...llama(4096, 14336, 32, 32, 8, 128256),
+      model_type: 'newest',
+      moe_num_experts: [64, 64],
+    };
+    expect(modelParameters(listed).total).toBe(8_030_261_248);
+  });
+
   it('counts an unknown encoder as one like BERT, and figures under other names', () => {
     const bert = {
       model_type: 'bertish-of-ours',
