@@ -5,6 +5,7 @@ import { decodeReference } from '../../../src/kernels/reference/decode';
 import { f32BitsToBf16, f32BitsToF16, f32ToBits } from '../../../src/numeric/floats';
 import { smallestNormal } from '../../../src/numeric/smallestNormal';
 import { displayHistogram } from '../../../src/stats/displayHistogram';
+import { countBeyond } from '../../../src/stats/sigmaCounts';
 import { loadKernels } from '../kernels/loadKernels';
 import { computeStats, type EncodedTensor, partialStats } from './computeStats';
 import { exactlyBeyond, exactMeanAndStd, exactShape } from './exactSums';
@@ -188,6 +189,14 @@ describe('F64 beyond float32', () => {
     const tiny = partialStats(kernels, tensorOf([0, 5e-324, 1e-323]));
     expect([...displayHistogram(tiny, tiny, 2)!.counts].reduce((a, b) => a + b, 0)).toBeCloseTo(3, 9);
     expect(computeStats(kernels, tensorOf([5e-324])).histogram!.counts.reduce((a, b) => a + b, 0)).toBe(1);
+  });
+
+  it('is counted beyond any sigma', () => {
+    const stats = partialStats(kernels, tensorOf([1e300, ...Array.from({ length: 99 }, (_, i) => i - 50)]));
+    // One in a hundred lies at 9.95 standard deviations, see below.
+    expect(countBeyond(stats, 9)).toEqual({ sigma: 9, count: 1, isExact: true });
+    expect(countBeyond(stats, 10)).toEqual({ sigma: 10, count: 0, isExact: true });
+    expect(countBeyond(stats, 0.05)).toMatchObject({ count: 100 });
   });
 
   it('tells channels as far as float32 goes', () => {
