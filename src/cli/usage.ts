@@ -72,7 +72,8 @@ ${memoryUsage}
   edit-metadata FILE.gguf          set and remove keys; the data stay as they are
       --set KEY=TYPE:VALUE         TYPE as in u32 or [string] (default: the key's own; VALUE of an array: JSON)
       --set-file KEY=FILE          the text of a file, such as tokenizer.chat_template=template.jinja
-      --name NAME                  the model's name; --remove KEY; --out FILE, --overwrite, --dry-run
+      --name NAME                  the model's name; --out FILE, --overwrite, --dry-run
+      --remove KEY                 also all that begin alike: 'tokenizer.*'
   save PATH TENSOR --out FILE      write values to a .npy or .csv file
       --rows, --columns, --slice, --overwrite as above
   backends                         what can compute codes here, and what the GPUs run natively

@@ -36,7 +36,7 @@ export function editHeader(
   if (isBigEndian || version === 1)
     throw new LoupeError('refused', 'Big-endian files and those of GGUF version 1 are not edited.');
   const byKey = new Map<string, MetadataEdit>();
-  for (const edit of edits) {
+  for (const edit of withWholeGroups(layout, edits)) {
     if (layoutKeys.test(edit.key))
       throw new LoupeError(
         'refused',
@@ -79,6 +79,25 @@ export function editHeader(
   const all = [{ given: begin }, ...parts, { start: infos, bytes: headerEnd - infos }];
   const headerBytes = all.reduce((sum, part) => sum + partBytes(part), 0);
   return { parts: all, headerBytes, dataStart: Math.ceil(headerBytes / alignment) * alignment, changes };
+}
+
+/** Removals of all keys that begin alike, key by key. Throws `refused` where none does. */
+function withWholeGroups({ metadata }: GgufLayout, edits: readonly MetadataEdit[]): MetadataEdit[] {
+  const isGroup = (edit: MetadataEdit): boolean => 'remove' in edit && edit.key.endsWith('*');
+  const named = edits.filter((edit) => !isGroup(edit));
+  const taken = new Set(named.map(({ key }) => key));
+  for (const { key: group } of edits.filter(isGroup)) {
+    const beginning = group.slice(0, -1);
+    const all = metadata.map(({ entry }) => entry.key).filter((key) => key.startsWith(beginning));
+    if (all.length === 0)
+      throw new LoupeError('refused', `No key begins with ${quoteName(beginning)}, so none can be removed.`);
+    for (const key of all) {
+      if (taken.has(key)) continue;
+      taken.add(key);
+      named.push({ key, remove: true });
+    }
+  }
+  return named;
 }
 
 function valueBytes(edit: Exclude<MetadataEdit, { remove: true }>, currentType: string): Uint8Array {

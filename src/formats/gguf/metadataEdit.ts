@@ -9,4 +9,5 @@ export type MetadataEdit =
       /** As people type it; see valueText.ts. */
       readonly text: string;
     }
+  /** A key that ends in "*" stands for all that begin so; those that another edit names are left to that. */
   | { readonly key: string; readonly remove: true };

@@ -154,12 +154,42 @@ describe('an edit', () => {
   });
 });
 
+describe('the removal of all keys that begin alike', () => {
+  it('strips a tokenizer, but for what another edit gives', async () => {
+    const file = copyOfModel();
+    await edit(file, [
+      { key: 'tokenizer.chat_template', text: '{{ text }}' },
+      { key: 'tokenizer.ggml.scores', type: '[f32]', text: '[0, 1]' },
+      { key: 'tokenizers', text: 'of another name' },
+    ]);
+    const before = await contentsOf(file);
+    const own = before.metadata.filter(({ key }) => key.startsWith('tokenizer.')).map(({ key }) => key);
+    for (const key of ['chat_template', 'ggml.scores', 'ggml.model'])
+      expect(own).toContain(`tokenizer.${key}`);
+    const report = await edit(file, [
+      { key: 'tokenizer.*', remove: true },
+      { key: 'tokenizer.ggml.model', text: 'none' },
+    ]);
+    const expected = own.map((key) => `${key}: ${key === 'tokenizer.ggml.model' ? 'changed' : 'removed'}`);
+    expect([...report.changes].sort()).toEqual(expected.sort());
+    const after = await contentsOf(file);
+    expect(after.metadata.map(({ key }) => key)).toEqual(
+      before.metadata
+        .map(({ key }) => key)
+        .filter((key) => !own.includes(key) || key === 'tokenizer.ggml.model'),
+    );
+    expect(after.tensors).toEqual(before.tensors);
+    expect(after.data).toBe(before.data);
+  });
+});
+
 describe('is refused, and the file stays as it is', () => {
   it.each<[string, readonly MetadataEdit[], string, string]>([
     ['nothing', [], 'usage', 'Nothing is to be changed'],
     ['the alignment', [{ key: 'general.alignment', type: 'u32', text: '64' }], 'refused', 'laid out'],
     ['a part number', [{ key: 'split.no', remove: true }], 'refused', 'laid out'],
     ['the removal of what is not there', [{ key: 'nothing', remove: true }], 'refused', 'no key "nothing"'],
+    ['the removal of keys that begin so', [{ key: 'nothing.*', remove: true }], 'refused', 'No key begins'],
     ['a key twice', ['1', '2'].map((text) => ({ key: 'a', type: 'u8', text })), 'usage', 'edited twice'],
     ['an unknown type', [{ key: 'a', type: 'u128', text: '1' }], 'usage', 'no type "u128"'],
     ['an array of arrays', [{ key: 'a', type: '[[u8]]', text: '[[1]]' }], 'usage', 'no type "[[u8]]"'],
