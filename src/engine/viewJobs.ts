@@ -11,7 +11,6 @@ import type {
 import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
 import { divergenceBins, valueDivergence } from '../quant/valueDivergence';
 import { displayBins } from '../stats/displayHistogram';
-import { cellRowParts, checkedCells } from './cellGrid';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { encodedSetting } from './encodedSource';
 import { holdsSingles, tileCodes } from './errorCodes';
@@ -22,8 +21,9 @@ import { resolvedFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
 import { storesTranspose } from './storesTranspose';
-import { checkedRegion } from './tensorMatrix';
 import type { TensorSource } from './tensorSource';
+import { cellRowParts, checkedCells } from './view/cellGrid';
+import { checkedRegion } from './view/tensorMatrix';
 import { cellStart } from './worker/cellStart';
 import { inOrder } from './worker/inOrder';
 import type { TaskOptions } from './worker/pool';

@@ -4,8 +4,8 @@
  */
 import { findDtype } from '../../numeric/dtypes';
 import { type Block, segmentElements } from '../matrix';
-import type { TensorMatrix } from '../tensorMatrix';
 import type { TensorSource } from '../tensorSource';
+import type { TensorMatrix } from '../view/tensorMatrix';
 import type { WorkerContext } from './workerContext';
 
 /** A read call costs about as much as reading this many values along. */

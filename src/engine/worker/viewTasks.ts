@@ -3,8 +3,8 @@ import type { Region } from '../../protocol/engineApi';
 import type { MatrixValues } from '../../protocol/tensorViews';
 import type { AxisSums } from '../../stats/outliers';
 import type { Block } from '../matrix';
-import type { TensorMatrix } from '../tensorMatrix';
 import type { TensorSource } from '../tensorSource';
+import type { TensorMatrix } from '../view/tensorMatrix';
 import type { PackedElement } from './packed/packedReader';
 
 /** A block of a matrix of a tensor. */

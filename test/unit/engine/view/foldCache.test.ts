@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FoldCache } from '../../../../src/engine/foldCache';
+import { FoldCache } from '../../../../src/engine/view/foldCache';
 import { LoupeError } from '../../../../src/errors';
 import { failureOf } from '../support';
 

@@ -1,6 +1,6 @@
 /** Tiles of every kind of slice, level and aggregate, through the real engine, against plain loops. */
 import { describe, expect, it } from 'vitest';
-import { baseSteps } from '../../../../src/engine/foldLevels';
+import { baseSteps } from '../../../../src/engine/view/foldLevels';
 import { largerMagnitude } from '../../../../src/kernels/reference/fold';
 import type { Aggregate, Region, TensorSlice } from '../../../../src/protocol/engineApi';
 import { failureOf, startEngine, temporaryFolder } from '../support';

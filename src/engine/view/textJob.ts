@@ -1,13 +1,13 @@
 /** Values of a region as text for the clipboard. */
-import { LoupeError } from '../errors';
-import { numpyDtype } from '../numeric/numpyDtypes';
-import { mostTextValues, type TensorViewContract } from '../protocol/tensorViews';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { divide } from './matrix';
-import { namingTensorLater } from './namingTensor';
+import { LoupeError } from '../../errors';
+import { numpyDtype } from '../../numeric/numpyDtypes';
+import { mostTextValues, type TensorViewContract } from '../../protocol/tensorViews';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { divide } from '../matrix';
+import { namingTensorLater } from '../namingTensor';
+import { inOrder } from '../worker/inOrder';
 import { checkedRegion, regionBlock, tensorMatrix } from './tensorMatrix';
-import { inOrder } from './worker/inOrder';
 
 /** Values that one task makes text of: about a megabyte. */
 export const textElements = 2 ** 16;

@@ -1,17 +1,17 @@
 /** Everything about one element: its bits, its exact value, its block, and what other types would make of it. */
-import { blockPicture } from '../numeric/blockPicture';
-import { convertedNumbers, float32Picture } from '../numeric/convertedNumber';
-import { findDtype } from '../numeric/dtypes';
-import { layoutBits, type NumberLayout, numberLayouts } from '../numeric/numberLayout';
-import { type NumberPicture, numberPicture } from '../numeric/numberPicture';
-import type { ElementBlock, ElementReading, TensorViewContract } from '../protocol/tensorViews';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { namingTensorLater } from './namingTensor';
+import { blockPicture } from '../../numeric/blockPicture';
+import { convertedNumbers, float32Picture } from '../../numeric/convertedNumber';
+import { findDtype } from '../../numeric/dtypes';
+import { layoutBits, type NumberLayout, numberLayouts } from '../../numeric/numberLayout';
+import { type NumberPicture, numberPicture } from '../../numeric/numberPicture';
+import type { ElementBlock, ElementReading, TensorViewContract } from '../../protocol/tensorViews';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { namingTensorLater } from '../namingTensor';
+import type { TensorSource } from '../tensorSource';
+import type { ElementBytes } from '../worker/viewTasks';
 import { packedElementPicture } from './packedElementPicture';
 import { checkedRegion, indicesOf, tensorMatrix } from './tensorMatrix';
-import type { TensorSource } from './tensorSource';
-import type { ElementBytes } from './worker/viewTasks';
 
 export async function elementJob(
   engine: Engine,

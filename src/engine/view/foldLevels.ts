@@ -4,8 +4,8 @@
  * zooming out and panning there read nothing again. An extreme of extremes is exact, and so are counts; sums are
  * added in float64.
  */
-import type { Region } from '../protocol/engineApi';
-import type { FoldResult } from './worker/viewTasks';
+import type { Region } from '../../protocol/engineApi';
+import type { FoldResult } from '../worker/viewTasks';
 
 /** Cells along each side of a base tile. */
 export const baseTileCells = 256;

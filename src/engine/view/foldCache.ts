@@ -2,8 +2,8 @@
  * Folded cells that are kept for the next look, up to a number of bytes; the ones not used longest go first. Several
  * requests may wait for the same cells: the work stops when all of them have gone.
  */
-import { throwIfAborted } from '../errors';
-import type { FoldResult } from './worker/viewTasks';
+import { throwIfAborted } from '../../errors';
+import type { FoldResult } from '../worker/viewTasks';
 
 interface Entry {
   readonly result: Promise<FoldResult>;

@@ -1,9 +1,9 @@
 /** Single values of a matrix of a tensor. */
-import { LoupeError } from '../errors';
-import { type MatrixValues, mostValues, type TensorViewContract } from '../protocol/tensorViews';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { namingTensorLater } from './namingTensor';
+import { LoupeError } from '../../errors';
+import { type MatrixValues, mostValues, type TensorViewContract } from '../../protocol/tensorViews';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { namingTensorLater } from '../namingTensor';
 import { checkedRegion, regionBlock, tensorMatrix } from './tensorMatrix';
 
 export async function valuesJob(

@@ -1,8 +1,8 @@
 /** One value of a packed weight as the viewer shows it: its code, the numbers that give the value, and its group. */
-import { float32Picture, float32Text } from '../numeric/convertedNumber';
-import type { NumberPicture } from '../numeric/numberPicture';
-import type { ElementBlock } from '../protocol/tensorViews';
-import type { PackedElement } from './worker/packed/packedReader';
+import { float32Picture, float32Text } from '../../numeric/convertedNumber';
+import type { NumberPicture } from '../../numeric/numberPicture';
+import type { ElementBlock } from '../../protocol/tensorViews';
+import type { PackedElement } from '../worker/packed/packedReader';
 
 /** `layout` is what the layout is called. The text has the formula in the loader's order: "(7 - 8) x 0.5 = -0.5". */
 export function packedElementPicture(

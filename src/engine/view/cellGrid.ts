@@ -1,7 +1,7 @@
 /** How regions of a matrix are divided into cells, and cells among tasks. */
-import { LoupeError } from '../errors';
-import { partElements } from './matrix';
-import type { CellGrid } from './worker/viewTasks';
+import { LoupeError } from '../../errors';
+import { partElements } from '../matrix';
+import type { CellGrid } from '../worker/viewTasks';
 
 /** Cells of one tile: as many as a large screen has pixels. */
 const mostCells = 2 ** 23;

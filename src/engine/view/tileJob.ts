@@ -1,16 +1,16 @@
 /** Heatmap tiles of any matrix of a tensor. */
-import type { EngineContract, Region, Tile } from '../protocol/engineApi';
+import type { EngineContract, Region, Tile } from '../../protocol/engineApi';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { namingTensorLater } from '../namingTensor';
+import type { TensorSource } from '../tensorSource';
+import { cellEdge } from '../worker/cellStart';
+import { inOrder } from '../worker/inOrder';
+import type { CellGrid, FoldResult } from '../worker/viewTasks';
 import { cellRowParts, cellStep, checkedCells } from './cellGrid';
-import type { OpenedCheckpoint } from './checkpointCache';
 import { FoldCache } from './foldCache';
 import { type BaseSteps, baseSteps, baseTileCells, CoarseCells } from './foldLevels';
-import type { Engine, JobContext } from './jobs';
-import { namingTensorLater } from './namingTensor';
 import { checkedRegion, type TensorMatrix, tensorMatrix } from './tensorMatrix';
-import type { TensorSource } from './tensorSource';
-import { cellEdge } from './worker/cellStart';
-import { inOrder } from './worker/inOrder';
-import type { CellGrid, FoldResult } from './worker/viewTasks';
 
 /** Folded cells of all checkpoints. */
 const cache = new FoldCache(64 * 2 ** 20);

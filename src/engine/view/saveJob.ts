@@ -1,18 +1,18 @@
 /** Saves values of a tensor as .npy or CSV. */
 import { realpath } from 'node:fs/promises';
 import * as path from 'node:path';
-import { LoupeError } from '../errors';
-import { npyHeader } from '../formats/numpy/npyWriter';
-import { numpyDtype } from '../numeric/numpyDtypes';
-import type { SaveProgress, TensorViewContract } from '../protocol/tensorViews';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { divide, partElements } from './matrix';
-import { namingTensorLater } from './namingTensor';
-import { OutputFile } from './outputFile';
+import { LoupeError } from '../../errors';
+import { npyHeader } from '../../formats/numpy/npyWriter';
+import { numpyDtype } from '../../numeric/numpyDtypes';
+import type { SaveProgress, TensorViewContract } from '../../protocol/tensorViews';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { divide, partElements } from '../matrix';
+import { namingTensorLater } from '../namingTensor';
+import { OutputFile } from '../outputFile';
+import { inOrder } from '../worker/inOrder';
 import { checkedRegion, regionBlock, tensorMatrix } from './tensorMatrix';
 import { textElements } from './textJob';
-import { inOrder } from './worker/inOrder';
 
 type Method = TensorViewContract['saveTensor'];
 

@@ -1,8 +1,8 @@
 /** A tensor of any rank as a matrix: two of its dimensions vary, or the first one against all others. */
-import { LoupeError } from '../errors';
-import type { Region, TensorSlice } from '../protocol/engineApi';
-import { matrixShape } from '../stats/matrixShape';
-import type { Block } from './matrix';
+import { LoupeError } from '../../errors';
+import type { Region, TensorSlice } from '../../protocol/engineApi';
+import { matrixShape } from '../../stats/matrixShape';
+import type { Block } from '../matrix';
 
 /**
  * Where the values of a matrix lie in the flattened tensor, the last dimension varying fastest: value (r, c) is number

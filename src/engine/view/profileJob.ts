@@ -1,14 +1,14 @@
 /** Absmax and RMS of the rows and columns of any matrix of a tensor. */
-import { LoupeError } from '../errors';
-import type { ChannelProfile, TensorViewContract } from '../protocol/tensorViews';
-import { type AxisSums, axisStats, outlierFactor as usualFactor } from '../stats/outliers';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { parts } from './matrix';
-import { namingTensorLater } from './namingTensor';
+import { LoupeError } from '../../errors';
+import type { ChannelProfile, TensorViewContract } from '../../protocol/tensorViews';
+import { type AxisSums, axisStats, outlierFactor as usualFactor } from '../../stats/outliers';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { parts } from '../matrix';
+import { namingTensorLater } from '../namingTensor';
+import { longestChannelAxis } from '../tensorStats';
+import { inOrder } from '../worker/inOrder';
 import { tensorMatrix } from './tensorMatrix';
-import { longestChannelAxis } from './tensorStats';
-import { inOrder } from './worker/inOrder';
 
 export async function profileJob(
   engine: Engine,
