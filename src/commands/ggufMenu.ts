@@ -159,6 +159,14 @@ export function targetItems(
     },
   ];
   if (isFloat) return items;
+  const weigh: Choice<TargetAnswer> = {
+    value: 'matrix',
+    label: 'Weigh by an importance matrix...',
+    detail: 'Made by llama-imatrix (.gguf or .dat): errors count by how strong the inputs of a weight are',
+  };
+  // Without one it would be refused when it is written: nothing else can come first.
+  if (imatrix === undefined && needsMatrix(plan))
+    return [{ ...weigh, description: `${type.name} needs one` }, ...items.slice(2)];
   if (imatrix !== undefined)
     return [
       ...items,
@@ -168,14 +176,7 @@ export function targetItems(
         description: path.basename(imatrix),
       },
     ];
-  return [
-    ...items,
-    {
-      value: 'matrix',
-      label: 'Weigh by an importance matrix...',
-      detail: 'Made by llama-imatrix (.gguf or .dat): errors count by how strong the inputs of a weight are',
-    },
-  ];
+  return [...items, weigh];
 }
 
 /** The plan, tensor by tensor. */

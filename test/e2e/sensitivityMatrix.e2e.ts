@@ -129,6 +129,8 @@ it('leads from a matrix over its columns and a recipe to a file with the errors 
   await pressButton(view.getByTestId('drop-matrix'));
   await view.getByTestId('matrix-problem').waitFor();
   await view.getByTestId('exact-all').waitFor();
+  await view.locator('[data-testid="recipe-figures"][data-plan="known"]').waitFor();
+  expect(await view.getByTestId('recipe-base').inputValue()).toBe('iq3_s none');
   await screenshot(page, 'matrix-dropped-contrast');
   await page.close();
 });

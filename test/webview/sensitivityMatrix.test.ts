@@ -10,6 +10,7 @@ import { actionsOf, executable, pagesForTests } from './testPages';
 const pictures = path.join(repositoryRoot, 'test-results/sensitivity');
 const needing = 'iq2_xxs none';
 const weighing = 'int3-absmax block 32';
+const added = 'int2-absmax block 16';
 
 interface Asked {
   readonly kind: string;
@@ -82,10 +83,10 @@ describe.skipIf(!executable)("the Sensitivity tab's importance matrix", () => {
       expect(await text(page, 'matrix-cover')).toMatch(
         /^GGUF's types are weighed in \d+ of \d+ matrices, not model\.layers\.0\.self_attn\.o_proj\.weight and 11 more\. 2 of \d+ entries are for no tensor of this model\.$/,
       );
-      expect(await columns(page)).toEqual([...before, needing]);
+      expect(await columns(page)).toEqual([...before, added, needing]);
       const last = (await asked(page, 'sensitivity')).at(-1)!;
       expect(last.imatrix).toBe('/models/calibration-imatrix.gguf');
-      expect(last.choices!.map(({ scheme }) => scheme)).toEqual(['int3-absmax', 'iq2_xxs']);
+      expect(last.choices!.map(({ scheme }) => scheme)).toEqual(['int3-absmax', 'int2-absmax', 'iq2_xxs']);
       expect(await page.getByTestId('scheme-chooser').getByText('IQ2_XXS', { exact: false }).count()).toBe(1);
       expect(await sentence(page, down, needing)).toMatch(/IQ2_XXS: SQNR [\d.−]+ dB/);
       expect(await sentence(page, output, needing)).toContain(
@@ -134,12 +135,17 @@ describe.skipIf(!executable)("the Sensitivity tab's importance matrix", () => {
       expect(await asked(page, 'sensitivity')).toEqual([]);
       expect(await sentence(page, down, needing)).toMatch(/IQ2_XXS: SQNR/);
 
+      await page.getByTestId('recipe-base').selectOption(added);
       await page.getByTestId('drop-matrix').press('Enter');
       await page.getByTestId('matrix').waitFor({ state: 'detached' });
       await complete(page);
       expect(await text(page, 'matrix-problem')).toContain('was taken out of it with the matrix');
       expect(await live(page)).toMatch(/Compared|errors are not weighed/);
       expect(await columns(page)).not.toContain(needing);
+      // The recipe goes on with the other, which stays.
+      expect(await columns(page)).toContain(added);
+      expect(await page.getByTestId('recipe-partial').count()).toBe(0);
+      expect(await page.getByTestId('cell-details').count()).toBe(0);
       expect((await asked(page, 'sensitivity')).at(-1)!.imatrix).toBeUndefined();
       expect(await page.getByTestId('recipe-rules').count()).toBe(0);
     });

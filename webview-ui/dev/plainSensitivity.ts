@@ -48,7 +48,7 @@ const allOffers = [...plainOffers, needingOffer];
 export const plainWeighing: Weighing = {
   keys: [plainOffers[4]!.key, needingOffer.key],
   needing: [needingOffer.key],
-  usual: [needingOffer.key],
+  usual: [plainOffers[5]!.key, needingOffer.key],
 };
 
 export const offerOf = (choice: SchemeOffer['choice']): SchemeOffer =>

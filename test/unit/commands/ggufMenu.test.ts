@@ -144,6 +144,16 @@ describe('the last step', () => {
     expect(targetItems(plan(), f16, undefined).map(({ value }) => value)).not.toContain('matrix');
   });
 
+  it('asks for the matrix first where a type cannot be written without one', () => {
+    const blind = plan({ warnings: ['IQ2_M needs an importance matrix (blk.0.attn_v.weight ...).'] });
+    const items = targetItems(blind, iq2, undefined);
+    expect(items.map(({ value }) => value)).toEqual(['matrix', 'plan']);
+    expect(items[0]!.description).toBe('IQ2_M needs one');
+    expect(targetItems(plan(), iq2, '/m/wiki.dat').map(({ value }) => value)).toEqual([
+      ...['default', 'other', 'plan', 'no matrix'],
+    ]);
+  });
+
   it('lists what each tensor becomes', () => {
     expect(planItems(plan()).map(({ label, description }) => `${label}: ${description}`)).toEqual([
       'blk.0.attn_v.weight: BF16 → Q6_K · 26.3 KiB',

@@ -79,12 +79,14 @@ export class MatrixChoice {
     const { tab, model } = this;
     const { weighing } = model;
     await model.run.stop();
-    const { matrix, schemes, base, rules } = tab.state;
+    const { matrix, schemes, base, rules, selected } = tab.state;
     if (!matrix) return;
     const needing = new Set(weighing?.needing);
-    const gone = new Set([...needing, ...matrix.added]);
-    const left = schemes?.filter((key) => !gone.has(key)) ?? [];
     const kept = rules.filter(({ choice }) => !needing.has(choice));
+    // What the recipe goes on with is to be compared, and so keeps its column.
+    const used = new Set([base, ...kept.map(({ choice }) => choice)]);
+    const gone = new Set([...needing, ...matrix.added.filter((key) => !used.has(key))]);
+    const left = schemes?.filter((key) => !gone.has(key)) ?? [];
     const lost = rules.length - kept.length + (base !== undefined && needing.has(base) ? 1 : 0);
     this.cover = undefined;
     this.problem =
@@ -95,6 +97,7 @@ export class MatrixChoice {
     tab.patch({
       ...{ matrix: undefined, saved: undefined, rules: kept },
       schemes: left.length > 0 ? left : undefined,
+      selected: selected && gone.has(selected.scheme) ? undefined : selected,
       base: base !== undefined && needing.has(base) ? undefined : base,
     });
     tab.announce(`${nameOf(matrix.file)} is dropped: errors are not weighed. ${this.problem}`.trim());
