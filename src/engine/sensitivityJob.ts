@@ -9,7 +9,6 @@ import type { OpenedCheckpoint } from './checkpointCache';
 import { encodedSource } from './encodedSource';
 import { failsAlone } from './failsAlone';
 import type { Engine, JobContext } from './jobs';
-import { knownExtremes } from './knownExtremes';
 import type { Block } from './matrix';
 import { binsOf, type MeasuredChoice, measureSample, measureWhole } from './measureTensor';
 import { type ModelImportance, modelImportance, weighedSetting } from './modelImportance';
@@ -26,6 +25,7 @@ import {
   measuredCell,
   totalOf,
 } from './sensitivityCells';
+import { knownExtremes } from './stats/knownExtremes';
 import { tensorSource } from './tensorSource';
 import { inOrder } from './worker/inOrder';
 

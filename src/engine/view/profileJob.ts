@@ -6,7 +6,7 @@ import type { OpenedCheckpoint } from '../checkpointCache';
 import type { Engine, JobContext } from '../jobs';
 import { parts } from '../matrix';
 import { namingTensorLater } from '../namingTensor';
-import { longestChannelAxis } from '../tensorStats';
+import { longestChannelAxis } from '../stats/tensorStats';
 import { inOrder } from '../worker/inOrder';
 import { tensorMatrix } from './tensorMatrix';
 

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { longestChannelAxis } from '../../../src/engine/tensorStats';
+import { longestChannelAxis } from '../../../src/engine/stats/tensorStats';
 import type { ChannelDetail, TensorStats } from '../../../src/protocol/engineApi';
 import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
 import { plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';

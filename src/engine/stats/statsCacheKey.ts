@@ -1,8 +1,8 @@
 /** What statistics in the cache hang on: the very files, what the reader made of them, and how figures are defined. */
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
-import type { Checkpoint } from '../formats/checkpoint';
-import type { OpenedCheckpoint } from './checkpointCache';
+import type { Checkpoint } from '../../formats/checkpoint';
+import type { OpenedCheckpoint } from '../checkpointCache';
 
 /** To be raised whenever a figure's definition, or what is told with it, changes: older results are dropped then. */
 const statsDefinition = 3;

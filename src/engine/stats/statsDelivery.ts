@@ -1,14 +1,14 @@
 /** Gathers a job's results for its answer, or sends them with its progress, a few times a second. */
-import type { LoupeError, SerializedError } from '../errors';
-import type { EngineContract, TensorStats } from '../protocol/engineApi';
+import type { LoupeError, SerializedError } from '../../errors';
+import type { EngineContract, TensorStats } from '../../protocol/engineApi';
 import {
   decodeRecord,
   encodeRecords,
   joinRecords,
   recordExtremes,
   type StatsRecords,
-} from '../protocol/statsRecords';
-import type { OpenedCheckpoint } from './checkpointCache';
+} from '../../protocol/statsRecords';
+import type { OpenedCheckpoint } from '../checkpointCache';
 import { keepExtremes } from './knownExtremes';
 
 type StatsMethod = EngineContract['stats'];

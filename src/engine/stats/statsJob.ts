@@ -1,18 +1,18 @@
 /** Statistics of many tensors: what is known from the cache first, then small neighbours together and large ones in parts. */
-import { LoupeError, throwIfAborted } from '../errors';
-import type { EngineContract, TensorStats } from '../protocol/engineApi';
-import { encodeRecords, type StatsRecords } from '../protocol/statsRecords';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
+import { LoupeError, throwIfAborted } from '../../errors';
+import type { EngineContract, TensorStats } from '../../protocol/engineApi';
+import { encodeRecords, type StatsRecords } from '../../protocol/statsRecords';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { tensorSource } from '../tensorSource';
+import { runWeighted } from '../worker/inOrder';
+import type { TaskOptions, TaskRunner } from '../worker/pool';
+import { WarmedPool } from '../worker/warmedPool';
 import type { ModelFigures } from './statsCache';
 import { StatsDelivery } from './statsDelivery';
 import { type ReadableTensor, type StatsUnit, statsUnits } from './statsUnits';
 import { keepPatterns } from './tensorPatterns';
-import { tensorSource } from './tensorSource';
 import { tensorStats } from './tensorStats';
-import { runWeighted } from './worker/inOrder';
-import type { TaskOptions, TaskRunner } from './worker/pool';
-import { WarmedPool } from './worker/warmedPool';
 
 type StatsMethod = EngineContract['stats'];
 type StatsParams = Omit<StatsMethod['params'], 'path' | 'generation' | 'cache'>;

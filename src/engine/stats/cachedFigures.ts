@@ -5,9 +5,9 @@ import {
   figuresPerRecord,
   knownFlags,
   type StatsRecords,
-} from '../protocol/statsRecords';
-import type { AxisStats, TensorStats } from '../stats/types';
-import { topCount } from '../stats/types';
+} from '../../protocol/statsRecords';
+import type { AxisStats, TensorStats } from '../../stats/types';
+import { topCount } from '../../stats/types';
 import type { Section } from './cacheFile';
 
 /** The shape that the figures must fit. */

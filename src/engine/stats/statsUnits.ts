@@ -1,7 +1,7 @@
 /** How the tensors of a statistics job are shared out: small neighbours together, large ones in parts of their own. */
-import { dtypes } from '../numeric/dtypes';
-import { partElements } from './matrix';
-import type { FileSpan, TensorSource } from './tensorSource';
+import { dtypes } from '../../numeric/dtypes';
+import { partElements } from '../matrix';
+import type { FileSpan, TensorSource } from '../tensorSource';
 
 /** A tensor whose values can be read, with its place in the catalogue. */
 export interface ReadableTensor {

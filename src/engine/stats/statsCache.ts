@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pickRecords, type StatsRecords, StatsStore } from '../protocol/statsRecords';
-import type { TensorStats } from '../stats/types';
+import { pickRecords, type StatsRecords, StatsStore } from '../../protocol/statsRecords';
+import type { TensorStats } from '../../stats/types';
+import type { OpenedCheckpoint } from '../checkpointCache';
 import {
   detailSections,
   detailsOf,
@@ -17,7 +18,6 @@ import {
   summarySections,
 } from './cachedFigures';
 import { type CacheKind, decodeCacheFile, encodeCacheFile, type Section } from './cacheFile';
-import type { OpenedCheckpoint } from './checkpointCache';
 import { type StatsParameters, statsCacheKey } from './statsCacheKey';
 
 const suffix = '.tlstats';

@@ -1,9 +1,9 @@
 /** The pattern counts of recently used tensors, kept so that looking at a distribution anew reads nothing. */
-import type { CountedStats } from '../stats/partialStats';
-import { sparsePatterns } from '../stats/patterns';
-import type { CountedPatterns } from '../stats/sigmaCounts';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine } from './jobs';
+import type { CountedStats } from '../../stats/partialStats';
+import { sparsePatterns } from '../../stats/patterns';
+import type { CountedPatterns } from '../../stats/sigmaCounts';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine } from '../jobs';
 import { countedStats } from './tensorStats';
 
 /** Tensors kept of a checkpoint; at most 0.7 MB each, less where fewer patterns occur. */

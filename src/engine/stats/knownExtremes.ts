@@ -1,5 +1,5 @@
 /** Smallest and largest values of tensors that were analyzed, for work that needs them of the whole tensor. */
-import type { OpenedCheckpoint } from './checkpointCache';
+import type { OpenedCheckpoint } from '../checkpointCache';
 
 export interface Extremes {
   readonly min: number;

@@ -1,10 +1,10 @@
 /** A tensor's distribution over any range and bins, from its pattern counts: no file is read while they are kept. */
-import { LoupeError } from '../errors';
-import type { EngineContract } from '../protocol/engineApi';
-import { displayHistogram } from '../stats/displayHistogram';
-import { countBeyond } from '../stats/sigmaCounts';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
+import { LoupeError } from '../../errors';
+import type { EngineContract } from '../../protocol/engineApi';
+import { displayHistogram } from '../../stats/displayHistogram';
+import { countBeyond } from '../../stats/sigmaCounts';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
 import { patternsOf } from './tensorPatterns';
 
 type DistributionMethod = EngineContract['distribution'];

@@ -1,19 +1,19 @@
 /** Statistics of one tensor: a small one in one task, a large one in parts that are merged in order. */
-import type { SigmaCounts } from '../kernels/kernels';
-import type { Bands } from '../kernels/valueFolds';
-import type { EngineContract, TensorStats } from '../protocol/engineApi';
-import { completeStats } from '../stats/exactMoments';
-import { finalizeStats, sigmaCounts, sigmaThresholds } from '../stats/finalizeStats';
-import { type CountedStats, emptyPartialStats, mergeStats } from '../stats/partialStats';
-import { histogramKindOf } from '../stats/patterns';
-import { bandsAround, SigmaBands } from '../stats/sigmaBands';
-import type { Engine } from './jobs';
-import { type Block, parts, sampleBlocks, wholeBlock } from './matrix';
-import type { TensorSource } from './tensorSource';
-import { inOrder } from './worker/inOrder';
-import { releaseBuffers } from './worker/ownedBuffers';
-import type { TaskOptions } from './worker/pool';
-import type { PartAnswer } from './worker/task';
+import type { SigmaCounts } from '../../kernels/kernels';
+import type { Bands } from '../../kernels/valueFolds';
+import type { EngineContract, TensorStats } from '../../protocol/engineApi';
+import { completeStats } from '../../stats/exactMoments';
+import { finalizeStats, sigmaCounts, sigmaThresholds } from '../../stats/finalizeStats';
+import { type CountedStats, emptyPartialStats, mergeStats } from '../../stats/partialStats';
+import { histogramKindOf } from '../../stats/patterns';
+import { bandsAround, SigmaBands } from '../../stats/sigmaBands';
+import type { Engine } from '../jobs';
+import { type Block, parts, sampleBlocks, wholeBlock } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+import { inOrder } from '../worker/inOrder';
+import { releaseBuffers } from '../worker/ownedBuffers';
+import type { TaskOptions } from '../worker/pool';
+import type { PartAnswer } from '../worker/task';
 
 /** Channels of an axis that is longer are left out: nobody can draw them, and each part would carry them along. */
 export const longestChannelAxis = 2 ** 20;
