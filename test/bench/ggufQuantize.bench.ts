@@ -145,31 +145,39 @@ try {
     peer ? `LLAMA_QUANTIZE: ${peer} (${versionOf(peer)})` : 'LLAMA_QUANTIZE is not set: no comparison',
   );
   console.log(
-    '\n| mix | s: median, least | CPU s | peak MB | llama-quantize, s | CPU s | peak MB | ratio (CPU) | goal | bytes |',
+    '\n| mix | s: median, least | CPU s | errors later, s | CPU s | peak MB | llama-quantize, s | CPU s | peak MB | ratio (CPU), later | goal | bytes |',
   );
-  console.log('|---|---|---|---|---|---|---|---|---|---|');
+  console.log(`|${'---|'.repeat(12)}`);
   const [own, other] = [join(folder, 'own.gguf'), join(folder, 'other.gguf')];
   for (const mix of mixes) {
     const owns: Run[] = [];
+    const laters: Run[] = [];
     const others: Run[] = [];
     for (let round = 0; round < rounds; round++) {
       rmSync(own, { force: true });
       const args = ['dist/cli.js', 'quantize', model, '--scheme', mix.toLowerCase(), '--out', own];
       owns.push(await measured(process.execPath, args));
+      rmSync(own, { force: true });
+      // The other program measures no errors.
+      laters.push(await measured(process.execPath, [...args, '--errors', 'later']));
       if (!peer) continue;
       rmSync(other, { force: true });
       others.push(await measured(peer, [model, other, mix, '2']));
     }
     const cpu = median(owns.map((run) => run.cpu));
+    const laterCpu = median(laters.map((run) => run.cpu));
     const peak = Math.max(...owns.map((run) => run.peakMegabytes));
     const cells = [
       mix,
       shown(owns),
       cpu.toFixed(2),
+      shown(laters),
+      laterCpu.toFixed(2),
       `${peak.toFixed(0)}${peak < memoryGoal ? '' : ' (too much)'}`,
     ];
     if (peer) {
       const ratio = median(owns.map((run) => run.seconds)) / median(others.map((run) => run.seconds));
+      const later = median(laters.map((run) => run.seconds)) / median(others.map((run) => run.seconds));
       const otherCpu = median(others.map((run) => run.cpu));
       const goal = goals[mix];
       const isSame = (await dataHashes(own)).join('\n') === (await dataHashes(other)).join('\n');
@@ -178,7 +186,7 @@ try {
         shown(others),
         otherCpu.toFixed(2),
         Math.max(...others.map((run) => run.peakMegabytes)).toFixed(0),
-        `${ratio.toFixed(2)} (${(cpu / otherCpu).toFixed(2)})`,
+        `${ratio.toFixed(2)} (${(cpu / otherCpu).toFixed(2)}), ${later.toFixed(2)} (${(laterCpu / otherCpu).toFixed(2)})`,
         goal === undefined ? '' : `${goal}: ${ratio <= goal ? 'reached' : 'missed'}`,
         isSame ? 'the same' : 'OTHERS',
       );

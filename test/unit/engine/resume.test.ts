@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { EngineClient } from '../../../src/engine/client';
 import type { LoupeError } from '../../../src/errors';
-import type { QuantizeReport } from '../../../src/protocol/engineApi';
+import type { QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
+import { measuredReport, unmeasuredCount } from '../../../src/protocol/measuredReport';
 import { finishedIn, hashesOf, hiddenIn, largeTensors, slowRequest, until, writeLarge } from './largeModel';
 import { failureOf, startEngine, temporaryFolder } from './support';
 
@@ -34,10 +35,11 @@ async function interrupted(
   own: EngineClient,
   name: string,
   act: (controller: AbortController) => void,
+  more: Partial<QuantizeRequest> = {},
 ): Promise<LoupeError> {
   for (let attempt = 0; attempt < 8; attempt++) {
     const controller = new AbortController();
-    const call = own.call('quantize', job(name, { keepFinished: true, overwrite: true }), {
+    const call = own.call('quantize', job(name, { keepFinished: true, overwrite: true, ...more }), {
       signal: controller.signal,
     });
     const failure = call.then(
@@ -72,6 +74,23 @@ const figures = ({ tensors, bytesBefore, bytesAfter }: QuantizeReport) => ({
   bytesBefore,
   bytesAfter,
 });
+
+it('goes on measuring where an earlier run did not, and the rest can be measured afterwards', async () => {
+  await interrupted(engine, 'later', (controller) => controller.abort(), { errors: 'later' });
+  const finished = finishedIn(join(folder, 'later')).length;
+  const report = await engine.call('quantize', job('later', { resume: true }));
+  expect(hashesOf(join(folder, 'later', 'out'))).toEqual(hashesOf(join(folder, 'whole')));
+  const left = unmeasuredCount(report);
+  // Three tensors a shard; tensors of the next one may be noted too.
+  expect(left).toBeGreaterThanOrEqual(3 * finished);
+  expect(left).toBeLessThan(largeTensors);
+  for (const row of report.tensors) {
+    if (row.isUnmeasured) expect([row.mse, row.sqnr, row.cosine]).toEqual([NaN, NaN, NaN]);
+    else expect(whole.tensors).toContainEqual(row);
+  }
+  const { tensors } = await engine.call('compare', { path: report.source, other: report.open });
+  expect(measuredReport(report, tensors).tensors).toEqual(whole.tensors);
+}, 180_000);
 
 describe('a job that is killed by kill -9', () => {
   it('goes on from its finished shards to the bytes and figures of an uninterrupted run', async () => {
