@@ -60,11 +60,30 @@ export function drawCellTexts(
         context.fillStyle = colour ? textOver(colour) : theme.foreground;
         const x = frame.edge('column', column) + cellWidth / 2;
         const middle = frame.edge('row', row) + cellHeight / 2;
+        if (isCut(context, frame, lines, x, middle)) continue;
         for (const [i, line] of lines.entries())
           context.fillText(line, x, middle + (i - (lines.length - 1) / 2) * lineHeight * size);
       }
       return;
     }
+}
+
+/** Whether the picture's edge would cut off digits: half of a number reads as another. */
+function isCut(
+  context: CanvasRenderingContext2D,
+  { cellWidth, ratio }: CellFrame,
+  lines: readonly string[],
+  x: number,
+  y: number,
+): boolean {
+  const { width, height } = context.canvas;
+  const halfHeight = (fontSize * ratio * (1 + (lines.length - 1) * lineHeight)) / 2;
+  if (y < halfHeight || y + halfHeight > height) return true;
+  if (x >= cellWidth / 2 && x + cellWidth / 2 <= width) return false;
+  return lines.some((line) => {
+    const half = context.measureText(line).width / 2;
+    return x < half || x + half > width;
+  });
 }
 
 /** The texts of all cells; undefined as soon as one does not fit. */

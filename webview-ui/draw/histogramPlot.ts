@@ -140,7 +140,8 @@ export class HistogramPlot {
             bind: { dblclick: () => null },
           }
         : { show: false },
-      padding: [content.marks ? 14 : 4, 8, 0, 0],
+      // Labels in powers of ten are long, and half of one reads as another.
+      padding: [content.marks ? 14 : 4, this.unit === 1 ? 8 : 20, 0, 0],
       hooks: {
         init: [
           (plot) => {
