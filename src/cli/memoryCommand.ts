@@ -44,6 +44,7 @@ function memoryText(estimate: MemoryEstimate): string {
       : partsText(estimate),
     ...(fit ? [fitText(fit, fit.gpus.map(({ name }) => name).join(' + '))] : []),
     ...fits.map((each) => fitText(each, each.label)),
+    ...(training ? [] : footprintText(estimate)),
     ...(training ? [] : tablesText(estimate)),
     ...notes,
   ].join('\n\n');
@@ -102,6 +103,16 @@ function trainingText(report: TrainingReport, use: string): string {
     ],
     report.total,
   )}`;
+}
+
+/** As people read it off a loaded model. */
+function footprintText({ footprint, setting }: MemoryEstimate): string[] {
+  if (!footprint || setting.runtime !== 'transformers') return [];
+  const { f32, f16, int8, int4 } = footprint;
+  const bytes = (count: number): string => `${count.toLocaleString('en')} bytes`;
+  return [
+    `get_memory_footprint() of transformers: ${bytes(f32)} in float32, ${bytes(f16)} in float16, ${bytes(int8)} in 8 bits and ${bytes(int4)} in 4 bits of bitsandbytes, without scales`,
+  ];
 }
 
 function tablesText(estimate: MemoryEstimate): string[] {

@@ -1,8 +1,26 @@
 /** What transformers' get_memory_footprint reports of a loaded model: parameters and buffers, without scales. */
 import { ModelConfig } from '../formats/modelConfig';
+import { withFamilyDefaults } from './families/familyDefaults';
+import { modelParameters } from './modelParameters';
 import { elementsOf, type ParameterGroup } from './parameterList';
+import type { Footprint, LoadMode } from './types';
 
-export type LoadMode = 'f32' | 'f16' | 'int8' | 'int4';
+/** What a config implies; undefined for a model whose parameters are not known exactly. */
+export function footprintOf(fields: Readonly<Record<string, unknown>>): Footprint | undefined {
+  try {
+    const { groups, certainty } = modelParameters(fields);
+    if (certainty !== 'exact') return undefined;
+    const bytesIn = (mode: LoadMode): number =>
+      modelBuffers(fields, mode === 'f32' ? 4 : 2).reduce(
+        (sum, { bytes }) => sum + bytes,
+        parameterFootprint(groups, mode),
+      );
+    return { f32: bytesIn('f32'), f16: bytesIn('f16'), int8: bytesIn('int8'), int4: bytesIn('int4') };
+  } catch {
+    // A config that does not suffice.
+    return undefined;
+  }
+}
 
 /** A tensor that a model keeps beside its parameters. */
 export interface ModelBuffer {
@@ -15,7 +33,7 @@ export interface ModelBuffer {
  * one number a layer in the model's float type. BERT and its kin: the positions' numbers in 64 bits.
  */
 export function modelBuffers(fields: Readonly<Record<string, unknown>>, floatBytes: number): ModelBuffer[] {
-  const config = new ModelConfig(fields);
+  const config = withFamilyDefaults(new ModelConfig(fields));
   switch (config.modelType) {
     case 'gpt2': {
       const layers = config.count(['n_layer', 'num_hidden_layers']);

@@ -24,7 +24,24 @@ export function loadedBytes(source: WeightSource, load: LoadSetting): number {
   if (dequantized) return elementsOf(source) * (width ?? 4);
   if (quantization === undefined) return floatBytes(source, width);
   const isNested = doubleQuant === true && (quantization === 'nf4' || quantization === 'fp4');
-  return bytesUnder(source, { ...choices[quantization], ...(isNested ? { doubleQuant } : {}) }, width);
+  return bytesUnder(
+    asLinear(source),
+    { ...choices[quantization], ...(isNested ? { doubleQuant } : {}) },
+    width,
+  );
+}
+
+/** bitsandbytes takes GPT-2's Conv1D modules for linear layers, whose matrices are the other way round. */
+function asLinear({ tensors, modelType }: WeightSource): WeightSource {
+  if (modelType !== 'gpt2') return { tensors, modelType };
+  return {
+    modelType: undefined,
+    tensors: tensors.map((tensor) =>
+      /\.c_(attn|proj|fc)\.weight$/.test(tensor.name)
+        ? { ...tensor, shape: [...tensor.shape].reverse() }
+        : tensor,
+    ),
+  };
 }
 
 type WeightSource = Pick<MemorySource, 'tensors' | 'modelType'>;

@@ -97,6 +97,7 @@ export function estimateMemory(
       : {}),
     fits: sets.map(({ set, fitting }) => fitOf(set, fitting)),
     ...(training ? { training: training.report(context, batch) } : {}),
+    ...(source.footprint ? { footprint: source.footprint } : {}),
     notes,
   };
 }

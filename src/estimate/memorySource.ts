@@ -8,9 +8,11 @@ import { configQuantization } from './configQuantization';
 import { attentionShape } from './families/decoder';
 import { expertCounts } from './families/experts';
 import { languageModel } from './families/families';
+import { footprintOf } from './footprint';
 import { configFromGguf } from './ggufConfig';
 import { modelParameters } from './modelParameters';
 import { type SizedTensor, sizedBytes } from './schemeSizes';
+import type { Footprint } from './types';
 
 export interface MemorySource {
   readonly tensors: readonly SizedTensor[];
@@ -24,6 +26,7 @@ export interface MemorySource {
   readonly activeShare?: number | undefined;
   /** Longest context that the model was made for. */
   readonly longestContext: number | undefined;
+  readonly footprint?: Footprint | undefined;
   readonly notes: readonly string[];
 }
 
@@ -64,6 +67,7 @@ export function sourceFromConfig(fields: Readonly<Record<string, unknown>>): Mem
     certainty: counted.certainty,
     modelType: config.modelType,
     activeShare: activeShare(tensors, languageModel(config)),
+    footprint: footprintOf(fields),
     ...figures,
     notes: [...notes, ...figures.notes],
   };
@@ -80,7 +84,8 @@ export function sourceFromCheckpoint({ tensors, config, metadata, format }: Chec
   const figures = fields ? attentionFigures(fields) : nothing;
   const sized = alike(tensors);
   const share = fields && activeShare(sized, languageModel(new ModelConfig(fields)));
-  return { tensors: sized, certainty: 'exact', modelType, activeShare: share, ...figures };
+  const footprint = format === 'gguf' || !config ? undefined : footprintOf(config);
+  return { tensors: sized, certainty: 'exact', modelType, activeShare: share, footprint, ...figures };
 }
 
 /** Experts that a token is sent to, of all; 1 for models without. */

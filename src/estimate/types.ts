@@ -2,6 +2,11 @@
 
 export type Runtime = 'transformers' | 'llama.cpp' | 'vllm';
 
+export type LoadMode = 'f32' | 'f16' | 'int8' | 'int4';
+
+/** Bytes by how a model is loaded; the last two with bitsandbytes. */
+export type Footprint = Readonly<Record<LoadMode, number>>;
+
 export interface CachePart {
   readonly kind: 'full' | 'sliding' | 'latent' | 'cross' | 'state';
   readonly layers: number;
@@ -195,5 +200,7 @@ export interface MemoryEstimate {
   readonly fits: readonly FitReport[];
   /** Instead of cache and buffers, where training was asked about. */
   readonly training?: TrainingReport | undefined;
+  /** What transformers' get_memory_footprint() tells of it; for models whose config tells their parameters exactly. */
+  readonly footprint?: Footprint | undefined;
   readonly notes: readonly string[];
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedPath } from '../fixtures/shared';
+import { gpt2 } from '../support/modelConfigs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const demo = path.join(root, 'examples/demo-llama-3m-outliers');
@@ -108,6 +109,12 @@ describe('memory', () => {
     expect(lora.stdout).toMatch(/optimizer +\S+ MiB/);
     expect(run(demo, '--zero', '2').stderr).toContain('--zero goes with --train.');
     expect(run(demo, '--train', 'half').stderr).toContain('--train takes full, lora, qlora');
+  });
+
+  it('tells what transformers reports of GPT-2: 510,342,192 bytes, and 176,527,896 under LLM.int8()', () => {
+    const config = path.join(work, 'gpt2.json');
+    writeFileSync(config, JSON.stringify({ ...gpt2, torch_dtype: 'float32' }));
+    expect(json('--config', config).footprint).toMatchObject({ f32: 510_342_192, int8: 176_527_896 });
   });
 
   it('names what is wrong with a config or an option', () => {

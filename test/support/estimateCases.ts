@@ -1,7 +1,7 @@
 /** Published figures of memory, where they were published, and what Tensor Loupe says: docs/estimates.md is made of them. */
 import { cachePlan } from '../../src/estimate/cachePlan';
 import { type ComputeShape, computeMemory } from '../../src/estimate/computeBuffers';
-import { type LoadMode, modelBuffers, parameterFootprint } from '../../src/estimate/footprint';
+import { footprintOf } from '../../src/estimate/footprint';
 import { kvCache } from '../../src/estimate/kvCache';
 import { modelParameters } from '../../src/estimate/modelParameters';
 import { adapterParameters, trainingMemory } from '../../src/estimate/training';
@@ -44,11 +44,6 @@ const gptOss: Config = {
 };
 
 const parameters = (config: Config): number => modelParameters(config).total;
-
-function footprint(config: Config, mode: LoadMode): number {
-  const buffers = modelBuffers(config, mode === 'f32' ? 4 : 2).reduce((sum, { bytes }) => sum + bytes, 0);
-  return parameterFootprint(modelParameters(config).groups, mode) + buffers;
-}
 
 const cacheMebi = (config: Config, context: number): number =>
   kvCache(cachePlan(config), { runtime: 'llama.cpp', context, batch: 1, keyDtype: 'f16' }).bytes / mebi;
@@ -158,14 +153,14 @@ export const estimateCases: readonly EstimateCase[] = [
     what: 'GPT-2 loaded in float32',
     unit: 'bytes',
     published: 510_342_192,
-    ours: footprint(gpt2, 'f32'),
+    ours: footprintOf(gpt2)!.f32,
     source: labonne,
   },
   {
     what: 'GPT-2 under LLM.int8()',
     unit: 'bytes',
     published: 176_527_896,
-    ours: footprint(gpt2, 'int8'),
+    ours: footprintOf(gpt2)!.int8,
     source: labonne,
   },
   ...(
@@ -179,7 +174,7 @@ export const estimateCases: readonly EstimateCase[] = [
     what: `DistilBERT for six emotions loaded in ${name}`,
     unit: 'MiB',
     published,
-    ours: footprint(distilbertOfEmotions, mode) / mebi,
+    ours: footprintOf(distilbertOfEmotions)![mode] / mebi,
     source: malireddi,
   })),
   {

@@ -105,13 +105,14 @@ function converted(tensors: readonly TypedTensor[], config: Readonly<Record<stri
   return { tensors: inGgufOrder(made), facts: modelFacts((key) => facts.get(key)) };
 }
 
+const layerCounts = ['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers'];
 /** More tensors than any published model has. */
 const mostTensors = 200_000;
 
 /** The tensors that a config implies, one by one. Throws `unsupported` where its layers differ, or it is not known exactly. */
 function modelTensors(fields: Readonly<Record<string, unknown>>): readonly TypedTensor[] {
   const { groups, certainty } = modelParameters(fields);
-  const layers = languageModel(new ModelConfig(fields)).count('num_hidden_layers');
+  const layers = languageModel(new ModelConfig(fields)).count(layerCounts);
   const dtype = configDtype(fields) ?? 'F32';
   const count = groups.reduce((sum, { copies }) => sum + copies, 0);
   const isEven = groups.every(({ name, copies }) => {
