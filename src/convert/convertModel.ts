@@ -2,6 +2,7 @@
 import { LoupeError } from '../errors';
 import { ModelConfig } from '../formats/modelConfig';
 import type { ConvertedTensor, SourceTensor, TensorMaking } from './convertedTensor';
+import { withFamilyDefaults } from './families/defaults';
 import { familyOf } from './families/families';
 import type { ExpertRows, GgufFamily, TensorTarget } from './families/family';
 import { type GgufMetadataEntry, MetadataList } from './metadataList';
@@ -131,7 +132,7 @@ export function convertTensors({
   tensors: sources,
   files,
 }: Pick<ConvertibleModel, 'tensors' | 'files'>): ConvertedTensors {
-  const config = languageConfig(new ModelConfig(files.config));
+  const config = withFamilyDefaults(languageConfig(new ModelConfig(files.config)));
   const family = familyOf(config);
   const skipped: string[] = [];
   const tensors: ConvertedTensor[] = (family.extra?.(config) ?? []).map(({ name, values }) => ({

@@ -103,9 +103,7 @@ export const distilbert: GgufFamily = {
       },
       classifier: { pre_classifier: 'cls', classifier: 'cls.output' },
     }),
-  hyperparameters(list, config) {
-    hyperparameters(list, config.withDefaults({ layer_norm_eps: 1e-12 }));
-  },
+  hyperparameters,
   warnings: (config) =>
     isClassifier(config)
       ? [

@@ -59,16 +59,7 @@ export const gemma2 = family(
 
 export const gemma3 = family(
   { architecture: 'gemma3', modules: gemmaNorms, normAddend: 1 },
-  (list, given) => {
-    // What Gemma3TextConfig takes for figures that are left out.
-    const config = given.withDefaults({
-      max_position_embeddings: 131072,
-      num_attention_heads: 8,
-      num_key_value_heads: 4,
-      head_dim: 256,
-      rms_norm_eps: 1e-6,
-      ...(ropeTheta(given) === undefined ? { rope_theta: 1_000_000 } : {}),
-    });
+  (list, config) => {
     if (config.className === 'Gemma3TextModel')
       throw new LoupeError(
         'unsupported',

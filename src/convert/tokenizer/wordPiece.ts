@@ -16,7 +16,8 @@ export function wordPieceMetadata({ tokenizerJson, config }: TokenizerFiles, row
     return text.startsWith('##') ? text.slice(2) : `\u2581${text}`;
   });
   const list = new MetadataList('tokenizer.ggml');
-  const kinds = config.type_vocab_size;
+  // BERT has two where nothing is said, DistilBERT no such embedding.
+  const kinds = config.type_vocab_size ?? (config.model_type === 'bert' ? 2 : 1);
   list.u32('token_type_count', typeof kinds === 'number' ? kinds : 1);
   list.text('model', 'bert');
   list.text('pre', 'default');
