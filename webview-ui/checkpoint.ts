@@ -1,6 +1,6 @@
 /** Entry of the checkpoint page. */
 import './checkpoint.css';
-import { CheckpointPage } from './views/checkpointPage';
+import { CheckpointPage } from './views/checkpoint/checkpointPage';
 
 let root = document.getElementById('app');
 if (!root) {

@@ -17,7 +17,7 @@ import { filterMetadata, jsonRows, metadataSections } from '../../../webview-ui/
 import { StatsTable } from '../../../webview-ui/state/statsTable';
 import { initialViewState, restoreViewState } from '../../../webview-ui/state/viewState';
 import { maximumContentHeight, rowWindow, scrollTopFor } from '../../../webview-ui/state/virtualWindow';
-import { everyLayer } from '../../../webview-ui/views/rowMenu';
+import { everyLayer } from '../../../webview-ui/views/tensorList/rowMenu';
 import { statsWith, tensorColumns } from './sampleColumns';
 
 describe('format', () => {

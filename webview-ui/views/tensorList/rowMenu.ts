@@ -1,6 +1,6 @@
 /** What the context menu of a row offers. */
-import type { CheckpointSession } from '../state/session';
-import { shapeOf } from '../state/tableModel';
+import type { CheckpointSession } from '../../state/session';
+import { shapeOf } from '../../state/tableModel';
 
 export interface RowMenuActions {
   copy(text: string): void;

@@ -1,12 +1,12 @@
 /** The row of tabs. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Sidecar } from '../../src/protocol/engineApi';
-import { isImportanceMatrix } from '../../src/protocol/importanceApi';
-import { formatInteger } from '../state/format';
-import type { MetadataSection } from '../state/metadataRows';
-import type { CheckpointSession } from '../state/session';
-import type { TokenizerSummary } from '../state/tokenizer';
-import type { TabId } from '../state/viewState';
+import type { Sidecar } from '../../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../../src/protocol/importanceApi';
+import { formatInteger } from '../../state/format';
+import type { MetadataSection } from '../../state/metadataRows';
+import type { CheckpointSession } from '../../state/session';
+import type { TokenizerSummary } from '../../state/tokenizer';
+import type { TabId } from '../../state/viewState';
 
 export interface Tab {
   readonly id: TabId;

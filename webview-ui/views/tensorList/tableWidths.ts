@@ -1,8 +1,8 @@
 /** Column widths: as wide as the longest content, the name takes what is left. */
-import { formatInteger, formatShape } from '../state/format';
-import type { CheckpointSession } from '../state/session';
-import type { TableColumn } from '../state/tableColumns';
-import { shapeOf } from '../state/tableModel';
+import { formatInteger, formatShape } from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
+import type { TableColumn } from '../../state/tableColumns';
+import { shapeOf } from '../../state/tableModel';
 
 /** Of a cell, both sides; the style sheet's. */
 const padding = 14;

@@ -1,5 +1,5 @@
 /** What keys mean anywhere on the checkpoint page. */
-import type { TabId } from '../state/viewState';
+import type { TabId } from '../../state/viewState';
 
 /** Ctrl+F, Cmd+F and, outside of text fields, a slash: find. */
 export function onFindKey(find: () => void): void {

@@ -1,7 +1,7 @@
 /** What happened while the page was open, as bars under the strip. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { closeIcon, infoIcon, warningIcon } from './icons';
+import { closeIcon, infoIcon, warningIcon } from '../icons';
 
 export interface Notice {
   readonly kind: 'engine' | 'changed' | 'failed' | 'origin';

@@ -1,7 +1,7 @@
 /** What is shown while headers are read; of a model with an index, what the index says. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { OpenProgress } from '../../src/protocol/engineApi';
-import { formatInteger } from '../state/format';
+import type { OpenProgress } from '../../../src/protocol/engineApi';
+import { formatInteger } from '../../state/format';
 
 export function openingView(opening: OpenProgress | undefined, isSlow: boolean): TemplateResult {
   const preview = opening?.preview;

@@ -1,9 +1,9 @@
 /** The strip: one line that never wraps. When it is narrow its least important items go first. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
-import type { Architecture, QuantizationSummary } from '../../src/protocol/engineApi';
-import { isImportanceMatrix } from '../../src/protocol/importanceApi';
-import { dtypeShares } from '../state/dtypeShares';
+import type { Architecture, QuantizationSummary } from '../../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../../src/protocol/importanceApi';
+import { dtypeShares } from '../../state/dtypeShares';
 import {
   formatBits,
   formatBytes,
@@ -11,9 +11,9 @@ import {
   formatInteger,
   formatParameters,
   formatShare,
-} from '../state/format';
-import type { CheckpointSession } from '../state/session';
-import { severityIcon } from './icons';
+} from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
+import { severityIcon } from '../icons';
 
 /** The architecture in words: "LlamaForCausalLM · 4 layers · 256 wide". */
 function architectureWords(architecture: Architecture): string {

@@ -1,5 +1,5 @@
 /** The header row: a button a column, one tab stop, left and right move between them. */
-import { type Sort, sortHint, type TableColumn } from '../state/tableColumns';
+import { type Sort, sortHint, type TableColumn } from '../../state/tableColumns';
 
 export class TableHeader {
   readonly element = document.createElement('div');

@@ -2,11 +2,11 @@
  * The table of tensors. Rows have one height; only those on screen exist, and scrolling moves and refills
  * them. One element has the focus and names the active row (aria-activedescendant).
  */
-import { formatInteger, formatShape } from '../state/format';
-import type { CheckpointSession } from '../state/session';
-import type { Sort, TableColumn } from '../state/tableColumns';
-import { type GroupTotals, shapeOf, type TableRows } from '../state/tableModel';
-import { type ListGeometry, rowWindow, scrollTopFor } from '../state/virtualWindow';
+import { formatInteger, formatShape } from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
+import type { Sort, TableColumn } from '../../state/tableColumns';
+import { type GroupTotals, shapeOf, type TableRows } from '../../state/tableModel';
+import { type ListGeometry, rowWindow, scrollTopFor } from '../../state/virtualWindow';
 import { TableHeader } from './tableHeader';
 import { TableRow } from './tableRow';
 import { columnTracks } from './tableWidths';

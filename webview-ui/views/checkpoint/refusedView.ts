@@ -1,9 +1,9 @@
 /** A file that cannot be shown: the reason, where it lies, and what one can do. */
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import type { ErrorCode, SerializedError } from '../../src/protocol/rpc';
-import { formatInteger } from '../state/format';
-import { errorIcon } from './icons';
+import type { ErrorCode, SerializedError } from '../../../src/protocol/rpc';
+import { formatInteger } from '../../state/format';
+import { errorIcon } from '../icons';
 
 const headings: Partial<Record<ErrorCode, string>> = {
   malformed: 'breaks the rules of its format',

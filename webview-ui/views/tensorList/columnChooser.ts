@@ -1,8 +1,8 @@
 /** The list of columns to show, under its button. */
 import '@vscode-elements/elements/dist/vscode-checkbox/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { type ColumnId, isShown, type TableColumn, tableColumns } from '../state/tableColumns';
-import type { PageContext } from './pageContext';
+import { type ColumnId, isShown, type TableColumn, tableColumns } from '../../state/tableColumns';
+import type { PageContext } from '../pageContext';
 
 export class ColumnChooser {
   isOpen = false;

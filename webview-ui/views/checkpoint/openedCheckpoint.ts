@@ -1,22 +1,22 @@
 /** The views of one opened checkpoint: made when it is opened, told when they are looked at, put into the panel. */
 import type { TemplateResult } from 'lit';
-import type { Sidecar } from '../../src/protocol/engineApi';
-import { type MetadataSection, metadataSections } from '../state/metadataRows';
-import type { CheckpointSession } from '../state/session';
-import { type TokenizerSummary, tokenizerSummary } from '../state/tokenizer';
-import type { TabId } from '../state/viewState';
-import { configView, sidecarsOf } from './configView';
-import { findingsView } from './findingsView';
-import { graphView, type OperatorOrder } from './graphView';
-import { ImportanceView } from './importance/importanceView';
-import { MemoryView } from './memory/memoryView';
-import { metadataView } from './metadataView';
-import { OutliersView } from './outliers/outliersView';
-import type { CheckpointRpc, PageContext } from './pageContext';
-import { SensitivityView } from './sensitivity/sensitivityView';
+import type { Sidecar } from '../../../src/protocol/engineApi';
+import { type MetadataSection, metadataSections } from '../../state/metadataRows';
+import type { CheckpointSession } from '../../state/session';
+import { type TokenizerSummary, tokenizerSummary } from '../../state/tokenizer';
+import type { TabId } from '../../state/viewState';
+import { configView, sidecarsOf } from '../configView';
+import { findingsView } from '../findingsView';
+import { graphView, type OperatorOrder } from '../graphView';
+import { ImportanceView } from '../importance/importanceView';
+import { MemoryView } from '../memory/memoryView';
+import { metadataView } from '../metadataView';
+import { OutliersView } from '../outliers/outliersView';
+import type { CheckpointRpc, PageContext } from '../pageContext';
+import { SensitivityView } from '../sensitivity/sensitivityView';
+import { TensorsView } from '../tensorList/tensorsView';
+import { tokenizerView } from '../tokenizerView';
 import type { TabContent } from './tabBar';
-import { TensorsView } from './tensorsView';
-import { tokenizerView } from './tokenizerView';
 
 /** What panels ask of the page beside what all views do. */
 export interface PanelContext extends PageContext {

@@ -1,7 +1,7 @@
 /** What the page remembers while it is hidden, moved or reloaded: changed here, written a moment later. */
-import type { CheckpointSession } from '../state/session';
-import type { StateKeeper } from '../state/stateKeeper';
-import { restoreViewState, type ViewState } from '../state/viewState';
+import type { CheckpointSession } from '../../state/session';
+import type { StateKeeper } from '../../state/stateKeeper';
+import { restoreViewState, type ViewState } from '../../state/viewState';
 
 /** Statistics of checkpoints up to this many tensors are kept too; of larger ones the host has them. */
 const savedStatsLimit = 3000;

@@ -1,12 +1,12 @@
 /** One recycled row of the tensor table: its elements are made once and filled again and again. */
-import { figureTexts } from '../state/figureTexts';
-import { formatInteger, formatParameters, formatShape, formatShare } from '../state/format';
-import { groupLabel, tensorLabel } from '../state/moduleTree';
-import type { CheckpointSession } from '../state/session';
-import { type StatFigure, statFigures } from '../state/statsTable';
-import type { ColumnId, TableColumn } from '../state/tableColumns';
-import { type GroupTotals, shapeOf } from '../state/tableModel';
-import { chevronElement } from './icons';
+import { figureTexts } from '../../state/figureTexts';
+import { formatInteger, formatParameters, formatShape, formatShare } from '../../state/format';
+import { groupLabel, tensorLabel } from '../../state/moduleTree';
+import type { CheckpointSession } from '../../state/session';
+import { type StatFigure, statFigures } from '../../state/statsTable';
+import type { ColumnId, TableColumn } from '../../state/tableColumns';
+import { type GroupTotals, shapeOf } from '../../state/tableModel';
+import { chevronElement } from '../icons';
 
 const figures: ReadonlySet<string> = new Set(statFigures);
 const isFigure = (id: ColumnId): id is ColumnId & StatFigure => figures.has(id);

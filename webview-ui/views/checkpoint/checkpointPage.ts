@@ -1,18 +1,18 @@
 /** The page of a checkpoint: what is shown, its tabs, notices and saved state. */
 import { html, render, type TemplateResult } from 'lit';
-import type { OpenProgress } from '../../src/protocol/engineApi';
-import { isImportanceMatrix } from '../../src/protocol/importanceApi';
-import { LoupeError, type SerializedError } from '../../src/protocol/rpc';
-import type { CheckpointHostContract, CheckpointPageContract } from '../../src/protocol/webviewApi';
-import { formatInteger } from '../state/format';
-import { connectToHost } from '../state/host';
-import { CheckpointSession } from '../state/session';
-import type { TabId, ViewState } from '../state/viewState';
-import type { OperatorOrder } from './graphView';
+import type { OpenProgress } from '../../../src/protocol/engineApi';
+import { isImportanceMatrix } from '../../../src/protocol/importanceApi';
+import { LoupeError, type SerializedError } from '../../../src/protocol/rpc';
+import type { CheckpointHostContract, CheckpointPageContract } from '../../../src/protocol/webviewApi';
+import { formatInteger } from '../../state/format';
+import { connectToHost } from '../../state/host';
+import { CheckpointSession } from '../../state/session';
+import type { TabId, ViewState } from '../../state/viewState';
+import type { OperatorOrder } from '../graphView';
+import type { CheckpointRpc } from '../pageContext';
 import { type Notice, type NoticeEvents, noticeBars } from './noticeBars';
 import { OpenedCheckpoint, type PanelContext } from './openedCheckpoint';
 import { openingView } from './openingView';
-import type { CheckpointRpc } from './pageContext';
 import { focusOwnFilter, onFindKey } from './pageGestures';
 import { PageMemory } from './pageMemory';
 import { refusedView } from './refusedView';
