@@ -7,7 +7,7 @@ import type { FrameLocator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/open';
 import { fileHash } from '../fixtures/fileHash';
-import { newMatrix } from '../unit/engine/ggufModels';
+import { denseModel, newMatrix } from '../unit/engine/ggufModels';
 import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,
@@ -15,6 +15,7 @@ import {
   pick,
   pressButton,
   quickInput,
+  quickRows,
   runCommand,
   screenshot,
   setTheme,
@@ -132,5 +133,42 @@ it('leads from a matrix over its columns and a recipe to a file with the errors 
   await view.locator('[data-testid="recipe-figures"][data-plan="known"]').waitFor();
   expect(await view.getByTestId('recipe-base').inputValue()).toBe('iq3_s none');
   await screenshot(page, 'matrix-dropped-contrast');
+  await page.close();
+});
+
+it('asks for the matrix where a type of the dialog needs one, and measures the types anew with it', async () => {
+  writeFileSync(vscode.inWorkspace('small.F16.gguf'), denseModel());
+  writeFileSync(
+    vscode.inWorkspace('small-imatrix.gguf'),
+    newMatrix(
+      [0, 1].flatMap((block) => modules.map((name) => [`blk.${block}.${name}.weight`, 256, 1] as const)),
+    ),
+  );
+  const page = await vscode.open();
+  await openFile(page, 'small.F16.gguf');
+  await webviewFrame(page).getByTestId('tab-tensors').waitFor();
+  await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
+  const row = (name: string) =>
+    quickRows(page)
+      .filter({ hasText: new RegExp(`^\\s*${name}`) })
+      .first();
+  await quickInput(page).locator('input').first().fill('IQ2_XXS');
+  await row('IQ2_XXS').filter({ hasText: 'needs an importance matrix' }).waitFor();
+  await pick(page, /^\s*IQ2_XXS/);
+  await row('Weigh by an importance matrix').filter({ hasText: 'IQ2_XXS needs one' }).waitFor();
+  await screenshot(page, 'matrix-needed-dark');
+  await page.keyboard.press('Enter');
+  await pick(page, 'small-imatrix.gguf');
+  // Back at the types, which are weighed now.
+  await quickInput(page).locator('input').first().fill('IQ2_XXS');
+  await row('IQ2_XXS')
+    .filter({ hasText: / % \(\d+\.\d dB\)/ })
+    .waitFor();
+  await screenshot(page, 'matrix-types-dark');
+  await pick(page, /^\s*IQ2_XXS/);
+  await row('small.IQ2_XXS.gguf').or(row('small-IQ2_XXS.gguf')).waitFor();
+  await page.keyboard.press('Enter');
+  await tab(page, 'IQ2_XXS.gguf').waitFor();
+  await screenshot(page, 'matrix-written-dark');
   await page.close();
 });
