@@ -134,12 +134,14 @@ function latentPlan(config: ModelConfig): CachePlan {
 
 function attentionPlan(config: ModelConfig, type: string | undefined): CachePlan {
   const slidesInLlamaCpp = type !== undefined && windowedInLlamaCpp.has(type);
-  const layers = config.count(['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
-  const uneven = unevenGroups(config, layers);
+  const all = config.count(['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
+  // The last layers of Gemma 3n use keys and values of others.
+  const layers = Math.max(0, all - config.count('num_kv_shared_layers', 0));
+  const uneven = unevenGroups(config, all);
   if (uneven) {
     const attending = uneven.reduce((sum, group) => sum + group.layers, 0);
-    const groups = withStates(config, uneven, layers - attending);
-    return { groups, slidesInLlamaCpp, notes: stateNotes(layers - attending, layers) };
+    const groups = withStates(config, uneven, all - attending);
+    return { groups, slidesInLlamaCpp, notes: stateNotes(all - attending, all) };
   }
   const states = Math.min(layers, stateLayers(config, type, layers));
   if (states === layers) return { ...nothing, groups: withStates(config, [], layers) };
@@ -232,7 +234,8 @@ function slidingLayers(
   const window =
     config.optionalCount(['sliding_window', 'attention_chunk_size']) ?? familyWindows.get(type ?? '') ?? 0;
   const none = { sliding: 0, window: 0 };
-  const types = config.texts('layer_types');
+  const listed = config.texts('layer_types');
+  const types = config.has('num_kv_shared_layers') ? listed?.slice(0, layers) : listed;
   if (types) {
     const sliding = types.filter((name) => /^(sliding|chunked)_attention$/.test(name)).length;
     return sliding > 0 && window > 0 ? { sliding: Math.min(sliding, layers), window } : none;

@@ -17,6 +17,7 @@ import {
   routedExperts,
 } from './experts';
 import { withFamilyDefaults } from './familyDefaults';
+import { gemma3nText } from './gemma3n';
 import { bloom, falcon, gpt2, gptBigcode, gptj, gptNeo, gptNeox, mpt, opt, phi, phi3Small } from './gpt';
 import { headKind } from './heads';
 import { deltaNetMixers, mamba2Mixers, shortConvolutions } from './mixers';
@@ -188,6 +189,7 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['gemma2', withTraits({ tied: true, headWidth: 256, norms: fourNorms })],
   ['gemma3', gemma3],
   ['gemma3_text', gemma3],
+  ['gemma3n_text', gemma3nText],
   ['phi3', withTraits({ isFused: true })],
   ['phi', phi],
   ['phi3small', phi3Small],

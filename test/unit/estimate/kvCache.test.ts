@@ -147,6 +147,28 @@ describe('the cache of keys and values', () => {
     expect(bytes).toBe(1000 * 6 * 2 * 8 * 64 * 2 + 10 * 2 * 2048 * 4);
   });
 
+  it('leaves out the layers of Gemma 3n that use keys and values of others', () => {
+    const types = Array.from({ length: 35 }, (_, at) =>
+      at % 5 === 4 ? 'full_attention' : 'sliding_attention',
+    );
+    const gemma = {
+      model_type: 'gemma3n_text',
+      hidden_size: 2048,
+      intermediate_size: types.map(() => 16384),
+      num_hidden_layers: 35,
+      num_attention_heads: 8,
+      num_key_value_heads: 2,
+      head_dim: 256,
+      num_kv_shared_layers: 15,
+      sliding_window: 512,
+      layer_types: types,
+    };
+    const each = 2 * 2 * 256 * 2;
+    // Of 20 layers, each fifth keeps everything.
+    const { bytes } = cache(gemma, { runtime: 'transformers', context: 4096 });
+    expect(bytes).toBe(each * (4 * 4096 + 16 * 511));
+  });
+
   it('reads the heads of configs that name them otherwise', () => {
     const dbrx = {
       model_type: 'dbrx',

@@ -1,7 +1,30 @@
 /** Language models that see, towers, and later kin of BERT. Counts from model cards and file indexes. */
+import { expect, it } from 'vitest';
+import { modelParameters } from '../../../../src/estimate/modelParameters';
 import { type Config, describeCounts, llama } from './counts';
 
 const vision = { depth: 32, in_chans: 3, patch_size: 14, spatial_merge_size: 2, temporal_patch_size: 2 };
+/** Gemma 3n's language model, whose towers are the same in both sizes. */
+const gemma3n = (layers: number, width: number): Config => ({
+  model_type: 'gemma3n_text',
+  architectures: ['Gemma3nForCausalLM'],
+  hidden_size: 2048,
+  intermediate_size: Array.from({ length: layers }, () => width),
+  num_hidden_layers: layers,
+  num_attention_heads: 8,
+  num_key_value_heads: 2,
+  head_dim: 256,
+  vocab_size: 262400,
+});
+
+it('counts the two of Gemma 3n as far apart as their files are, 7,849,978,192 and 5,439,438,272', () => {
+  const [large, small] = [gemma3n(35, 16384), gemma3n(30, 8192)].map((config) => modelParameters(config));
+  expect(large!.total - small!.total).toBe(7_849_978_192 - 5_439_438_272);
+  // The card of the language model alone.
+  expect((large!.total / 1e9).toFixed(2)).toBe('6.87');
+  expect(large!.certainty).toBe('exact');
+});
+
 describeCounts('language models that see', [
   [
     'Qwen2-VL-7B',
