@@ -3,6 +3,7 @@
  * where several channels share a pixel, the largest of them is drawn, so no outlier is ever lost.
  */
 import type uPlot from 'uplot';
+import { axisUnit } from './histogramUnit';
 import { Plot, quietAxis } from './plot';
 import type { ThemeColours } from './theme';
 
@@ -43,7 +44,8 @@ export class ChannelPlot {
     this.plot = new Plot(host, height);
   }
 
-  show(content: ChannelContent): void {
+  show(told: ChannelContent): void {
+    const content = inUnit(told);
     this.content = content;
     const count = content.absmax.length;
     this.plot.show({
@@ -108,6 +110,19 @@ export class ChannelPlot {
       },
     };
   }
+}
+
+/** The same channels with magnitudes counted in a unit that the axis has labels for; their texts stay as they are. */
+function inUnit(content: ChannelContent): ChannelContent {
+  const unit = axisUnit(content.absmax.reduce((largest, value) => Math.max(largest, value), 0));
+  if (unit === 1) return content;
+  const { absmax, median, format } = content;
+  return {
+    ...content,
+    absmax: absmax.map((value) => value / unit),
+    median: median / unit,
+    format: (value) => format(value * unit),
+  };
 }
 
 function drawBars(plot: uPlot, content: ChannelContent, theme: ThemeColours): void {

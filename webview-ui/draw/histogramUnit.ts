@@ -1,18 +1,22 @@
 /** Very large and very small values in a unit of their own: the plot labels axes of up to 16 digits and 32 places only. */
-import type { HistogramContent } from './histogramPlot';
+import type { HistogramContent } from './histogramContent';
 
 /** Magnitudes between these are drawn as they are. */
 const [least, most] = [1e-12, 1e12];
 
-/** A power of ten, near the largest magnitude that is drawn; 1 for ordinary values. */
+/** A power of ten near the largest magnitude of an axis; 1 for ordinary values. */
+export function axisUnit(magnitude: number): number {
+  if (!(magnitude > 0) || (magnitude >= least && magnitude <= most)) return 1;
+  return 10 ** Math.floor(Math.log10(magnitude));
+}
+
+/** The unit of what a histogram shows. */
 export function histogramUnit({ series, range }: Pick<HistogramContent, 'series' | 'range'>): number {
   const ends = (range ? [range] : series.map(({ histogram }) => histogram)).flatMap(({ min, max }) => [
     min,
     max,
   ]);
-  const magnitude = Math.max(...ends.map(Math.abs));
-  if (!(magnitude > 0) || (magnitude >= least && magnitude <= most)) return 1;
-  return 10 ** Math.floor(Math.log10(magnitude));
+  return axisUnit(Math.max(...ends.map(Math.abs)));
 }
 
 /** The same content with values counted in `unit`; what is told of them, and what it calls back with, is as before. */

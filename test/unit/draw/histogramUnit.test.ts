@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HistogramContent } from '../../../webview-ui/draw/histogramPlot';
+import type { HistogramContent } from '../../../webview-ui/draw/histogramContent';
 import { histogramUnit, inUnit } from '../../../webview-ui/draw/histogramUnit';
 
 const histogram = (min: number, max: number) => ({ min, max, counts: Float64Array.of(1, 2) });
