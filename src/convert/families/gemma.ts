@@ -19,6 +19,14 @@ const gemmaNorms: Readonly<Record<string, string>> = {
  * name the kind of each layer, older ones how often one sees everything.
  */
 function slidingPattern(list: MetadataList, config: ModelConfig, usual: number): void {
+  const isSliding = slidingLayers(config, usual);
+  if (!isSliding.includes(true)) return;
+  if (isSliding.some((slides, layer) => slides !== ((layer + 1) % usual !== 0)))
+    list.list('bool', 'attention.sliding_window_pattern', isSliding);
+}
+
+/** Of each layer whether it sees a window only. Throws `malformed` for a list of too few. */
+function slidingLayers(config: ModelConfig, usual: number): boolean[] {
   const kinds = config.texts('layer_types');
   const every = config.optionalCount('sliding_window_pattern') ?? usual;
   const layers = layerCount(config);
@@ -27,11 +35,9 @@ function slidingPattern(list: MetadataList, config: ModelConfig, usual: number):
       'malformed',
       `The config names the kinds of ${kinds.length} layers ("layer_types"), and the model has ${layers}.`,
     );
-  const isSliding = Array.from({ length: layers }, (_, layer) =>
+  return Array.from({ length: layers }, (_, layer) =>
     kinds ? kinds[layer] === 'sliding_attention' : every === 0 || (layer + 1) % every !== 0,
   );
-  if (isSliding.some((slides, layer) => slides !== ((layer + 1) % usual !== 0)))
-    list.list('bool', 'attention.sliding_window_pattern', isSliding);
 }
 
 export const gemma2 = family(
@@ -48,7 +54,10 @@ export const gemma2 = family(
     list.u32('attention.value_length', config.count('head_dim', 256));
     list.f32('attn_logit_softcapping', config.number('attn_logit_softcapping', 50));
     list.f32('final_logit_softcapping', config.number('final_logit_softcapping', 30));
-    list.u32('attention.sliding_window', config.count('sliding_window', 4096));
+    // llama.cpp has no Gemma 2 without windows: one as wide as the context comes to the same.
+    const slides = slidingLayers(config, 2).includes(true);
+    const context = config.count('max_position_embeddings');
+    list.u32('attention.sliding_window', slides ? config.count('sliding_window', 4096) : context);
     slidingPattern(list, config, 2);
     // llama.cpp takes these for granted.
     const isScaled = ![undefined, 'default'].includes(ropeType(config));
@@ -70,7 +79,7 @@ export const gemma3 = family(
     commonHyperparameters(list, config);
     const cap = config.optionalNumber('final_logit_softcapping');
     if (cap !== undefined && cap !== 0) list.f32('final_logit_softcapping', cap);
-    if (config.optionalCount('sliding_window_pattern') !== 1)
+    if (slidingLayers(config, 6).includes(true))
       list.u32('attention.sliding_window', config.count('sliding_window'));
     slidingPattern(list, config, 6);
   },

@@ -128,17 +128,24 @@ describe('layers that see a window', () => {
         ...{ model_type, num_hidden_layers: layers, max_position_embeddings: 64, sliding_window: 16 },
         ...more,
       },
-    }).then((model) => plain(model).get(`${model_type}.attention.sliding_window_pattern`));
+    }).then((model) => {
+      const keys = plain(model);
+      const of = (name: string) => keys.get(`${model_type}.attention.sliding_window${name}`);
+      return of('_pattern') ?? of('');
+    });
   const kinds = (pattern: string) =>
     [...pattern].map((letter) => (letter === 's' ? 'sliding_attention' : 'full_attention'));
 
   it('are named where they are not those that llama.cpp takes for granted', async () => {
-    expect(await gemma('gemma3', 7, { layer_types: kinds('sssssfs') })).toBeUndefined();
-    expect(await gemma('gemma3', 7, { sliding_window_pattern: 6 })).toBeUndefined();
+    expect(await gemma('gemma3', 7, { layer_types: kinds('sssssfs') })).toBe(16);
+    expect(await gemma('gemma3', 7, { sliding_window_pattern: 6 })).toBe(16);
     expect(await gemma('gemma3', 3, { layer_types: kinds('sfs') })).toEqual([true, false, true]);
     expect(await gemma('gemma3', 4, { sliding_window_pattern: 2 })).toEqual([true, false, true, false]);
-    expect(await gemma('gemma2', 4, { layer_types: kinds('sfsf') })).toBeUndefined();
-    expect(await gemma('gemma2', 2, { layer_types: kinds('ff') })).toEqual([false, false]);
+    expect(await gemma('gemma2', 4, { layer_types: kinds('sfsf') })).toBe(16);
+    // Without any such layer: no window, and where llama.cpp always has one, the context.
+    expect(await gemma('gemma3', 2, { layer_types: kinds('ff') })).toBeUndefined();
+    expect(await gemma('gemma3', 2, { sliding_window_pattern: 1 })).toBeUndefined();
+    expect(await gemma('gemma2', 2, { layer_types: kinds('ff') })).toBe(64);
     await expect(gemma('gemma3', 3, { layer_types: kinds('s') })).rejects.toThrow('the kinds of 1 layers');
   });
 
