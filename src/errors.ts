@@ -65,8 +65,13 @@ export class LoupeError extends Error {
     if (thrown instanceof LoupeError) return thrown;
     if (thrown instanceof Error) {
       if (thrown.name === 'AbortError') return new LoupeError('cancelled', 'Cancelled.', details);
-      const code = (thrown as { code?: unknown }).code;
-      if (code === 'ENOENT') return new LoupeError('not-found', thrown.message, details);
+      const { code, path } = thrown as { code?: unknown; path?: unknown };
+      if (code === 'ENOENT')
+        return new LoupeError(
+          'not-found',
+          typeof path === 'string' ? `There is no ${path}.` : thrown.message,
+          details,
+        );
       return new LoupeError(typeof code === 'string' ? 'io' : 'compute', thrown.message, details);
     }
     return new LoupeError('compute', String(thrown), details);

@@ -16,6 +16,7 @@ import {
   fileTypeItems,
   floatFileTypes,
   measureTypes,
+  needsMatrix,
   noGgufItem,
   planItems,
   planTypes,
@@ -106,10 +107,13 @@ export async function askGgufTarget(
       dryRun(engine, file, { ...anyScheme, gguf, maxShardBytes: bytes });
     const planned = planOf(maxShardBytes);
     const answer = await pick<TargetAnswer>(
-      { ...head, placeholder: 'Where to write' },
+      { ...head, placeholder: 'Where to write, and how' },
       planned.then((plan) => [
         ...targetItems(plan, fileType, imatrix, rules.length),
-        shardItem<TargetAnswer>('shards', maxShardBytes, plan, 'one file'),
+        // Before there is a matrix, nothing can be written, whole or cut.
+        ...(imatrix === undefined && needsMatrix(plan)
+          ? []
+          : [shardItem<TargetAnswer>('shards', maxShardBytes, plan, 'one file')]),
       ]),
     );
     if (answer.kind === 'escape') return answer;

@@ -111,7 +111,8 @@ function sizeText(plan: QuantizeReport): string {
   ].join(' \u00b7 ');
 }
 
-const needsMatrix = ({ warnings = [] }: QuantizeReport): boolean =>
+/** Whether the plan's type refuses to be written without an importance matrix. */
+export const needsMatrix = ({ warnings = [] }: QuantizeReport): boolean =>
   warnings.some((warning) => warning.includes('needs an importance matrix'));
 
 /** "error 7.2 % (22.9 dB), sampled": the root of the squared error over the squared values, and the same as SQNR. */
