@@ -8,13 +8,13 @@ import { noErrorSums, tensorError } from '../quant/tensorError';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { encodedSetting } from './encodedSource';
 import { encodeTensor, surveyTensor } from './encodeTensor';
+import { modelImportance, weighedSetting } from './importance/modelImportance';
+import { assertRecipeMatrix } from './importance/recipeImportance';
 import type { Engine, JobContext } from './jobs';
-import { modelImportance, weighedSetting } from './modelImportance';
 import { namingTensor } from './namingTensor';
 import { resolveFor } from './policy';
 import { withLayers } from './pruneLayers';
 import { quantizeTensor, takesRows } from './quantizeTensor';
-import { assertRecipeMatrix } from './recipeImportance';
 import { recipeWithLayers } from './recipeLayers';
 import { inOrder } from './worker/inOrder';
 

@@ -8,10 +8,10 @@ import { compilePattern } from '../quant/namePattern';
 import { divergenceBins } from '../quant/valueDivergence';
 import type { OpenedCheckpoint } from './checkpointCache';
 import type { Engine, JobContext } from './jobs';
-import { measureSample, measureWhole } from './measureTensor';
 import { planGguf } from './quantize/gguf/ggufPlan';
 import type { PlannedTensor } from './quantize/plannedShard';
-import { bandNeeds, sampleBands } from './sampleBands';
+import { measureSample, measureWhole } from './sensitivity/measureTensor';
+import { bandNeeds, sampleBands } from './sensitivity/sampleBands';
 import { inOrder } from './worker/inOrder';
 
 type ErrorMethod = EngineContract['ggufError'];

@@ -9,12 +9,12 @@ import { matrixOptions } from '../quant/recipeMatrix';
 import { storedBytes } from '../quant/scheme';
 import type { OpenedCheckpoint } from './checkpointCache';
 import { encodedSource } from './encodedSource';
-import { modelImportance, weighedSetting } from './modelImportance';
+import { modelImportance, weighedSetting } from './importance/modelImportance';
+import { assertRecipeMatrix } from './importance/recipeImportance';
 import { resolveFor } from './policy';
 import type { PlannedTensor } from './quantize/plannedShard';
 import { planFor } from './quantize/quantizeJob';
 import { settingOf } from './quantizeTensor';
-import { assertRecipeMatrix } from './recipeImportance';
 import { recipeWithoutLayers } from './recipeLayers';
 
 type Sums = { -readonly [Key in keyof SizeEffect]: SizeEffect[Key] };

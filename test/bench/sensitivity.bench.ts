@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineClient } from '../../src/engine/client';
-import { bandNeeds, sampleBands } from '../../src/engine/sampleBands';
+import { bandNeeds, sampleBands } from '../../src/engine/sensitivity/sampleBands';
 import { planSafetensors } from '../../src/formats/safetensors/writer';
 import { f32BitsToBf16 } from '../../src/numeric/floats';
 import type { SchemeChoice } from '../../src/protocol/engineApi';

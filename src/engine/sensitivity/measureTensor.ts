@@ -1,18 +1,18 @@
 /** What several choices cost one tensor: sums of their errors over a sample of it, or over all of it. */
-import { LoupeError, type SerializedError } from '../errors';
-import type { Checkpoint } from '../formats/checkpoint';
-import { ratioInterval } from '../quant/ratioInterval';
-import { type Encoding, type Setting, storedBytes } from '../quant/scheme';
-import { importanceOf } from '../quant/schemes/ggml/ggmlScheme';
-import { addErrorSums, noErrorSums } from '../quant/tensorError';
-import { type DivergenceBins, divergenceBins, valueDivergence } from '../quant/valueDivergence';
-import { surveyTensor } from './encodeTensor';
-import { failsAlone } from './failsAlone';
-import type { Engine } from './jobs';
-import { type Block, rowParts, sampleBlocks } from './matrix';
+import { LoupeError, type SerializedError } from '../../errors';
+import type { Checkpoint } from '../../formats/checkpoint';
+import { ratioInterval } from '../../quant/ratioInterval';
+import { type Encoding, type Setting, storedBytes } from '../../quant/scheme';
+import { importanceOf } from '../../quant/schemes/ggml/ggmlScheme';
+import { addErrorSums, noErrorSums } from '../../quant/tensorError';
+import { type DivergenceBins, divergenceBins, valueDivergence } from '../../quant/valueDivergence';
+import { surveyTensor } from '../encodeTensor';
+import { failsAlone } from '../failsAlone';
+import type { Engine } from '../jobs';
+import { type Block, rowParts, sampleBlocks } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+import { inOrder } from '../worker/inOrder';
 import type { Measured } from './sensitivityCells';
-import type { TensorSource } from './tensorSource';
-import { inOrder } from './worker/inOrder';
 
 /** A choice as it is for one tensor. */
 export interface MeasuredChoice {

@@ -2,12 +2,12 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ComparedTensor, SensitivityCell } from '../../../src/protocol/engineApi';
-import type { Recipe } from '../../../src/quant/recipe';
-import type { SchemeChoice, SchemeName } from '../../../src/quant/types';
-import { f32Data, makeGguf, makeSafetensors } from '../../fixtures/makeCheckpoint';
-import { denseCover, denseModel, expertCover, expertModel, newMatrix, oldMatrix } from './ggufModels';
-import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from './support';
+import type { ComparedTensor, SensitivityCell } from '../../../../src/protocol/engineApi';
+import type { Recipe } from '../../../../src/quant/recipe';
+import type { SchemeChoice, SchemeName } from '../../../../src/quant/types';
+import { f32Data, makeGguf, makeSafetensors } from '../../../fixtures/makeCheckpoint';
+import { denseCover, denseModel, expertCover, expertModel, newMatrix, oldMatrix } from '../ggufModels';
+import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

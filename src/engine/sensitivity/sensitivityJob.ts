@@ -1,20 +1,23 @@
 /** Size and error of many tensors under several choices, without writing anything. */
-import { LoupeError } from '../errors';
-import type { EngineContract, SensitivityCell } from '../protocol/engineApi';
-import { resolveChoice } from '../quant/choice';
-import { encodingFor } from '../quant/encoding';
-import { storedBytes } from '../quant/scheme';
-import type { SchemeChoice } from '../quant/types';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { encodedSource } from './encodedSource';
-import { failsAlone } from './failsAlone';
-import type { Engine, JobContext } from './jobs';
-import type { Block } from './matrix';
+import { LoupeError } from '../../errors';
+import type { EngineContract, SensitivityCell } from '../../protocol/engineApi';
+import { resolveChoice } from '../../quant/choice';
+import { encodingFor } from '../../quant/encoding';
+import { storedBytes } from '../../quant/scheme';
+import type { SchemeChoice } from '../../quant/types';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodedSource } from '../encodedSource';
+import { failsAlone } from '../failsAlone';
+import { type ModelImportance, modelImportance, weighedSetting } from '../importance/modelImportance';
+import type { Engine, JobContext } from '../jobs';
+import type { Block } from '../matrix';
+import { decisionFor } from '../policy';
+import { withLayers } from '../pruneLayers';
+import { settingOf } from '../quantizeTensor';
+import { knownExtremes } from '../stats/knownExtremes';
+import { tensorSource } from '../tensorSource';
+import { inOrder } from '../worker/inOrder';
 import { binsOf, type MeasuredChoice, measureSample, measureWhole } from './measureTensor';
-import { type ModelImportance, modelImportance, weighedSetting } from './modelImportance';
-import { decisionFor } from './policy';
-import { withLayers } from './pruneLayers';
-import { settingOf } from './quantizeTensor';
 import { bandNeeds, sampleBands } from './sampleBands';
 import {
   type CellFigures,
@@ -25,9 +28,6 @@ import {
   measuredCell,
   totalOf,
 } from './sensitivityCells';
-import { knownExtremes } from './stats/knownExtremes';
-import { tensorSource } from './tensorSource';
-import { inOrder } from './worker/inOrder';
 
 type SensitivityMethod = EngineContract['sensitivity'];
 type Params = Omit<SensitivityMethod['params'], 'path' | 'generation'>;

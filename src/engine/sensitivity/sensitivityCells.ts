@@ -1,11 +1,11 @@
 /** Cells of the comparison of schemes: made from sums, kept for a while, and added up to totals. */
-import type { TensorInfo } from '../formats/checkpoint';
-import type { ErrorSums } from '../kernels/kernels';
-import type { SensitivityCell, SensitivitySample, SensitivityTotal } from '../protocol/engineApi';
-import { chosenOptions } from '../quant/choice';
-import { tensorError } from '../quant/tensorError';
-import type { SchemeChoice } from '../quant/types';
-import type { OpenedCheckpoint } from './checkpointCache';
+import type { TensorInfo } from '../../formats/checkpoint';
+import type { ErrorSums } from '../../kernels/kernels';
+import type { SensitivityCell, SensitivitySample, SensitivityTotal } from '../../protocol/engineApi';
+import { chosenOptions } from '../../quant/choice';
+import { tensorError } from '../../quant/tensorError';
+import type { SchemeChoice } from '../../quant/types';
+import type { OpenedCheckpoint } from '../checkpointCache';
 
 /** Everything about a cell but which choice of a request it answers. */
 export interface CellFigures {

@@ -1,18 +1,18 @@
 /** The importance matrix that a comparison weighs errors by, matched to the tensors of an opened checkpoint. */
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import { fileStamp } from '../bytes/fileStamp';
-import type { ConvertedTensor } from '../convert/convertedTensor';
-import { convertTensors } from '../convert/convertModel';
-import { LoupeError } from '../errors';
-import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import type { ImportanceCover } from '../protocol/sensitivityApi';
-import { takesImportance } from '../quant/gguf/ggmlSchemes';
-import type { Setting } from '../quant/scheme';
-import { schemeNamed } from '../quant/schemes';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { ggufImportance } from './quantize/gguf/ggufImportance';
-import { convertedTensors } from './quantize/gguf/ggufSource';
+import { fileStamp } from '../../bytes/fileStamp';
+import type { ConvertedTensor } from '../../convert/convertedTensor';
+import { convertTensors } from '../../convert/convertModel';
+import { LoupeError } from '../../errors';
+import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
+import type { ImportanceCover } from '../../protocol/sensitivityApi';
+import { takesImportance } from '../../quant/gguf/ggmlSchemes';
+import type { Setting } from '../../quant/scheme';
+import { schemeNamed } from '../../quant/schemes';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { ggufImportance } from '../quantize/gguf/ggufImportance';
+import { convertedTensors } from '../quantize/gguf/ggufSource';
 import { sha256Of } from './recipeImportance';
 
 /** What the matrix says of one tensor: a number a column, for each expert of a stack; or why it says nothing. */

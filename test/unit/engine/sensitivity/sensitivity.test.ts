@@ -2,16 +2,16 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bandNeeds, sampleBands } from '../../../src/engine/sampleBands';
-import type { SensitivityCell, TensorError } from '../../../src/protocol/engineApi';
-import { settingFor } from '../../../src/quant/choice';
-import { encodingFor } from '../../../src/quant/encoding';
-import { schemes } from '../../../src/quant/schemes';
-import type { SchemeChoice } from '../../../src/quant/types';
-import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
-import { smallOnnx } from '../../fixtures/onnxModels';
-import { randomNormal } from '../kernels/randomValues';
-import { encodeWhole } from '../quant/encodeWhole';
+import { bandNeeds, sampleBands } from '../../../../src/engine/sensitivity/sampleBands';
+import type { SensitivityCell, TensorError } from '../../../../src/protocol/engineApi';
+import { settingFor } from '../../../../src/quant/choice';
+import { encodingFor } from '../../../../src/quant/encoding';
+import { schemes } from '../../../../src/quant/schemes';
+import type { SchemeChoice } from '../../../../src/quant/types';
+import { bf16Data, f32Data } from '../../../fixtures/makeCheckpoint';
+import { smallOnnx } from '../../../fixtures/onnxModels';
+import { randomNormal } from '../../kernels/randomValues';
+import { encodeWhole } from '../../quant/encodeWhole';
 import {
   demoModel,
   failureOf,
@@ -20,7 +20,7 @@ import {
   startEngine,
   temporaryFolder,
   writeModel,
-} from './support';
+} from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { bandNeeds, sampleBands } from '../../../src/engine/sampleBands';
-import { settingFor } from '../../../src/quant/choice';
-import { encodingFor } from '../../../src/quant/encoding';
-import { ratioInterval } from '../../../src/quant/ratioInterval';
-import type { SchemeChoice } from '../../../src/quant/types';
-import { randomNormal, randomSource } from '../kernels/randomValues';
+import { bandNeeds, sampleBands } from '../../../../src/engine/sensitivity/sampleBands';
+import { settingFor } from '../../../../src/quant/choice';
+import { encodingFor } from '../../../../src/quant/encoding';
+import { ratioInterval } from '../../../../src/quant/ratioInterval';
+import type { SchemeChoice } from '../../../../src/quant/types';
+import { randomNormal, randomSource } from '../../kernels/randomValues';
 
 const plain = { rowMultiple: 1, elements: 0 };
 const needs = (choice: SchemeChoice, rows: number, columns: number, headRows = 1) =>

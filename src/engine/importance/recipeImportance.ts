@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as path from 'node:path';
-import { LoupeError } from '../errors';
-import type { Recipe } from '../quant/recipe';
+import { LoupeError } from '../../errors';
+import type { Recipe } from '../../quant/recipe';
 
 /** Of a whole file, in hexadecimal. Throws as reading does. */
 export async function sha256Of(file: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** Which rows of a tensor a sample takes: always the same ones, spread over the tensor. */
-import type { Encoding } from '../quant/scheme';
-import type { MatrixShape } from '../stats/matrixShape';
-import type { Block } from './matrix';
+import type { Encoding } from '../../quant/scheme';
+import type { MatrixShape } from '../../stats/matrixShape';
+import type { Block } from '../matrix';
 
 /** Bands that a sample has when rows are short: enough for the spread between them to be known. */
 const usualBands = 32;
