@@ -16,7 +16,6 @@ import {
   fileTypeItems,
   floatFileTypes,
   measureTypes,
-  needsMatrix,
   noGgufItem,
   planItems,
   planTypes,
@@ -111,9 +110,7 @@ export async function askGgufTarget(
       planned.then((plan) => [
         ...targetItems(plan, fileType, imatrix, rules.length),
         // Before there is a matrix, nothing can be written, whole or cut.
-        ...(imatrix === undefined && needsMatrix(plan)
-          ? []
-          : [shardItem<TargetAnswer>('shards', maxShardBytes, plan, 'one file')]),
+        ...(plan.lacksMatrix ? [] : [shardItem<TargetAnswer>('shards', maxShardBytes, plan, 'one file')]),
       ]),
     );
     if (answer.kind === 'escape') return answer;

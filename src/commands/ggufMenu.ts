@@ -63,7 +63,7 @@ export async function measureTypes(
   const place = (type: GgufFileType) => (type === usualType ? 0 : isSlow(type) ? 2 : 1);
   const types = ggufFileTypes.filter((type) => {
     const plan = plans.get(type);
-    return plan && !(plan instanceof LoupeError) && !needsMatrix(plan);
+    return plan && !(plan instanceof LoupeError) && !plan.lacksMatrix;
   });
   for (const type of types.toSorted((one, other) => place(one) - place(other))) {
     const error = await measure(type).catch((thrown) => LoupeError.from(thrown));
@@ -107,13 +107,9 @@ function sizeText(plan: QuantizeReport): string {
   return [
     `${binarySize(bytesAfter)} (${percent} % of now)`,
     `${bitsPerWeight.toFixed(2)} bits per weight`,
-    ...(needsMatrix(plan) ? ['needs an importance matrix'] : []),
+    ...(plan.lacksMatrix ? ['needs an importance matrix'] : []),
   ].join(' \u00b7 ');
 }
-
-/** Whether the plan's type refuses to be written without an importance matrix. */
-export const needsMatrix = ({ warnings = [] }: QuantizeReport): boolean =>
-  warnings.some((warning) => warning.includes('needs an importance matrix'));
 
 /** "error 7.2 % (22.9 dB), sampled": the root of the squared error over the squared values, and the same as SQNR. */
 function errorText(error: GgufError | LoupeError): string {
@@ -166,8 +162,7 @@ export function targetItems(
     detail: 'Made by llama-imatrix (.gguf or .dat): errors count by how strong the inputs of a weight are',
   };
   // Without one it would be refused when it is written: nothing else can come first.
-  if (imatrix === undefined && needsMatrix(plan))
-    return [{ ...weigh, description: `${type.name} needs one` }, ...items.slice(2)];
+  if (plan.lacksMatrix) return [{ ...weigh, description: `${type.name} needs one` }, ...items.slice(2)];
   if (imatrix !== undefined)
     return [
       ...items,

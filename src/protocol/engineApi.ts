@@ -229,6 +229,8 @@ export interface QuantizeReport {
   readonly fileType?: string | undefined;
   /** Of a GGUF output: bits of all tensors' data by the number of values. */
   readonly bitsPerWeight?: number | undefined;
+  /** Of a dry run for a GGUF output: its type is refused without an importance matrix, and none was given. */
+  readonly lacksMatrix?: boolean | undefined;
   /** What was asked for, where that was a recipe. */
   readonly recipe?: Recipe | undefined;
   /** Two checkpoints were compared, and nothing was quantized: `open` is the second one. */

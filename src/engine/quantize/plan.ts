@@ -41,6 +41,8 @@ export interface QuantizePlan {
   readonly bytesAfter: number;
   /** Of a GGUF output. */
   readonly fileType?: string | undefined;
+  /** Of a GGUF output: its type is refused without an importance matrix, and none was given. */
+  readonly lacksMatrix?: boolean | undefined;
 }
 
 /**

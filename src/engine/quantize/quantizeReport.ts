@@ -54,6 +54,7 @@ export function quantizeReport(
     bytesAfter: plan.bytesAfter,
     fileCount: plan.shards.length,
     ...(plan.fileType === undefined ? {} : { bitsPerWeight: bitsPerWeight(plan) }),
+    ...(plan.lacksMatrix ? { lacksMatrix: true } : {}),
     seconds: (performance.now() - started) / 1000,
     tensors: inCatalogueOrder(checkpoint, rows),
   };

@@ -40,7 +40,7 @@ describe('the menu of GGUF types', () => {
     const planned = async (type: GgufFileType) => {
       asked.push(type.name);
       if (type.name === 'Q2_K') throw new LoupeError('refused', 'its rows are odd');
-      return type === iq2 ? plan({ warnings: ['x.weight needs an importance matrix'] }) : plan();
+      return type === iq2 ? plan({ lacksMatrix: true }) : plan();
     };
     const plans = await planTypes(types, planned, new AbortController().signal);
     expect(asked).toEqual(['F16', 'Q4_K_M', 'IQ2_M', 'Q2_K']);
@@ -56,7 +56,7 @@ describe('the menu of GGUF types', () => {
     const [iq3, q2, iq4] = [named('IQ3_S'), named('Q2_K'), named('IQ4_NL')];
     const plans = new Map<GgufFileType, QuantizeReport | LoupeError>([
       [iq3, plan()],
-      [iq2, plan({ warnings: ['x.weight needs an importance matrix'] })],
+      [iq2, plan({ lacksMatrix: true })],
       [iq4, plan()],
       [f16, plan()],
       [q2, new LoupeError('refused', 'its rows are odd')],
@@ -145,7 +145,7 @@ describe('the last step', () => {
   });
 
   it('asks for the matrix first where a type cannot be written without one', () => {
-    const blind = plan({ warnings: ['IQ2_M needs an importance matrix (blk.0.attn_v.weight ...).'] });
+    const blind = plan({ lacksMatrix: true });
     const items = targetItems(blind, iq2, undefined);
     expect(items.map(({ value }) => value)).toEqual(['matrix', 'plan']);
     expect(items[0]!.description).toBe('IQ2_M needs one');

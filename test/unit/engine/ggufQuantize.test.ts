@@ -152,6 +152,8 @@ describe('a plan', () => {
   it('has sizes for types that are not written yet, and says what they need', async () => {
     const plan = await quantize(place('dense.gguf'), 'iq2_xs', {}, { dryRun: true });
     expect(plan.warnings).toEqual([expect.stringContaining('IQ2_XS needs an importance matrix')]);
+    expect(plan.lacksMatrix).toBe(true);
+    expect((await quantize(place('dense.gguf'), 'q2_k', {}, { dryRun: true })).lacksMatrix).toBeUndefined();
     expect(plan.tensors.find(({ name }) => name === 'blk.0.ffn_up.weight')).toMatchObject({
       to: 'IQ2_XS',
       bytes: (65536 / 256) * 74,

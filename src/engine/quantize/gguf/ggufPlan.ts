@@ -80,6 +80,7 @@ export async function planGguf(given: Checkpoint, request: QuantizeRequest): Pro
     bytesBefore: checkpoint.files.reduce((sum, file) => sum + file.bytes, 0),
     bytesAfter: shards.reduce((sum, shard) => sum + shard.totalBytes, 0),
     fileType: decision.fileType.name,
+    lacksMatrix: decision.lacksMatrix,
   };
 }
 

@@ -26,6 +26,8 @@ export interface TypeDecision {
   readonly fileType: GgufFileType;
   readonly byTensor: ReadonlyMap<TensorInfo, DecidedTensor>;
   readonly warnings: readonly string[];
+  /** Writing refuses it without an importance matrix; the first of the warnings says so. */
+  readonly lacksMatrix: boolean;
   /** How often each rule of a recipe decided; empty where none was given. */
   readonly recipeRules: ResolvedRecipe['rules'];
 }
@@ -62,7 +64,8 @@ export function decideTypes(
   assertRequantizable([...byTensor.values()], request);
   const blind = tensors.find((tensor, i) => planned[i]!.needsImportance && planned[i]!.type !== tensor.dtype);
   const warnings: string[] = [];
-  if (blind && !hasImportance) {
+  const lacksMatrix = blind !== undefined && !hasImportance;
+  if (lacksMatrix) {
     const message = `${fileType.name} needs an importance matrix (${blind.name} would be garbage without): make one with llama-imatrix.`;
     if (!request.dryRun) throw new LoupeError('refused', message, { tensor: blind.name });
     warnings.push(message);
@@ -78,14 +81,14 @@ export function decideTypes(
     warnings.push(
       `${fallbacks} of ${tensors.length} tensors have rows that do not fill the type's blocks, and get another type.`,
     );
-  return { fileType, byTensor, warnings, recipeRules: [] };
+  return { fileType, byTensor, warnings, lacksMatrix, recipeRules: [] };
 }
 
 function copied(tensors: readonly TensorInfo[], fileType: GgufFileType): TypeDecision {
   const byTensor = new Map(
     tensors.map((tensor) => [tensor, { tensor, type: tensor.dtype, note: 'kept: copied' }]),
   );
-  return { fileType, byTensor, warnings: [], recipeRules: [] };
+  return { fileType, byTensor, warnings: [], lacksMatrix: false, recipeRules: [] };
 }
 
 /** The file type that was asked for by its name, or by a scheme that is one of ggml's. */
@@ -161,7 +164,8 @@ function decideByRecipe(
     }),
   );
   assertRequantizable([...byTensor.values()], request);
-  return { fileType: commonest([...byTensor.values()]), byTensor, warnings: [], recipeRules: resolved.rules };
+  const fileType = commonest([...byTensor.values()]);
+  return { fileType, byTensor, warnings: [], lacksMatrix: false, recipeRules: resolved.rules };
 }
 
 function typeBy(item: ResolvedTensor, tensor: TensorInfo): DecidedTensor {
