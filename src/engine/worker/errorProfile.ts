@@ -1,8 +1,8 @@
 /** What an error report tells of one tensor beyond sums, gathered block by block. */
 import type { PlacedError } from '../../protocol/engineApi';
 import type { DivergenceBins } from '../../quant/valueDivergence';
+import { worstOf } from '../errors/worstErrors';
 import type { Block } from '../matrix';
-import { worstOf } from '../worstErrors';
 import { countInto } from './runSensitivity';
 import type { CompareResult } from './task';
 

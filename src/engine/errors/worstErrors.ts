@@ -1,4 +1,4 @@
-import type { PlacedError } from '../protocol/engineApi';
+import type { PlacedError } from '../../protocol/engineApi';
 
 /** As many as fit beside the pictures. */
 const worstCount = 16;

@@ -1,4 +1,4 @@
-import type { TensorInfo } from '../formats/checkpoint';
+import type { TensorInfo } from '../../formats/checkpoint';
 
 /**
  * Whether a quantized weight is the transpose of a weight in an ONNX graph: MatMul takes B [K, N], and the operators that

@@ -1,10 +1,10 @@
 /** The codes of the values that an error picture shows one by one. */
-import type { ErrorTile, SchemeChoice, TileCodes } from '../protocol/engineApi';
-import { codeOffset, type ScaleGroups, scaleGroups } from '../quant/shownCode';
-import type { Engine } from './jobs';
-import type { TensorSource } from './tensorSource';
-import type { TaskOptions } from './worker/pool';
-import type { Counterpart } from './worker/task';
+import type { ErrorTile, SchemeChoice, TileCodes } from '../../protocol/engineApi';
+import { codeOffset, type ScaleGroups, scaleGroups } from '../../quant/shownCode';
+import type { Engine } from '../jobs';
+import type { TensorSource } from '../tensorSource';
+import type { TaskOptions } from '../worker/pool';
+import type { Counterpart } from '../worker/task';
 
 /** More cells than this are too small for numbers on any screen. */
 const mostCodes = 2 ** 14;

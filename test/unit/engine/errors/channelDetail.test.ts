@@ -1,8 +1,8 @@
 /** How much of the channels an answer holds, and LLM.int8()'s threshold, through the real forked engine. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { startEngine, temporaryFolder, writeModel } from './support';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { startEngine, temporaryFolder, writeModel } from '../support';
 
 const engine = startEngine();
 

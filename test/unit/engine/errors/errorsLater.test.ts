@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { QuantizeReport, QuantizeRequest } from '../../../src/protocol/engineApi';
-import { measuredReport, unmeasuredCount, unmeasuredTensors } from '../../../src/protocol/measuredReport';
-import type { Scheme } from '../../../src/quant/scheme';
-import { schemes } from '../../../src/quant/schemes';
-import type { SchemeChoice } from '../../../src/quant/types';
-import { bf16Data, f32Data, type TensorFixture } from '../../fixtures/makeCheckpoint';
-import { smallOnnx } from '../../fixtures/onnxModels';
+import type { QuantizeReport, QuantizeRequest } from '../../../../src/protocol/engineApi';
+import { measuredReport, unmeasuredCount, unmeasuredTensors } from '../../../../src/protocol/measuredReport';
+import type { Scheme } from '../../../../src/quant/scheme';
+import { schemes } from '../../../../src/quant/schemes';
+import type { SchemeChoice } from '../../../../src/quant/types';
+import { bf16Data, f32Data, type TensorFixture } from '../../../fixtures/makeCheckpoint';
+import { smallOnnx } from '../../../fixtures/onnxModels';
 import {
   demoModel,
   failureOf,
@@ -21,7 +21,7 @@ import {
   startEngine,
   temporaryFolder,
   writeModel,
-} from './support';
+} from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

@@ -1,14 +1,14 @@
 /** Two checkpoints tensor by tensor, by name. */
-import type { ComparedTensor, EngineContract } from '../protocol/engineApi';
-import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
-import type { OpenedCheckpoint } from './checkpointCache';
+import type { ComparedTensor, EngineContract } from '../../protocol/engineApi';
+import { addErrorSums, noErrorSums, tensorError } from '../../quant/tensorError';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { rowParts } from '../matrix';
+import type { TensorSource } from '../tensorSource';
+import { inOrder } from '../worker/inOrder';
+import type { Counterpart } from '../worker/task';
 import { type ComparedModel, comparedModels } from './comparedModel';
-import type { Engine, JobContext } from './jobs';
-import { rowParts } from './matrix';
 import { storesTranspose } from './storesTranspose';
-import type { TensorSource } from './tensorSource';
-import { inOrder } from './worker/inOrder';
-import type { Counterpart } from './worker/task';
 
 type CompareMethod = EngineContract['compare'];
 

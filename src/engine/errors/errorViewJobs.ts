@@ -1,5 +1,5 @@
 /** Error pictures and error details of one tensor. */
-import { LoupeError } from '../errors';
+import { LoupeError } from '../../errors';
 import type {
   Against,
   EngineContract,
@@ -7,27 +7,27 @@ import type {
   ErrorTile,
   PlacedError,
   Region,
-} from '../protocol/engineApi';
-import { addErrorSums, noErrorSums, tensorError } from '../quant/tensorError';
-import { divergenceBins, valueDivergence } from '../quant/valueDivergence';
-import { displayBins } from '../stats/displayHistogram';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { encodedSetting } from './encodedSource';
+} from '../../protocol/engineApi';
+import { addErrorSums, noErrorSums, tensorError } from '../../quant/tensorError';
+import { divergenceBins, valueDivergence } from '../../quant/valueDivergence';
+import { displayBins } from '../../stats/displayHistogram';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodedSetting } from '../encodedSource';
+import { modelImportance, weighedSetting } from '../importance/modelImportance';
+import type { Engine, JobContext } from '../jobs';
+import { rowParts, sampleBlocks } from '../matrix';
+import { resolvedFor } from '../policy';
+import { withLayers } from '../pruneLayers';
+import type { TensorSource } from '../tensorSource';
+import { cellRowParts, checkedCells } from '../view/cellGrid';
+import { checkedRegion } from '../view/tensorMatrix';
+import { cellStart } from '../worker/cellStart';
+import { inOrder } from '../worker/inOrder';
+import type { TaskOptions } from '../worker/pool';
+import type { Counterpart } from '../worker/task';
 import { holdsSingles, tileCodes } from './errorCodes';
-import { modelImportance, weighedSetting } from './importance/modelImportance';
-import type { Engine, JobContext } from './jobs';
-import { rowParts, sampleBlocks } from './matrix';
-import { resolvedFor } from './policy';
-import { withLayers } from './pruneLayers';
 import { schemeCounterpart } from './schemeCounterpart';
 import { storesTranspose } from './storesTranspose';
-import type { TensorSource } from './tensorSource';
-import { cellRowParts, checkedCells } from './view/cellGrid';
-import { checkedRegion } from './view/tensorMatrix';
-import { cellStart } from './worker/cellStart';
-import { inOrder } from './worker/inOrder';
-import type { TaskOptions } from './worker/pool';
-import type { Counterpart } from './worker/task';
 import { worstOf } from './worstErrors';
 
 /** Rows or columns that an error profile has at most: nobody can draw more, and all workers hold the columns. */

@@ -1,22 +1,22 @@
 /** The rows of an error report without writing a file. */
-import type { EngineContract, TensorError } from '../protocol/engineApi';
-import { encodingFor } from '../quant/encoding';
-import { recipeOf } from '../quant/recipe';
-import { checkedRecipe } from '../quant/recipeFile';
-import { storedBytes } from '../quant/scheme';
-import { noErrorSums, tensorError } from '../quant/tensorError';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { encodedSetting } from './encodedSource';
-import { encodeTensor, surveyTensor } from './encodeTensor';
-import { modelImportance, weighedSetting } from './importance/modelImportance';
-import { assertRecipeMatrix } from './importance/recipeImportance';
-import type { Engine, JobContext } from './jobs';
-import { namingTensor } from './namingTensor';
-import { resolveFor } from './policy';
-import { withLayers } from './pruneLayers';
-import { quantizeTensor, takesRows } from './quantizeTensor';
-import { recipeWithLayers } from './recipeLayers';
-import { inOrder } from './worker/inOrder';
+import type { EngineContract, TensorError } from '../../protocol/engineApi';
+import { encodingFor } from '../../quant/encoding';
+import { recipeOf } from '../../quant/recipe';
+import { checkedRecipe } from '../../quant/recipeFile';
+import { storedBytes } from '../../quant/scheme';
+import { noErrorSums, tensorError } from '../../quant/tensorError';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodedSetting } from '../encodedSource';
+import { encodeTensor, surveyTensor } from '../encodeTensor';
+import { modelImportance, weighedSetting } from '../importance/modelImportance';
+import { assertRecipeMatrix } from '../importance/recipeImportance';
+import type { Engine, JobContext } from '../jobs';
+import { namingTensor } from '../namingTensor';
+import { resolveFor } from '../policy';
+import { withLayers } from '../pruneLayers';
+import { quantizeTensor, takesRows } from '../quantizeTensor';
+import { recipeWithLayers } from '../recipeLayers';
+import { inOrder } from '../worker/inOrder';
 
 type ErrorsMethod = EngineContract['errors'];
 

@@ -1,10 +1,10 @@
 /** One of two checkpoints that are compared, under the names that both have. */
-import { convertTensors } from '../convert/convertModel';
-import { LoupeError } from '../errors';
-import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { convertedTensors, rowsOf } from './quantize/gguf/ggufSource';
-import { type TensorSource, tensorSource } from './tensorSource';
+import { convertTensors } from '../../convert/convertModel';
+import { LoupeError } from '../../errors';
+import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { convertedTensors, rowsOf } from '../quantize/gguf/ggufSource';
+import { type TensorSource, tensorSource } from '../tensorSource';
 
 export interface ComparedModel {
   readonly tensors: readonly TensorInfo[];

@@ -1,12 +1,12 @@
 /** Signed errors, codes and worst values of one tensor, against plain loops over the published formulas. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { SchemeChoice } from '../../../src/protocol/engineApi';
-import { schemes } from '../../../src/quant/schemes';
-import { codeOffset } from '../../../src/quant/shownCode';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { encodeWhole } from '../quant/encodeWhole';
-import { failureOf, randomValues, startEngine, temporaryFolder, writeModel } from './support';
+import type { SchemeChoice } from '../../../../src/protocol/engineApi';
+import { schemes } from '../../../../src/quant/schemes';
+import { codeOffset } from '../../../../src/quant/shownCode';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { encodeWhole } from '../../quant/encodeWhole';
+import { failureOf, randomValues, startEngine, temporaryFolder, writeModel } from '../support';
 
 const [rows, columns] = [24, 96];
 const name = 'model.layers.0.mlp.up_proj.weight';

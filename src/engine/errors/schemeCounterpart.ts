@@ -1,15 +1,15 @@
 /** What a tensor becomes under a choice, for views that encode on the fly. */
-import type { Checkpoint } from '../formats/checkpoint';
-import { encodingFor } from '../quant/encoding';
-import { type Setting, storedBytes } from '../quant/scheme';
-import type { TensorError } from '../quant/types';
-import { surveyTensor } from './encodeTensor';
-import type { Engine } from './jobs';
-import { namingTensor } from './namingTensor';
-import { kernelCode, type RowParameterTable, rowParameterTable } from './quantizeTensor';
-import type { TensorSource } from './tensorSource';
-import type { TaskOptions } from './worker/pool';
-import type { Counterpart } from './worker/task';
+import type { Checkpoint } from '../../formats/checkpoint';
+import { encodingFor } from '../../quant/encoding';
+import { type Setting, storedBytes } from '../../quant/scheme';
+import type { TensorError } from '../../quant/types';
+import { surveyTensor } from '../encodeTensor';
+import type { Engine } from '../jobs';
+import { namingTensor } from '../namingTensor';
+import { kernelCode, type RowParameterTable, rowParameterTable } from '../quantizeTensor';
+import type { TensorSource } from '../tensorSource';
+import type { TaskOptions } from '../worker/pool';
+import type { Counterpart } from '../worker/task';
 
 export interface SchemeCounterpart {
   readonly counterpart: Counterpart;
