@@ -38,10 +38,13 @@ export class OutputFile extends HiddenOutput {
         moved.push(place);
       }
       await fs.rename(path.join(this.folder, own), this.target);
+      // All new files are in place: what fails from here on neither takes one away nor puts an old one among them.
+      const replaced = older;
       moved.length = 0;
+      older = undefined;
       await syncPath(parent, 'r');
-      // The new files are in place: failing to remove the old ones is no failure of the job.
-      if (older) await removeTree(older).catch(() => {});
+      // Failing to remove the old ones is no failure of the job: `removeLeftovers` finds them again.
+      if (replaced) await removeTree(replaced).catch(() => {});
       await removeOldData(this.target, names);
     } catch (thrown) {
       for (const place of moved) await fs.rm(place, { force: true }).catch(() => {});
