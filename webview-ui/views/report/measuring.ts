@@ -61,11 +61,7 @@ export class Measuring {
     if (left === 0) return nothing;
     return html`<section class="unmeasured" aria-label="Errors that were not measured" data-testid="unmeasured">
       <div class="unmeasured-text">${this.running ? this.progressText() : this.stateText(report, left)}</div>
-      ${
-        this.running
-          ? html`<vscode-button class="unmeasured-action" secondary data-testid="measure-cancel" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>Cancel</vscode-button>`
-          : html`<vscode-button class="unmeasured-action" data-testid="measure" title="Reads both models once, and keeps the figures with this report" @click=${() => void this.start()}>Measure Errors</vscode-button>`
-      }
+      ${this.button()}
       ${
         this.running
           ? html`<vscode-progress-bar class="unmeasured-bar" .value=${this.done} .max=${Math.max(1, this.total)} aria-label="Measuring errors"></vscode-progress-bar>`
@@ -74,14 +70,26 @@ export class Measuring {
     </section>`;
   }
 
+  /** One button for both, so that the focus stays where it was pressed; for the same reason it is not disabled while it cancels. */
+  private button() {
+    const isRunning = this.running !== undefined;
+    return html`<vscode-button
+      class="unmeasured-action"
+      data-testid=${isRunning ? 'measure-cancel' : 'measure'}
+      title=${isRunning ? nothing : 'Reads both models once, and keeps the figures with this report'}
+      ?secondary=${isRunning}
+      @click=${() => (isRunning ? this.cancel() : void this.start())}
+    >${isRunning ? 'Cancel' : 'Measure Errors'}</vscode-button>`;
+  }
+
+  /** The count changes ten times a second and stands beside what is spoken: the progress bar tells it to those who ask. */
   private progressText() {
     const { done, total, isCancelling } = this;
     if (isCancelling) return html`<span role="status">Cancelling…</span>`;
-    return html`<span role="status" data-testid="measure-progress">${
-      total === 0
-        ? 'Opening both models…'
-        : `Comparing the output with its source: ${count(done)} of ${count(total)} ${total === 1 ? 'tensor' : 'tensors'}`
-    }</span>`;
+    const state = total === 0 ? 'Opening both models…' : 'Comparing the output with its source';
+    const reached =
+      total === 0 ? '' : `: ${count(done)} of ${count(total)} ${total === 1 ? 'tensor' : 'tensors'}`;
+    return html`<span data-testid="measure-progress"><span role="status">${state}</span><span aria-hidden="true">${reached}</span></span>`;
   }
 
   private stateText({ tensors }: QuantizeReport, left: number) {

@@ -48,9 +48,7 @@ export class ReportPage extends LitElement {
   private divergences!: Divergences;
   private readonly measuring = new Measuring(
     (options) => this.rpc.call('measure', {}, options),
-    (report) => {
-      if (this.phase.kind === 'ready') this.phase = { kind: 'ready', shown: { ...this.phase.shown, report } };
-    },
+    (report) => void this.showMeasured(report),
     () => this.requestUpdate(),
   );
 
@@ -96,6 +94,16 @@ export class ReportPage extends LitElement {
     } catch (error) {
       this.phase = { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
     }
+  }
+
+  /** The button that measured goes where nothing is left to measure: its focus goes on to the map, which has its figures now. */
+  private async showMeasured(report: QuantizeReport): Promise<void> {
+    if (this.phase.kind !== 'ready') return;
+    const hasFocus = this.querySelector('.unmeasured')?.contains(document.activeElement) ?? false;
+    this.phase = { kind: 'ready', shown: { ...this.phase.shown, report } };
+    await this.updateComplete;
+    if (hasFocus && !this.querySelector('.unmeasured'))
+      this.querySelector<HTMLElement>('tl-error-map')?.focus();
   }
 
   private remember(change: Partial<SavedState>): void {
