@@ -8,6 +8,7 @@ import {
   notifications,
   openFile,
   pick,
+  pressButton,
   quickInput,
   runCommand,
   showHover,
@@ -78,11 +79,11 @@ async function openAlone(theme: Theme, file: string): Promise<{ page: Page; view
   return { page, view: webviewFrame(page) };
 }
 
-/** Figures are kept from one opening to the next, so that there may be nothing to do. */
+/** Figures are kept from one opening to the next, so that there may be nothing to do, or nothing any more: a key does no harm then. */
 async function analyzeAll(view: FrameLocator): Promise<void> {
   const button = view.locator('[data-testid="analyze-all"]');
   await button.waitFor();
-  if (!/Analyzed/.test(await button.innerText())) await button.click();
+  if (!/Analyzed/.test(await button.innerText())) await pressButton(button);
   await view.locator('[data-testid="analyze-all"]', { hasText: 'Analyzed' }).waitFor();
 }
 
