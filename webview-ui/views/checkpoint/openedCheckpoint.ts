@@ -5,17 +5,17 @@ import { type MetadataSection, metadataSections } from '../../state/metadataRows
 import type { CheckpointSession } from '../../state/session';
 import { type TokenizerSummary, tokenizerSummary } from '../../state/tokenizer';
 import type { TabId } from '../../state/viewState';
-import { configView, sidecarsOf } from '../configView';
 import { findingsView } from '../findingsView';
 import { graphView, type OperatorOrder } from '../graphView';
 import { ImportanceView } from '../importance/importanceView';
 import { MemoryView } from '../memory/memoryView';
-import { metadataView } from '../metadataView';
+import { configView, sidecarsOf } from '../metadata/configView';
+import { metadataView } from '../metadata/metadataView';
+import { tokenizerView } from '../metadata/tokenizerView';
 import { OutliersView } from '../outliers/outliersView';
 import type { CheckpointRpc, PageContext } from '../pageContext';
 import { SensitivityView } from '../sensitivity/sensitivityView';
 import { TensorsView } from '../tensorList/tensorsView';
-import { tokenizerView } from '../tokenizerView';
 import type { TabContent } from './tabBar';
 
 /** What panels ask of the page beside what all views do. */

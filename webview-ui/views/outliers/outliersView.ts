@@ -16,12 +16,12 @@ import { outlierSummary, type SummaryPart } from '../../state/outlierSummary';
 import type { CheckpointSession } from '../../state/session';
 import type { OutliersState } from '../../state/viewState';
 import { analysisProgress } from '../analysisProgress';
-import { tensorDetails } from '../detailsView';
+import { tensorDetails } from '../details/detailsView';
+import { SelectedTensor } from '../details/selectedTensor';
 import { mapControls, mapLegend } from '../moduleMap/mapControls';
 import { MapOrTable } from '../moduleMap/mapOrTable';
 import { mapTab } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
-import { SelectedTensor } from '../selectedTensor';
 import './outlierMap';
 import './outlierTable';
 

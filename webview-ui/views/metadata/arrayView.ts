@@ -2,10 +2,10 @@
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { ref } from 'lit/directives/ref.js';
-import { LoupeError } from '../../src/protocol/rpc';
-import { formatInteger } from '../state/format';
-import { mostMatches, type PagedValues, visibleText } from '../state/pagedValues';
-import { rowWindow } from '../state/virtualWindow';
+import { LoupeError } from '../../../src/protocol/rpc';
+import { formatInteger } from '../../state/format';
+import { mostMatches, type PagedValues, visibleText } from '../../state/pagedValues';
+import { rowWindow } from '../../state/virtualWindow';
 
 const rowHeight = 20;
 const searchDelayMs = 200;

@@ -1,11 +1,11 @@
 /** The tokenizer: what it is, its special tokens, its chat template as text, and all tokens. */
 import { html, nothing, type TemplateResult } from 'lit';
-import { formatInteger } from '../state/format';
-import { visibleText } from '../state/pagedValues';
-import { type CheckpointSession, tokenizerFileKey } from '../state/session';
-import { type TokenArray, type TokenizerSummary, tokenTypes } from '../state/tokenizer';
+import { formatInteger } from '../../state/format';
+import { visibleText } from '../../state/pagedValues';
+import { type CheckpointSession, tokenizerFileKey } from '../../state/session';
+import { type TokenArray, type TokenizerSummary, tokenTypes } from '../../state/tokenizer';
 import './arrayView';
-import { copyIcon, warningIcon } from './icons';
+import { copyIcon, warningIcon } from '../icons';
 
 /** Added tokens drawn at once. */
 const shownAdded = 600;

@@ -1,12 +1,12 @@
 /** Reads the statistics of the tensor that is selected now; what is no longer selected is cancelled. */
 
-import type { TensorStats } from '../../src/protocol/engineApi';
-import { LoupeError } from '../../src/protocol/rpc';
-import { adviceFor } from '../state/advice';
-import type { CheckpointSession } from '../state/session';
-import { shapeOf } from '../state/tableModel';
+import type { TensorStats } from '../../../src/protocol/engineApi';
+import { LoupeError } from '../../../src/protocol/rpc';
+import { adviceFor } from '../../state/advice';
+import type { CheckpointSession } from '../../state/session';
+import { shapeOf } from '../../state/tableModel';
+import type { PageContext } from '../pageContext';
 import type { DetailsState } from './detailsView';
-import type { PageContext } from './pageContext';
 
 /** Selecting by arrow keys passes over many tensors; only the one that stays is read. */
 const readDelayMs = 70;

@@ -1,8 +1,8 @@
 /** The details of the selected tensor or module group. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { PackedPieces, Piece, TensorStats } from '../../src/protocol/engineApi';
-import { adviceFor } from '../state/advice';
-import { unusualKurtosis } from '../state/figureTexts';
+import type { PackedPieces, Piece, TensorStats } from '../../../src/protocol/engineApi';
+import { adviceFor } from '../../state/advice';
+import { unusualKurtosis } from '../../state/figureTexts';
 import {
   formatBits,
   formatBytes,
@@ -12,16 +12,16 @@ import {
   formatParameters,
   formatShape,
   formatShare,
-} from '../state/format';
-import type { CheckpointSession } from '../state/session';
-import { shapeOf } from '../state/tableModel';
-import { copyIcon } from './icons';
+} from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
+import { shapeOf } from '../../state/tableModel';
+import { copyIcon } from '../icons';
 import './channelView';
+import type { DistributionSource, HistogramOverlay } from '../histogram/histogramSource';
 import { figuresView, largestView } from './figuresView';
-import type { DistributionSource, HistogramOverlay } from './histogram/histogramSource';
-import './histogram/histogramView';
+import '../histogram/histogramView';
 import './pictureView';
-import './schemeBytes/schemeBytesSection';
+import '../schemeBytes/schemeBytesSection';
 
 /** What is known of the selected tensor's values. */
 export type DetailsState =

@@ -1,9 +1,9 @@
 /** The figures of one tensor as a grid, and its largest values with their places. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { TensorStats } from '../../src/protocol/engineApi';
-import { figureTexts } from '../state/figureTexts';
-import { formatInteger, formatNumber, formatShare } from '../state/format';
-import { figureOf, type StatFigure } from '../state/statsTable';
+import type { TensorStats } from '../../../src/protocol/engineApi';
+import { figureTexts } from '../../state/figureTexts';
+import { formatInteger, formatNumber, formatShare } from '../../state/format';
+import { figureOf, type StatFigure } from '../../state/statsTable';
 
 /** One figure of the grid; `null` has no value and is shown as a dash. */
 function figure(id: string, label: string, value: number | null, text: string, unusual = false, title = '') {

@@ -1,10 +1,10 @@
 /** The JSON files beside the weights, each key a row. */
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Catalogue, Sidecar } from '../../src/protocol/engineApi';
-import { formatBytes, formatInteger } from '../state/format';
-import { filterMetadata, jsonRows, type MetadataRow } from '../state/metadataRows';
-import { warningIcon } from './icons';
+import type { Catalogue, Sidecar } from '../../../src/protocol/engineApi';
+import { formatBytes, formatInteger } from '../../state/format';
+import { filterMetadata, jsonRows, type MetadataRow } from '../../state/metadataRows';
+import { warningIcon } from '../icons';
 import { type MetadataEvents, metadataTable } from './metadataView';
 
 const rowsOf = new WeakMap<Sidecar, readonly MetadataRow[]>();

@@ -1,14 +1,14 @@
 /** `<tl-picture>`: a tensor's values as a picture, asked for at the size it is drawn in. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { TensorStats, Tile } from '../../src/protocol/engineApi';
-import { LoupeError } from '../../src/protocol/rpc';
-import { type ColorScale, sequentialMap } from '../draw/colorMaps';
-import { Heatmap, type HeatmapCell } from '../draw/heatmap';
-import { cellAfterKey } from '../state/cellCursor';
-import '../draw/legend';
-import { formatInteger, formatNumber } from '../state/format';
-import type { CheckpointSession } from '../state/session';
-import { pictureRange } from '../state/valueRange';
+import type { TensorStats, Tile } from '../../../src/protocol/engineApi';
+import { LoupeError } from '../../../src/protocol/rpc';
+import { type ColorScale, sequentialMap } from '../../draw/colorMaps';
+import { Heatmap, type HeatmapCell } from '../../draw/heatmap';
+import { cellAfterKey } from '../../state/cellCursor';
+import '../../draw/legend';
+import { formatInteger, formatNumber } from '../../state/format';
+import type { CheckpointSession } from '../../state/session';
+import { pictureRange } from '../../state/valueRange';
 
 const leastHeight = 56;
 const greatestHeight = 200;

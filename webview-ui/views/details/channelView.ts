@@ -1,9 +1,9 @@
 /** `<tl-channels>`: absmax per row or column, outliers marked and named, with a cursor for the keyboard. */
 import { html, LitElement, nothing } from 'lit';
-import type { AxisStats, TensorStats } from '../../src/protocol/engineApi';
-import { ChannelPlot } from '../draw/channelPlot';
-import { channelWords, telltaleAxis } from '../state/advice';
-import { formatInteger, formatNumber, shortNumber } from '../state/format';
+import type { AxisStats, TensorStats } from '../../../src/protocol/engineApi';
+import { ChannelPlot } from '../../draw/channelPlot';
+import { channelWords, telltaleAxis } from '../../state/advice';
+import { formatInteger, formatNumber, shortNumber } from '../../state/format';
 
 const height = 118;
 /** Outliers named at once; the rest on request. */

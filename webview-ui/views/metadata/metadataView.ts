@@ -1,11 +1,11 @@
 /** Metadata: every key of the file, searchable; long arrays are read as they are scrolled. */
 import '@vscode-elements/elements/dist/vscode-textfield/index.js';
 import { html, nothing, type TemplateResult } from 'lit';
-import { formatInteger } from '../state/format';
-import { filterMetadata, type MetadataRow, type MetadataSection } from '../state/metadataRows';
-import type { CheckpointSession } from '../state/session';
+import { formatInteger } from '../../state/format';
+import { filterMetadata, type MetadataRow, type MetadataSection } from '../../state/metadataRows';
+import type { CheckpointSession } from '../../state/session';
 import './arrayView';
-import { copyIcon } from './icons';
+import { copyIcon } from '../icons';
 
 export interface MetadataEvents {
   filter(text: string): void;
