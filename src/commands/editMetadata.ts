@@ -148,21 +148,31 @@ async function listItems(
   }
   items.push({ value: { kind: 'add' }, label: '$(add) Add a key...' });
   const keys = new Set(metadata.map(({ key }) => key));
-  for (const entry of metadata) {
+  const line = (entry: MetadataEntry, description: string): Choice<Step> => ({
+    ...{ value: { kind: 'key', entry }, label: entry.key, description },
+  });
+  const changed = metadata.flatMap((entry) => {
     const edit = edits.get(entry.key);
-    const now = `${entry.type} \u00b7 ${shortValue(entry)}`;
-    items.push({ value: { kind: 'key', entry }, label: entry.key, description: pendingText(edit) ?? now });
-  }
+    return edit ? [line(entry, pendingText(edit))] : [];
+  });
   for (const edit of edits.values()) {
     if (keys.has(edit.key) || 'remove' in edit) continue;
     const entry: MetadataEntry = { key: edit.key, type: edit.type ?? 'string', value: edit.text };
-    items.push({ value: { kind: 'key', entry }, label: edit.key, description: `${pendingText(edit)} (new)` });
+    changed.push(line(entry, `${pendingText(edit)} (new)`));
   }
+  // A file has dozens of keys: what was changed would be out of sight among them.
+  if (changed.length > 0) items.push(head('Changed, not written yet'), ...changed, head('As in the file'));
+  for (const entry of metadata)
+    if (!edits.has(entry.key)) items.push(line(entry, `${entry.type} \u00b7 ${shortValue(entry)}`));
   return items;
 }
 
-function pendingText(edit: MetadataEdit | undefined): string | undefined {
-  if (!edit) return undefined;
+/** Above a group of lines; never chosen. */
+const head = (label: string): Choice<Step> => ({
+  ...{ label, kind: vscode.QuickPickItemKind.Separator, value: { kind: 'add' } },
+});
+
+function pendingText(edit: MetadataEdit): string {
   return 'remove' in edit
     ? '$(trash) will be removed'
     : `$(edit) ${shortValue({ type: 'string', value: edit.text })}`;

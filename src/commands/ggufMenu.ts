@@ -121,7 +121,7 @@ function errorText(error: GgufError | LoupeError): string {
 export function figureText({ relative, sqnr }: Pick<GgufError, 'relative' | 'sqnr'>): string {
   if (sqnr === null) return 'no error';
   const percent = 100 * relative;
-  return `error ${percent >= 10 ? percent.toFixed(0) : Number(percent.toPrecision(2))} % (${sqnr.toFixed(1)} dB)`;
+  return `error ${percent >= 10 ? percent.toFixed(0) : percent.toPrecision(2)} % (${sqnr.toFixed(1)} dB)`;
 }
 
 export type TargetAnswer = 'default' | 'other' | 'plan' | 'shards' | 'matrix' | 'no matrix';
@@ -159,7 +159,7 @@ export function targetItems(
   const weigh: Choice<TargetAnswer> = {
     value: 'matrix',
     label: 'Weigh by an importance matrix...',
-    detail: 'Made by llama-imatrix (.gguf or .dat): errors count by how strong the inputs of a weight are',
+    detail: 'A file of llama-imatrix (.gguf, .dat): weights with strong inputs count more',
   };
   // Without one it would be refused when it is written: nothing else can come first.
   if (plan.lacksMatrix) return [{ ...weigh, description: `${type.name} needs one` }, ...items.slice(2)];

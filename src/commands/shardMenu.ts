@@ -31,11 +31,12 @@ export function shardItem<T>(
   { fileCount }: Pick<QuantizeReport, 'fileCount'>,
   uncut: Uncut = 'as the model',
 ): Choice<T> {
+  const label =
+    maxShardBytes === undefined ? uncutTexts[uncut][0] : `Files of ${textOfBytes(maxShardBytes)} at most`;
   return {
-    value,
-    label:
-      maxShardBytes === undefined ? uncutTexts[uncut][0] : `Files of ${textOfBytes(maxShardBytes)} at most`,
-    description: filesText(fileCount) ?? '',
+    ...{ value, label },
+    // "One file" says it already.
+    description: label === uncutTexts['one file'][0] && fileCount === 1 ? '' : (filesText(fileCount) ?? ''),
     detail: 'Cut the weights into files of another size...',
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   closestFloatType,
+  figureText,
   fileTypeItems,
   floatFileTypes,
   measureTypes,
@@ -151,6 +152,14 @@ describe('the last step', () => {
     expect(items[0]!.description).toBe('IQ2_M needs one');
     expect(targetItems(plan(), iq2, '/m/wiki.dat').map(({ value }) => value)).toEqual([
       ...['default', 'other', 'plan', 'no matrix'],
+    ]);
+  });
+
+  it('gives errors two digits, whatever these are', () => {
+    const texts = [0.06, 0.0654, 0.114, 0.0999].map((relative) => figureText({ relative, sqnr: 20 }));
+    expect(texts).toEqual([
+      ...['error 6.0 % (20.0 dB)', 'error 6.5 % (20.0 dB)'],
+      ...['error 11 % (20.0 dB)', 'error 10 % (20.0 dB)'],
     ]);
   });
 

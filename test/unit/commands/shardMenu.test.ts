@@ -55,6 +55,10 @@ describe('sizes of files', () => {
       label: 'Files of 5 GB at most',
       description: '1 file',
     });
-    expect(shardItem('shards', undefined, { fileCount: 1 }, 'one file').label).toBe('One file');
+    expect(shardItem('shards', undefined, { fileCount: 1 }, 'one file')).toMatchObject({
+      label: 'One file',
+      description: '',
+    });
+    expect(shardItem('shards', undefined, { fileCount: 2 }, 'one file').description).toBe('2 files');
   });
 });
