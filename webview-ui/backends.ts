@@ -2,7 +2,7 @@
 import '@vscode-elements/elements/dist/vscode-button/index.js';
 import '@vscode-elements/elements/dist/vscode-progress-bar/index.js';
 import type { BackendsHostContract, BackendsPageContract } from '../src/protocol/backendPageApi';
-import './backends.css';
+import './styles/backends.css';
 import { connectToHost } from './state/host';
 import { BackendsPage } from './views/backends/backendsPage';
 

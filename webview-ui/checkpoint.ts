@@ -1,5 +1,5 @@
 /** Entry of the checkpoint page. */
-import './checkpoint.css';
+import './styles/checkpoint.css';
 import { CheckpointPage } from './views/checkpoint/checkpointPage';
 
 let root = document.getElementById('app');

@@ -4,7 +4,7 @@ import '@vscode-elements/elements/dist/vscode-checkbox/index.js';
 import '@vscode-elements/elements/dist/vscode-option/index.js';
 import '@vscode-elements/elements/dist/vscode-single-select/index.js';
 import type { ReportHostContract, ReportPageContract } from '../src/protocol/webviewApi';
-import './report.css';
+import './styles/report.css';
 import { connectToHost } from './state/host';
 import { ReportPage } from './views/report/reportPage';
 

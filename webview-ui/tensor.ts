@@ -2,7 +2,7 @@
 import '@vscode-elements/elements/dist/vscode-option/index.js';
 import '@vscode-elements/elements/dist/vscode-single-select/index.js';
 import type { TensorHostContract, TensorPageContract } from '../src/protocol/tensorViewApi';
-import './tensor.css';
+import './styles/tensor.css';
 import { connectToHost } from './state/host';
 import { TensorPage } from './views/tensor/tensorPage';
 import { ViewMemory } from './views/tensor/viewMemory';
