@@ -10,6 +10,7 @@ import type {
   SensitivityTotal,
 } from '../protocol/engineApi';
 import { type ImportanceCover, usualSampleValues } from '../protocol/sensitivityApi';
+import { headSizeLines, withHeadSize } from './headSize';
 import { type MetricName, metrics, type SensitivityOptions } from './schemeList';
 import { TerminalProgress } from './terminalProgress';
 import { figure, printable, textTable } from './textTable';
@@ -27,6 +28,7 @@ export async function showSensitivity(
   const progress = new TerminalProgress('Comparing');
   try {
     const { path, generation } = catalogue;
+    const choices = schemes.map(({ choice }) => withHeadSize(choice, catalogue, 'prune-heads:N'));
     const cover =
       imatrix === undefined
         ? undefined
@@ -35,7 +37,7 @@ export async function showSensitivity(
       'sensitivity',
       {
         ...{ path, generation, tensors, pure, imatrix },
-        choices: schemes.map(({ choice }) => choice),
+        choices,
         sampleValues: exact ? undefined : usualSampleValues,
       },
       {
@@ -50,10 +52,13 @@ export async function showSensitivity(
       {
         exact,
         ...(cover ? { imatrix: cover } : {}),
-        schemes: schemes.map(({ choice }, i) => ({ ...choice, ...totals[i]! })),
+        schemes: choices.map((choice, i) => ({ ...choice, ...totals[i]! })),
         cells: cells.map(({ tensor, ...cell }) => ({ name: names[tensor], ...cell })),
       },
-      sensitivityText({ schemes, metric, cover }, tensors, names, cells, totals),
+      [
+        sensitivityText({ schemes, metric, cover }, tensors, names, cells, totals),
+        ...new Set(schemes.flatMap(({ choice }, i) => headSizeLines(choice, choices[i]!))),
+      ].join('\n'),
     );
   } finally {
     progress.end();

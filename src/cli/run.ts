@@ -13,6 +13,7 @@ import { matrixOptions, recipeMatrix } from '../quant/recipeMatrix';
 import { showBackends } from './backendCommand';
 import { showComparison, showSensitivity } from './compareCommands';
 import { editMetadata } from './editMetadata';
+import { headSizeLines, lacksHeadSize, withHeadSize } from './headSize';
 import { importanceText } from './importanceText';
 import { showMemory } from './memoryCommand';
 import { type CliOptions, globPattern, parseOptions } from './options';
@@ -268,11 +269,15 @@ async function quantize(
   const recipe = await readRecipeFile(options.recipe);
   const named = recipeMatrix(recipe, path.resolve(options.recipe ?? ''));
   const matrix = named === undefined ? undefined : matrixOptions(named, recipe?.imatrix?.file);
+  const choice =
+    recipe || !lacksHeadSize(options.choice)
+      ? options.choice
+      : withHeadSize(options.choice, await engine.call('open', { path: file }, { signal }), '--head-size N');
   const progress = new TerminalProgress('Quantizing');
   try {
     const request: QuantizeRequest = {
       path: file,
-      ...options.choice,
+      ...choice,
       recipe,
       out: options.out === undefined ? undefined : path.resolve(options.out),
       backend: options.backend,
@@ -302,7 +307,8 @@ async function quantize(
     progress.end();
     // Of a GGUF output the mix is what was asked for.
     const scheme = report.fileType?.toLowerCase() ?? report.scheme;
-    print(options, quantizeJson({ ...report, scheme }), quantizeText(report, options.dryRun));
+    const text = [quantizeText(report, options.dryRun), ...headSizeLines(options.choice, choice)].join('\n');
+    print(options, quantizeJson({ ...report, scheme }), text);
     return 0;
   } finally {
     progress.end();
@@ -316,8 +322,8 @@ async function errors(
   signal: AbortSignal,
 ): Promise<number> {
   const catalogue = await engine.call('open', { path: file }, { signal });
-  const { choice } = options;
   const recipe = await readRecipeFile(options.recipe);
+  const choice = recipe ? options.choice : withHeadSize(options.choice, catalogue, '--head-size N');
   const progress = new TerminalProgress('Comparing');
   try {
     const rows = await engine.call(
@@ -352,7 +358,8 @@ async function errors(
       }
     }
     progress.end();
-    print(options, errorsJson(recipe ? { recipe } : choice, rows, grids), errorTable(rows));
+    const text = [errorTable(rows), ...headSizeLines(options.choice, choice)].join('\n');
+    print(options, errorsJson(recipe ? { recipe } : choice, rows, grids), text);
     return toldExitCode(catalogue.findings);
   } finally {
     progress.end();

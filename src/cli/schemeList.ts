@@ -4,6 +4,7 @@ import type { SchemeChoice } from '../protocol/engineApi';
 import { defaultGranularity, resolveChoice } from '../quant/choice';
 import { schemeNamed } from '../quant/schemes';
 import type { Granularity } from '../quant/types';
+import { lacksHeadSize } from './headSize';
 
 /** A scheme as it was written, which is what tables head its column with. */
 export interface NamedChoice {
@@ -15,7 +16,7 @@ const granularities: readonly string[] = ['tensor', 'row', 'column', 'block', 'n
 
 /**
  * "int8-absmax,int4-absmax:32:mse,nf4:64:double-quant": names between commas, and after colons a granularity, the values
- * in a block, `mse` or `hqq`, `double-quant`, `fake`, `qdq`. Throws `usage` for what is none of these or does not fit.
+ * in a block (of prune-heads: the rows of a head), `mse` or `hqq`, `double-quant`, `fake`, `qdq`. Throws `usage` for what is none of these or does not fit.
  */
 export function parseSchemeList(list: string): NamedChoice[] {
   const choices = list
@@ -33,6 +34,8 @@ function parseScheme(text: string): SchemeChoice {
   let choice: SchemeChoice = { scheme: scheme.name, granularity: defaultGranularity(scheme) };
   for (const word of words) {
     if (granularities.includes(word)) choice = { ...choice, granularity: word as Granularity };
+    else if (scheme.name === 'prune-heads' && /^\d{1,6}$/.test(word))
+      choice = { ...choice, headSize: Number(word) };
     else if (/^\d{1,6}$/.test(word)) choice = { ...choice, granularity: 'block', blockSize: Number(word) };
     else if (word === 'mse' || word === 'hqq') choice = { ...choice, clip: word };
     else if (word === 'double-quant') choice = { ...choice, doubleQuant: true };
@@ -44,7 +47,8 @@ function parseScheme(text: string): SchemeChoice {
       );
     }
   }
-  resolveChoice(choice);
+  // How many rows a head has the model tells, once it is open.
+  resolveChoice(lacksHeadSize(choice) ? { ...choice, headSize: 1 } : choice);
   return choice;
 }
 

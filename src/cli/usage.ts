@@ -34,7 +34,7 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
                                    LLM.int8(): columns from this magnitude, or beyond this many medians
       --prune METHOD               first set weights to 0: magnitude, nm, rows, columns, heads, layers
       --ratio R                    share to prune (default 0.5); --nm N:M keeps N of every M (default 2:4);
-      --head-size N                rows of an attention head
+      --head-size N                rows of an attention head (default: as the model tells)
       --output auto|plain|fake|qdq the scheme's layout, plain tensors only, dequantized values, or in an ONNX model
                                    ONNX's own operators only
       --recipe FILE                instead of --scheme: a choice for each tensor, as docs/recipes.md tells
@@ -59,7 +59,8 @@ export const usage = `Usage: tensor-loupe COMMAND PATH [options]
       the scheme's options, --recipe, --imatrix, --tensor and --pure as above
       --grid RxC                   mean |error| of each cell, for each tensor
   sensitivity PATH --schemes A,B   size and error of each tensor under several schemes, without writing
-                                   options of a scheme after colons: int4-absmax:32:mse,nf4:64:double-quant
+                                   options of a scheme after colons: int4-absmax:32:mse,nf4:64:double-quant,
+                                   prune-heads:N for heads of N rows (default: as the model tells)
       --metric NAME                ${Object.keys(metrics).join(', ')} (default: sqnr)
       --exact                      read every value instead of samples; --tensor and --pure as above
       --imatrix FILE               GGUF's types weigh errors by an importance matrix, as quantize does

@@ -1,5 +1,4 @@
 /** A scheme's options beyond granularity, as the dialogs offer them. Nothing here talks to VS Code. */
-import type { Architecture } from '../protocol/engineApi';
 import { pruneMethods, scaleDtypes } from '../quant/choice';
 import type { Scheme } from '../quant/scheme';
 import type { PruneMethod, SchemeChoice } from '../quant/types';
@@ -273,17 +272,6 @@ export const typedText = (what: Typed, headSize?: number) =>
   what === 'headSize' && headSize !== undefined
     ? { ...typedTexts[what], value: String(headSize) }
     : typedTexts[what];
-
-/** Rows of an attention head as a configuration tells them; undefined where it does not. */
-export function headSizeOf(
-  config: Readonly<Record<string, unknown>> | undefined,
-  architecture: Pick<Architecture, 'hiddenSize' | 'heads'> | undefined,
-): number | undefined {
-  const told = config?.head_dim;
-  const { hiddenSize, heads } = architecture ?? {};
-  const size = typeof told === 'number' ? told : hiddenSize && heads ? hiddenSize / heads : Number.NaN;
-  return Number.isInteger(size) && size > 0 ? size : undefined;
-}
 
 /** The options with what was typed, or why that cannot be taken. */
 export function withTyped(what: Typed, text: string, options: Options): Options | string {

@@ -8,6 +8,7 @@ import { binarySize } from '../numeric/sizeText';
 import type { BackendName, QuantizeReport } from '../protocol/engineApi';
 import type { GgufFileType } from '../quant/gguf/fileTypes';
 import { writableFileTypes } from '../quant/gguf/ggmlSchemes';
+import { headSizeOf } from '../quant/pruning/attentionHeads';
 import type { Scheme } from '../quant/scheme';
 import { schemeNamed } from '../quant/schemes';
 import type { SchemeChoice } from '../quant/types';
@@ -17,7 +18,7 @@ import { askShardSize } from './askShardSize';
 import { backendItems } from './backendItems';
 import { askGgufTarget, type GgufSettings, showGguf } from './ggufDialog';
 import { fileTypeItems } from './ggufMenu';
-import { headSizeOf, type Options, optionsItem, variantsWith } from './optionMenu';
+import { type Options, optionsItem, variantsWith } from './optionMenu';
 import { type Answer, pick } from './pickStep';
 import { dryRun, modelName, type QuantizeChoice, targetOf } from './quantizeChoice';
 import { roomText } from './roomText';
@@ -148,8 +149,7 @@ export async function askQuantizeChoice(
 
 /** Rows of the model's attention heads as its configuration tells them, else the usual ones. */
 async function askHeadSize(engine: EngineClient, file: string): Promise<number> {
-  const { config, architecture } = await engine.call('open', { path: file });
-  return headSizeOf(config, architecture) ?? usualHeadSize;
+  return headSizeOf(await engine.call('open', { path: file })) ?? usualHeadSize;
 }
 
 /** A variant that this model's shapes do not fit says so in place of its size, and one that loaders may not take which. */

@@ -5,8 +5,15 @@ import type { Catalogue } from '../protocol/engineApi';
 import type { Handlers } from '../protocol/rpc';
 import type { SensitivityPageContract } from '../protocol/sensitivityPageApi';
 import { takesImportance } from '../quant/gguf/ggmlSchemes';
+import { headSizeOf } from '../quant/pruning/attentionHeads';
 import { isWeighed } from '../quant/recipeMatrix';
-import { matrixOffers, usualGgufOffers, usualMatrixOffers, usualOffers } from '../quant/schemeOffers';
+import {
+  matrixOffers,
+  offersWithHeads,
+  usualGgufOffers,
+  usualMatrixOffers,
+  usualOffers,
+} from '../quant/schemeOffers';
 import { schemeOffersFor } from '../quant/writable';
 import { pickMatrix } from './pickMatrix';
 import { quantizeWith, saveRecipe } from './saveRecipe';
@@ -38,7 +45,7 @@ export function sensitivityHandlers(
       const medium = format === 'onnx' || format === 'gguf' ? format : 'safetensors';
       const columns = usualColumns(opened);
       const usual = format === 'gguf' ? usualGgufOffers(columns) : usualOffers(columns);
-      const offers = schemeOffersFor(medium);
+      const offers = schemeOffersFor(medium, offersWithHeads(headSizeOf(opened)));
       if (format !== 'gguf' && format !== 'safetensors') return { offers, usual };
       const needing = schemeOffersFor(medium, matrixOffers);
       const all = [...offers, ...needing];

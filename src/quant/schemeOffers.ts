@@ -33,13 +33,33 @@ const families: Readonly<Record<SchemeFamily, string>> = {
 /** Sizes of a block that are offered where a scheme takes any of them. */
 const usualBlocks: ReadonlySet<number> = new Set([16, 32, 64, 128]);
 
-const offersOf = (isOffered: (scheme: Scheme) => boolean): readonly SchemeOffer[] =>
-  schemes.filter(isOffered).flatMap((scheme) => variantsOf(scheme).map((choice) => offer(scheme, choice)));
+function offersOf(isOffered: (scheme: Scheme) => boolean, headSize?: number): readonly SchemeOffer[] {
+  return schemes
+    .filter(isOffered)
+    .flatMap((scheme) =>
+      variantsOf(scheme).map((choice) =>
+        scheme.name === 'prune-heads' && headSize !== undefined
+          ? headsOffer(offer(scheme, { ...choice, headSize }), headSize)
+          : offer(scheme, choice),
+      ),
+    );
+}
+
+const headsOffer = (made: SchemeOffer, headSize: number): SchemeOffer => ({
+  ...made,
+  detail: `${made.detail} Heads of ${headSize} rows, as the model tells.`,
+});
 
 /** Every scheme but pruning by heads, which needs their size, and those that need an importance matrix, in each granularity and the usual block sizes. */
-export const schemeOffers: readonly SchemeOffer[] = offersOf(
-  ({ name, needsImportance }) => name !== 'prune-heads' && !needsImportance,
-);
+export const schemeOffers: readonly SchemeOffer[] = offersWithHeads(undefined);
+
+/** As `schemeOffers`, and pruning by heads of so many rows, where a model tells them. */
+export function offersWithHeads(headSize: number | undefined): readonly SchemeOffer[] {
+  return offersOf(
+    ({ name, needsImportance }) => !needsImportance && (name !== 'prune-heads' || headSize !== undefined),
+    headSize,
+  );
+}
 
 /** Those that need an importance matrix. */
 export const matrixOffers: readonly SchemeOffer[] = offersOf(

@@ -23,7 +23,8 @@ const products: readonly GraphPlace[] = [
 export function whyUnwritable(choice: SchemeChoice, medium: Medium): string | undefined {
   if (medium === 'gguf')
     return typeOfScheme(choice.scheme) === undefined ? "A GGUF file holds ggml's types only." : undefined;
-  const shape = { rows: 4096, columns: 4096 };
+  // Whole heads, of whatever size.
+  const shape = { rows: 64 * (choice.headSize ?? 64), columns: 4096 };
   if (medium === 'safetensors') return faultOf(storedFormFor(settingFor(choice, 'BF16', shape)));
   const setting = settingFor(choice, 'F32', shape);
   const faults = products.map((graph) => faultOf(storedFormFor({ ...setting, graph })));

@@ -106,6 +106,27 @@ describe('sensitivity', () => {
     });
   });
 
+  it('prunes heads of the size that the config tells, and says so', () => {
+    // Half of the 8 heads of 32 rows (config.json), of smallest norm.
+    const q = ['--tensor', '*.0.self_attn.q_proj.weight', '--exact'];
+    const { document } = json(
+      'sensitivity',
+      demo,
+      '--schemes',
+      'prune-heads,prune-heads:32,prune-heads:64',
+      ...q,
+    );
+    expect(document.schemes.map(({ headSize }: { headSize: number }) => headSize)).toEqual([32, 32, 64]);
+    const [told, same, other] = document.cells;
+    expect(same).toEqual({ ...told, choice: 1 });
+    expect(other.mse).not.toBe(told.mse);
+    const line = 'Heads of 32 rows are pruned, as the model tells.';
+    const text = run('sensitivity', demo, '--schemes', 'nf4,prune-heads', ...q).stdout;
+    expect(text.trimEnd().split('\n').at(-1)).toBe(line);
+    const given = run('sensitivity', demo, '--schemes', 'nf4,prune-heads:32', ...q).stdout;
+    expect(given).not.toContain('as the model tells');
+  });
+
   it('says what is wrong with its options', () => {
     const wrong = (...args: string[]) => {
       const { status, document } = json('sensitivity', demo, ...args);
@@ -120,6 +141,58 @@ describe('sensitivity', () => {
     expect(wrong('--schemes', 'nf4', '--metric', 'beauty')).toContain('beauty');
     expect(wrong('--schemes', 'nf4', '--tensor', 'nothing*')).toContain('nothing*');
     expect(wrong('--schemes', 'nf4', '--grid', '2x2')).toContain('--grid');
+    expect(wrong('--schemes', 'prune-heads:0')).toContain('head size');
+  });
+});
+
+describe('pruning heads', () => {
+  const q = ['--tensor', '*.0.self_attn.q_proj.weight'];
+
+  it.each([
+    ['error', ['--scheme', 'prune-heads', ...q]],
+    ['error', ['--scheme', 'int8-absmax', '--prune', 'heads', ...q]],
+    ['quantize', ['--scheme', 'prune-heads', '--dry-run']],
+  ] as const)('takes the size from the model, and says so: %s %j', (command, args) => {
+    const told = run(command, demo, ...args);
+    expect([told.status, told.stderr]).toEqual([0, '']);
+    expect(told.stdout).toContain('Heads of 32 rows are pruned, as the model tells.');
+    const given = run(command, demo, ...args, '--head-size', '32');
+    expect(given.stdout).not.toContain('as the model tells');
+    expect(told.stdout.startsWith(given.stdout.trimEnd())).toBe(true);
+    const { tensors, ...others } = json(command, demo, ...args).document;
+    expect(tensors).toEqual(json(command, demo, ...args, '--head-size', '32').document.tensors);
+    if (command === 'quantize') return;
+    expect(tensors).not.toEqual(json(command, demo, ...args, '--head-size', '64').document.tensors);
+    expect(others).toMatchObject({ headSize: 32 });
+  });
+
+  it('writes the same values as with the size given', () => {
+    const [told, given] = ['told', 'given'].map((name) => path.join(work, name));
+    expect(run('quantize', demo, '--scheme', 'prune-heads', '--out', told!).status).toBe(0);
+    const size = ['--head-size', '32'];
+    expect(run('quantize', demo, '--scheme', 'prune-heads', ...size, '--out', given!).status).toBe(0);
+    const { document } = json('compare', told!, given!);
+    const states = new Set(document.tensors.map(({ state }: { state: string }) => state));
+    expect([...states]).toEqual(['identical']);
+    const { document: own } = json('compare', demo, told!, ...q);
+    expect(own.tensors[0].state).toBe('different');
+  });
+
+  it('asks for the size where nothing tells it', () => {
+    const bare = path.join(work, 'bare.safetensors');
+    const data = f32Data(Array.from({ length: 64 * 32 }, (_, i) => Math.sin(i)));
+    writeFileSync(bare, makeSafetensors([{ name: 'a.q_proj.weight', dtype: 'F32', shape: [64, 32], data }]));
+    for (const [command, args, give] of [
+      ['error', ['--scheme', 'prune-heads'], '--head-size N'],
+      ['quantize', ['--scheme', 'nf4', '--prune', 'heads', '--dry-run'], '--head-size N'],
+      ['sensitivity', ['--schemes', 'prune-heads'], 'prune-heads:N'],
+    ] as const) {
+      const { status, document } = json(command, bare, ...args);
+      expect([status, document.error.code, document.error.file]).toEqual([2, 'usage', bare]);
+      expect(document.error.message).toMatch(/rows that belong to one attention head.*nothing in this model/);
+      expect(document.error.message.endsWith(`: give ${give}.`)).toBe(true);
+    }
+    expect(json('error', bare, '--scheme', 'prune-heads', '--head-size', '16').status).toBe(0);
   });
 });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  headSizeOf,
   type OptionName,
   type Options,
   optionAnswers,
@@ -11,6 +10,7 @@ import {
   withTyped,
 } from '../../../src/commands/optionMenu';
 import { resolveChoice } from '../../../src/quant/choice';
+import { headSizeOf } from '../../../src/quant/pruning/attentionHeads';
 import { schemeNamed, schemes } from '../../../src/quant/schemes';
 
 const [zeropoint, nf4, pruneRows] = [
@@ -128,9 +128,12 @@ describe('options of a scheme in the dialogs', () => {
     expect([none!.value.options.headSize, nm!.value.options.headSize]).toEqual([undefined, undefined]);
     expect(lines(schemeNamed('prune-heads'), { headSize: 32 })).toContain('Rows of a head: 32');
     expect(typedText('headSize', 32).value).toBe('32');
-    expect(headSizeOf({ head_dim: 128 }, { hiddenSize: 1024, heads: 16 })).toBe(128);
-    expect(headSizeOf({}, { hiddenSize: 1024, heads: 16 })).toBe(64);
-    expect(headSizeOf({ head_dim: 'many' }, { hiddenSize: 100, heads: 16 })).toBeUndefined();
-    expect(headSizeOf(undefined, undefined)).toBeUndefined();
+    expect(headSizeOf({ config: { head_dim: 128 }, architecture: { hiddenSize: 1024, heads: 16 } })).toBe(
+      128,
+    );
+    expect(headSizeOf({ config: {}, architecture: { hiddenSize: 1024, heads: 16 } })).toBe(64);
+    const odd = { config: { head_dim: 'many' }, architecture: { hiddenSize: 100, heads: 16 } };
+    expect(headSizeOf(odd)).toBeUndefined();
+    expect(headSizeOf({})).toBeUndefined();
   });
 });

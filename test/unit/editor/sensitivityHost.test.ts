@@ -77,6 +77,43 @@ describe('the host of the Sensitivity tab', () => {
     expect(Math.max(...tile.error)).toBeGreaterThan(0);
   });
 
+  it('offers pruning by heads of the size that the model tells, and not where nothing tells it', async () => {
+    const { offers } = await handlers.schemes({}, context() as never);
+    const heads = offers.find(({ key }) => key === 'prune-heads none')!;
+    // head_dim of the demo's config.json.
+    expect(heads.choice).toEqual({ scheme: 'prune-heads', granularity: 'none', headSize: 32 });
+    expect(heads.detail).toContain('Heads of 32 rows, as the model tells.');
+    expect(heads.detail).not.toContain('Cannot be written');
+    expect(offers.filter(({ family }) => family === heads.family)).toHaveLength(6);
+    const { tensors } = await opened();
+    const [q, up] = ['self_attn.q_proj', 'mlp.up_proj'].map((name) =>
+      tensors.names.indexOf(`model.layers.0.${name}.weight`),
+    );
+    const cells: SensitivityCell[] = [];
+    const params = { tensors: [q!, up!], choices: [heads.choice] };
+    await handlers.sensitivity(params, context(cells) as never);
+    const [own, other] = [q, up].map((tensor) => cells.find((cell) => cell.tensor === tensor)!);
+    expect([own!.state, other!.state]).toEqual(['quantized', 'kept']);
+    const plain = readPlainSafetensors(model).get('model.layers.0.self_attn.q_proj.weight')!;
+    const values = plainValues(plain);
+    // 4 of the 8 heads of 32 rows, those of smallest norm, become 0.
+    const squares = Array.from({ length: 8 }, (_, head) =>
+      values.slice(head * 32 * 256, (head + 1) * 32 * 256).reduce((sum, value) => sum + value * value, 0),
+    ).sort((a, b) => a - b);
+    const lost = squares.slice(0, 4).reduce((sum, square) => sum + square, 0);
+    expect(own!.mse / (lost / values.length)).toBeCloseTo(1, 9);
+
+    const bare = sensitivityHandlers(engine, {
+      uri: uriOf(model) as never,
+      catalogue: async () => ({ ...(await opened()), config: undefined, architecture: undefined }),
+      diskPath: async () => model,
+    });
+    const without = await bare.schemes({}, context() as never);
+    expect(without.offers.map(({ key }) => key)).toEqual(
+      offers.map(({ key }) => key).filter((key) => key !== heads.key),
+    );
+  });
+
   const recipe: Recipe = {
     version: 1,
     name: 'demo',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choiceForHeads, hasHeadRows } from '../../../src/quant/pruning/attentionHeads';
+import { choiceForHeads, hasHeadRows, headSizeOf } from '../../../src/quant/pruning/attentionHeads';
 import { resolveRecipe } from '../../../src/quant/recipe';
 import type { SchemeChoice } from '../../../src/quant/types';
 
@@ -59,5 +59,30 @@ describe('pruning by heads', () => {
       { choice: undefined, rule: undefined, reason: 'kept: its rows are no attention heads', linear: true },
       { choice: alone, rule: 0 },
     ]);
+  });
+});
+
+describe('the rows of a head', () => {
+  // Figures of published configs: Llama 3.2 1B, Gemma 3 4B (text_config), GPT-2, Qwen3 0.6B as GGUF, DeepSeek V2 Lite.
+  it('are what the config or the metadata tell, before hidden size by heads', () => {
+    const llama = { head_dim: 64, hidden_size: 2048, num_attention_heads: 32 };
+    expect(headSizeOf({ config: llama, architecture: { hiddenSize: 2048, heads: 32 } })).toBe(64);
+    const gemma = { text_config: { head_dim: 256, hidden_size: 2560, num_attention_heads: 8 } };
+    expect(headSizeOf({ config: gemma, architecture: { hiddenSize: 2560, heads: 8 } })).toBe(256);
+    expect(headSizeOf({ config: {}, architecture: { hiddenSize: 768, heads: 12 } })).toBe(64);
+    const metadata = [{ key: 'qwen3.attention.key_length', value: 128 }];
+    const architecture = { name: 'qwen3', hiddenSize: 1024, heads: 16 };
+    expect(headSizeOf({ metadata, architecture })).toBe(128);
+    expect(headSizeOf({ metadata, architecture: { ...architecture, name: 'llama' } })).toBe(64);
+  });
+
+  it('are not made up where nothing tells them, or where there are several sizes', () => {
+    const sizes = { hiddenSize: 2048, heads: 16 };
+    expect(headSizeOf({ config: { kv_lora_rank: 512 }, architecture: sizes })).toBeUndefined();
+    const metadata = [{ key: 'deepseek2.attention.kv_lora_rank', value: 512 }];
+    expect(headSizeOf({ metadata, architecture: { name: 'deepseek2', ...sizes } })).toBeUndefined();
+    for (const model of [{}, { config: { head_dim: -4 } }, { architecture: { hiddenSize: 100, heads: 0 } }])
+      expect(headSizeOf(model)).toBeUndefined();
+    expect(headSizeOf({ config: { text_config: null, head_dim: '64' } })).toBeUndefined();
   });
 });

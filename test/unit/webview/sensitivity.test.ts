@@ -5,7 +5,8 @@ import { exactPattern } from '../../../src/protocol/exactPattern';
 import { resolveChoice } from '../../../src/quant/choice';
 import { resolveRecipe } from '../../../src/quant/recipe';
 import { checkedRecipe } from '../../../src/quant/recipeFile';
-import { offerKey, schemeOffers, usualOffers } from '../../../src/quant/schemeOffers';
+import { offerKey, offersWithHeads, schemeOffers, usualOffers } from '../../../src/quant/schemeOffers';
+import { schemeOffersFor } from '../../../src/quant/writable';
 import { buildModuleMap } from '../../../webview-ui/state/moduleMap';
 import {
   DraftPlaces,
@@ -287,6 +288,16 @@ describe('offers', () => {
   it('are choices that exist, each with a key of its own', () => {
     for (const { choice } of schemeOffers) expect(() => resolveChoice(choice)).not.toThrow();
     expect(new Set(schemeOffers.map(({ key }) => key)).size).toBe(schemeOffers.length);
+  });
+
+  it('are the same with pruning by heads beside them, of whatever size', () => {
+    for (const size of [1, 80, 96, 257]) {
+      const withHeads = schemeOffersFor('safetensors', offersWithHeads(size));
+      const [heads, ...none] = withHeads.filter(({ choice }) => choice.headSize !== undefined);
+      expect([heads!.key, none]).toEqual(['prune-heads none', []]);
+      expect(heads!.detail).not.toContain('Cannot be written');
+      expect(withHeads.filter((offer) => offer !== heads)).toEqual(schemeOffersFor('safetensors'));
+    }
   });
 
   it('fit the model: no blocks that do not divide its rows', () => {
