@@ -134,22 +134,51 @@ export function assignedBefore(
   name: string,
   index: number,
 ): number | undefined {
-  for (let at = index - 3; at >= 0; at--) {
-    if (tokens[at]!.kind !== 'word' || tokens[at]!.text !== name) continue;
+  let known = assignments.get(tokens);
+  if (!known) {
+    known = assignmentsIn(tokens);
+    assignments.set(tokens, known);
+  }
+  // Name, mark and value stand before the index.
+  return known.get(name)?.findLast(({ at }) => at <= index - 3)?.value;
+}
+
+interface Assignment {
+  /** Index of the name. */
+  readonly at: number;
+  /** Index of the first token of what is assigned. */
+  readonly value: number;
+}
+
+/** Found once for all tokens of a window: one call may ask for hundreds of names. */
+const assignments = new WeakMap<readonly CodeToken[], ReadonlyMap<string, readonly Assignment[]>>();
+
+/** All assignments, by their names; arguments of calls are none, defaults of a function's parameters are. */
+function assignmentsIn(tokens: readonly CodeToken[]): ReadonlyMap<string, readonly Assignment[]> {
+  const found = new Map<string, Assignment[]>();
+  const open: number[] = [];
+  for (const [at, { kind, text }] of tokens.entries()) {
+    if (kind === 'mark') {
+      if (opening.has(text)) open.push(at);
+      else if (closers.has(text)) open.pop();
+    }
+    if (kind !== 'word') continue;
     const isTyped = isMark(tokens[at + 1], ':') && tokens[at + 2]?.kind === 'word';
     const mark = isTyped ? at + 3 : at + 1;
     if (!isMark(tokens[mark], '=') || isMark(tokens[mark + 1], '=')) continue;
     const isGiven = isMark(tokens[at - 1], ',') || isMark(tokens[at - 1], '(');
-    if (!isGiven || isParameter(tokens, at)) return mark + 1;
+    if (isGiven && !isParameterList(tokens, open.at(-1))) continue;
+    const same = found.get(text);
+    if (same) same.push({ at, value: mark + 1 });
+    else found.set(text, [{ at, value: mark + 1 }]);
   }
-  return undefined;
+  return found;
 }
 
-/** Whether a name stands among the parameters of a function that is defined there, and not in a call. */
-function isParameter(tokens: readonly CodeToken[], at: number): boolean {
-  const call = enclosingAt(tokens, at)[0];
-  if (call?.bracket !== '(') return false;
-  const [name, before] = [tokens[call.open - 1], tokens[call.open - 2]];
+/** Whether a bracket holds the parameters of a function that is defined there, and is not a call's. */
+function isParameterList(tokens: readonly CodeToken[], open: number | undefined): boolean {
+  if (open === undefined || !isMark(tokens[open], '(')) return false;
+  const [name, before] = [tokens[open - 1], tokens[open - 2]];
   return (name?.kind === 'word' && /^(def|function)$/.test(before?.text ?? '')) || name?.text === 'function';
 }
 
@@ -172,14 +201,17 @@ export function methodsAfter(tokens: readonly CodeToken[], close: number): Enclo
   return calls;
 }
 
+/** Each is read anew: more in one call is nothing that people write. */
+const mostSpreads = 8;
+
 /** What `**name` spreads into a call: the arguments of the dictionary that was assigned to the name above. */
 export function spreadArguments(
   tokens: readonly CodeToken[],
   given: readonly Argument[],
   before: number,
 ): Argument[] {
-  return given.flatMap(({ first, end }) => {
-    if (!isMark(tokens[first], '*') || !isMark(tokens[first + 1], '*')) return [];
+  const spread = given.filter(({ first }) => isMark(tokens[first], '*') && isMark(tokens[first + 1], '*'));
+  return spread.slice(0, mostSpreads).flatMap(({ first, end }) => {
     const value = tokens[first + 2];
     const at =
       end === first + 3 && value?.kind === 'word' ? assignedBefore(tokens, value.text, before) : first + 2;

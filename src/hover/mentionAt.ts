@@ -172,8 +172,7 @@ function assignedMention(
     const text = assigned[2]!;
     const start = word.end - text.length;
     if (column < start) return mention;
-    const isDefault = /^\$\{\w+:?[-=](.+)\}$/.exec(text)?.[1];
-    return { ...mention, text: isDefault ?? text, start, kind: 'perhaps' };
+    return { ...mention, text: withoutVariable(text), start, kind: 'perhaps' };
   }
   const [before, second] = [words[index - 1]?.text ?? '', words[index - 2]?.text ?? ''];
   const isMake = /^[:?]?=$/.test(before) && isModelKey(second);
@@ -181,17 +180,21 @@ function assignedMention(
   return isMake || isEnvironment ? { ...mention, kind: 'perhaps' } : mention;
 }
 
-/** Of `$MODEL`, `${MODEL}` and `$(MODEL)` what was assigned to it in another line. */
-function valueMention(mention: ModelMention, { lines }: TextWindow): ModelMention {
+/** Of `${MODEL:-org/name}` the default; any other text as it is. */
+const withoutVariable = (text: string): string => /^\$\{\w+:?[-=](.+)\}$/.exec(text)?.[1] ?? text;
+
+/** Of `$MODEL`, `${MODEL}` and `$(MODEL)` what was last assigned to it above, or else below, as Makefiles allow. */
+function valueMention(mention: ModelMention, { first, lines }: TextWindow): ModelMention {
   const name = /^\$[({]?([A-Za-z_]\w{0,64})[)}]?$/.exec(mention.text)?.[1];
   if (name === undefined) return mention;
   const assignment = new RegExp(
     `(?:^|[\\s;])(?:${name}\\s*[:?]?=\\s*|ENV\\s+${name}\\s+)(["']?)([^"'\\s;|&]+)\\1`,
   );
-  for (const text of lines) {
+  const behind = mention.line + 1 - first;
+  for (const text of [...lines.slice(0, behind).reverse(), ...lines.slice(behind)]) {
     const value = assignment.exec(text)?.[2];
     if (value === undefined) continue;
-    const whole = /^\$\{\w+:?[-=](.+)\}$/.exec(value)?.[1] ?? value;
+    const whole = withoutVariable(value);
     if (!whole.includes('$')) return { ...mention, text: whole };
   }
   return mention;

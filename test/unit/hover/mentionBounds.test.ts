@@ -1,7 +1,18 @@
 /** What a hover reads of long and hostile documents. */
 import { describe, expect, it } from 'vitest';
+import { codeMention } from '../../../src/hover/codeMention';
+import { type CodeToken, codeTokens } from '../../../src/hover/codeTokens';
 import { mentionAt } from '../../../src/hover/mentionAt';
 import { hub } from './mentionSupport';
+
+/** The tokens, with a count of how often one is looked at. */
+const counted = (tokens: readonly CodeToken[], reads: { count: number }): readonly CodeToken[] =>
+  new Proxy(tokens, {
+    get(target, key) {
+      if (typeof key === 'string' && /^\d/.test(key)) reads.count++;
+      return Reflect.get(target, key);
+    },
+  });
 
 describe('bounds', () => {
   it('reads few lines of a long document', () => {
@@ -28,6 +39,7 @@ describe('bounds', () => {
       `'a`.repeat(5000),
       '#'.repeat(10_000),
     ];
+
     let slowestMs = 0;
     for (const line of [...hostile, ...hostile.map((text) => `x = "${text}`), '\\'.repeat(10_000)]) {
       for (const language of ['python', 'shellscript', 'yaml', 'markdown', 'typescript']) {
@@ -44,6 +56,23 @@ describe('bounds', () => {
       }
     }
     console.log(`the slowest hostile line took ${slowestMs.toFixed(1)} ms`);
+  });
+
+  it.each([
+    ['variables in a string', ',a=', `load.from_pretrained(f"${'{a}'.repeat(160)}")`],
+    ['brackets and variables', '(,a=', `load.from_pretrained(f"${'{a}'.repeat(160)}")`],
+    ['arguments', ',a=a', `;load.from_pretrained("org/some-model"${',dtype=a'.repeat(400)})`],
+    ['spread dictionaries', ',a={b:a', `;load.from_pretrained("org/some-model"${',**a'.repeat(600)})`],
+  ])('looks names up in one go: %s', (_, unit, call) => {
+    const line = unit.repeat(Math.floor((10_000 - call.length) / unit.length)) + call;
+    const reads = { count: 0 };
+    const tokens = counted(codeTokens({ first: 0, lines: [line] }, '#'), reads);
+    const index = tokens.findLastIndex(({ kind }) => kind === 'string');
+    reads.count = 0;
+    codeMention(tokens, index);
+    // Looking through all tokens for every name would be thirty times as many.
+    console.log(`${line.length} characters: ${reads.count} reads of ${tokens.length} tokens`);
+    expect(reads.count).toBeLessThan(100 * tokens.length);
   });
 
   it('does not take a line of ten megabytes apart', () => {

@@ -112,4 +112,11 @@ describe('commands', () => {
       context: 8192,
     });
   });
+
+  it('takes the last value above a variable before one below', () => {
+    const twice =
+      'MODEL=org/other\nvllm serve $MODEL\nMODEL=org/some-model\nvllm serve $MOD|EL\nMODEL=org/third';
+    expect(mentionIn('shellscript', twice)?.text).toBe(hub);
+    expect(mentionIn('makefile', 'run:\n\tvllm serve $(MOD|EL)\nMODEL := org/some-model')?.text).toBe(hub);
+  });
 });
