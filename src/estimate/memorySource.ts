@@ -31,19 +31,19 @@ export interface MemorySource {
 }
 
 /** Type names of PyTorch in config.json. */
-const torchDtypes: Readonly<Record<string, string>> = {
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  float64: 'F64',
-};
+const torchDtypes: ReadonlyMap<string, string> = new Map([
+  ['float32', 'F32'],
+  ['float16', 'F16'],
+  ['bfloat16', 'BF16'],
+  ['float64', 'F64'],
+]);
 
 /** The type that a config names, perhaps in what it says of the language model; undefined where it names none that is known. */
 export function configDtype(fields: Readonly<Record<string, unknown>>): string | undefined {
   const config = new ModelConfig(fields);
   const places = [config, languageModel(config)];
   const named = places.map((place) => place.text('torch_dtype') ?? place.text('dtype')).find(Boolean);
-  return torchDtypes[named?.replace('torch.', '') ?? ''];
+  return torchDtypes.get(named?.replace('torch.', '') ?? '');
 }
 
 /** From config.json alone, in the type that it names. Throws as `modelParameters` does. */

@@ -143,10 +143,14 @@ const textAs =
   (type: string): Family =>
   (text) =>
     familyOf(type)!(text);
+/** Whole models around a language model of any family: never that language model themselves, or a count would not end. */
+const aroundAnyText: ReadonlySet<string> = new Set(['llava', 'llava_next', 'mistral3']);
+
 /** The class says what the whole is; of the text within, it is always the language model with its head. */
 const anyText: Family = (text) => {
-  const family = familyOf(text.modelType ?? 'llama');
-  if (!family) throw new LoupeError('unsupported', `The language model "${text.modelType}" is not known.`);
+  const type = text.modelType ?? 'llama';
+  const family = aroundAnyText.has(type) ? undefined : familyOf(type);
+  if (!family) throw new LoupeError('unsupported', `The language model "${type.slice(0, 60)}" is not known.`);
   return family(text);
 };
 
@@ -301,7 +305,7 @@ const successors: readonly (readonly [RegExp, string])[] = [
   [/^olmo-?[3-9]/, 'olmo2'],
 ];
 
-/** The known family whose name a `model_type` begins with: "qwen2" for "qwen2_5_vl"; undefined where there is none. */
+/** The known family whose name a `model_type` begins with: "qwen2" for "qwen2_omni"; undefined where there is none. */
 export function nearestFamily(modelType: string | undefined): string | undefined {
   const successor = successors.find(([pattern]) => pattern.test(modelType ?? ''));
   if (successor) return successor[1];

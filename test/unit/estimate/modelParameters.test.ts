@@ -155,6 +155,16 @@ describe('the parameters of a config', () => {
     expect(() => modelParameters({ model_type: 'unheard-of' })).toThrow('says nothing of');
   });
 
+  it.each(['llava', 'llava_next', 'mistral3'])('ends for a %s within itself', (model_type) => {
+    const text = llama(4096, 14336, 32, 32, 8, 128256);
+    // The first LLaVA states the language model's figures beside its own.
+    const flat = modelParameters({ ...text, model_type });
+    expect(flat).toMatchObject({ total: 8_030_261_248, certainty: 'approximate' });
+    expect(() => modelParameters({ model_type, text_config: { ...text, model_type } })).toThrow(
+      `The language model "${model_type}" is not known.`,
+    );
+  });
+
   it('does not loop by what a config claims', () => {
     const huge = llama(2 ** 31, 2 ** 31, 2 ** 31, 1, 1, 2 ** 31);
     expect(() => modelParameters(huge)).toThrow('more than 2^53');
