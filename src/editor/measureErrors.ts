@@ -8,7 +8,8 @@ const intervalMilliseconds = 100;
 
 /**
  * Compares the output with its source, and resolves to the report with the figures. `progress` hears of tensors at most ten times a
- * second. Rejects with `cancelled`, and with `changed` where the source is not what was quantized.
+ * second. Rejects with `cancelled`, and with `changed` where the source is not what was
+ * quantized, or the output not what was written.
  */
 export async function measureErrors(
   engine: Pick<EngineClient, 'call'>,
@@ -16,14 +17,14 @@ export async function measureErrors(
   signal: AbortSignal,
   progress: (told: { done: number; total: number }) => void,
 ): Promise<QuantizeReport> {
-  const { source: path, open: other, generation } = report;
+  const { source: path, open: other, generation, outputGeneration } = report;
   const catalogue = await engine.call('open', { path }, { signal });
   const tensors = unmeasuredTensors(report, catalogue);
   let last = 0;
   try {
     const { tensors: rows } = await engine.call(
       'compare',
-      { path, other, generation, tensors },
+      { path, other, generation, otherGeneration: outputGeneration, tensors },
       {
         signal,
         progress: ({ done, total }) => {
@@ -38,6 +39,10 @@ export async function measureErrors(
   } catch (thrown) {
     const error = LoupeError.from(thrown);
     if (error.code !== 'changed') throw error;
-    throw new LoupeError('changed', 'The source has changed since it was quantized.', error);
+    throw new LoupeError(
+      'changed',
+      'The source or the output has changed since it was quantized, so that their difference is another. Quantize again.',
+      error,
+    );
   }
 }

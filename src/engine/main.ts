@@ -117,7 +117,7 @@ const handlers: Handlers<EngineContract> = {
     compareJob(
       engine,
       await cache.get(params.path, params.generation),
-      await cache.get(params.other),
+      await cache.get(params.other, params.otherGeneration),
       params,
       context,
     ),

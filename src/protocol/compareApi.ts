@@ -27,6 +27,8 @@ export type CompareContract = {
       other: string;
       /** Of the first one; when its files are others, it fails with `changed`. */
       generation?: string | undefined;
+      /** The same of the other one. */
+      otherGeneration?: string | undefined;
       /** Indices into the first one's catalogue; undefined: all. */
       tensors?: readonly number[] | undefined;
     };

@@ -249,6 +249,8 @@ export interface QuantizeReport {
   readonly seconds: number;
   /** Of the source's files as they were read; there while some tensors' errors are to be measured. */
   readonly generation?: string | undefined;
+  /** Beside it: of the files that were written. Left out where they could not be looked at again. */
+  readonly outputGeneration?: string | undefined;
   /** Every tensor of the model, the kept ones too (from === to, note says why). */
   readonly tensors: readonly TensorError[];
 }

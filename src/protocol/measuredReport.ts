@@ -31,12 +31,19 @@ export function measuredReport(report: QuantizeReport, compared: readonly Compar
     const own = row.isUnmeasured ? found.get(row.name) : undefined;
     if (!own) return row;
     if (own.state === 'reshaped' || own.state === 'unreadable')
-      return { ...row, note: [row.note, notMeasured + own.note].filter(Boolean).join('; ') };
+      return { ...row, note: [withoutReason(row.note), notMeasured + own.note].filter(Boolean).join('; ') };
     const { mse, sqnr, maxAbs, cosine, meanAbs } = own;
-    const { isUnmeasured: _, ...about } = row;
-    return { ...about, mse, sqnr, maxAbs, cosine, meanAbs };
+    const { isUnmeasured: _, note: before, ...about } = row;
+    const note = withoutReason(before);
+    return { ...about, ...(note ? { note } : {}), mse, sqnr, maxAbs, cosine, meanAbs };
   });
-  const { generation, ...rest } = report;
+  const { generation: _source, outputGeneration: _output, ...whole } = report;
   const isWhole = tensors.every(({ isUnmeasured }) => !isUnmeasured);
-  return { ...rest, ...(isWhole || generation === undefined ? {} : { generation }), tensors };
+  return { ...(isWhole ? whole : report), tensors };
+}
+
+/** A note as it was before an earlier attempt put its reason there. */
+function withoutReason(note: string | undefined): string | undefined {
+  const at = note?.indexOf(notMeasured) ?? -1;
+  return at < 0 ? note : note!.slice(0, at).replace(/; $/, '');
 }

@@ -56,7 +56,9 @@ export async function quantizeJob(
   try {
     const written = await writeOutput(engine, plan, backend, kept, context);
     const report = quantizeReport(plan, backend.use, written.outputs, written.rows, started);
-    return unmeasuredCount(report) === 0 ? report : { ...report, generation: opened.generation };
+    return unmeasuredCount(report) === 0
+      ? report
+      : { ...report, ...(await generationsOf(engine, opened, report)) };
   } catch (thrown) {
     const error = LoupeError.from(thrown);
     const gpuFailed = request.backend === 'auto' && backend.use.used !== 'cpu' && error.code === 'compute';
@@ -68,6 +70,16 @@ export async function quantizeJob(
   }
   const resume = asked.keepFinished || asked.resume;
   return quantizeJob(engine, opened, { ...asked, resume }, context);
+}
+
+/** What errors that are measured later must find unchanged. The output is there: failing to look at it again is no failure of the job. */
+async function generationsOf(
+  { cache }: Engine,
+  { generation }: OpenedCheckpoint,
+  { open }: Pick<QuantizeReport, 'open'>,
+): Promise<Pick<QuantizeReport, 'generation' | 'outputGeneration'>> {
+  const written = await cache.once(open).catch(() => undefined);
+  return { generation, outputGeneration: written?.generation };
 }
 
 /** Target and sizes of a request, without reading values. Throws what planning throws. */
