@@ -165,12 +165,14 @@ export function activate(context: vscode.ExtensionContext): TensorLoupeApi {
     const mustAskFolder = file !== uri || options?.mustAskFolder === true;
     return file && quantize.quantize(file, { ...options, mustAskFolder });
   });
-  command('convertToGguf', async (given?: unknown, options?: QuantizeArguments) => {
+  const toGguf = (how: 'quantize' | 'convert') => async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));
     const mustAskFolder = file !== uri || options?.mustAskFolder === true;
-    return file && quantize.quantize(file, { ...options, toGguf: true, mustAskFolder });
-  });
+    return file && quantize.quantize(file, { ...options, toGguf: how, mustAskFolder });
+  };
+  command('quantizeToGguf', toGguf('quantize'));
+  command('convertToGguf', toGguf('convert'));
   command('previewError', async (given?: unknown, options?: QuantizeArguments) => {
     const uri = await target(given);
     const file = uri && (await onDisk(uri));

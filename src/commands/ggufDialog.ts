@@ -54,6 +54,7 @@ export async function askGgufChoice(
 ): Promise<QuantizeChoice | undefined> {
   const isConversion = mode === 'convert';
   const title = `${isConversion ? 'Convert' : 'Quantize'} ${modelName(file)}`;
+  const isGguf = /\.gguf$/i.test(file);
   const { dtypes } = await engine.call('brief', { path: file });
   const allowRequantize = await askRequantize(file, dtypes);
   if (allowRequantize === undefined) return undefined;
@@ -63,7 +64,7 @@ export async function askGgufChoice(
   for (;;) {
     const answer = await pick<GgufFileType>(
       {
-        ...{ title: isConversion ? `${title} to GGUF` : title, step: 1, totalSteps: 2, active: fileType },
+        ...{ title: isGguf ? title : `${title} to GGUF`, step: 1, totalSteps: 2, active: fileType },
         placeholder: typesText(settings),
         update: (show, signal) => showFigures(engine, file, types, settings, show, signal),
       },

@@ -28,8 +28,8 @@ import { showFailure } from './showFailure';
 /** Given instead of the dialog's answers by callers that know them: tests, tasks, keybindings. */
 export interface QuantizeArguments extends Partial<QuantizeChoice> {
   readonly overwrite?: boolean;
-  /** Ask only for a GGUF type of floats: a conversion without quantization. */
-  readonly toGguf?: boolean;
+  /** Ask only for GGUF types; `convert`: for those of floats, which is a conversion without quantization. */
+  readonly toGguf?: 'quantize' | 'convert';
   /** Without a given folder, ask for one instead of writing beside the model. */
   readonly mustAskFolder?: boolean;
   /** Cut the output's shards anew. */
@@ -79,7 +79,7 @@ export class QuantizeCommands {
     if (!vscode.workspace.isTrusted) {
       const manage = 'Manage Workspace Trust';
       const answer = await vscode.window.showWarningMessage(
-        `${given.toGguf ? 'Converting' : 'Quantizing'} writes files, so it waits until this workspace is trusted.`,
+        `${given.toGguf === 'convert' ? 'Converting' : 'Quantizing'} writes files, so it waits until this workspace is trusted.`,
         manage,
       );
       if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
@@ -225,7 +225,7 @@ export class QuantizeCommands {
       };
     }
     if (mode === 'quantize' && (given.toGguf || /\.gguf$/i.test(uri.fsPath)))
-      return askGgufChoice(this.engine, uri.fsPath, given.toGguf ? 'convert' : 'quantize');
+      return askGgufChoice(this.engine, uri.fsPath, given.toGguf ?? 'quantize');
     return askQuantizeChoice(this.engine, uri.fsPath, mode);
   }
 

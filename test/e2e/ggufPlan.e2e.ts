@@ -167,9 +167,11 @@ it('is offered on the folder of a Hugging Face model, and on no other folder', a
   await openMenu('demo-llama-3m-sharded');
   await offer.waitFor();
   await screenshot(page, 'gguf-folder-menu-dark');
-  await menu.getByText('Quantize Checkpoint...').click();
-  await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
-  await pick(page, 'The usual choice', 'q4_k_m');
+  await menu.getByText('Quantize to GGUF...').click();
+  // Two keys from here: the usual type is the one that the list begins with, and the target is the first line.
+  await quickRows(page).filter({ hasText: 'The usual choice' }).and(page.locator('.focused')).waitFor();
+  await screenshot(page, 'gguf-folder-types-dark');
+  await page.keyboard.press('Enter');
   await quickRows(page).filter({ hasText: 'demo-llama-3m-sharded-Q4_K_M.gguf' }).first().waitFor();
   await page.keyboard.press('Enter');
   await tab(page, 'demo-llama-3m-sharded-Q4_K_M.gguf').waitFor();
