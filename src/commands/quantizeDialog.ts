@@ -37,6 +37,10 @@ const head = (label: string): Choice<Offered> => ({
 /** A file type of GGUF has a number, a scheme has options. */
 const isFileType = (offered: Offered): offered is GgufFileType => 'number' in offered;
 
+/** Among other schemes a type says what it is of: VS Code searches lines, not the heads above them. */
+const amongOthers = (type: Choice<GgufFileType>): Choice<GgufFileType> =>
+  type.refused ? type : { ...type, detail: `GGUF: ${type.detail}` };
+
 /** The first step's lines: schemes, GGUF's types where the model may become one, and what is written dequantized. */
 function offeredItems(mode: Mode, file: string, gguf: readonly Choice<GgufFileType>[]): Choice<Offered>[] {
   const medium = mediumOf(file);
@@ -44,7 +48,7 @@ function offeredItems(mode: Mode, file: string, gguf: readonly Choice<GgufFileTy
   const holder = medium === 'onnx' ? 'No operator of ONNX Runtime' : 'No layout';
   return [
     ...schemeItems(mode, medium),
-    ...(gguf.length === 0 ? [] : [head('GGUF, for llama.cpp and Ollama'), ...gguf]),
+    ...(gguf.length === 0 ? [] : [head('GGUF, for llama.cpp and Ollama'), ...gguf.map(amongOthers)]),
     ...(dequantized.length === 0
       ? []
       : [head(`${holder} holds these, but any client loads them dequantized`), ...dequantized]),
