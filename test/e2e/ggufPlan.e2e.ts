@@ -127,7 +127,7 @@ it('shows an importance matrix of either form as a map and a table', async () =>
     await openFile(page, name);
     const view = webviewFrame(page);
     await view.getByText('How strong the inputs of 8 weights were, over 37 chunks of a text.raw').waitFor();
-    await view.getByTestId('outlier-map').focus();
+    await view.getByTestId('figure-map').focus();
     await page.keyboard.press('t');
     const row = view.locator('[role="row"][data-tensor="blk.1.attn_q.weight"]');
     // llama-imatrix's figures of the same numbers; see importanceStatistics.test.ts.

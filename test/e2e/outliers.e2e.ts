@@ -94,7 +94,7 @@ describe('the outliers of a model in VS Code', () => {
       await page.waitForTimeout(300);
       await screenshot(page, `outliers-${theme}`);
     }
-    await view.getByTestId('outlier-map').focus();
+    await view.getByTestId('figure-map').focus();
     await page.keyboard.press('t');
     await view.getByTestId('outlier-table').waitFor();
     await view.locator('button[data-sort="channels"]').click();

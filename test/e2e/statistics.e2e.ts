@@ -109,7 +109,7 @@ describe('statistics in VS Code', () => {
       .filter({ hasText: /^\s*Analyzed\s*$/ })
       .waitFor();
     await screenshot(page, 'statistics-cnn-map');
-    await view.getByTestId('outlier-map').focus();
+    await view.getByTestId('figure-map').focus();
     await page.keyboard.press('t');
     const row = view.locator('.outlier-row[data-tensor="fc.weight"]');
     const told = async (statistic: string) =>

@@ -45,7 +45,7 @@ describe.skipIf(!executable)('the Importance tab', () => {
 
   it('is driven by the keyboard: cells told with their figure, selection, sums in the viewer', async () => {
     await withPage({ query }, async (page) => {
-      await page.getByTestId('outlier-map').focus();
+      await page.getByTestId('figure-map').focus();
       // Below the line of the largest.
       await page.keyboard.press('Control+Home');
       await page.keyboard.press('ArrowDown');
@@ -69,7 +69,7 @@ describe.skipIf(!executable)('the Importance tab', () => {
         .toContain(`"tensor":${2 * weights.indexOf(weight)}`);
       await page.getByTestId('importance-figure').selectOption('total');
       expect(await live(page)).toContain('Sum of squares');
-      await page.getByTestId('outlier-map').focus();
+      await page.getByTestId('figure-map').focus();
       expect(Number(await cell.getAttribute('data-value'))).toBe(weight.total);
     });
   });
@@ -94,14 +94,14 @@ describe.skipIf(!executable)('the Importance tab', () => {
       await page.keyboard.press('ArrowDown');
       expect(await live(page)).toMatch(/^blk\.\d\.\S+, row 1: Entropy, normalized [\d.]+ %, ZD score/);
       await page.keyboard.press('t');
-      await page.getByTestId('outlier-map').waitFor();
+      await page.getByTestId('figure-map').waitFor();
     });
   });
 
   it('wears every theme, and fits a narrow page', async () => {
     for (const theme of ['light', 'contrast', 'contrastLight'] as const)
       await withPage({ query, theme }, async (page) => {
-        await page.getByTestId('outlier-map').focus();
+        await page.getByTestId('figure-map').focus();
         await shot(page, `map-${theme}`);
       });
     await withPage({ query, width: 600, height: 800 }, async (page) => {

@@ -43,7 +43,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
     await withPage({ query: 'step=8' }, async (page) => {
       expect(await page.getByTestId('outlier-summary').innerText()).toContain('Nothing is analyzed yet');
       expect(await page.getByTestId('map-legend').innerText()).toBe('no value known yet');
-      await page.getByTestId('outlier-map').focus();
+      await page.getByTestId('figure-map').focus();
       expect((await cursor(page)).text).toContain('not analyzed yet');
       await shot(page, 'unknown');
       await page.getByTestId('analyze-all').click();
@@ -70,7 +70,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
     const expected = plainStats(down, model.values(index)!, 32, 96, 4);
     await withPage({}, async (page) => {
       await analyze(page);
-      await page.getByTestId('outlier-map').focus();
+      await page.getByTestId('figure-map').focus();
       await page.keyboard.press('Control+Home');
       expect((await cursor(page)).tensor).toBe('model.embed_tokens.weight');
       await page.keyboard.press('ArrowDown');
@@ -105,14 +105,14 @@ describe.skipIf(!executable)('the Outliers tab', () => {
       await page.keyboard.press('Escape');
       await expect
         .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid')))
-        .toBe('outlier-map');
+        .toBe('figure-map');
     });
   });
 
   it('leads to the tensor by click, keeps it when the tab changes, and comes back from a reload', async () => {
     await withPage({}, async (page) => {
       await analyze(page);
-      const box = (await page.getByTestId('outlier-map').boundingBox())!;
+      const box = (await page.getByTestId('figure-map').boundingBox())!;
       // Some cell of the map: whichever it is, its tensor is told and selected.
       await page.mouse.move(box.x + 190, box.y + 150);
       await expect.poll(() => page.getByTestId('map-pointed').innerText()).toMatch(/Kurtosis/);
@@ -126,7 +126,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
       await page.getByTestId('statistic').selectOption('crest');
       await page.waitForTimeout(400);
       await page.reload();
-      await page.getByTestId('outlier-map').waitFor();
+      await page.getByTestId('figure-map').waitFor();
       expect(await page.getByTestId('statistic').inputValue()).toBe('crest');
       await expect.poll(() => selected(page)).toBe(tensor);
     });
@@ -164,7 +164,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
 
   it('opens a cell of experts to a row for each, and scrolls through 100,000 tensors', async () => {
     await withPage({ query: 'model=large&count=100000', width: 1400 }, async (page) => {
-      const map = page.getByTestId('outlier-map');
+      const map = page.getByTestId('figure-map');
       await map.focus();
       await page.keyboard.press('Control+Home');
       await page.keyboard.press('ArrowDown');
@@ -203,7 +203,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
         '2 tensors hold NaN or infinite values',
       );
       await page.getByTestId('statistic').selectOption('nonFinite');
-      await page.getByTestId('outlier-map').focus();
+      await page.getByTestId('figure-map').focus();
       await page.keyboard.press('Control+End');
       await page.keyboard.press('ArrowUp');
       const texts: string[] = [];
@@ -217,7 +217,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
 
   it('falls back to the modules of a model whose names show no layers', async () => {
     await withPage({ query: 'model=packed' }, async (page) => {
-      const map = page.getByTestId('outlier-map');
+      const map = page.getByTestId('figure-map');
       await map.focus();
       await page.keyboard.press('Control+Home');
       // Both projections of the one layer are folded into their module, behind the largest of all.
@@ -246,7 +246,7 @@ describe.skipIf(!executable)('the Outliers tab', () => {
     async (theme) => {
       await withPage({ theme }, async (page) => {
         await analyze(page);
-        await page.getByTestId('outlier-map').focus();
+        await page.getByTestId('figure-map').focus();
         await page.keyboard.press('PageDown');
         await page.keyboard.press('Enter');
         await page.getByTestId('picture').waitFor();

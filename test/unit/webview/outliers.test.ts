@@ -14,8 +14,8 @@ import { outlierSummary } from '../../../webview-ui/state/outlierSummary';
 import { StatsTable } from '../../../webview-ui/state/statsTable';
 import { TableModel } from '../../../webview-ui/state/tableModel';
 import { initialViewState, restoreViewState } from '../../../webview-ui/state/viewState';
+import { isCell, lineAt, mapGeometry, neighbour } from '../../../webview-ui/views/moduleMap/mapGeometry';
 import { rowHeight } from '../../../webview-ui/views/moduleMap/mapMeasures';
-import { isCell, lineAt, mapGeometry, neighbour } from '../../../webview-ui/views/outliers/mapGeometry';
 import { statsWith, tensorColumns } from './sampleColumns';
 
 const columns = tensorColumns([

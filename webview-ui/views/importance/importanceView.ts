@@ -16,11 +16,11 @@ import {
 import { buildModuleMap, type ModuleMap } from '../../state/moduleMap';
 import { type MapStatistic, rangeOf } from '../../state/outlierStatistics';
 import type { CheckpointSession } from '../../state/session';
+import type { MapSubject } from '../moduleMap/cellWords';
 import { mapControls, mapLegend } from '../moduleMap/mapControls';
 import { MapOrTable } from '../moduleMap/mapOrTable';
 import { mapTab } from '../moduleMap/mapTab';
-import type { MapSubject } from '../outliers/cellWords';
-import '../outliers/outlierMap';
+import '../moduleMap/figureMap';
 import type { CheckpointRpc, PageContext } from '../pageContext';
 import './importanceTable';
 
@@ -35,7 +35,7 @@ type Loaded =
     };
 type Known = Extract<Loaded, { kind: 'known' }>;
 
-const elements = { map: 'tl-outlier-map', table: 'tl-importance-table' };
+const elements = { map: 'tl-figure-map', table: 'tl-importance-table' };
 
 export class ImportanceView {
   private loaded: Loaded = { kind: 'unasked' };
@@ -170,7 +170,7 @@ export class ImportanceView {
   }
 
   private map({ statistics, map, subject }: Known): TemplateResult {
-    return html`<tl-outlier-map
+    return html`<tl-figure-map
       .session=${subject}
       .groups=${map.groups}
       .open=${this.shownAs.open}
@@ -180,7 +180,7 @@ export class ImportanceView {
       .selected=${this.selectedIndex(statistics)}
       .colorMap=${this.session.settings.colorMap}
       .events=${this.shownAs.mapEvents}
-    ></tl-outlier-map>`;
+    ></tl-figure-map>`;
   }
 
   private table({ statistics }: Known): TemplateResult {

@@ -1,8 +1,8 @@
 /** A tab that shows figures of tensors as a map or as a table: which of the two, the open rows, and what both tell it. */
 import { html, type TemplateResult } from 'lit';
 import type { MapRow } from '../../state/moduleMap';
-import type { MapEvents } from '../outliers/outlierMap';
 import type { PageContext } from '../pageContext';
+import type { MapEvents } from './figureMap';
 import type { FigureTableEvents } from './figureTable';
 import type { GridSort } from './gridTable';
 import { focusOnceShown, OpenKeys, toggled, toggledWords } from './mapTab';

@@ -22,10 +22,10 @@ import { mapControls, mapLegend } from '../moduleMap/mapControls';
 import { MapOrTable } from '../moduleMap/mapOrTable';
 import { mapTab } from '../moduleMap/mapTab';
 import type { PageContext } from '../pageContext';
-import './outlierMap';
+import '../moduleMap/figureMap';
 import './outlierTable';
 
-const elements = { map: 'tl-outlier-map', table: 'tl-outlier-table' };
+const elements = { map: 'tl-figure-map', table: 'tl-outlier-table' };
 
 export class OutliersView {
   private readonly selected: SelectedTensor;
@@ -155,7 +155,7 @@ export class OutliersView {
 
   private map(): TemplateResult {
     const { session } = this;
-    return html`<tl-outlier-map
+    return html`<tl-figure-map
       .session=${session}
       .groups=${this.moduleMap.groups}
       .open=${this.shownAs.open}
@@ -165,7 +165,7 @@ export class OutliersView {
       .selected=${this.selected.index}
       .colorMap=${session.settings.colorMap}
       .events=${this.shownAs.mapEvents}
-    ></tl-outlier-map>`;
+    ></tl-figure-map>`;
   }
 
   private table(): TemplateResult {

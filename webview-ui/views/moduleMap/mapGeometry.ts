@@ -1,6 +1,6 @@
 /** Where everything of the outlier map stands, in CSS pixels of the whole map. Pure. */
 import { type MapGroup, type MapRow, openRows } from '../../state/moduleMap';
-import { rowHeight, slope } from '../moduleMap/mapMeasures';
+import { rowHeight, slope } from './mapMeasures';
 
 const groupGap = 14;
 const leastCell = 34;

@@ -9,19 +9,7 @@ import {
   placeOn,
   type StatisticRange,
 } from '../../state/outlierStatistics';
-import type { MapSight } from '../moduleMap/canvasMap';
-import {
-  type Box,
-  cut,
-  frame,
-  hatch,
-  outline,
-  paintChevron,
-  paintCorner,
-  paintRule,
-  writeInCell,
-} from '../moduleMap/mapInk';
-import { gap, rowHeight, slope } from '../moduleMap/mapMeasures';
+import type { MapSight } from './canvasMap';
 import {
   type CellPlace,
   columnCount,
@@ -32,6 +20,18 @@ import {
   type MapLine,
   tensorsAt,
 } from './mapGeometry';
+import {
+  type Box,
+  cut,
+  frame,
+  hatch,
+  outline,
+  paintChevron,
+  paintCorner,
+  paintRule,
+  writeInCell,
+} from './mapInk';
+import { gap, rowHeight, slope } from './mapMeasures';
 
 export interface MapPicture extends MapSight<CellPlace> {
   readonly groups: readonly MapGroup[];

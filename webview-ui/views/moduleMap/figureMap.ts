@@ -1,5 +1,5 @@
 /**
- * `<tl-outlier-map>`: layers down and kinds of modules across, a cell for each tensor. Only what is on screen is
+ * `<tl-figure-map>`: layers down and kinds of modules across, a cell for each tensor. Only what is on screen is
  * drawn, so 200 layers of 128 experts scroll like four.
  */
 import type { PropertyValues } from 'lit';
@@ -11,7 +11,7 @@ import {
   type MapStatistic,
   type StatisticRange,
 } from '../../state/outlierStatistics';
-import { CanvasMap, type CanvasMapEvents, type CellEdges, type MapSight } from '../moduleMap/canvasMap';
+import { CanvasMap, type CanvasMapEvents, type CellEdges, type MapSight } from './canvasMap';
 import { cellWords, type MapCell, type MapSubject } from './cellWords';
 import {
   type CellPlace,
@@ -36,7 +36,7 @@ export interface MapEvents extends CanvasMapEvents<MapRow> {
 /** Tensors that an analysis is asked to read before all others. */
 const mostPrioritized = 2000;
 
-export class OutlierMap extends CanvasMap<CellPlace, MapRow, MapGeometry, MapEvents> {
+export class FigureMap extends CanvasMap<CellPlace, MapRow, MapGeometry, MapEvents> {
   static override properties = {
     session: { attribute: false },
     groups: { attribute: false },
@@ -49,7 +49,7 @@ export class OutlierMap extends CanvasMap<CellPlace, MapRow, MapGeometry, MapEve
   declare statistic: MapStatistic;
   declare range: StatisticRange | undefined;
   declare selected: number | undefined;
-  protected override readonly ids = { map: 'outlier-map', cursor: 'map-cursor' };
+  protected override readonly ids = { map: 'figure-map', cursor: 'map-cursor' };
   private figuresOf = new WeakMap<MapRow, readonly (CellFigure | undefined)[]>();
   private prioritized = '';
 
@@ -215,4 +215,4 @@ export class OutlierMap extends CanvasMap<CellPlace, MapRow, MapGeometry, MapEve
   }
 }
 
-customElements.define('tl-outlier-map', OutlierMap);
+customElements.define('tl-figure-map', FigureMap);
