@@ -157,6 +157,13 @@ export function convertTensors({
         { tensor: source.name },
       );
     }
+    // Rows of such a tensor would be counted without a byte behind them.
+    if (source.shape.includes(0))
+      throw new LoupeError(
+        'malformed',
+        `${source.name} is [${source.shape.join(', ')}] and holds no values; llama.cpp loads no such tensor.`,
+        { tensor: source.name },
+      );
     for (const target of isList(targets) ? targets : [targets]) {
       const { name } = target;
       const other = made.get(name);

@@ -12,7 +12,7 @@ export interface QuantizationGroup {
  * The `quantization_config` of config.json for weight-only quantization, as vLLM and transformers load it. `ignore` lists the
  * modules (not tensors) that stay unquantized. A group states its own format only where formats differ: the model's is
  * "mixed-precision" then (compressed-tensors PR 415 and vLLM PR 22468 of August 2025; loaders before them know one format).
- * `scale_dtype` is left out: versions up to 0.12.2 refuse unknown keys.
+ * Only arguments that a scheme states are written: versions up to 0.12.2 refuse keys that they do not know.
  */
 export function groupedConfig(options: {
   readonly groups: readonly QuantizationGroup[];

@@ -5,7 +5,7 @@ import type { TokenizerFiles } from './tokenizerFiles';
 
 /**
  * Under "tokenizer": one template, or several with names. Those of tokenizer_config.json go first, then chat_template.jinja with the
- * others beside it, then chat_template.json, as in transformers.
+ * others beside it, then chat_template.json: the order of llama.cpp's converter (gguf-py, vocab.py).
  */
 export function chatTemplateMetadata(files: TokenizerFiles): MetadataList {
   const list = new MetadataList('tokenizer');
@@ -29,6 +29,7 @@ export function chatTemplateMetadata(files: TokenizerFiles): MetadataList {
   return list;
 }
 
+/** What chat_template.jinja and the templates beside it say, in the form of tokenizer_config.json. */
 function besides({ chatTemplate, additionalTemplates }: TokenizerFiles): unknown {
   if (chatTemplate === undefined || !additionalTemplates || additionalTemplates.length === 0)
     return chatTemplate;
