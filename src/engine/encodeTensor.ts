@@ -1,9 +1,11 @@
 /** Runs any scheme over one tensor in parts, by its plain code. */
+import { LoupeError } from '../errors';
 import type { Checkpoint } from '../formats/checkpoint';
 import type { ErrorSums } from '../kernels/kernels';
 import { encodingFor } from '../quant/encoding';
 import type { Knowledge, Setting } from '../quant/scheme';
 import { addErrorSums, noErrorSums } from '../quant/tensorError';
+import { failsAlone } from './failsAlone';
 import { joinedSources, joinedStates } from './joinedSources';
 import { partElements, rowParts, windowElements } from './matrix';
 import { namingTensor } from './namingTensor';
@@ -14,7 +16,9 @@ import type { BandsTask } from './worker/task';
 
 /**
  * Runs the passes that a scheme needs before its first band. What the weights that loaders join with this one share is taken from
- * all of them, by their names in `checkpoint`, and from their values before any pruning: each may be pruned in another way.
+ * all of them, by their names in `checkpoint`, and from their values before any pruning: each may be pruned in another way. Those that a
+ * recipe keeps count, too, so that what a weight becomes never depends on what is chosen for another; those that the scheme cannot take do not.
+ * Throws what reading and the scheme throw of `source`.
  */
 export async function surveyTensor(
   pool: TaskRunner,
@@ -32,15 +36,28 @@ export async function surveyTensor(
   if (setting.choice.prune === undefined) states.set(source.name, known.at(-1)!);
   const shared = surveys.at(-1)!.start();
   for (const each of [source, ...others]) {
-    let state = states.get(each.name);
-    if (!state) {
-      const { rows, columns, dtype } = each;
-      state = (await surveyAlone(pool, each, { ...whole, rows, columns, dtype }, options)).at(-1)!;
-      states.set(each.name, state);
-    }
+    const state = states.get(each.name) ?? (await stateOf(pool, each, whole, options));
+    if (!state) continue;
+    states.set(each.name, state);
     surveys.at(-1)!.merge(shared, state);
   }
   return [...known.slice(0, -1), shared];
+}
+
+/** Of the last survey over a weight alone; undefined where the weight has values that the scheme refuses: it cannot become one with others. */
+async function stateOf(
+  pool: TaskRunner,
+  source: TensorSource,
+  setting: Setting,
+  options: TaskOptions,
+): Promise<Float64Array | undefined> {
+  const { rows, columns, dtype } = source;
+  try {
+    return (await surveyAlone(pool, source, { ...setting, rows, columns, dtype }, options)).at(-1);
+  } catch (thrown) {
+    if (!failsAlone(LoupeError.from(thrown))) throw thrown;
+    return undefined;
+  }
 }
 
 /** Parts are fixed and merged in order. */

@@ -91,6 +91,38 @@ describe('NVFP4', () => {
   });
 });
 
+describe('NVFP4 beside weights that stay as they are', () => {
+  const attention = 'model.layers.0.self_attn';
+  const keepsKeys = {
+    version: 1,
+    default: { scheme: 'nvfp4', granularity: 'block' },
+    rules: [{ match: '**.k_proj.weight', choice: 'keep' }],
+  } as const;
+  const divisorsOf = async (name: string, key: TensorFixture) => {
+    const others = [weight(`${attention}.q_proj`, 8, 1.5, 1), weight(`${attention}.v_proj`, 8, 2, 2)];
+    const path = writeModel(join(folder, name, 'model.safetensors'), [...others, key]);
+    const asked = request(path, join(folder, `${name}-out`), { recipe: keepsKeys });
+    const written = readPlainSafetensors((await engine.call('quantize', asked)).open);
+    expect(written.has(key.name)).toBe(true);
+    return ['q_proj', 'v_proj'].map(
+      (each) => plainValues(written.get(`${attention}.${each}.weight_global_scale`)!)[0],
+    );
+  };
+
+  it('counts the kept ones, so that no weight depends on what is chosen for another', async () => {
+    const key = weight(`${attention}.k_proj`, 8, 6, 3);
+    expect(await divisorsOf('kept-key', key)).toEqual([448, 448]);
+  });
+
+  it('goes on without one that has NaN, which is kept', async () => {
+    const values = [Number.NaN, ...randomValues(8 * columns - 1, 3)];
+    const key: TensorFixture = {
+      ...{ name: `${attention}.k_proj.weight`, dtype: 'F32', shape: [8, columns], data: f32Data(values) },
+    };
+    expect(await divisorsOf('nan-key', key)).toEqual([1344, 1344]);
+  });
+});
+
 describe('microscaling', () => {
   it.each([
     ['mxfp4', 'mxfp4-pack-quantized', 4],
