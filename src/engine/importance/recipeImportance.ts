@@ -1,19 +1,34 @@
 /** The importance matrix that a recipe goes with. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import * as path from 'node:path';
+import { openFileSource } from '../../bytes/byteSource';
+import { fileStamp } from '../../bytes/fileStamp';
 import { LoupeError } from '../../errors';
+import { assertMatrixSize } from '../../formats/gguf/importanceMatrix';
 import type { Recipe } from '../../quant/recipe';
 
-/** Of a whole file, in hexadecimal. Throws as reading does. */
+const chunkBytes = 4 * 2 ** 20;
+/** One file's hash at a time: an editor checks its recipe after every pause in typing. */
+let latest: { readonly file: string; readonly stamp: string; readonly sha256: string } | undefined;
+
+/**
+ * Of a whole importance matrix, in hexadecimal; kept until the file has another size or time. The path may come from an untrusted recipe:
+ * throws `not-a-checkpoint` for what is no file, `refused` for one that is too large for a matrix, else as reading does.
+ */
 export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
+  const stamp = await fileStamp(file);
+  if (latest?.file === file && latest.stamp === stamp) return latest.sha256;
+  const source = await openFileSource(file);
   try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  } catch (thrown) {
-    throw LoupeError.from(thrown);
+    assertMatrixSize(source);
+    const hash = createHash('sha256');
+    for (let at = 0; at < source.size; at += chunkBytes)
+      hash.update(await source.read(at, Math.min(chunkBytes, source.size - at)));
+    latest = { file, stamp, sha256: hash.digest('hex') };
+    return latest.sha256;
+  } finally {
+    await source.close();
   }
-  return hash.digest('hex');
 }
 
 /** Throws `refused` where a recipe names a matrix and none is given, or one with other bytes. `imatrix`: an absolute path. */

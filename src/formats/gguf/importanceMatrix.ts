@@ -26,12 +26,17 @@ const countsEnding = '.counts';
 /** No model's matrix is near this; it is read into memory whole. */
 const mostBytes = 2 ** 30;
 
+/** Throws `refused` for a file that no matrix is as large as. */
+export function assertMatrixSize({ path, size }: Pick<ByteSource, 'path' | 'size'>): void {
+  if (size > mostBytes)
+    throw new LoupeError('refused', 'The file is too large for an importance matrix.', { file: path });
+}
+
 /** Reads a file of either form. Throws `malformed` or `refused`, naming the file and the entry. */
 export async function readImportanceMatrix(path: string, signal?: AbortSignal): Promise<ImportanceMatrix> {
   const source = await openFileSource(path);
   try {
-    if (source.size > mostBytes)
-      throw new LoupeError('refused', 'The file is too large for an importance matrix.', { file: path });
+    assertMatrixSize(source);
     const start = Buffer.from(await source.read(0, Math.min(4, source.size)));
     const matrix =
       start.toString('latin1') === 'GGUF' ? await readNew(source, signal) : await readOld(source, signal);

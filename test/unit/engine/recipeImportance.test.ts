@@ -1,5 +1,5 @@
 /** Recipes that go with an importance matrix: the file that they name, its hash, and what they make. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Recipe } from '../../../src/quant/recipe';
@@ -76,6 +76,32 @@ describe('a recipe with an importance matrix', () => {
       expect(failure.message).toContain(message);
       if (given !== undefined) expect(failure.file).toBe(given);
     }
+  });
+
+  it('is not hashed where it is no file or too large for a matrix: recipes are untrusted, and checked while they are typed', async () => {
+    const large = place('large.gguf');
+    writeFileSync(large, '');
+    truncateSync(large, 2 ** 30 + 1);
+    const cases = [[large, 'too large for an importance matrix']];
+    if (process.platform !== 'win32') {
+      symlinkSync('/dev/zero', place('endless'));
+      cases.push([place('endless'), 'no regular file']);
+    }
+    for (const [file, message] of cases) {
+      const own = { ...recipe, imatrix: { ...named, file: path.basename(file!) } };
+      const planning = engine.call('recipePlan', { path: model, recipe: own, imatrix: file! });
+      expect(await failureOf(planning)).toMatchObject({ message: expect.stringContaining(message!), file });
+    }
+  });
+
+  it('is hashed anew once the file is another', async () => {
+    const file = place('changing.gguf');
+    writeFileSync(file, readFileSync(imatrix));
+    const own = { ...recipe, imatrix: { ...named, file: 'changing.gguf' } };
+    const plan = () => engine.call('recipePlan', { path: model, recipe: own, imatrix: file });
+    expect((await plan()).refusals).toEqual([]);
+    writeFileSync(file, newMatrix(denseCover.slice(1)));
+    expect((await failureOf(plan())).message).toContain('is not the importance matrix');
   });
 
   it('is refused by name where a type cannot do without what the matrix lacks', async () => {

@@ -1,9 +1,9 @@
 /** What is read beside a model's weights for a GGUF file. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { readTokenizerFiles } from '../../../src/engine/quantize/gguf/tokenizerSidecars';
+import { readTokenizerFiles, tokenizerStamp } from '../../../src/engine/quantize/gguf/tokenizerSidecars';
 
 let folder: string;
 beforeEach(() => {
@@ -63,4 +63,17 @@ it('refuses a folder of more templates than any model has', async () => {
   writeFileSync(path.join(folder, 'chat_template.jinja'), 'J');
   for (let i = 0; i < 65; i++) write(`additional_chat_templates/${i}.jinja`, '');
   await expect(readTokenizerFiles(folder)).rejects.toThrow('There are 65 templates; at most 64');
+});
+
+it.skipIf(process.platform === 'win32')('does not read devices, which have no end', async () => {
+  symlinkSync('/dev/zero', path.join(folder, 'tokenizer.model'));
+  await expect(readTokenizerFiles(folder)).rejects.toThrow('no regular file');
+});
+
+it('notices a template that is written anew where it lay', async () => {
+  write('additional_chat_templates/rag.jinja', 'short');
+  const before = await tokenizerStamp(folder);
+  expect(await tokenizerStamp(folder)).toBe(before);
+  write('additional_chat_templates/rag.jinja', 'longer than before');
+  expect(await tokenizerStamp(folder)).not.toBe(before);
 });

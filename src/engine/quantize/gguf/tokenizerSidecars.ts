@@ -1,6 +1,8 @@
 /** Reads what lies beside a Hugging Face model's weights and makes a GGUF file's tokenizer. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import * as path from 'node:path';
+import { openFileSource } from '../../../bytes/byteSource';
+import { fileStamp } from '../../../bytes/fileStamp';
 import type { ChatTemplate, TokenizerFiles } from '../../../convert/tokenizer/tokenizerFiles';
 import { LoupeError } from '../../../errors';
 import { asRecord, readJsonObject } from '../../../formats/jsonSidecar';
@@ -43,8 +45,7 @@ const templateCap = 64;
 
 /** Templates for other uses than a chat, by their files' names, in the order of these. */
 async function additionalTemplates(folder: string): Promise<ChatTemplate[]> {
-  const names = (await present(() => readdir(path.join(folder, templateFolder)))) ?? [];
-  const files = names.filter((name) => name.endsWith('.jinja')).sort();
+  const files = await templateNames(folder);
   if (files.length > templateCap)
     throw new LoupeError(
       'malformed',
@@ -61,6 +62,12 @@ async function additionalTemplates(folder: string): Promise<ChatTemplate[]> {
       ),
     })),
   );
+}
+
+/** Names of the files in the folder of templates, sorted; none where there is no such folder. */
+async function templateNames(folder: string): Promise<string[]> {
+  const names = (await present(() => readdir(path.join(folder, templateFolder)))) ?? [];
+  return names.filter((name) => name.endsWith('.jinja')).sort();
 }
 
 /** The config of the first module of modules.json that pools. */
@@ -100,15 +107,13 @@ export async function tokenizerStamp(folder: string): Promise<string> {
       'chat_template.jinja',
       'chat_template.json',
     ],
-    ...['modules.json', templateFolder, path.join('1_Pooling', 'config.json')],
+    ...['modules.json', path.join('1_Pooling', 'config.json')],
   ];
-  const stamps = names.map((name) =>
-    stat(path.join(folder, name)).then(
-      ({ size, mtimeMs }) => `${size} ${mtimeMs}`,
-      () => '',
-    ),
-  );
-  return (await Promise.all(stamps)).join(', ');
+  // The folder's own time tells of files that come and go, and of none that is written anew.
+  const templates = (await templateNames(folder).catch(() => [])).slice(0, templateCap + 1);
+  names.push(...templates.map((name) => path.join(templateFolder, name)));
+  const stamps = await Promise.all(names.map((name) => fileStamp(path.join(folder, name))));
+  return names.map((name, at) => `${name} ${stamps[at]}`).join(', ');
 }
 
 /** undefined where there is no such file. */
@@ -123,8 +128,13 @@ async function present<T>(read: () => Promise<T>): Promise<T | undefined> {
 }
 
 async function readBounded(file: string, capBytes: number): Promise<Uint8Array> {
-  const { size } = await stat(file);
-  if (size > capBytes)
-    throw new LoupeError('malformed', `It has ${size} bytes; at most ${capBytes} are read.`, { file });
-  return readFile(file);
+  const source = await openFileSource(file);
+  try {
+    const { size } = source;
+    if (size > capBytes)
+      throw new LoupeError('malformed', `It has ${size} bytes; at most ${capBytes} are read.`, { file });
+    return await source.read(0, size);
+  } finally {
+    await source.close();
+  }
 }
