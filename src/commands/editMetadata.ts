@@ -143,7 +143,7 @@ async function listItems(
       label: `$(check) Write ${edits.size === 1 ? 'the change' : `${edits.size} changes`}`,
       detail: plan.inPlace
         ? 'In place: the header stays as long as it is, and the data do not move'
-        : `The file is written anew beside, its data are compared, and it is renamed: needs ${binarySize(plan.bytes)}`,
+        : `Written anew beside, its data compared, and renamed: needs ${binarySize(plan.bytes)}`,
     });
   }
   items.push({ value: { kind: 'add' }, label: '$(add) Add a key...' });
@@ -186,8 +186,9 @@ async function changeKey(
   edits: Map<string, MetadataEdit>,
 ): Promise<'left' | undefined> {
   const { key, type, value } = entry;
-  const tokenizerKeys = metadata.filter((each) => each.key.startsWith('tokenizer.'));
   const pending = edits.get(key);
+  const isRemoved = (name: string) => 'remove' in (edits.get(name) ?? {});
+  const tokenizerKeys = metadata.filter((each) => /^tokenizer\./.test(each.key) && !isRemoved(each.key));
   const isArray = type.startsWith('[');
   const items: Choice<Change>[] = [
     ...(isArray ? [] : [{ value: 'value' as const, label: 'Change the value...', description: type }]),

@@ -11,7 +11,8 @@ export function pick<T>(
   options: {
     title: string;
     step: number;
-    totalSteps: number;
+    /** Left out while it depends on the answer; then, and where there is one step only, none are counted. */
+    totalSteps?: number | undefined;
     placeholder: string;
     active?: T | undefined;
     /** Shows the items anew as more gets known of them; the signal fires when the step is over. */
@@ -24,8 +25,10 @@ export function pick<T>(
   return new Promise((resolve, reject) => {
     const quickPick = vscode.window.createQuickPick<Choice<T>>();
     quickPick.title = options.title;
-    quickPick.step = options.step;
-    quickPick.totalSteps = options.totalSteps;
+    if (options.totalSteps !== undefined && options.totalSteps > 1) {
+      quickPick.step = options.step;
+      quickPick.totalSteps = options.totalSteps;
+    }
     quickPick.placeholder = options.placeholder;
     quickPick.matchOnDetail = true;
     // The view under the dialog may take the focus back between two steps; only Escape and Back leave.

@@ -82,7 +82,9 @@ export async function askQuantizeChoice(
     if (step === 1) {
       const chosen: Answer<Offered> = await pick<Offered>(
         {
-          ...{ title, step, totalSteps, placeholder: 'Scheme', active: scheme },
+          // A GGUF type has fewer steps than a scheme.
+          ...{ title, step, totalSteps: offersGguf ? undefined : totalSteps },
+          ...{ placeholder: 'Scheme', active: scheme },
           update: offersGguf
             ? (show, signal) => {
                 const showBeside = (gguf: readonly Choice<GgufFileType>[]) =>
