@@ -12,10 +12,10 @@ import { modelImportance, weighedSetting } from '../importance/modelImportance';
 import { assertRecipeMatrix } from '../importance/recipeImportance';
 import type { Engine, JobContext } from '../jobs';
 import { namingTensor } from '../namingTensor';
-import { resolveFor } from '../policy';
-import { withLayers } from '../pruneLayers';
 import { quantizeTensor, takesRows } from '../quantizeTensor';
-import { recipeWithLayers } from '../recipeLayers';
+import { resolveFor } from '../recipe/policy';
+import { withLayers } from '../recipe/pruneLayers';
+import { recipeWithLayers } from '../recipe/recipeLayers';
 import { inOrder } from '../worker/inOrder';
 
 type ErrorsMethod = EngineContract['errors'];

@@ -7,7 +7,7 @@ import type { QuantizeRequest } from '../../protocol/engineApi';
 import { chosenOptions, resolveChoice } from '../../quant/choice';
 import { type Recipe, type ResolvedRecipe, recipeOf } from '../../quant/recipe';
 import type { ResolvedChoice } from '../../quant/scheme';
-import { resolveFor } from '../policy';
+import { resolveFor } from '../recipe/policy';
 import { type ModelForm, modelForm } from './modelForm';
 import type { PlannedShard } from './plannedShard';
 import { indexText, planShards, stemOf } from './planShards';

@@ -1,6 +1,6 @@
 /** The output head of a model whose weight is the embedding's, so that no file holds it. */
 import type { Checkpoint } from '../../formats/checkpoint';
-import { kindIn } from '../policy';
+import { kindIn } from '../recipe/policy';
 
 /**
  * Names of the module that may take its weight from the token embedding: none where the files hold an output head or no embedding.

@@ -11,7 +11,7 @@ import { matchingSteps, type PlannedType, planTypes } from '../../../quant/gguf/
 import { compilePattern } from '../../../quant/namePattern';
 import type { Recipe, ResolvedRecipe, ResolvedTensor } from '../../../quant/recipe';
 import { schemeNamed } from '../../../quant/schemes';
-import { resolveFor } from '../../policy';
+import { resolveFor } from '../../recipe/policy';
 import type { GgufSource } from './ggufSource';
 
 export interface DecidedTensor {

@@ -1,8 +1,8 @@
 /** The bytes of some tensors under every scheme. */
-import { sourceFromCheckpoint } from '../estimate/memorySource';
-import { schemeSizes } from '../estimate/schemeSizes';
-import type { SchemeBytes } from '../protocol/schemeBytesApi';
-import type { OpenedCheckpoint } from './checkpointCache';
+import { sourceFromCheckpoint } from '../../estimate/memorySource';
+import { schemeSizes } from '../../estimate/schemeSizes';
+import type { SchemeBytes } from '../../protocol/schemeBytesApi';
+import type { OpenedCheckpoint } from '../checkpointCache';
 
 /** Throws `usage` for an index that no tensor has. */
 export function schemeBytesJob(opened: OpenedCheckpoint, indexes: readonly number[]): SchemeBytes {

@@ -1,20 +1,20 @@
 /** What a recipe would make of a model, from headers alone: sizes, rules without effect, refusals. */
-import { LoupeError } from '../errors';
-import type { RecipePlan, RecipeRefusal, SizeEffect } from '../protocol/recipeApi';
-import { encodingFor } from '../quant/encoding';
-import { isGgufRecipe } from '../quant/gguf/ggufRecipe';
-import type { Recipe } from '../quant/recipe';
-import { checkedRecipe } from '../quant/recipeFile';
-import { matrixOptions } from '../quant/recipeMatrix';
-import { storedBytes } from '../quant/scheme';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { encodedSource } from './encodedSource';
-import { modelImportance, weighedSetting } from './importance/modelImportance';
-import { assertRecipeMatrix } from './importance/recipeImportance';
+import { LoupeError } from '../../errors';
+import type { RecipePlan, RecipeRefusal, SizeEffect } from '../../protocol/recipeApi';
+import { encodingFor } from '../../quant/encoding';
+import { isGgufRecipe } from '../../quant/gguf/ggufRecipe';
+import type { Recipe } from '../../quant/recipe';
+import { checkedRecipe } from '../../quant/recipeFile';
+import { matrixOptions } from '../../quant/recipeMatrix';
+import { storedBytes } from '../../quant/scheme';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodedSource } from '../encodedSource';
+import { modelImportance, weighedSetting } from '../importance/modelImportance';
+import { assertRecipeMatrix } from '../importance/recipeImportance';
+import type { PlannedTensor } from '../quantize/plannedShard';
+import { planFor } from '../quantize/quantizeJob';
+import { settingOf } from '../quantizeTensor';
 import { resolveFor } from './policy';
-import type { PlannedTensor } from './quantize/plannedShard';
-import { planFor } from './quantize/quantizeJob';
-import { settingOf } from './quantizeTensor';
 import { recipeWithoutLayers } from './recipeLayers';
 
 type Sums = { -readonly [Key in keyof SizeEffect]: SizeEffect[Key] };

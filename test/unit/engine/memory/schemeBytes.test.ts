@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { OpenedCheckpoint } from '../../../src/engine/checkpointCache';
-import { schemeBytesJob } from '../../../src/engine/schemeBytesJob';
+import { OpenedCheckpoint } from '../../../../src/engine/checkpointCache';
+import { schemeBytesJob } from '../../../../src/engine/memory/schemeBytesJob';
 
 it('counts the bytes of the tensors asked for, as each scheme would write them', async () => {
   const opened = await OpenedCheckpoint.open('examples/demo-llama-3m/model.safetensors');

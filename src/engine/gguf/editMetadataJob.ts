@@ -2,15 +2,15 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { type ByteSource, openFileSource } from '../bytes/byteSource';
-import { LoupeError, throwIfAborted } from '../errors';
-import { type EditedHeader, editHeader } from '../formats/gguf/headerEdit';
-import { readGguf, readGgufLayout } from '../formats/gguf/reader';
-import type { EditMetadataReport, EditMetadataRequest, GgufContract } from '../protocol/ggufApi';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { JobContext } from './jobs';
-import { OutputFile } from './outputFile';
-import { bytesText, freeBytes } from './quantize/diskSpace';
+import { type ByteSource, openFileSource } from '../../bytes/byteSource';
+import { LoupeError, throwIfAborted } from '../../errors';
+import { type EditedHeader, editHeader } from '../../formats/gguf/headerEdit';
+import { readGguf, readGgufLayout } from '../../formats/gguf/reader';
+import type { EditMetadataReport, EditMetadataRequest, GgufContract } from '../../protocol/ggufApi';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { JobContext } from '../jobs';
+import { OutputFile } from '../outputFile';
+import { bytesText, freeBytes } from '../quantize/diskSpace';
 
 /** Bytes read, hashed and written at a time. */
 const chunkBytes = 4 * 2 ** 20;

@@ -1,18 +1,18 @@
 /** The mean error of a GGUF model under a file type's mix, without writing anything. */
 import { createHash } from 'node:crypto';
-import { LoupeError } from '../errors';
-import type { EngineContract, GgufOptions, GgufTensorError, QuantizeRequest } from '../protocol/engineApi';
-import { encodingFor } from '../quant/encoding';
-import { matchingSteps } from '../quant/gguf/tensorTypes';
-import { compilePattern } from '../quant/namePattern';
-import { divergenceBins } from '../quant/valueDivergence';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine, JobContext } from './jobs';
-import { planGguf } from './quantize/gguf/ggufPlan';
-import type { PlannedTensor } from './quantize/plannedShard';
-import { measureSample, measureWhole } from './sensitivity/measureTensor';
-import { bandNeeds, sampleBands } from './sensitivity/sampleBands';
-import { inOrder } from './worker/inOrder';
+import { LoupeError } from '../../errors';
+import type { EngineContract, GgufOptions, GgufTensorError, QuantizeRequest } from '../../protocol/engineApi';
+import { encodingFor } from '../../quant/encoding';
+import { matchingSteps } from '../../quant/gguf/tensorTypes';
+import { compilePattern } from '../../quant/namePattern';
+import { divergenceBins } from '../../quant/valueDivergence';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine, JobContext } from '../jobs';
+import { planGguf } from '../quantize/gguf/ggufPlan';
+import type { PlannedTensor } from '../quantize/plannedShard';
+import { measureSample, measureWhole } from '../sensitivity/measureTensor';
+import { bandNeeds, sampleBands } from '../sensitivity/sampleBands';
+import { inOrder } from '../worker/inOrder';
 
 type ErrorMethod = EngineContract['ggufError'];
 type Quantized = Extract<PlannedTensor, { kind: 'quantize' }>;

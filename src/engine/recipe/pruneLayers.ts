@@ -1,14 +1,14 @@
 /** Finds the layers that pruning by layers sets to 0. */
-import { throwIfAborted } from '../errors';
-import { resolveChoice } from '../quant/choice';
-import { layerOf, smallestLayers } from '../quant/pruning/layers';
-import type { SchemeChoice } from '../quant/types';
-import type { OpenedCheckpoint } from './checkpointCache';
-import { encodeTensor } from './encodeTensor';
-import type { Engine } from './jobs';
+import { throwIfAborted } from '../../errors';
+import { resolveChoice } from '../../quant/choice';
+import { layerOf, smallestLayers } from '../../quant/pruning/layers';
+import type { SchemeChoice } from '../../quant/types';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { encodeTensor } from '../encodeTensor';
+import type { Engine } from '../jobs';
+import { settingOf } from '../quantizeTensor';
+import type { TaskOptions } from '../worker/pool';
 import { decisionFor } from './policy';
-import { settingOf } from './quantizeTensor';
-import type { TaskOptions } from './worker/pool';
 
 /**
  * The choice with the layers of smallest norm filled in where it prunes by layers and names none; other choices as they

@@ -11,12 +11,12 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../../src/bytes/byteSource';
-import { readGguf, readGgufLayout } from '../../../src/formats/gguf/reader';
-import type { EditMetadataReport, EditMetadataRequest, MetadataEdit } from '../../../src/protocol/ggufApi';
-import { sharedPath } from '../../fixtures/shared';
-import { denseModel } from './ggufModels';
-import { failureOf, startEngine, temporaryFolder, writeModel } from './support';
+import { memorySource } from '../../../../src/bytes/byteSource';
+import { readGguf, readGgufLayout } from '../../../../src/formats/gguf/reader';
+import type { EditMetadataReport, EditMetadataRequest, MetadataEdit } from '../../../../src/protocol/ggufApi';
+import { sharedPath } from '../../../fixtures/shared';
+import { denseModel } from '../ggufModels';
+import { failureOf, startEngine, temporaryFolder, writeModel } from '../support';
 
 const engine = startEngine();
 

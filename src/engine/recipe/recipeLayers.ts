@@ -1,9 +1,9 @@
 /** Fills in which layers a recipe prunes. */
-import type { Recipe, RecipeChoice } from '../quant/recipe';
-import type { OpenedCheckpoint } from './checkpointCache';
-import type { Engine } from './jobs';
+import type { Recipe, RecipeChoice } from '../../quant/recipe';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import type { Engine } from '../jobs';
+import type { TaskOptions } from '../worker/pool';
 import { withLayers } from './pruneLayers';
-import type { TaskOptions } from './worker/pool';
 
 /** The recipe with the layers of smallest norm in each choice that prunes by layers and names none. */
 export async function recipeWithLayers(

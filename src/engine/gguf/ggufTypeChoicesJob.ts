@@ -1,15 +1,15 @@
 /** Which types some tensors of a GGUF output could have, and what they would take in each. */
-import { LoupeError } from '../errors';
-import type { TensorInfo } from '../formats/checkpoint';
-import { dtypes } from '../numeric/dtypes';
-import type { EngineContract } from '../protocol/engineApi';
-import { schemeOfType } from '../quant/gguf/ggmlSchemes';
-import { keptBecause } from '../quant/gguf/tensorCategory';
-import { bytesIn, fittingType, needsImportance } from '../quant/gguf/tensorTypes';
-import type { OpenedCheckpoint } from './checkpointCache';
+import { LoupeError } from '../../errors';
+import type { TensorInfo } from '../../formats/checkpoint';
+import { dtypes } from '../../numeric/dtypes';
+import type { EngineContract } from '../../protocol/engineApi';
+import { schemeOfType } from '../../quant/gguf/ggmlSchemes';
+import { keptBecause } from '../../quant/gguf/tensorCategory';
+import { bytesIn, fittingType, needsImportance } from '../../quant/gguf/tensorTypes';
+import type { OpenedCheckpoint } from '../checkpointCache';
+import { ggufImportance, type TensorImportance } from '../quantize/gguf/ggufImportance';
+import { planGguf } from '../quantize/gguf/ggufPlan';
 import { dryRequest, namesMatching } from './ggufErrorJob';
-import { ggufImportance, type TensorImportance } from './quantize/gguf/ggufImportance';
-import { planGguf } from './quantize/gguf/ggufPlan';
 
 type Method = EngineContract['ggufTypeChoices'];
 type Choice = Method['result']['choices'][number];

@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import type { Catalogue, GgufError, GgufOptions } from '../../../src/protocol/engineApi';
-import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
-import { randomNormal } from '../kernels/randomValues';
-import { denseCover, denseModel, expertCover, expertModel, newMatrix } from './ggufModels';
-import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from './support';
+import type { Catalogue, GgufError, GgufOptions } from '../../../../src/protocol/engineApi';
+import { f32Data, makeGguf } from '../../../fixtures/makeCheckpoint';
+import { randomNormal } from '../../kernels/randomValues';
+import { denseCover, denseModel, expertCover, expertModel, newMatrix } from '../ggufModels';
+import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

@@ -1,8 +1,8 @@
 /** Applies the quantization policy and recipes to the tensors of a checkpoint. */
-import type { Checkpoint, TensorInfo } from '../formats/checkpoint';
-import { onnxForm } from '../quant/onnx/onnxForm';
-import { choiceForHeads, withoutHeads } from '../quant/pruning/attentionHeads';
-import { type Decision, decideKind, kindOf, type TensorKind } from '../quant/quantizationPolicy';
+import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
+import { onnxForm } from '../../quant/onnx/onnxForm';
+import { choiceForHeads, withoutHeads } from '../../quant/pruning/attentionHeads';
+import { type Decision, decideKind, kindOf, type TensorKind } from '../../quant/quantizationPolicy';
 import {
   keptKinds,
   type Recipe,
@@ -10,11 +10,11 @@ import {
   type ResolvedTensor,
   recipeOf,
   resolveRecipe,
-} from '../quant/recipe';
-import { checkedRecipe } from '../quant/recipeFile';
-import type { SchemeChoice } from '../quant/types';
-import { settingOf } from './quantizeTensor';
-import { tensorSource } from './tensorSource';
+} from '../../quant/recipe';
+import { checkedRecipe } from '../../quant/recipeFile';
+import type { SchemeChoice } from '../../quant/types';
+import { settingOf } from '../quantizeTensor';
+import { tensorSource } from '../tensorSource';
 
 /** Whether a tensor is quantized under one choice for the model; casts to another float type take every float tensor. */
 export function decisionFor(
