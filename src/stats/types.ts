@@ -72,7 +72,8 @@ export interface TensorStats {
   readonly kurtosis: number | null;
   /**
    * Shannon entropy, in bits, of the histogram over the top 16 bits of the stored values (of BF16, F16 and smaller
-   * types the values themselves; of others the top half of their float32), NaN and infinities included.
+   * types the values themselves; of others the top half of their float32, or the top quarter of their float64 where one of them is no
+   * normal float32), NaN and infinities included.
    */
   readonly entropy: number | null;
   readonly nan: number;

@@ -7,7 +7,8 @@ const [least, most] = [1e-12, 1e12];
 /** A power of ten near the largest magnitude of an axis; 1 for ordinary values. */
 export function axisUnit(magnitude: number): number {
   if (!(magnitude > 0) || (magnitude >= least && magnitude <= most)) return 1;
-  return 10 ** Math.floor(Math.log10(magnitude));
+  // No power of ten lies below the smallest numbers.
+  return Math.max(10 ** Math.floor(Math.log10(magnitude)), Number.MIN_VALUE);
 }
 
 /** The unit of what a histogram shows. */

@@ -16,6 +16,8 @@ describe('the unit of a histogram', () => {
     expect(histogramUnit(content(0, 0))).toBe(1);
     expect(histogramUnit(content(-2e300, 1e10))).toBe(1e300);
     expect(histogramUnit(content(0, 3e-41))).toBe(10 ** -41);
+    // Float64's smallest number, below which there is no power of ten.
+    expect(histogramUnit(content(0, 5e-324))).toBe(5e-324);
     // What is zoomed into counts, not the whole.
     expect(histogramUnit(content(0, 1e300, { range: { min: -2, max: 2 } }))).toBe(1);
   });

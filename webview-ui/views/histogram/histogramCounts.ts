@@ -186,13 +186,14 @@ export class HistogramCounts {
     const { stats, distribution } = this.tensor;
     const { sigmas } = this.state;
     const { sigma3, sigma6 } = stats.outliers;
+    // An answer for the number before would take the place of this one's.
+    this.sigmaAbort?.abort();
     // Those two come with every tensor, exact.
     if (sigmas === 3 || sigmas === 6) {
       this.put({ beyond: { sigma: sigmas, count: sigmas === 3 ? sigma3 : sigma6, isExact: true } });
       return;
     }
     if (!distribution) return;
-    this.sigmaAbort?.abort();
     const abort = new AbortController();
     this.sigmaAbort = abort;
     distribution({ bins, sigmas: [sigmas] }, abort.signal).then(
