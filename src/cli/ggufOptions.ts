@@ -16,6 +16,7 @@ export const ggufOptionNames = [
 export interface GgufValues {
   readonly scheme?: string | undefined;
   readonly recipe?: string | undefined;
+  readonly out?: string | undefined;
   readonly imatrix?: string | undefined;
   readonly 'tensor-type'?: readonly string[] | undefined;
   readonly 'output-tensor-type'?: string | undefined;
@@ -42,15 +43,16 @@ export const mixNames: readonly string[] = writableFileTypes
   .filter((name) => !isScheme(name));
 
 /**
- * What the options say of a GGUF output; undefined where they say nothing, and the source's format decides what a scheme
- * means. Throws `usage`.
+ * What the options say of a GGUF output, of which the ending of `--out` is one; undefined where they say nothing, and the source's
+ * format decides what a scheme means. Throws `usage`.
  */
 export function ggufOptions(values: GgufValues): GgufOptions | undefined {
   const { scheme = '', imatrix } = values;
   const isMix = schemeOfFileType(scheme) !== undefined;
   const given = ggufOptionNames.find((name) => values[name] !== undefined);
-  if (!isMix && given === undefined) return undefined;
   const isRecipe = values.recipe !== undefined;
+  const isFile = !isRecipe && /\.gguf$/i.test(values.out ?? '') && findFileType(scheme) !== undefined;
+  if (!isMix && !isFile && given === undefined) return undefined;
   if (isRecipe && given !== undefined && typeOptions.has(given))
     throw new LoupeError('usage', `A recipe says all types: --recipe and --${given} exclude each other.`);
   if (!isRecipe && !findFileType(scheme))

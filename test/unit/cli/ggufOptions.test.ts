@@ -38,6 +38,15 @@ describe('the options of GGUF outputs', () => {
     expect(parsed('quantize', 'm', '--scheme', 'int8-absmax').gguf).toBeUndefined();
   });
 
+  it('take the ending of the output for a GGUF file, of types that it has', () => {
+    const out = (scheme: string, file: string) =>
+      parsed('quantize', 'm', '--scheme', scheme, '--out', file).gguf?.fileType;
+    expect(out('f16', 'm.gguf')).toBe('f16');
+    expect(out('q8_0', 'M.GGUF')).toBe('q8_0');
+    expect(out('f16', 'folder')).toBeUndefined();
+    expect(out('int8-absmax', 'm.gguf')).toBeUndefined();
+  });
+
   it.each<[string, string[], string]>([
     ['a mix where errors are only computed', ['error', 'm.gguf', '--scheme', 'q4_k_m'], 'q4_k_m'],
     [
