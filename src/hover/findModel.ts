@@ -28,7 +28,7 @@ const checkpointName =
 /** Names in a folder that are looked at for one that is a model's. */
 const mostNames = 500;
 
-/** Undefined where the text names no model; touches nothing but the disk. Of a `path`, the Hub is never the answer. */
+/** Undefined where the text names no model; touches nothing but the disk. Of a `path` that is no address, the Hub is never the answer. */
 export async function findModel(mention: ModelMention, search: SearchRoots): Promise<FoundModel | undefined> {
   const { text, kind, load } = mention;
   const own = kind === 'ollama' ? await ollamaPlace(text) : undefined;
