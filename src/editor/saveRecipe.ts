@@ -7,13 +7,14 @@ import { isGgufRecipe } from '../quant/gguf/ggufRecipe';
 import type { Recipe, RecipeMatrix } from '../quant/recipe';
 import { checkedRecipe, recipeText } from '../quant/recipeFile';
 import { matrixOptions, relativeTo } from '../quant/recipeMatrix';
+import { linkless } from './jobText';
 
 /** The matrix that a recipe's types weigh errors by. */
 type Matrix = Pick<ImportanceCover, 'file' | 'sha256'>;
 
 /**
  * Asks for a file, writes the recipe, which names model and matrix relative to it, and shows it. Undefined: the user left. Throws
- * `refused` where the recipe cannot name its matrix from there.
+ * `refused` or `malformed` where the recipe cannot name model or matrix from there.
  */
 export async function saveRecipe(
   model: vscode.Uri,
@@ -33,11 +34,14 @@ export async function saveRecipe(
   if (!file) return undefined;
   const own =
     isOnDisk && file.scheme === 'file' ? relativeTo(path.dirname(file.fsPath), model.fsPath) : undefined;
-  const text = recipeText({
-    ...recipe,
-    ...(own === undefined ? {} : { model: own }),
-    ...(matrix ? { imatrix: named(matrix, path.dirname(file.fsPath)) } : {}),
-  });
+  // Checked again: not every path can be named by a recipe, and what is written must be readable.
+  const text = recipeText(
+    checkedRecipe({
+      ...recipe,
+      ...(own === undefined ? {} : { model: own }),
+      ...(matrix ? { imatrix: named(matrix, path.dirname(file.fsPath)) } : {}),
+    }),
+  );
   await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(text));
   await vscode.window.showTextDocument(file, { preview: false });
   return file;
@@ -54,12 +58,22 @@ function named({ file, sha256 }: Matrix, folder: string): RecipeMatrix {
   return { file: relative, sha256 };
 }
 
-/** Asks, then hands the recipe to the command that quantizes. */
+/** Asks, then hands the recipe to the command that quantizes. Nobody waits for it: it shows its failures. */
 export async function quantizeWith(
   model: vscode.Uri,
   given: Recipe,
   matrix?: Matrix | undefined,
 ): Promise<void> {
+  try {
+    await askToQuantize(model, given, matrix);
+  } catch (thrown) {
+    void vscode.window.showErrorMessage(
+      linkless(`The recipe was not used: ${LoupeError.from(thrown).message}`),
+    );
+  }
+}
+
+async function askToQuantize(model: vscode.Uri, given: Recipe, matrix: Matrix | undefined): Promise<void> {
   const recipe = checkedRecipe(matrix ? { ...given, imatrix: recorded(matrix, model) } : given);
   const quantize = 'Quantize';
   const isFile = isGgufRecipe(recipe) || /\.(gguf|onnx)$/i.test(model.path);

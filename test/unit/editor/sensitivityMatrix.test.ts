@@ -1,5 +1,5 @@
 /** The importance matrix of the Sensitivity tab at the host: how it is asked for, and how recipes carry it; VS Code is made up. */
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { tensorErrorReport } from '../../../src/commands/tensorErrorReport';
@@ -11,7 +11,7 @@ import { fileHash } from '../../fixtures/fileHash';
 import { newMatrix } from '../engine/ggufModels';
 import { demoModel, failureOf, startEngine, temporaryFolder } from '../engine/support';
 
-const { uriOf, answers, executed, offered } = vi.hoisted(() => ({
+const { uriOf, answers, executed, failures, offered } = vi.hoisted(() => ({
   uriOf: (path: string) => ({ fsPath: path, path, scheme: 'file' }),
   answers: {
     found: [] as string[],
@@ -20,6 +20,7 @@ const { uriOf, answers, executed, offered } = vi.hoisted(() => ({
     saved: undefined as string | undefined,
   },
   executed: [] as unknown[][],
+  failures: [] as string[],
   offered: [] as { label: string; description?: string }[],
 }));
 
@@ -40,6 +41,7 @@ vi.mock('vscode', async () => {
       showSaveDialog: async () => (answers.saved === undefined ? undefined : uriOf(answers.saved)),
       showInformationMessage: async () => 'Quantize',
       showTextDocument: async () => undefined,
+      showErrorMessage: async (text: string) => void failures.push(text),
     },
     workspace: {
       asRelativePath: (file: string) => `workspace/${file.split('/').at(-1)}`,
@@ -163,4 +165,19 @@ describe('an importance matrix', () => {
       { recipe: { ...recipe, imatrix }, gguf },
     ]);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'is refused aloud under a name that no recipe can say',
+    async () => {
+      const odd = join(folder, 'odd:imatrix.gguf');
+      cpSync(matrix, odd);
+      answers.saved = join(folder, 'odd.loupe.json');
+      const saving = handlers.recipe({ purpose: 'save', recipe, imatrix: odd }, context());
+      expect((await failureOf(Promise.resolve(saving))).message).toContain('imatrix.file');
+      expect(existsSync(answers.saved)).toBe(false);
+      await handlers.recipe({ purpose: 'quantize', recipe, imatrix: odd }, context());
+      await vi.waitFor(() => expect(failures).toEqual([expect.stringContaining('imatrix.file')]));
+      expect(executed).toEqual([]);
+    },
+  );
 });
