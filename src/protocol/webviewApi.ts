@@ -156,7 +156,7 @@ export type ReportHostContract = {
   };
   /**
    * Measures the errors that were left for later, from the source and the output, and keeps them with the report. Fails with
-   * `changed` where the source is not what was quantized.
+   * `changed` where the source is not what was quantized, or the output not what was written.
    */
   measure: {
     params: Record<string, never>;

@@ -6,6 +6,7 @@ import type { ConvertedTensor } from '../../convert/convertedTensor';
 import { convertTensors } from '../../convert/convertModel';
 import { LoupeError } from '../../errors';
 import type { Checkpoint, TensorInfo } from '../../formats/checkpoint';
+import { quoteName } from '../../formats/fileContents';
 import type { ImportanceCover } from '../../protocol/sensitivityApi';
 import { takesImportance } from '../../quant/gguf/ggmlSchemes';
 import type { Setting } from '../../quant/scheme';
@@ -59,7 +60,7 @@ async function readImportance(checkpoint: Checkpoint, file: string): Promise<Mod
   if (used.size === 0)
     throw new LoupeError(
       'refused',
-      `The importance matrix has no tensor of this model: it weighs others, such as ${matrix.names[0]}. Choose the one that was made of this model.`,
+      `The importance matrix has no tensor of this model: it weighs others, such as ${quoteName(matrix.names[0]!)}. Choose the one that was made of this model.`,
       { file },
     );
   const matrices = [...checkpoint.tensors.keys()].filter((index) => isMatrix(checkpoint.tensors[index]!));
