@@ -151,7 +151,8 @@ export function targetItems(
       description: types.join(', '),
       detail: [
         `${plan.tensors.length} tensors${changes === 0 ? '' : `, ${changes === 1 ? 'a change' : `${changes} changes`} by you`}`,
-        ...(plan.warnings ?? []),
+        // What lacks a matrix is told by the line that asks for one; the plan has all warnings.
+        ...(plan.lacksMatrix ? [] : (plan.warnings ?? [])),
       ].join('. '),
     },
   ];

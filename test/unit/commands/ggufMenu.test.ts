@@ -146,10 +146,11 @@ describe('the last step', () => {
   });
 
   it('asks for the matrix first where a type cannot be written without one', () => {
-    const blind = plan({ lacksMatrix: true });
+    const blind = plan({ lacksMatrix: true, warnings: ['IQ2_M needs one.'] });
     const items = targetItems(blind, iq2, undefined);
     expect(items.map(({ value }) => value)).toEqual(['matrix', 'plan']);
     expect(items[0]!.description).toBe('IQ2_M needs one');
+    expect(items[1]!.detail).toBe('3 tensors');
     expect(targetItems(plan(), iq2, '/m/wiki.dat').map(({ value }) => value)).toEqual([
       ...['default', 'other', 'plan', 'no matrix'],
     ]);
