@@ -137,6 +137,7 @@ export interface RowParameterTable {
   readonly max: number;
 }
 
+/** Of a scheme with linear 8-bit codes. Throws `non-finite` naming the place, and what the scale's type cannot hold. */
 export async function rowParameterTable(
   pool: TaskRunner,
   source: TensorSource,

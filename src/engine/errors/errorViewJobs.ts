@@ -33,6 +33,7 @@ import { worstOf } from './worstErrors';
 /** Rows or columns that an error profile has at most: nobody can draw more, and all workers hold the columns. */
 const longestProfile = 2 ** 24;
 
+/** Largest errors of the cells of a region, row by row. Throws `usage` for a region outside the tensor, and what encoding throws. */
 export async function errorTileJob(
   engine: Engine,
   opened: OpenedCheckpoint,
@@ -51,6 +52,7 @@ export async function errorTileJob(
   return codes ? { ...tile, codes } : tile;
 }
 
+/** Figures, distributions and profiles over every value. Throws `unsupported` for longer axes than profiles have, and what encoding throws. */
 export async function errorDetailJob(
   engine: Engine,
   opened: OpenedCheckpoint,

@@ -165,6 +165,7 @@ export function siblingName(target: string, kind: TemporaryKind): string {
   return `.${path.basename(target)}.tensor-loupe-${kind}${owner}-${random}`;
 }
 
+/** Status of a file, or of a link itself; undefined where there is none. Throws what else the system throws. */
 export async function lstat(file: string): Promise<Stats | undefined> {
   try {
     return await fs.lstat(file);
@@ -187,6 +188,7 @@ export async function syncPath(file: string, flags: string): Promise<void> {
   }
 }
 
+/** Removes a file or a folder with all that is in it; one that is not there is no failure. */
 export async function removeTree(file: string): Promise<void> {
   await fs.rm(file, { recursive: true, force: true });
 }

@@ -34,6 +34,10 @@ type Params = Omit<SensitivityMethod['params'], 'path' | 'generation'>;
 
 const intervalMs = 100;
 
+/**
+ * A cell for each tensor and choice, told at most every `intervalMs` as they are known. What fails for one tensor under one choice is its
+ * cell's; throws `usage` for choices and samples that do not exist, and what reading the importance matrix throws.
+ */
 export async function sensitivityJob(
   engine: Engine,
   opened: OpenedCheckpoint,

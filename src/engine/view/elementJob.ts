@@ -13,6 +13,7 @@ import type { ElementBytes } from '../worker/viewTasks';
 import { packedElementPicture } from './packedElementPicture';
 import { checkedRegion, indicesOf, tensorMatrix } from './tensorMatrix';
 
+/** `row` and `column` are of the slice's matrix. Throws `usage` for a place outside it, `unsupported` for values that cannot be read. */
 export async function elementJob(
   engine: Engine,
   opened: OpenedCheckpoint,

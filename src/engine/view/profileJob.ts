@@ -10,6 +10,7 @@ import { longestChannelAxis } from '../stats/tensorStats';
 import { inOrder } from '../worker/inOrder';
 import { tensorMatrix } from './tensorMatrix';
 
+/** One figure a row and one a column of the slice's matrix. Throws `unsupported` for longer axes than are kept, or values that cannot be read. */
 export async function profileJob(
   engine: Engine,
   opened: OpenedCheckpoint,

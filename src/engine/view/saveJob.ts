@@ -16,6 +16,7 @@ import { textElements } from './textJob';
 
 type Method = TensorViewContract['saveTensor'];
 
+/** Writes the region whole or not at all. Throws `usage` for a region outside the matrix or a path that is not absolute, and what writing throws. */
 export async function saveJob(
   engine: Engine,
   opened: OpenedCheckpoint,

@@ -12,6 +12,7 @@ import { checkedRegion, regionBlock, tensorMatrix } from './tensorMatrix';
 /** Values that one task makes text of: about a megabyte. */
 export const textElements = 2 ** 16;
 
+/** Throws `usage` for a region outside the slice's matrix, or of more than `mostTextValues` values. */
 export async function textJob(
   engine: Engine,
   opened: OpenedCheckpoint,

@@ -27,6 +27,7 @@ interface Folding {
   readonly key: string;
 }
 
+/** Cells of the region of the slice's matrix, row by row. Throws `usage` for a region outside it, `unsupported` for values that cannot be read. */
 export async function tileJob(
   engine: Engine,
   opened: OpenedCheckpoint,

@@ -6,6 +6,7 @@ import type { Engine, JobContext } from '../jobs';
 import { namingTensorLater } from '../namingTensor';
 import { checkedRegion, regionBlock, tensorMatrix } from './tensorMatrix';
 
+/** The region of the slice's matrix, row by row. Throws `usage` for a region outside it, or of more than `mostValues` values. */
 export async function valuesJob(
   engine: Engine,
   opened: OpenedCheckpoint,

@@ -54,6 +54,7 @@ function* batches(part: Block, most: number): Generator<Block[]> {
   if (batch.length > 0) yield batch;
 }
 
+/** Codes of a part's rows, written where `output` says; sums of their errors unless they are left for later. Throws `non-finite`, and what writing throws. */
 export async function runEncode(context: WorkerContext, task: EncodeTask): Promise<EncodeResult> {
   const { kernels, reader, encoder } = context;
   const { source, part, rule, output, sumsErrors = true } = task;
@@ -168,6 +169,7 @@ export function elementPlace(
   };
 }
 
+/** The error for a value that no scheme takes. `element`: its index into the flattened tensor. */
 export function nonFinite(source: TensorSource, element: number, value: number): LoupeError {
   const { text, byteOffset } = elementPlace(source, element);
   return new LoupeError(
@@ -238,6 +240,7 @@ export class ParameterPointers {
   }
 }
 
+/** Writes all bytes from `position` on, however few the system takes at a time. Throws `io` naming the byte that could not be written. */
 export function writeAll(file: number, bytes: Uint8Array, position: number, path: string): void {
   let written = 0;
   try {

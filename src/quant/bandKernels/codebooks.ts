@@ -58,6 +58,7 @@ const tables = {
   fp4: codebookTables(fp4Thresholds, fp4Codes, fp4Values),
 };
 
+/** See src/quant/schemes/blockCodebook.ts; groups are blocks of the flattened weight. */
 export function prepareCodebook(kernels: Kernels, { choice }: Setting, name: 'nf4' | 'fp4'): PrepareBand {
   const { blockSize, doubleQuant } = choice;
   const { quant } = kernels;

@@ -163,6 +163,7 @@ const microscaled = {
   nvfp4: { format: e2m1, width: 16, elementExponent: 0 },
 } as const;
 
+/** See src/quant/schemes/microscaling.ts and nvfp4.ts; groups are blocks of a row. */
 export function prepareMicroscaling(
   kernels: Kernels,
   { columns }: Setting,

@@ -54,6 +54,7 @@ export interface PreparedBand {
 /** undefined where the plain code decides. */
 export type PrepareBand = (band: KernelBand, known: Knowledge) => PreparedBand | undefined;
 
+/** Encodes by the WebAssembly kernels. */
 export function groupKernel(kernels: Kernels, prepare: PrepareBand): BandKernel {
   return (band, known) => {
     const prepared = prepare(band, known);
