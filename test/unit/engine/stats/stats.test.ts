@@ -2,12 +2,12 @@
 import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { longestChannelAxis } from '../../../src/engine/stats/tensorStats';
-import type { ChannelDetail, TensorStats } from '../../../src/protocol/engineApi';
-import { f32Data, makeGguf } from '../../fixtures/makeCheckpoint';
-import { plainValues, readPlainSafetensors } from '../../fixtures/plainSafetensors';
-import { sharedPath } from '../../fixtures/shared';
-import { readTruth } from '../stats/demoModels';
+import { longestChannelAxis } from '../../../../src/engine/stats/tensorStats';
+import type { ChannelDetail, TensorStats } from '../../../../src/protocol/engineApi';
+import { f32Data, makeGguf } from '../../../fixtures/makeCheckpoint';
+import { plainValues, readPlainSafetensors } from '../../../fixtures/plainSafetensors';
+import { sharedPath } from '../../../fixtures/shared';
+import { readTruth } from '../../stats/demoModels';
 import {
   demoModel,
   failureOf,
@@ -16,7 +16,7 @@ import {
   startEngine,
   temporaryFolder,
   writeModel,
-} from './support';
+} from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

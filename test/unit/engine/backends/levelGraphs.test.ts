@@ -1,10 +1,10 @@
 /** Graphs of codebooks and small floats beside their plain formulas: every threshold, its neighbours, and many random values. */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { levelGraph } from '../../../src/engine/backends/levelGraphs';
-import { e2m1, e4m3, e5m2, type Minifloat, toMinifloat } from '../../../src/numeric/minifloats';
-import { fp4Thresholds, nf4Thresholds } from '../../../src/quant/schemes/blockCodebook';
-import { randomValues } from './support';
+import { levelGraph } from '../../../../src/engine/backends/levelGraphs';
+import { e2m1, e4m3, e5m2, type Minifloat, toMinifloat } from '../../../../src/numeric/minifloats';
+import { fp4Thresholds, nf4Thresholds } from '../../../../src/quant/schemes/blockCodebook';
+import { randomValues } from '../support';
 
 const countBelow = (thresholds: Float32Array, value: number): number =>
   thresholds.filter((threshold) => value > threshold).length;

@@ -2,15 +2,15 @@
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { CheckpointCache } from '../../../src/engine/checkpointCache';
-import { StatsCache } from '../../../src/engine/stats/statsCache';
-import { statsJob } from '../../../src/engine/stats/statsJob';
-import { type TaskRunner, WorkerPool } from '../../../src/engine/worker/pool';
-import type { TensorStats } from '../../../src/protocol/engineApi';
-import { outlierModel, startEngine, temporaryFolder } from './support';
+import { CheckpointCache } from '../../../../src/engine/checkpointCache';
+import { StatsCache } from '../../../../src/engine/stats/statsCache';
+import { statsJob } from '../../../../src/engine/stats/statsJob';
+import { type TaskRunner, WorkerPool } from '../../../../src/engine/worker/pool';
+import type { TensorStats } from '../../../../src/protocol/engineApi';
+import { outlierModel, startEngine, temporaryFolder } from '../support';
 
 export const folder = temporaryFolder();
-const pool = new WorkerPool(new URL('../../../dist/worker.js', import.meta.url), 2);
+const pool = new WorkerPool(new URL('../../../../dist/worker.js', import.meta.url), 2);
 afterAll(() => pool.close());
 
 /** Counts the tasks that workers get: without one no value is read. */

@@ -1,19 +1,19 @@
 /** Statistics tasks begin once a single reader has been over their bytes, and do not depend on it. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CheckpointCache } from '../../../src/engine/checkpointCache';
-import { type Block, parts, sampleBlocks } from '../../../src/engine/matrix';
-import type { FileCache } from '../../../src/engine/worker/fileCache';
-import type { TaskRunner } from '../../../src/engine/worker/pool';
-import { ReadStream } from '../../../src/engine/worker/readStream';
-import type { SampleTask, Task } from '../../../src/engine/worker/task';
-import { WarmedPool } from '../../../src/engine/worker/warmedPool';
-import { runWarm } from '../../../src/engine/worker/warmTask';
-import type { WorkerContext } from '../../../src/engine/worker/workerContext';
-import { LoupeError } from '../../../src/errors';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { loadKernels } from '../kernels/loadKernels';
-import { failureOf, randomValues, temporaryFolder, writeModel } from './support';
+import { CheckpointCache } from '../../../../src/engine/checkpointCache';
+import { type Block, parts, sampleBlocks } from '../../../../src/engine/matrix';
+import type { FileCache } from '../../../../src/engine/worker/fileCache';
+import type { TaskRunner } from '../../../../src/engine/worker/pool';
+import { ReadStream } from '../../../../src/engine/worker/readStream';
+import type { SampleTask, Task } from '../../../../src/engine/worker/task';
+import { WarmedPool } from '../../../../src/engine/worker/warmedPool';
+import { runWarm } from '../../../../src/engine/worker/warmTask';
+import type { WorkerContext } from '../../../../src/engine/worker/workerContext';
+import { LoupeError } from '../../../../src/errors';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { loadKernels } from '../../kernels/loadKernels';
+import { failureOf, randomValues, temporaryFolder, writeModel } from '../support';
 
 const folder = temporaryFolder();
 const shape = [3000, 1500];

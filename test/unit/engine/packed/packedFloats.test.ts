@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import { bf16Data, f32Data } from '../../../fixtures/makeCheckpoint';
 import {
   e2m1,
   e4m3,
@@ -10,7 +10,7 @@ import {
   randomScales,
   tensor,
   toBf16s,
-} from '../../fixtures/packedWeights';
+} from '../../../fixtures/packedWeights';
 import { startPackedReading } from './packedSupport';
 
 const { expectValues } = startPackedReading();

@@ -3,11 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { adapterOf, gpuCandidates, judge, type Surroundings } from '../../../src/engine/backends/candidates';
-import type { ProbeResult } from '../../../src/engine/backends/probe';
-import { runProviderProcess } from '../../../src/engine/backends/providerProcess';
-import type { Gpu } from '../../../src/protocol/backendApi';
-import { failureOf, temporaryFolder } from './support';
+import {
+  adapterOf,
+  gpuCandidates,
+  judge,
+  type Surroundings,
+} from '../../../../src/engine/backends/candidates';
+import type { ProbeResult } from '../../../../src/engine/backends/probe';
+import { runProviderProcess } from '../../../../src/engine/backends/providerProcess';
+import type { Gpu } from '../../../../src/protocol/backendApi';
+import { failureOf, temporaryFolder } from '../support';
 
 const folder = temporaryFolder();
 let made = 0;

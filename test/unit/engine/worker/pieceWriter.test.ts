@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PieceWriter } from '../../../src/engine/worker/pieceWriter';
-import { temporaryFolder } from './support';
+import { PieceWriter } from '../../../../src/engine/worker/pieceWriter';
+import { temporaryFolder } from '../support';
 
 /** Bytes that tell where they belong. */
 const pattern = (length: number, seed: number): Uint8Array =>

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { BackendName, TensorError } from '../../../src/protocol/engineApi';
-import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import type { BackendName, TensorError } from '../../../../src/protocol/engineApi';
+import { bf16Data, f32Data } from '../../../fixtures/makeCheckpoint';
+import { failureOf, randomValues, request, startEngine, temporaryFolder, writeModel } from '../support';
 import { softwareVulkan } from './softwareVulkan';
-import { failureOf, randomValues, request, startEngine, temporaryFolder, writeModel } from './support';
 
 const folder = temporaryFolder();
 

@@ -7,10 +7,10 @@ import {
   TensorProto_DataType as Type,
 } from 'onnx-buf';
 import { expect, it } from 'vitest';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { type AttributeFields, makeOnnx, rawTensor, type TensorFields } from '../../fixtures/makeOnnx';
-import { packDense, randomCodes, randomScales, rowsOf } from '../../fixtures/packedWeights';
-import { startEngine, temporaryFolder } from './support';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { type AttributeFields, makeOnnx, rawTensor, type TensorFields } from '../../../fixtures/makeOnnx';
+import { packDense, randomCodes, randomScales, rowsOf } from '../../../fixtures/packedWeights';
+import { startEngine, temporaryFolder } from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

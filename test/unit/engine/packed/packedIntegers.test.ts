@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { f32Data, type TensorFixture } from '../../fixtures/makeCheckpoint';
-import { awq, gptq, join, mlxAffine, packDense, packQuantized, tensor } from '../../fixtures/packedWeights';
+import { f32Data, type TensorFixture } from '../../../fixtures/makeCheckpoint';
+import {
+  awq,
+  gptq,
+  join,
+  mlxAffine,
+  packDense,
+  packQuantized,
+  tensor,
+} from '../../../fixtures/packedWeights';
 import { startPackedReading } from './packedSupport';
 
 const { engine, write, expectValues } = startPackedReading();

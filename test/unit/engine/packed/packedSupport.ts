@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join as joinPath } from 'node:path';
 import { expect } from 'vitest';
-import type { EngineClient } from '../../../src/engine/client';
-import { aligned, type PackedFixture, rowsOf } from '../../fixtures/packedWeights';
-import { startEngine, temporaryFolder, writeModel } from './support';
+import type { EngineClient } from '../../../../src/engine/client';
+import { aligned, type PackedFixture, rowsOf } from '../../../fixtures/packedWeights';
+import { startEngine, temporaryFolder, writeModel } from '../support';
 
 /** What a test of packed weights needs; call it at the top of a test file. */
 export interface PackedReading {

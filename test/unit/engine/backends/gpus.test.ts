@@ -1,7 +1,7 @@
 /** Finding GPUs, from what drivers and systems print; the formats are those that their documentation shows. */
 import { describe, expect, it } from 'vitest';
-import { findGpus } from '../../../src/engine/backends/gpus/findGpus';
-import { type SystemView, thisSystem } from '../../../src/engine/backends/gpus/systemView';
+import { findGpus } from '../../../../src/engine/backends/gpus/findGpus';
+import { type SystemView, thisSystem } from '../../../../src/engine/backends/gpus/systemView';
 
 interface Fake {
   readonly platform?: NodeJS.Platform;

@@ -2,22 +2,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CheckpointCache, type OpenedCheckpoint } from '../../../src/engine/checkpointCache';
-import { statsJob } from '../../../src/engine/stats/statsJob';
-import { statsUnits } from '../../../src/engine/stats/statsUnits';
-import { tensorStats } from '../../../src/engine/stats/tensorStats';
-import { FileCache } from '../../../src/engine/worker/fileCache';
-import { type TaskRunner, WorkerPool } from '../../../src/engine/worker/pool';
-import { SegmentReader } from '../../../src/engine/worker/segmentReader';
-import { kernelEncoder } from '../../../src/engine/worker/serveTasks';
-import { runStats } from '../../../src/engine/worker/statsTask';
-import type { Task } from '../../../src/engine/worker/task';
-import type { WorkerContext } from '../../../src/engine/worker/workerContext';
-import type { CheckpointFile } from '../../../src/formats/checkpoint';
-import { Kernels } from '../../../src/kernels/kernels';
-import type { ChannelDetail, StatsProgress, TensorStats } from '../../../src/protocol/engineApi';
-import { decodeRecord } from '../../../src/protocol/statsRecords';
-import { bf16Data, f32Data } from '../../fixtures/makeCheckpoint';
+import { CheckpointCache, type OpenedCheckpoint } from '../../../../src/engine/checkpointCache';
+import { statsJob } from '../../../../src/engine/stats/statsJob';
+import { statsUnits } from '../../../../src/engine/stats/statsUnits';
+import { tensorStats } from '../../../../src/engine/stats/tensorStats';
+import { FileCache } from '../../../../src/engine/worker/fileCache';
+import { type TaskRunner, WorkerPool } from '../../../../src/engine/worker/pool';
+import { SegmentReader } from '../../../../src/engine/worker/segmentReader';
+import { kernelEncoder } from '../../../../src/engine/worker/serveTasks';
+import { runStats } from '../../../../src/engine/worker/statsTask';
+import type { Task } from '../../../../src/engine/worker/task';
+import type { WorkerContext } from '../../../../src/engine/worker/workerContext';
+import type { CheckpointFile } from '../../../../src/formats/checkpoint';
+import { Kernels } from '../../../../src/kernels/kernels';
+import type { ChannelDetail, StatsProgress, TensorStats } from '../../../../src/protocol/engineApi';
+import { decodeRecord } from '../../../../src/protocol/statsRecords';
+import { bf16Data, f32Data } from '../../../fixtures/makeCheckpoint';
 import {
   demoModel,
   failureOf,
@@ -26,10 +26,10 @@ import {
   startEngine,
   temporaryFolder,
   writeModel,
-} from './support';
+} from '../support';
 
 const folder = temporaryFolder();
-const pool = new WorkerPool(new URL('../../../dist/worker.js', import.meta.url), 2);
+const pool = new WorkerPool(new URL('../../../../dist/worker.js', import.meta.url), 2);
 afterAll(() => pool.close());
 const context = (progress: (state: StatsProgress) => void = () => {}) => ({
   signal: new AbortController().signal,
@@ -184,7 +184,9 @@ describe('tensors in batches', () => {
 
 describe('a cancelled job', () => {
   it('reads no further segment in a worker once its flag is set', async () => {
-    const kernels = Kernels.instantiate(readFileSync(new URL('../../../dist/kernels.wasm', import.meta.url)));
+    const kernels = Kernels.instantiate(
+      readFileSync(new URL('../../../../dist/kernels.wasm', import.meta.url)),
+    );
     const path = writeModel(join(folder, 'long/model.safetensors'), [
       { name: 'long', dtype: 'F32', shape: [1024, 2048], data: f32Data(randomValues(2 ** 21)) },
     ]);

@@ -1,8 +1,8 @@
 /** Packed weights as other tools write them: group-wise scales, one scale a tensor, odd widths. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { f32Data, i32Data, i64Data } from '../../fixtures/makeCheckpoint';
-import { startEngine, temporaryFolder, writeModel } from './support';
+import { f32Data, i32Data, i64Data } from '../../../fixtures/makeCheckpoint';
+import { startEngine, temporaryFolder, writeModel } from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

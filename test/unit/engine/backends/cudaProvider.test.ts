@@ -12,17 +12,17 @@ import {
   cudaProviderState,
   installCudaProvider,
   removeCudaProvider,
-} from '../../../src/engine/backends/cudaProvider';
+} from '../../../../src/engine/backends/cudaProvider';
 import {
   cudaFiles,
   cudaFolderInPackage,
   cudaPackageName,
-} from '../../../src/engine/backends/cudaProviderFiles';
-import { downloadPackage, nugetEndpoint, packageUrl } from '../../../src/hub/packageRegistry';
-import type { CudaProviderProgress, CudaProviderRecord } from '../../../src/protocol/backendApi';
-import { makeZip } from '../../fixtures/makeZip';
-import { makeReadOnly, mountObstacle, mountSmall, unmountAll } from '../../support/smallDisk';
-import { failureOf, temporaryFolder } from './support';
+} from '../../../../src/engine/backends/cudaProviderFiles';
+import { downloadPackage, nugetEndpoint, packageUrl } from '../../../../src/hub/packageRegistry';
+import type { CudaProviderProgress, CudaProviderRecord } from '../../../../src/protocol/backendApi';
+import { makeZip } from '../../../fixtures/makeZip';
+import { makeReadOnly, mountObstacle, mountSmall, unmountAll } from '../../../support/smallDisk';
+import { failureOf, temporaryFolder } from '../support';
 
 const folder = temporaryFolder();
 const version = '9.8.7';

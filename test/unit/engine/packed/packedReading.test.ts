@@ -3,14 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Block, divide, parts, segmentElements, wholeBlock } from '../../../src/engine/matrix';
-import { type TensorSource, tensorSource } from '../../../src/engine/tensorSource';
-import { FileCache } from '../../../src/engine/worker/fileCache';
-import { SegmentReader } from '../../../src/engine/worker/segmentReader';
-import { LoupeError } from '../../../src/errors';
-import { openCheckpoint } from '../../../src/formats/open';
-import { findDtype } from '../../../src/numeric/dtypes';
-import { f32Data, i32Data, makeSafetensors, type TensorFixture } from '../../fixtures/makeCheckpoint';
+import { type Block, divide, parts, segmentElements, wholeBlock } from '../../../../src/engine/matrix';
+import { type TensorSource, tensorSource } from '../../../../src/engine/tensorSource';
+import { FileCache } from '../../../../src/engine/worker/fileCache';
+import { SegmentReader } from '../../../../src/engine/worker/segmentReader';
+import { LoupeError } from '../../../../src/errors';
+import { openCheckpoint } from '../../../../src/formats/open';
+import { findDtype } from '../../../../src/numeric/dtypes';
+import { f32Data, i32Data, makeSafetensors, type TensorFixture } from '../../../fixtures/makeCheckpoint';
 import {
   aligned,
   awq,
@@ -19,10 +19,10 @@ import {
   type PackedFixture,
   packQuantized,
   tensor,
-} from '../../fixtures/packedWeights';
-import { loadKernels } from '../kernels/loadKernels';
-import { randomBytes } from '../kernels/randomValues';
-import { temporaryFolder } from './support';
+} from '../../../fixtures/packedWeights';
+import { loadKernels } from '../../kernels/loadKernels';
+import { randomBytes } from '../../kernels/randomValues';
+import { temporaryFolder } from '../support';
 
 const kernels = loadKernels();
 const folder = temporaryFolder();

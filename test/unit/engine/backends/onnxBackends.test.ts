@@ -2,17 +2,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { BackendName } from '../../../src/protocol/engineApi';
-import { encodeLaterBy } from '../../../src/quant/bandKernels/bandKernelFor';
-import { settingFor } from '../../../src/quant/choice';
-import { encodingFor } from '../../../src/quant/encoding';
-import type { Recipe } from '../../../src/quant/recipe';
-import type { Setting } from '../../../src/quant/scheme';
-import type { SchemeChoice } from '../../../src/quant/types';
-import { smallOnnx } from '../../fixtures/onnxModels';
-import { loadKernels } from '../kernels/loadKernels';
+import type { BackendName } from '../../../../src/protocol/engineApi';
+import { encodeLaterBy } from '../../../../src/quant/bandKernels/bandKernelFor';
+import { settingFor } from '../../../../src/quant/choice';
+import { encodingFor } from '../../../../src/quant/encoding';
+import type { Recipe } from '../../../../src/quant/recipe';
+import type { Setting } from '../../../../src/quant/scheme';
+import type { SchemeChoice } from '../../../../src/quant/types';
+import { smallOnnx } from '../../../fixtures/onnxModels';
+import { loadKernels } from '../../kernels/loadKernels';
+import { failureOf, randomValues, request, startEngine, temporaryFolder } from '../support';
 import { softwareVulkan } from './softwareVulkan';
-import { failureOf, randomValues, request, startEngine, temporaryFolder } from './support';
 
 const folder = temporaryFolder();
 const software = softwareVulkan(folder);

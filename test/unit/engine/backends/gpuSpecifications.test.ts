@@ -1,17 +1,17 @@
 /** What GPUs run natively. Expected values are the makers' tables, cited in docs/backends.md. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { gpuArchitectures } from '../../../src/engine/backends/gpus/architectures';
-import { gpuModels } from '../../../src/engine/backends/gpus/models';
+import { gpuArchitectures } from '../../../../src/engine/backends/gpus/architectures';
+import { gpuModels } from '../../../../src/engine/backends/gpus/models';
 import {
   adviceFor,
   gpuSpecifications,
   modelNamed,
   specificationOf,
-} from '../../../src/engine/backends/gpus/specifications';
-import type { NumberKind } from '../../../src/protocol/backendApi';
-import { resolveChoice } from '../../../src/quant/choice';
-import { schemeNamed } from '../../../src/quant/schemes';
+} from '../../../../src/engine/backends/gpus/specifications';
+import type { NumberKind } from '../../../../src/protocol/backendApi';
+import { resolveChoice } from '../../../../src/quant/choice';
+import { schemeNamed } from '../../../../src/quant/schemes';
 
 const nvidia = (code: string, name = 'NVIDIA Something New') =>
   specificationOf({ name, vendor: 'nvidia', code });
@@ -129,7 +129,7 @@ it('lists models of known architectures, each found by its own name, and sources
   const { here, others } = gpuSpecifications([]);
   expect(here).toEqual([]);
   expect(others).toHaveLength(gpuModels.length);
-  const documented = readFileSync(new URL('../../../docs/backends.md', import.meta.url), 'utf8');
+  const documented = readFileSync(new URL('../../../../docs/backends.md', import.meta.url), 'utf8');
   for (const key of new Set(gpuArchitectures.flatMap(({ sources }) => sources))) {
     expect(documented).toContain(`\`${key}\``);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { type PackedFixture, packDense, tensor } from '../../fixtures/packedWeights';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { type PackedFixture, packDense, tensor } from '../../../fixtures/packedWeights';
 import { sizeOf, startPackedReading } from './packedSupport';
 
 const { engine, write } = startPackedReading();

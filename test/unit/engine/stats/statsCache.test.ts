@@ -2,10 +2,10 @@
 import { existsSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { StatsProgress } from '../../../src/protocol/engineApi';
-import { decodeRecord } from '../../../src/protocol/statsRecords';
+import type { StatsProgress } from '../../../../src/protocol/engineApi';
+import { decodeRecord } from '../../../../src/protocol/statsRecords';
+import { startEngine } from '../support';
 import { CacheReader, filesOf, model, newStorage, plain, summariesOf, summary } from './statsCacheSupport';
-import { startEngine } from './support';
 
 describe('the cache', () => {
   it('gives an analyzed model its figures without a single task, to the last bit', async () => {

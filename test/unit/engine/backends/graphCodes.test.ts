@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runsAsGraph } from '../../../src/quant/bandKernels/bandKernelFor';
-import { settingFor } from '../../../src/quant/choice';
-import { schemes } from '../../../src/quant/schemes';
-import type { SchemeChoice } from '../../../src/quant/types';
+import { runsAsGraph } from '../../../../src/quant/bandKernels/bandKernelFor';
+import { settingFor } from '../../../../src/quant/choice';
+import { schemes } from '../../../../src/quant/schemes';
+import type { SchemeChoice } from '../../../../src/quant/types';
+import { enginePath, randomValues, temporaryFolder } from '../support';
 import type { GraphDifferences, GraphJob } from './graphCodesProgram';
 import { softwareVulkan } from './softwareVulkan';
-import { enginePath, randomValues, temporaryFolder } from './support';
 
 const folder = temporaryFolder();
 const program = join(folder, 'graphCodes.mjs');
@@ -100,7 +100,7 @@ beforeAll(async () => {
     JSON.stringify(jobs, (_, value) => (Object.is(value, -0) ? -1e-46 : value)),
   );
   symlinkSync(
-    fileURLToPath(new URL('../../../node_modules', import.meta.url)),
+    fileURLToPath(new URL('../../../../node_modules', import.meta.url)),
     join(folder, 'node_modules'),
     'junction',
   );

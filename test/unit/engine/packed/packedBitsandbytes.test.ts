@@ -1,9 +1,9 @@
 /** bitsandbytes of 4 bits through the real engine: made-up maps and golden vectors. */
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
-import { f32Data } from '../../fixtures/makeCheckpoint';
-import { type PackedFixture, randomCodes, randomScales, tensor } from '../../fixtures/packedWeights';
-import { sharedPath } from '../../fixtures/shared';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { type PackedFixture, randomCodes, randomScales, tensor } from '../../../fixtures/packedWeights';
+import { sharedPath } from '../../../fixtures/shared';
 import { startPackedReading } from './packedSupport';
 
 const { expectValues } = startPackedReading();

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { QuantizeReport } from '../../../src/protocol/engineApi';
-import type { Recipe } from '../../../src/protocol/recipeApi';
-import { fileHash } from '../../fixtures/fileHash';
-import { demoModel, failureOf, outlierModel, request, startEngine, temporaryFolder } from './support';
+import type { QuantizeReport } from '../../../../src/protocol/engineApi';
+import type { Recipe } from '../../../../src/protocol/recipeApi';
+import { fileHash } from '../../../fixtures/fileHash';
+import { demoModel, failureOf, outlierModel, request, startEngine, temporaryFolder } from '../support';
 
 const engine = startEngine();
 const int4 = { scheme: 'int4-absmax', granularity: 'block', blockSize: 32 } as const;

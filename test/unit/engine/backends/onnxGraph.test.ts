@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, TensorProto_DataType } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
-import { encodeGraph, onnxUint8, writeOnnxModel } from '../../../src/engine/backends/onnxGraph';
+import { encodeGraph, onnxUint8, writeOnnxModel } from '../../../../src/engine/backends/onnxGraph';
 
 /** onnx-buf parses with the official definitions, and so is an oracle for what was written. */
 const parse = (bytes: Uint8Array) => fromBinary(ModelProtoSchema, bytes);

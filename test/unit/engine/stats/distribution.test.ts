@@ -2,7 +2,7 @@
 import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { failureOf, randomValues, startEngine, temporaryFolder, writeModel } from './support';
+import { failureOf, randomValues, startEngine, temporaryFolder, writeModel } from '../support';
 
 const engine = startEngine();
 const folder = temporaryFolder();

@@ -2,13 +2,13 @@ import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
-import type { Backends, ChosenBackend } from '../../../src/engine/backends/backends';
-import { CheckpointCache } from '../../../src/engine/checkpointCache';
-import { quantizeJob } from '../../../src/engine/quantize/quantizeJob';
-import { type TaskRunner, WorkerPool } from '../../../src/engine/worker/pool';
-import type { Task } from '../../../src/engine/worker/task';
-import { LoupeError } from '../../../src/errors';
-import { demoModel, failureOf, request, temporaryFolder } from './support';
+import type { Backends, ChosenBackend } from '../../../../src/engine/backends/backends';
+import { CheckpointCache } from '../../../../src/engine/checkpointCache';
+import { quantizeJob } from '../../../../src/engine/quantize/quantizeJob';
+import { type TaskRunner, WorkerPool } from '../../../../src/engine/worker/pool';
+import type { Task } from '../../../../src/engine/worker/task';
+import { LoupeError } from '../../../../src/errors';
+import { demoModel, failureOf, request, temporaryFolder } from '../support';
 
 const folder = temporaryFolder();
 
@@ -112,7 +112,7 @@ it('takes urgent tasks first and drops what was cancelled while it waited', asyn
 });
 
 it('falls through to the kernels when a GPU that passed its probe fails in a job', async () => {
-  const pool = new WorkerPool(new URL('../../../dist/worker.js', import.meta.url), 2);
+  const pool = new WorkerPool(new URL('../../../../dist/worker.js', import.meta.url), 2);
   afterAll(() => pool.close());
   const lost: string[] = [];
   let released = 0;

@@ -4,14 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
-import { OrtEncoder, type OrtProvider } from '../../../src/engine/backends/ortEncoder';
-import { kernelEncoder } from '../../../src/engine/worker/serveTasks';
-import { Kernels } from '../../../src/kernels/kernels';
-import { bandKernelFor, graphKernelFor } from '../../../src/quant/bandKernels/bandKernelFor';
-import { settingFor } from '../../../src/quant/choice';
-import { encodingFor } from '../../../src/quant/encoding';
-import type { Chunk, Encoding, Knowledge, Setting } from '../../../src/quant/scheme';
-import type { SchemeChoice } from '../../../src/quant/types';
+import { OrtEncoder, type OrtProvider } from '../../../../src/engine/backends/ortEncoder';
+import { kernelEncoder } from '../../../../src/engine/worker/serveTasks';
+import { Kernels } from '../../../../src/kernels/kernels';
+import { bandKernelFor, graphKernelFor } from '../../../../src/quant/bandKernels/bandKernelFor';
+import { settingFor } from '../../../../src/quant/choice';
+import { encodingFor } from '../../../../src/quant/encoding';
+import type { Chunk, Encoding, Knowledge, Setting } from '../../../../src/quant/scheme';
+import type { SchemeChoice } from '../../../../src/quant/types';
 
 export interface GraphJob {
   readonly choice: SchemeChoice;

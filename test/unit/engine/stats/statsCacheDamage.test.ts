@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { f32Data } from '../../fixtures/makeCheckpoint';
+import { f32Data } from '../../../fixtures/makeCheckpoint';
+import { randomValues, writeModel } from '../support';
 import {
   CacheReader,
   filesOf,
@@ -14,7 +15,6 @@ import {
   summariesOf,
   summary,
 } from './statsCacheSupport';
-import { randomValues, writeModel } from './support';
 
 describe('a damaged cache', () => {
   /** A storage with summaries and one tensor's details, in two files. */
