@@ -119,7 +119,7 @@ function sensitivityText(
 /** Lines below the table that say of single cells what to know. */
 const mostNotes = 12;
 
-/** "Errors are weighed by model.imatrix: 28 of 30 matrices. It lacks lm_head.weight ..." */
+/** "GGUF's types weigh errors by model.imatrix: 28 of 30 matrices. It says nothing of lm_head.weight and 1 more." */
 function coverText({ file, weighed, unweighed, entries, unused }: ImportanceCover): string {
   const lacking = unweighed.length;
   const others = lacking > 1 ? ` and ${lacking - 1} more` : '';

@@ -65,6 +65,28 @@ it('changes metadata and tells how', () => {
   const { metadata } = JSON.parse(run('inspect', file('joined.gguf'), '--json').stdout);
   expect(metadata).toMatchObject({ 'general.name': 'x'.repeat(99), 'llama.context_length': 4096 });
   expect(run('edit-metadata', file('joined.gguf'), '--remove', 'nothing').status).toBe(3);
+  expect(run('edit-metadata', file('joined.gguf'), '--remove', 'nothing*').stderr).toContain(
+    'No key begins with "nothing"',
+  );
+  expect(run('edit-metadata', file('joined.gguf'), '--remove', '*').stderr).toContain(
+    'All keys at once are not removed',
+  );
+});
+
+it('takes the ending of the output for what is written of a Hugging Face folder', () => {
+  const folder = path.join(root, 'examples/demo-llama-3m');
+  const { status } = run('quantize', folder, '--scheme', 'f16', '--out', file('demo.gguf'));
+  expect(status).toBe(0);
+  expect(readFileSync(file('demo.gguf')).subarray(0, 4).toString()).toBe('GGUF');
+});
+
+it('leaves no option aside that a mix has no place for', () => {
+  const options = ['--prune', 'magnitude', '--ratio', '0.5', '--dry-run'];
+  const { status, stderr } = run('quantize', file('small.F16.gguf'), '--scheme', 'q4_k_m', ...options);
+  expect([status, stderr]).toEqual([
+    3,
+    expect.stringContaining('Pruned and dequantized copies are not written as GGUF.'),
+  ]);
 });
 
 it('shows the statistics of an importance matrix in place of its tensors', () => {

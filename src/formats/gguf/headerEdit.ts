@@ -88,6 +88,11 @@ function withWholeGroups({ metadata }: GgufLayout, edits: readonly MetadataEdit[
   const taken = new Set(named.map(({ key }) => key));
   for (const { key: group } of edits.filter(isGroup)) {
     const beginning = group.slice(0, -1);
+    if (beginning === '')
+      throw new LoupeError(
+        'refused',
+        'All keys at once are not removed: nothing would read the file. Give what they begin with, such as tokenizer.*.',
+      );
     const all = metadata.map(({ entry }) => entry.key).filter((key) => key.startsWith(beginning));
     if (all.length === 0)
       throw new LoupeError('refused', `No key begins with ${quoteName(beginning)}, so none can be removed.`);

@@ -93,8 +93,10 @@ function copied(tensors: readonly TensorInfo[], fileType: GgufFileType): TypeDec
 
 /** The file type that was asked for by its name, or by a scheme that is one of ggml's. */
 function requestedFileType({ path: file }: Checkpoint, request: QuantizeRequest): GgufFileType {
-  if (request.gguf) return fileTypeNamed(request.gguf.fileType);
   const choice = resolveChoice(request);
+  if (choice.prune !== undefined || choice.output !== 'auto')
+    throw new LoupeError('unsupported', 'Pruned and dequantized copies are not written as GGUF.', { file });
+  if (request.gguf) return fileTypeNamed(request.gguf.fileType);
   const type = typeOfScheme(choice.scheme);
   const found = findFileType(type ?? choice.scheme);
   if (!found) {
@@ -105,8 +107,6 @@ function requestedFileType({ path: file }: Checkpoint, request: QuantizeRequest)
       { file },
     );
   }
-  if (choice.prune !== undefined || choice.output !== 'auto')
-    throw new LoupeError('unsupported', 'Pruned and dequantized copies are not written as GGUF.', { file });
   return found;
 }
 
