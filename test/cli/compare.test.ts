@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
 import { sharedPath } from '../fixtures/shared';
-import { oldMatrix } from '../unit/engine/ggufModels';
+import { oldMatrix } from '../unit/engine/gguf/ggufModels';
 import { demo, json, run, temporaryFolder } from './cliRun';
 
 const work = temporaryFolder();

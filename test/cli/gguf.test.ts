@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { denseCover, denseModel, newMatrix, oldMatrix } from '../unit/engine/ggufModels';
+import { denseCover, denseModel, newMatrix, oldMatrix } from '../unit/engine/gguf/ggufModels';
 
 const root = path.resolve(import.meta.dirname, '../..');
 let work: string;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { denseModel } from '../unit/engine/ggufModels';
+import { denseModel } from '../unit/engine/gguf/ggufModels';
 import { useVscode } from './fixtures/useVscode';
 import {
   notifications,

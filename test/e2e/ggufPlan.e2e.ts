@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/open';
-import { denseCover, denseModel, newMatrix, oldMatrix } from '../unit/engine/ggufModels';
+import { denseCover, denseModel, newMatrix, oldMatrix } from '../unit/engine/gguf/ggufModels';
 import { useVscode } from './fixtures/useVscode';
 import {
   openFile,

@@ -7,7 +7,7 @@ import type { FrameLocator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/open';
 import { fileHash } from '../fixtures/fileHash';
-import { denseModel, newMatrix } from '../unit/engine/ggufModels';
+import { denseModel, newMatrix } from '../unit/engine/gguf/ggufModels';
 import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,

@@ -12,7 +12,7 @@ import { addErrorSums, noErrorSums, tensorError } from '../../quant/tensorError'
 import { divergenceBins, valueDivergence } from '../../quant/valueDivergence';
 import { displayBins } from '../../stats/displayHistogram';
 import type { OpenedCheckpoint } from '../checkpointCache';
-import { encodedSetting } from '../encodedSource';
+import { encodedSetting } from '../encode/encodedSource';
 import { modelImportance, weighedSetting } from '../importance/modelImportance';
 import type { Engine, JobContext } from '../jobs';
 import { rowParts, sampleBlocks } from '../matrix';

@@ -13,7 +13,7 @@ import {
 } from '../../quant/recipe';
 import { checkedRecipe } from '../../quant/recipeFile';
 import type { SchemeChoice } from '../../quant/types';
-import { settingOf } from '../quantizeTensor';
+import { settingOf } from '../encode/quantizeTensor';
 import { tensorSource } from '../tensorSource';
 
 /** Whether a tensor is quantized under one choice for the model; casts to another float type take every float tensor. */

@@ -4,9 +4,9 @@ import { resolveChoice } from '../../quant/choice';
 import { layerOf, smallestLayers } from '../../quant/pruning/layers';
 import type { SchemeChoice } from '../../quant/types';
 import type { OpenedCheckpoint } from '../checkpointCache';
-import { encodeTensor } from '../encodeTensor';
+import { encodeTensor } from '../encode/encodeTensor';
+import { settingOf } from '../encode/quantizeTensor';
 import type { Engine } from '../jobs';
-import { settingOf } from '../quantizeTensor';
 import type { TaskOptions } from '../worker/pool';
 import { decisionFor } from './policy';
 

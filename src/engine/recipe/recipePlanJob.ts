@@ -8,12 +8,12 @@ import { checkedRecipe } from '../../quant/recipeFile';
 import { matrixOptions } from '../../quant/recipeMatrix';
 import { storedBytes } from '../../quant/scheme';
 import type { OpenedCheckpoint } from '../checkpointCache';
-import { encodedSource } from '../encodedSource';
+import { encodedSource } from '../encode/encodedSource';
+import { settingOf } from '../encode/quantizeTensor';
 import { modelImportance, weighedSetting } from '../importance/modelImportance';
 import { assertRecipeMatrix } from '../importance/recipeImportance';
 import type { PlannedTensor } from '../quantize/plannedShard';
 import { planFor } from '../quantize/quantizeJob';
-import { settingOf } from '../quantizeTensor';
 import { resolveFor } from './policy';
 import { recipeWithoutLayers } from './recipeLayers';
 

@@ -6,7 +6,7 @@ import { type Encoding, type Setting, storedBytes } from '../../quant/scheme';
 import { importanceOf } from '../../quant/schemes/ggml/ggmlScheme';
 import { addErrorSums, noErrorSums } from '../../quant/tensorError';
 import { type DivergenceBins, divergenceBins, valueDivergence } from '../../quant/valueDivergence';
-import { surveyTensor } from '../encodeTensor';
+import { surveyTensor } from '../encode/encodeTensor';
 import { failsAlone } from '../failsAlone';
 import type { Engine } from '../jobs';
 import { type Block, rowParts, sampleBlocks } from '../matrix';

@@ -8,7 +8,7 @@ import type { SensitivityCell } from '../../../src/protocol/engineApi';
 import type { Recipe } from '../../../src/protocol/sensitivityPageApi';
 import { parseRecipe } from '../../../src/quant/recipeFile';
 import { fileHash } from '../../fixtures/fileHash';
-import { newMatrix } from '../engine/ggufModels';
+import { newMatrix } from '../engine/gguf/ggufModels';
 import { demoModel, failureOf, startEngine, temporaryFolder } from '../engine/support';
 
 const { uriOf, answers, executed, failures, offered } = vi.hoisted(() => ({

@@ -7,7 +7,7 @@ import { LoupeError } from '../../../src/errors';
 import { readImportanceMatrix } from '../../../src/formats/gguf/importanceMatrix';
 import { importanceStatistics } from '../../../src/formats/gguf/importanceStatistics';
 import { openCheckpoint } from '../../../src/formats/open';
-import { denseCover, expertCover, newMatrix, oldMatrix } from '../engine/ggufModels';
+import { denseCover, expertCover, newMatrix, oldMatrix } from '../engine/gguf/ggufModels';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'loupe-imatrix-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -15,8 +15,8 @@ import { memorySource } from '../../../../src/bytes/byteSource';
 import { readGguf, readGgufLayout } from '../../../../src/formats/gguf/reader';
 import type { EditMetadataReport, EditMetadataRequest, MetadataEdit } from '../../../../src/protocol/ggufApi';
 import { sharedPath } from '../../../fixtures/shared';
-import { denseModel } from '../ggufModels';
 import { failureOf, startEngine, temporaryFolder, writeModel } from '../support';
+import { denseModel } from './ggufModels';
 
 const engine = startEngine();
 

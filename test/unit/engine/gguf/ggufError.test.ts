@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import type { Catalogue, GgufError, GgufOptions } from '../../../../src/protocol/engineApi';
 import { f32Data, makeGguf } from '../../../fixtures/makeCheckpoint';
 import { randomNormal } from '../../kernels/randomValues';
-import { denseCover, denseModel, expertCover, expertModel, newMatrix } from '../ggufModels';
 import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from '../support';
+import { denseCover, denseModel, expertCover, expertModel, newMatrix } from './ggufModels';
 
 const engine = startEngine();
 const folder = temporaryFolder();

@@ -6,7 +6,7 @@ import type { ComparedTensor, SensitivityCell } from '../../../../src/protocol/e
 import type { Recipe } from '../../../../src/quant/recipe';
 import type { SchemeChoice, SchemeName } from '../../../../src/quant/types';
 import { f32Data, makeGguf, makeSafetensors } from '../../../fixtures/makeCheckpoint';
-import { denseCover, denseModel, expertCover, expertModel, newMatrix, oldMatrix } from '../ggufModels';
+import { denseCover, denseModel, expertCover, expertModel, newMatrix, oldMatrix } from '../gguf/ggufModels';
 import { demoModel, failureOf, randomValues, request, startEngine, temporaryFolder } from '../support';
 
 const engine = startEngine();
