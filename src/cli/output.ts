@@ -283,14 +283,13 @@ function bitsText({ fileType, bitsPerWeight }: QuantizeReport): string {
   return `, ${bitsPerWeight.toFixed(2)} bits per weight in ${fileType}`;
 }
 
+const errorFigures: ReadonlySet<string> = new Set(['mse', 'sqnr', 'maxAbs', 'cosine', 'meanAbs']);
+
 /** Rows whose errors were not measured have no figures: JSON would tell them as null, which is an exact copy's SQNR. */
 export function quantizeJson<R extends Pick<QuantizeReport, 'tensors'>>(report: R): unknown {
-  const tensors = report.tensors.map((row) => {
-    if (!row.isUnmeasured) return row;
-    const { mse: _, sqnr: __, maxAbs: ___, cosine: ____, meanAbs: _____, ...about } = row;
-    return about;
-  });
-  return { ...report, tensors };
+  const withoutFigures = (row: TensorError): object =>
+    Object.fromEntries(Object.entries(row).filter(([name]) => !errorFigures.has(name)));
+  return { ...report, tensors: report.tensors.map((row) => (row.isUnmeasured ? withoutFigures(row) : row)) };
 }
 
 /** A path as a shell takes it: in quotes where it holds more than plain characters. */

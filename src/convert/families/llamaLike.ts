@@ -132,7 +132,10 @@ function withoutWindow(config: ModelConfig): string[] {
 
 const warnings = (config: ModelConfig): string[] => [...positionWarnings(config), ...withoutWindow(config)];
 
-/** Special tokens of Code Llama, which its configs do not name, by the size of its vocabulary. */
+/**
+ * Special tokens of Code Llama, which its configs do not name, by the size of its vocabulary. This and the size below: llama.cpp,
+ * convert_hf_to_gguf.py, LlamaModel.set_vocab.
+ */
 const codeLlamaRows = 32016;
 const codeLlamaTokens = [
   ['prefix', 32007],
