@@ -17,6 +17,7 @@ export interface LoadWords {
   readonly unread: string[];
 }
 
+/** Of a call or command that says nothing yet. */
 export const noWords = (): LoadWords => ({ setting: {}, unread: [] });
 
 const dtypes: Readonly<Record<string, LoadDtype | 'auto'>> = {
@@ -195,6 +196,7 @@ export function flagName(flag: string): string {
   return own(shortFlags, plain) ?? plain;
 }
 
+/** The runtime that alone has a flag, by the flag's name as `flagName` gives it; undefined for what several have. */
 export function runtimeOfFlag(name: string): Runtime | undefined {
   return llamaFlags.has(name) ? 'llama.cpp' : vllmFlags.has(name) ? 'vllm' : undefined;
 }

@@ -32,6 +32,7 @@ export function ropeTheta(config: ModelConfig): number | undefined {
   return fullRope(config).optionalNumber('rope_theta') ?? config.optionalNumber(globalThetas);
 }
 
+/** The kind of scaling in lower case, such as "yarn"; undefined where nothing states it. */
 export const ropeType = (config: ModelConfig): string | undefined => {
   const rope = fullRope(config);
   return (rope.text('rope_type') ?? rope.text('type'))?.toLowerCase();

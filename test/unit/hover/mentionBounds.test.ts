@@ -70,7 +70,7 @@ describe('bounds', () => {
     const index = tokens.findLastIndex(({ kind }) => kind === 'string');
     reads.count = 0;
     codeMention(tokens, index);
-    // Looking through all tokens for every name would be thirty times as many.
+    // To look through all tokens for each of 160 names would be more.
     console.log(`${line.length} characters: ${reads.count} reads of ${tokens.length} tokens`);
     expect(reads.count).toBeLessThan(100 * tokens.length);
   });
