@@ -138,6 +138,10 @@ describe.skipIf(!executable)("the Sensitivity tab's importance matrix", () => {
       await page.getByTestId('recipe-base').selectOption(added);
       await page.getByTestId('drop-matrix').press('Enter');
       await page.getByTestId('matrix').waitFor({ state: 'detached' });
+      // The focus is not lost with the button.
+      await expect
+        .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid')))
+        .toBe('choose-matrix');
       await complete(page);
       expect(await text(page, 'matrix-problem')).toContain('was taken out of it with the matrix');
       expect(await live(page)).toMatch(/Compared|errors are not weighed/);

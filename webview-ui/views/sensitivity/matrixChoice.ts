@@ -134,8 +134,15 @@ export class MatrixChoice {
         aria-label="Drop the importance matrix ${name}"
         title="Drop the importance matrix"
         ?disabled=${this.isAsking}
-        @click=${() => void this.drop()}
+        @click=${(event: Event) => void this.dropAt(event.currentTarget as HTMLElement)}
       >×</button></span>`;
+  }
+
+  /** The pressed button goes with the matrix: its focus goes on to the one that asks for another. */
+  private async dropAt(button: HTMLElement): Promise<void> {
+    const place = button.closest('.matrix-chip')?.parentElement;
+    await this.drop();
+    requestAnimationFrame(() => place?.querySelector<HTMLElement>('[data-testid=choose-matrix]')?.focus());
   }
 
   /** What the matrix weighs, below the sentence on the comparison. */
