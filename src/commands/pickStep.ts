@@ -55,9 +55,11 @@ export function pick<T>(
     );
     if (options.update) {
       quickPick.busy = true;
-      quickPick.keepScrollPosition = true;
       const showAgain = (choices: readonly Choice<T>[]) => {
-        if (!isOver.signal.aborted) live.offer(choices);
+        if (isOver.signal.aborted) return;
+        // Not before: the line that is active at first may lie far down, and VS Code goes there.
+        quickPick.keepScrollPosition = true;
+        live.offer(choices);
       };
       const updated = options.update(showAgain, isOver.signal);
       updated.then(() => {

@@ -71,6 +71,9 @@ it('comes from a Hugging Face folder by typing a type and Enter twice, with the 
   await webviewFrame(page).locator('[role="grid"], [data-testid="dtypes"]').first().waitFor();
   await runCommand(page, 'Tensor Loupe: Quantize Checkpoint...');
   await quickRows(page).filter({ hasText: 'INT8 absmax' }).first().waitFor();
+  await quickInput(page).locator('input').first().fill('gguf');
+  await quickRows(page).filter({ hasText: 'GGUF: Nearly lossless' }).waitFor();
+  await screenshot(page, 'gguf-among-schemes-dark');
   await quickInput(page).locator('input').first().fill('q4_k_m');
   const found = quickRows(page).filter({ hasText: 'The usual choice' });
   await found.and(page.locator('.focused')).waitFor();

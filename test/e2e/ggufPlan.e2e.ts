@@ -61,6 +61,7 @@ it('lets one change the type of a tensor, and of all that a pattern matches, bef
   await quickRows(page)
     .filter({ hasText: /^Q8_0.*error/ })
     .waitFor();
+  await quickRows(page).filter({ hasText: 'now' }).and(page.locator('.focused')).waitFor();
   await screenshot(page, 'gguf-plan-types-dark');
   await pick(page, /^Q8_0/);
   const changed = quickRows(page)
