@@ -39,3 +39,7 @@ export interface SourceTensor {
   readonly name: string;
   readonly shape: readonly number[];
 }
+
+/** Whether a making takes its rows, as they lie, out of experts that share one tensor. */
+export const isFusedRows = (making: TensorMaking): making is Extract<TensorMaking, { kind: 'expert-rows' }> =>
+  making.kind === 'expert-rows' && !making.isTransposed;

@@ -44,17 +44,24 @@ async function readImportance(checkpoint: Checkpoint, file: string): Promise<Mod
   const all = checkpoint.tensors.map((tensor, index): TensorWeights => {
     const place = places[index];
     if (!place) return { values: undefined, reason: `a GGUF file has no tensor of ${tensor.name}` };
-    const found = matrix.of(place.tensor);
-    if (!found)
-      return { values: undefined, reason: `the importance matrix lacks ${nameOf(tensor, place.tensor)}` };
-    used.add(place.tensor.name);
+    const found: Float32Array[] = [];
+    for (const made of place.tensors) {
+      const own = matrix.of(made);
+      if (!own) return { values: undefined, reason: `the importance matrix lacks ${nameOf(tensor, made)}` };
+      used.add(made.name);
+      found.push(own);
+    }
     if (place.isTransposed)
       return {
         values: undefined,
         reason: `a GGUF file holds ${tensor.name} in another arrangement, and here it is taken as it lies`,
       };
-    const columns = found.length / place.parts;
-    const values = found.subarray(place.part * columns, (place.part + 1) * columns);
+    const experts = place.tensors[0]!.shape.at(-3) ?? 1;
+    const columns = found[0]!.length / place.parts;
+    const values =
+      found.length > 1
+        ? expertByExpert(found, experts)
+        : found[0]!.subarray(place.part * columns, (place.part + 1) * columns);
     return { values, stamp: createHash('sha256').update(values).digest('base64') };
   });
   if (used.size === 0)
@@ -86,9 +93,23 @@ const isMatrix = ({ shape }: TensorInfo): boolean => shape.length > 1;
 const nameOf = ({ name }: TensorInfo, made: TensorInfo): string =>
   made.name === name ? name : `${name} (${made.name})`;
 
-/** The tensor of a GGUF file that holds one of the model's, and which part of it that is. */
+/** Of each expert the numbers of all tensors of the file, in the order in which the model's one tensor has their rows. */
+function expertByExpert(found: readonly Float32Array[], experts: number): Float32Array {
+  const columns = found[0]!.length / experts;
+  const values = new Float32Array(found.length * experts * columns);
+  for (let expert = 0; expert < experts; expert++)
+    for (const [at, own] of found.entries())
+      values.set(
+        own.subarray(expert * columns, (expert + 1) * columns),
+        (expert * found.length + at) * columns,
+      );
+  return values;
+}
+
+/** The tensors of a GGUF file that hold one of the model's, and which part of the only one that is. */
 interface Place {
-  readonly tensor: TensorInfo;
+  /** Several: of each expert as many rows of each of them, in this order. */
+  readonly tensors: readonly TensorInfo[];
   readonly part: number;
   readonly parts: number;
   /** The file has its rows as columns, or cuts it into others. */
@@ -99,7 +120,7 @@ interface Place {
 function placesOf(checkpoint: Checkpoint, file: string): readonly (Place | undefined)[] {
   const whole = { part: 0, parts: 1, isTransposed: false };
   const { format, tensors, config } = checkpoint;
-  if (format === 'gguf') return tensors.map((tensor) => ({ ...whole, tensor }));
+  if (format === 'gguf') return tensors.map((tensor) => ({ ...whole, tensors: [tensor] }));
   if (format !== 'safetensors' || !config)
     throw new LoupeError(
       'refused',
@@ -108,17 +129,19 @@ function placesOf(checkpoint: Checkpoint, file: string): readonly (Place | undef
     );
   const { made } = convertedTensors(checkpoint, convertedBy({ tensors, files: { config } }, file));
   const byName = new Map<string, Place>();
+  const fused = new Map<string, { tensor: TensorInfo; firstRow: number }[]>();
   for (const [tensor, { making }] of made) {
     if (making.kind === 'stack')
       for (const [part, name] of making.sources.entries())
-        byName.set(name, { ...whole, tensor, part, parts: making.sources.length });
-    else if (making.kind !== 'given')
-      byName.set(making.source, {
-        ...whole,
-        tensor,
-        // Experts in one tensor are a matrix of one row each here.
-        isTransposed: making.kind === 'transpose' || tensor.shape.length > 2,
-      });
+        byName.set(name, { ...whole, tensors: [tensor], part, parts: making.sources.length });
+    else if (making.kind === 'expert-rows') {
+      const rows = [...(fused.get(making.source) ?? []), { tensor, firstRow: making.firstRow }];
+      fused.set(making.source, rows);
+      const inOrder = rows.toSorted((a, b) => a.firstRow - b.firstRow);
+      const { isTransposed } = making;
+      byName.set(making.source, { ...whole, tensors: inOrder.map((each) => each.tensor), isTransposed });
+    } else if (making.kind !== 'given')
+      byName.set(making.source, { ...whole, tensors: [tensor], isTransposed: making.kind === 'transpose' });
   }
   return tensors.map(({ name }) => byName.get(name));
 }

@@ -40,7 +40,7 @@ export async function recipePlanJob(
     let bytes = tensor.bytes;
     if (choice) {
       try {
-        const source = encodedSource(opened, index);
+        const source = encodedSource(opened, index, choice);
         const { setting } = weighedSetting(settingOf(choice, source), importance, index);
         bytes = storedBytes(encodingFor(setting).pieces());
         quantized++;

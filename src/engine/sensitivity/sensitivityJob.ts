@@ -15,7 +15,7 @@ import type { Block } from '../matrix';
 import { decisionFor } from '../recipe/policy';
 import { withLayers } from '../recipe/pruneLayers';
 import { knownExtremes } from '../stats/knownExtremes';
-import { tensorSource } from '../tensorSource';
+import { type TensorSource, tensorSource } from '../tensorSource';
 import { inOrder } from '../worker/inOrder';
 import { binsOf, type MeasuredChoice, measureSample, measureWhole } from './measureTensor';
 import { bandNeeds, sampleBands } from './sampleBands';
@@ -97,6 +97,8 @@ interface Pending extends MeasuredChoice {
   /** Place among the choices. */
   readonly place: number;
   readonly key: string;
+  /** The tensor by the rows that the choice takes. */
+  readonly source: TensorSource;
   /** Why errors are not weighed, where they could be. */
   readonly note: string | undefined;
   /** Undefined: the whole tensor is read. */
@@ -133,7 +135,7 @@ class Comparison {
     const choice = choices[place]!;
     if (!decisionFor(checkpoint, tensor, pure, choice).quantize) return tensor.bytes;
     if (typeof tensorSource(checkpoint, tensor) === 'string') return tensor.bytes;
-    const source = encodedSource(this.opened, index);
+    const source = encodedSource(this.opened, index, choice);
     const isWeighed = importance?.of(index).values !== undefined;
     const key = `${source.dtype} ${source.rows} ${source.columns} ${isWeighed}`;
     let bytes = this.sizes[place]!.get(key);
@@ -173,10 +175,9 @@ class Comparison {
       }
     }
     if (pending.length === 0) return row;
-    const source = encodedSource(opened, index);
-    const bins = await binsOf(this.engine, source, this.signal);
+    const bins = await binsOf(this.engine, opened.source(index), this.signal);
     const extremes = knownExtremes(opened, index);
-    for (const { bands, members } of grouped(pending)) {
+    for (const { source, bands, members } of grouped(pending)) {
       const measured = bands
         ? await measureSample(this.engine, source, members, { bands, bins, extremes }, this.signal)
         : await measureWhole(this.engine, source, members, bins, this.signal, this.opened.checkpoint);
@@ -195,7 +196,7 @@ class Comparison {
 
   /** Throws what fails alone where scheme and tensor do not fit, or values cannot be read. */
   private pendingOf(index: number, place: number, choice: SchemeChoice): Pending {
-    const source = encodedSource(this.opened, index);
+    const source = encodedSource(this.opened, index, choice);
     const { sampleValues, importance } = this.asked;
     const { setting, note } = weighedSetting(settingOf(choice, source), importance, index);
     const encoding = encodingFor(setting);
@@ -209,7 +210,7 @@ class Comparison {
     const weights = setting.importance && importance?.of(index);
     const weighing = weights?.values ? ` by ${weights.stamp}` : (note ?? '');
     const key = `${index} ${how} ${choiceKey(choice)}${weighing}`;
-    return { place, key, setting, encoding, bands, note };
+    return { place, key, source, setting, encoding, bands, note };
   }
 
   private failed(index: number, error: LoupeError): CellFigures {
@@ -224,12 +225,12 @@ const withNote = (measured: Measured, note: string | undefined): Measured =>
 /** Choices that look at the same rows, which are then read once for all of them. */
 function grouped(
   pending: readonly Pending[],
-): { bands: readonly Block[] | undefined; members: readonly Pending[] }[] {
-  const groups = new Map<string, { bands: readonly Block[] | undefined; members: Pending[] }>();
+): (Pick<Pending, 'source' | 'bands'> & { members: readonly Pending[] })[] {
+  const groups = new Map<string, Pick<Pending, 'source' | 'bands'> & { members: Pending[] }>();
   for (const choice of pending) {
-    const { bands } = choice;
-    const key = bands?.map(({ row, rows }) => `${row}+${rows}`).join(' ') ?? '';
-    const group = groups.get(key) ?? { bands, members: [] };
+    const { source, bands } = choice;
+    const key = `${source.columns} ${bands?.map(({ row, rows }) => `${row}+${rows}`).join(' ') ?? ''}`;
+    const group = groups.get(key) ?? { source, bands, members: [] };
     group.members.push(choice);
     groups.set(key, group);
   }
