@@ -26,7 +26,7 @@ import { settingOf } from '../encode/quantizeTensor';
 import { namingTensor } from '../namingTensor';
 import { resolveFor } from '../recipe/policy';
 import { type TensorSource, tensorSource } from '../tensorSource';
-import { assertPlainFile, freeDataName } from './outputFile';
+import { assertPlainFile, freeDataName } from './outputFiles';
 import { outputSuffix, type PlannedRun, type PlannedTensor, type QuantizePlan } from './plan';
 
 /** Protocol buffers end at 2 GiB; a margin is left for what other tools add. */

@@ -7,7 +7,7 @@ import type { ChosenBackend } from '../backends/backends';
 import type { Engine, JobContext } from '../jobs';
 import { inOrder } from '../worker/inOrder';
 import { EarlySync } from './earlySync';
-import { OutputFile } from './outputFile';
+import { OutputFiles } from './outputFiles';
 import { OutputFolder } from './outputFolder';
 import { writeRuns } from './plannedRuns';
 import type { PlannedShard } from './plannedShard';
@@ -54,11 +54,11 @@ export async function writeOutput(
   const { request, checkpoint, out } = plan;
   const meter = new ProgressMeter(checkpoint.tensors, progress);
   const writing: Writing = { engine, plan, backend, signal, meter, guard: new SourceGuard(checkpoint) };
-  let output: OutputFile | OutputFolder | undefined;
+  let output: OutputFiles | OutputFolder | undefined;
   let finished: FinishedShards | undefined;
   try {
     output = plan.asFiles
-      ? await OutputFile.create(out, request.overwrite, kept?.folder)
+      ? await OutputFiles.create(out, request.overwrite, kept?.folder)
       : await OutputFolder.create(out, request.overwrite, kept?.folder);
     await removeKept(out);
     if (request.keepFinished || kept) finished = await FinishedShards.begin(output.folder, plan, kept);
@@ -86,7 +86,7 @@ export async function writeOutput(
 
 /** Removes or keeps what was written; returns whether it was kept. */
 async function endEarly(
-  output: OutputFile | OutputFolder | undefined,
+  output: OutputFiles | OutputFolder | undefined,
   finished: FinishedShards | undefined,
   { request, checkpoint }: AskedPlan,
   thrown: unknown,

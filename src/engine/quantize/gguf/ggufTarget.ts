@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { Checkpoint } from '../../../formats/checkpoint';
 import type { QuantizeRequest } from '../../../protocol/engineApi';
 import { isCopy } from '../../../quant/gguf/fileTypes';
-import { assertPlainFile } from '../outputFile';
+import { assertPlainFile } from '../outputFiles';
 import { outputSuffix } from '../plan';
 
 /** A type at the end of a model's name, with what sets it off: "-f16", ".Q4_K_M". */

@@ -1,6 +1,6 @@
 /**
- * Writes a file, and a data file beside it, so that they appear whole or not at all: both are written in a hidden folder
- * beside the target, synced, and renamed, the data file first and under a name that was free.
+ * Writes a file, and other files beside it, so that they appear whole or not at all: all are written in a hidden folder
+ * beside the target, synced, and renamed, the target last; an ONNX data file takes a name that was free.
  */
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
@@ -9,13 +9,13 @@ import type { Checkpoint } from '../../formats/checkpoint';
 import { HiddenOutput, takeHiddenFolder } from './hiddenOutput';
 import { putBack, removeTree, siblingName, syncPath } from './temporaryOutput';
 
-export class OutputFile extends HiddenOutput {
+export class OutputFiles extends HiddenOutput {
   /**
    * Makes the hidden folder, or takes the folder `from` and what is in it. Fails with `exists` when there is something at the target and
    * `overwrite` is not set, and with `refused` for a folder.
    */
-  static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFile> {
-    return new OutputFile(await takeHiddenFolder(target, overwrite, assertFree, from), overwrite);
+  static async create(target: string, overwrite: boolean, from?: string): Promise<OutputFiles> {
+    return new OutputFiles(await takeHiddenFolder(target, overwrite, assertFree, from), overwrite);
   }
 
   /** Syncs all that was written and renames it into place, the target last; what it replaces is put back on failure. */
@@ -109,7 +109,7 @@ const statusOf = (file: string) =>
     throw thrown;
   });
 
-/** Fails as `OutputFile.create` does, and with `refused` where the target is a file of the source. */
+/** Fails as `OutputFiles.create` does, and with `refused` where the target is a file of the source. */
 export async function assertPlainFile(
   target: string,
   { files }: Checkpoint,

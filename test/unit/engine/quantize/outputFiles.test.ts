@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { OutputFile } from '../../../../src/engine/quantize/outputFile';
+import { OutputFiles } from '../../../../src/engine/quantize/outputFiles';
 import { failureOf, temporaryFolder } from '../support';
 
 /** Paths that cannot be synced. */
@@ -26,7 +26,7 @@ async function replacing(older: readonly string[]) {
   const parent = temporaryFolder();
   mkdirSync(parent, { recursive: true });
   for (const name of older) writeFileSync(join(parent, name), 'old');
-  const output = await OutputFile.create(join(parent, parts[0]!), true);
+  const output = await OutputFiles.create(join(parent, parts[0]!), true);
   for (const name of parts) writeFileSync(join(output.folder, name), 'new');
   const texts = () =>
     Object.fromEntries(
