@@ -3,10 +3,11 @@
  * found is there again after a reload, and an analysis goes on after its compute process was killed.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { FrameLocator, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { writeSparseTensors } from '../fixtures/sparseTensors';
 import { useVscode } from './fixtures/useVscode';
 import { openFile, reloadWindow, screenshot, setTheme, tab, webviewFrame } from './fixtures/vscodeHost';
 
@@ -23,29 +24,15 @@ const plantedIn = [
 
 let page: Page;
 
-/** Tensors of 64 MiB each that take no room on the disk. */
-function writeSparseModel(file: string, tensors: number): void {
-  const bytes = 4 * 4096 * 4096;
-  const entries = Array.from({ length: tensors }, (_, i) => [
-    `model.layers.${i}.mlp.up_proj.weight`,
-    { dtype: 'F32', shape: [4096, 4096], data_offsets: [i * bytes, (i + 1) * bytes] },
-  ]);
-  const header = JSON.stringify(Object.fromEntries(entries));
-  const text = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  const output = openSync(file, 'w');
-  try {
-    writeSync(output, Buffer.concat([length, text]));
-    ftruncateSync(output, 8 + text.length + tensors * bytes);
-  } finally {
-    closeSync(output);
-  }
-}
-
 const vscode = useVscode({
   prepare: () => {
-    writeSparseModel(vscode.inWorkspace('sparse.safetensors'), 48);
+    // 64 MiB each.
+    writeSparseTensors(
+      vscode.inWorkspace('sparse.safetensors'),
+      48,
+      4096,
+      (i) => `model.layers.${i}.mlp.up_proj.weight`,
+    );
   },
 });
 

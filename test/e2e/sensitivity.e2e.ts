@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { FrameLocator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { plainInt8, plainValues, readPlainSafetensors } from '../fixtures/plainSafetensors';
+import { selectCell } from './fixtures/sensitivityMap';
 import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,
@@ -40,24 +41,6 @@ function tensorBytes(file: string): number {
 
 const numberOf = async (view: FrameLocator, id: string, attribute: string) =>
   Number(await view.getByTestId(id).getAttribute(attribute));
-
-/** Moves the map's cursor to a tensor under a scheme by the keyboard, and selects it. Returns the cell's value. */
-async function selectCell(page: Page, view: FrameLocator, name: string, scheme: string): Promise<number> {
-  await view.getByTestId('sensitivity-map').focus();
-  await page.keyboard.press('Control+Home');
-  await page.keyboard.press('Home');
-  const cell = view.getByTestId('sensitivity-cursor');
-  for (let step = 0; step < 60 && !(await cell.textContent())?.includes(name); step++)
-    await page.keyboard.press('ArrowDown');
-  for (let step = 0; step < 12 && (await cell.getAttribute('data-scheme')) !== scheme; step++)
-    await page.keyboard.press('ArrowRight');
-  const value = Number(await cell.getAttribute('data-value'));
-  await page.keyboard.press('Enter');
-  await view
-    .locator(`[data-testid="cell-details"][data-tensor="${name}"][data-scheme="${scheme}"]`)
-    .waitFor();
-  return value;
-}
 
 /** Waits until the recipe's sizes are the engine's. */
 const planned = (view: FrameLocator) =>

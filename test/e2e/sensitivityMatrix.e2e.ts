@@ -3,11 +3,11 @@
  * columns appear, a recipe of IQ types is saved and written, and the errors are those that the map told.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { FrameLocator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/open';
 import { fileHash } from '../fixtures/fileHash';
 import { denseModel, newMatrix } from '../unit/engine/gguf/ggufModels';
+import { selectCell } from './fixtures/sensitivityMap';
 import { useVscode } from './fixtures/useVscode';
 import {
   answerFileDialog,
@@ -36,24 +36,6 @@ writeFileSync(
   ),
 );
 const down = 'model.layers.1.mlp.down_proj.weight';
-
-/** Moves the map's cursor to a tensor under a scheme by the keyboard, and selects it. Returns the cell's value. */
-async function selectCell(page: Page, view: FrameLocator, name: string, scheme: string): Promise<number> {
-  await view.getByTestId('sensitivity-map').focus();
-  await page.keyboard.press('Control+Home');
-  await page.keyboard.press('Home');
-  const cell = view.getByTestId('sensitivity-cursor');
-  for (let step = 0; step < 60 && !(await cell.textContent())?.includes(name); step++)
-    await page.keyboard.press('ArrowDown');
-  for (let step = 0; step < 20 && (await cell.getAttribute('data-scheme')) !== scheme; step++)
-    await page.keyboard.press('ArrowRight');
-  const value = Number(await cell.getAttribute('data-value'));
-  await page.keyboard.press('Enter');
-  await view
-    .locator(`[data-testid="cell-details"][data-tensor="${name}"][data-scheme="${scheme}"]`)
-    .waitFor();
-  return value;
-}
 
 it('leads from a matrix over its columns and a recipe to a file with the errors that were told', async () => {
   const page = await vscode.open();

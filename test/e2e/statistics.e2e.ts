@@ -3,10 +3,11 @@
  * float32, a cancelled analysis, and a tensor viewer whose compute process is killed.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { FrameLocator, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { f32Data, makeSafetensors } from '../fixtures/makeCheckpoint';
+import { writeSparseTensors } from '../fixtures/sparseTensors';
 import { useVscode } from './fixtures/useVscode';
 import { openFile, pick, runCommand, screenshot, tab, webviewFrame } from './fixtures/vscodeHost';
 
@@ -45,31 +46,11 @@ function residualNetwork(): Uint8Array {
   ]);
 }
 
-/** One F32 tensor of zeros that takes no room on the disk. */
-function writeSparseTensors(file: string, count: number, side: number): void {
-  const bytes = 4 * side * side;
-  const entries = Array.from({ length: count }, (_, i) => [
-    `blocks.${i}.weight`,
-    { dtype: 'F32', shape: [side, side], data_offsets: [i * bytes, (i + 1) * bytes] },
-  ]);
-  const header = JSON.stringify(Object.fromEntries(entries));
-  const text = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  const output = openSync(file, 'w');
-  try {
-    writeSync(output, Buffer.concat([length, text]));
-    ftruncateSync(output, 8 + text.length + count * bytes);
-  } finally {
-    closeSync(output);
-  }
-}
-
 let page: Page;
 const vscode = useVscode({
   prepare: () => {
     writeFileSync(vscode.inWorkspace('resnet.safetensors'), residualNetwork());
-    writeSparseTensors(vscode.inWorkspace('zeros.safetensors'), 40, 8192);
+    writeSparseTensors(vscode.inWorkspace('zeros.safetensors'), 40, 8192, (i) => `blocks.${i}.weight`);
     return undefined;
   },
 });
